@@ -1,0 +1,1 @@
+"""From the files people download to TFRecords: one reader per dataset, one writer for all."""

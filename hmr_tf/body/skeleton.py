@@ -1,0 +1,95 @@
+"""Joint vocabularies by name. Mirror maps and mappings between vocabularies are computed, never typed.
+
+"left" and "right" are the person's own. "head_top" (LSP) and "head" (SMPL) are different points.
+"""
+
+# The 24 joints of SMPL, each with its parent, in the order of `kintree_table`.
+_SMPL_TREE = (
+    ("pelvis", None),
+    ("left_hip", "pelvis"),
+    ("right_hip", "pelvis"),
+    ("spine1", "pelvis"),
+    ("left_knee", "left_hip"),
+    ("right_knee", "right_hip"),
+    ("spine2", "spine1"),
+    ("left_ankle", "left_knee"),
+    ("right_ankle", "right_knee"),
+    ("spine3", "spine2"),
+    ("left_foot", "left_ankle"),
+    ("right_foot", "right_ankle"),
+    ("neck", "spine3"),
+    ("left_collar", "spine3"),
+    ("right_collar", "spine3"),
+    ("head", "neck"),
+    ("left_shoulder", "left_collar"),
+    ("right_shoulder", "right_collar"),
+    ("left_elbow", "left_shoulder"),
+    ("right_elbow", "right_shoulder"),
+    ("left_wrist", "left_elbow"),
+    ("right_wrist", "right_elbow"),
+    ("left_hand", "left_wrist"),
+    ("right_hand", "right_wrist"),
+)
+SMPL_JOINTS = tuple(name for name, _ in _SMPL_TREE)
+SMPL_PARENTS = tuple(
+    -1 if parent is None else SMPL_JOINTS.index(parent) for _, parent in _SMPL_TREE
+)
+
+# The 14 joints of Leeds Sports Pose; the first columns of the original's `cocoplus_regressor`.
+LSP_JOINTS = (
+    "right_ankle",
+    "right_knee",
+    "right_hip",
+    "left_hip",
+    "left_knee",
+    "left_ankle",
+    "right_wrist",
+    "right_elbow",
+    "right_shoulder",
+    "left_shoulder",
+    "left_elbow",
+    "left_wrist",
+    "neck",
+    "head_top",
+)
+FACE_KEYPOINTS = ("nose", "left_eye", "right_eye", "left_ear", "right_ear")
+# The 19 keypoints of HMR ("cocoplus"): LSP's 14 joints, then COCO's five face points.
+KEYPOINTS = LSP_JOINTS + FACE_KEYPOINTS
+
+# Bones drawn between the 19 keypoints, child first, as the original's `util/renderer.py:draw_skeleton`.
+KEYPOINT_BONES = (
+    ("right_ankle", "right_knee"),
+    ("right_knee", "right_hip"),
+    ("right_hip", "neck"),
+    ("left_hip", "neck"),
+    ("left_knee", "left_hip"),
+    ("left_ankle", "left_knee"),
+    ("right_wrist", "right_elbow"),
+    ("right_elbow", "right_shoulder"),
+    ("right_shoulder", "neck"),
+    ("left_shoulder", "neck"),
+    ("left_elbow", "left_shoulder"),
+    ("left_wrist", "left_elbow"),
+    ("neck", "head_top"),
+    ("nose", "head_top"),
+    ("left_eye", "nose"),
+    ("right_eye", "nose"),
+    ("left_ear", "left_eye"),
+    ("right_ear", "right_eye"),
+)
+
+
+def indices(names, vocabulary):
+    """Positions of `names` in `vocabulary`, as a tuple of int; ValueError for a name it lacks."""
+    return tuple(vocabulary.index(name) for name in names)
+
+
+def mirror(vocabulary):
+    """Index map that swaps left and right: `points[mirror(v)]` are the points of the mirrored body."""
+
+    def other_side(name):
+        side, _, rest = name.partition("_")
+        opposite = {"left": "right", "right": "left"}.get(side)
+        return f"{opposite}_{rest}" if opposite else name
+
+    return indices([other_side(name) for name in vocabulary], vocabulary)

@@ -1,0 +1,27 @@
+"""The 85 numbers the network regresses. No other module knows their order."""
+
+from typing import NamedTuple
+
+import tensorflow as tf
+
+NUM_CAMERA, NUM_POSE, NUM_BETAS = 3, 72, 10
+NUM_THETA = NUM_CAMERA + NUM_POSE + NUM_BETAS
+
+
+class Theta(NamedTuple):
+    """Theta by its parts."""
+
+    camera: tf.Tensor  # (B, 3) weak perspective: scale, then x and y shift
+    pose: tf.Tensor  # (B, 24, 3) axis-angle in radians; joint 0 turns the whole body
+    betas: tf.Tensor  # (B, 10) SMPL shape coefficients
+
+
+def split(theta):
+    """(B, 85) -> Theta. Order as the original's `trainer.py:244-246`."""
+    camera, pose, betas = tf.split(theta, [NUM_CAMERA, NUM_POSE, NUM_BETAS], axis=-1)
+    return Theta(camera, tf.reshape(pose, [-1, 24, 3]), betas)
+
+
+def join(camera, pose, betas):
+    """Inverse of `split`: (B, 3), (B, 24, 3) and (B, 10) -> (B, 85)."""
+    return tf.concat([camera, tf.reshape(pose, [-1, NUM_POSE]), betas], axis=-1)

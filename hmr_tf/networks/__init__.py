@@ -1,0 +1,1 @@
+"""What is learned: encoder, iterative regressor, discriminators."""

@@ -1,0 +1,28 @@
+"""Fixtures shared by the suite: seeded numpy, the samples beside the project (skipped when absent)."""
+
+import os
+from pathlib import Path
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
+
+import numpy as np
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+SHARED = ROOT.parent / "shared"
+
+
+@pytest.fixture
+def rng():
+    return np.random.default_rng(0)
+
+
+@pytest.fixture(scope="session")
+def shared():
+    """The folder of dataset samples that CI has beside the checkout; a user does not."""
+    if not SHARED.is_dir():
+        pytest.skip(
+            f"no dataset samples at {SHARED}: this test reads real files, which the project cannot contain"
+        )
+    return SHARED
