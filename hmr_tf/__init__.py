@@ -1,6 +1,9 @@
 """Human Mesh Recovery (Kanazawa et al., CVPR 2018) for TensorFlow 2 and Keras."""
 
+import importlib.util
 import os
 
-# Keras 3 cannot run this trainer under tf.distribute; TensorFlow >= 2.16 reads this to hand out Keras 2 (tf_keras).
-os.environ.setdefault("TF_USE_LEGACY_KERAS", "1")
+# Keras 3 cannot run this trainer under tf.distribute. Where it is TensorFlow's default (2.16 on),
+# requirements.txt installs Keras 2 as tf_keras, and TensorFlow reads this to hand it out.
+if importlib.util.find_spec("tf_keras"):
+    os.environ.setdefault("TF_USE_LEGACY_KERAS", "1")

@@ -1,0 +1,68 @@
+"""Rotations: axis-angle and matrices. A matrix turns column vectors: `rotated = matrix @ point`."""
+
+import numpy as np
+import tensorflow as tf
+
+
+def matrix_from_axis_angle(axis_angle):
+    """Rodrigues' formula, finite in value and gradient at zero rotation.
+
+    Args:
+      axis_angle: (..., 3) radians; direction is the axis, length the angle.
+
+    Returns:
+      (..., 3, 3) rotation matrices.
+
+    Source: the original's `tf_smpl/batch_lbs.py:41-64`: the norm is taken of axis_angle + 1e-8, the
+    axis of axis_angle alone. The 1e-24 keeps its one singular point, (-1e-8, -1e-8, -1e-8), finite.
+    """
+    angle = tf.sqrt(tf.reduce_sum(tf.square(axis_angle + 1e-8), axis=-1, keepdims=True) + 1e-24)
+    x, y, z = tf.unstack(axis_angle / angle, axis=-1)
+    cos, sin = tf.cos(angle[..., 0]), tf.sin(angle[..., 0])
+    xs, ys, zs = x * sin, y * sin, z * sin
+    versine = 1.0 - cos
+    xy, xz, yz = x * y * versine, x * z * versine, y * z * versine
+    rows = (
+        cos + x * x * versine, xy - zs, xz + ys,
+        xy + zs, cos + y * y * versine, yz - xs,
+        xz - ys, yz + xs, cos + z * z * versine,
+    )  # fmt: skip
+    return tf.reshape(tf.stack(rows, axis=-1), tf.concat([tf.shape(axis_angle), [3]], axis=0))
+
+
+def reflect(rotations, mirror):
+    """The rotations of the body seen in a mirror (x becomes -x): M R M with left and right swapped.
+
+    Args:
+      rotations: (..., J, 3, 3) one matrix per joint, the global one included.
+      mirror: J indices that swap left and right, `skeleton.mirror(names)`.
+
+    Returns:
+      (..., J, 3, 3). Same numbers as the original's `util/data_utils.py:289-330` (`reflect_pose`).
+    """
+    signs = tf.constant([[1.0, -1.0, -1.0], [-1.0, 1.0, 1.0], [-1.0, 1.0, 1.0]], rotations.dtype)
+    return tf.gather(rotations, mirror, axis=-3) * signs
+
+
+def procrustes_align(source, target):
+    """Moves `source` onto `target` by the best rotation, scale and shift; never mirrors.
+
+    Args:
+      source: (B, K, 3) numpy points.
+      target: (B, K, 3) points, same order and unit.
+
+    Returns:
+      (B, K, 3) transformed `source`, in the unit of `target`.
+
+    Source: Umeyama 1991; the original's `benchmark/eval_util.py:12`.
+    """
+    source_mean, target_mean = source.mean(1, keepdims=True), target.mean(1, keepdims=True)
+    centred, aim = source - source_mean, target - target_mean
+    u, singular, vt = np.linalg.svd(np.einsum("bkc,bkC->bcC", centred, aim))
+    # The weakest direction is turned over where the best orthogonal matrix would be a mirror image.
+    sign = np.ones_like(singular)
+    sign[:, 2] = np.sign(np.linalg.det(u @ vt))
+    rotation = np.einsum("bri,bi,bic->bcr", u, sign, vt)
+    variance = np.square(centred).sum((1, 2))
+    scale = (singular * sign).sum(1) / np.where(variance > 0, variance, 1)
+    return scale[:, None, None] * np.einsum("bCc,bkc->bkC", rotation, centred) + target_mean

@@ -1,0 +1,59 @@
+"""The factorized adversarial prior: is this pose and shape one that a person can have? (paper, section 3.3)
+
+25 outputs: one critic for each of the 23 joint rotations on a shared embedding, one for all rotations
+together, one for the shape. No sigmoid: the loss is least squares.
+"""
+
+import tensorflow as tf
+from tensorflow import keras
+
+from hmr_tf.body.skeleton import SMPL_JOINTS
+from hmr_tf.body.theta import NUM_BETAS
+
+layers = keras.layers
+
+# What each output judges, in the order of the original's `models.py:147-176`.
+JUDGED = (*SMPL_JOINTS[1:], "all_joints", "betas")
+_NUM_JOINTS = len(SMPL_JOINTS) - 1
+_EMBEDDING = 32
+
+
+class Discriminator(keras.Model):
+    """(N, 23, 3, 3) rotations without the global one and (N, 10) betas -> (N, 25) scores, 1 = real."""
+
+    def __init__(self, wrap=lambda layer: layer, name="D"):
+        """Args: wrap: puts each dense layer into another one, such as spectral normalisation."""
+        super().__init__(name=name)
+
+        def dense(units, name, activation="relu"):
+            return wrap(layers.Dense(units, activation=activation, name=name))
+
+        # The original's 1x1 convolutions over (23, 1, 9) are dense layers on the last axis.
+        self.embedding = [dense(_EMBEDDING, "D_conv1"), dense(_EMBEDDING, "D_conv2")]
+        self.pose_out = [dense(1, f"pose_out_j{j}", None) for j in range(_NUM_JOINTS)]
+        self.all_joints = [
+            dense(1024, "D_alljoints_fc1"),
+            dense(1024, "D_alljoints_fc2"),
+            dense(1, "D_alljoints_out", None),
+        ]
+        self.shape = [
+            dense(10, "shape_fc1_1"),
+            dense(5, "shape_fc1_2"),
+            dense(1, "shape_final", None),
+        ]
+        self((tf.zeros([1, _NUM_JOINTS, 3, 3]), tf.zeros([1, NUM_BETAS])))  # creates the variables
+
+    def call(self, inputs, training=None):
+        rotations, betas = inputs
+        x = tf.reshape(rotations, [-1, _NUM_JOINTS, 9])
+        x = _through(self.embedding, x)
+        scores = [out(x[:, j]) for j, out in enumerate(self.pose_out)]
+        scores.append(_through(self.all_joints, tf.reshape(x, [-1, _NUM_JOINTS * _EMBEDDING])))
+        scores.append(_through(self.shape, betas))
+        return tf.concat(scores, axis=-1)
+
+
+def _through(stack, x):
+    for layer in stack:
+        x = layer(x)
+    return x

@@ -1,0 +1,122 @@
+"""From a crop to a body: encoder, iterative regressor, SMPL, camera (paper, sections 3.1 and 3.2)."""
+
+from typing import NamedTuple, Optional
+
+import numpy as np
+import tensorflow as tf
+from tensorflow import keras
+
+from hmr_tf.body import camera, theta
+from hmr_tf.networks.encoder import NUM_FEATURES
+
+layers = keras.layers
+
+
+class Prediction(NamedTuple):
+    """What one stage of the regressor says; B crops."""
+
+    theta: tf.Tensor  # (B, 85)
+    camera: tf.Tensor  # (B, 3) weak perspective
+    rotations: tf.Tensor  # (B, 24, 3, 3), the global one first
+    betas: tf.Tensor  # (B, 10)
+    vertices: Optional[tf.Tensor]  # (B, V, 3) metres, camera frame; None unless asked for
+    joints: tf.Tensor  # (B, 19, 3) metres, order of `skeleton.KEYPOINTS`
+    smpl_joints: tf.Tensor  # (B, 24, 3) metres, order of `skeleton.SMPL_JOINTS`
+    keypoints_norm: tf.Tensor  # (B, 19, 2) `joints` projected, [-1, 1] over the crop
+
+
+def mean_theta(pose=None, betas=None):
+    """Where the regressor starts (the original's `trainer.py:180-196`).
+
+    Args:
+      pose: (72,) mean axis-angle pose, whose global rotation is not used; None means the rest pose.
+      betas: (10,) mean shape; None means zeros.
+
+    Returns:
+      (1, 85) float32: scale 0.9, no shift, upright and facing the viewer.
+    """
+    start = np.zeros((1, theta.NUM_THETA), np.float32)
+    start[0, 0] = 0.9
+    if pose is not None:
+        start[0, theta.NUM_CAMERA : -theta.NUM_BETAS] = pose
+    if betas is not None:
+        start[0, -theta.NUM_BETAS :] = betas
+    start[0, theta.NUM_CAMERA : theta.NUM_CAMERA + 3] = (np.pi, 0, 0)
+    return start
+
+
+class IterativeRegressor(layers.Layer):
+    """Corrects theta `num_stage` times from the features and its own last answer (IEF).
+
+    Source: paper, section 3.2; the original's `models.py:58-90` and `trainer.py:226-271`. The mean is a
+    trained variable, gradients flow through all stages, dropout draws a new mask in each.
+    """
+
+    def __init__(self, start, num_stage=3, name="3D_module"):
+        """Args: start: (1, 85) from `mean_theta`; num_stage: T, at least 1."""
+        super().__init__(name=name)
+        self.num_stage = num_stage
+        self._start = start
+        self.fc1 = layers.Dense(1024, activation="relu", name="fc1")
+        self.fc2 = layers.Dense(1024, activation="relu", name="fc2")
+        # The first corrections are close to zero (the original's `models.py:81-88`).
+        small = keras.initializers.VarianceScaling(0.01, "fan_avg", "uniform")
+        self.fc3 = layers.Dense(theta.NUM_THETA, kernel_initializer=small, name="fc3")
+        self.dropout = layers.Dropout(0.5)
+
+    def build(self, input_shape):
+        constant = keras.initializers.Constant(self._start)
+        self.mean = self.add_weight("mean_param", (1, theta.NUM_THETA), initializer=constant)
+        self.fc1.build((None, NUM_FEATURES + theta.NUM_THETA))
+        self.fc2.build((None, 1024))
+        self.fc3.build((None, 1024))
+        super().build(input_shape)
+
+    def call(self, features, training=None):
+        """(B, 2048) features -> list of `num_stage` thetas, (B, 85) each."""
+        answer = tf.tile(self.mean, [tf.shape(features)[0], 1])
+        answers = []
+        for _ in range(self.num_stage):
+            x = tf.concat([features, answer], axis=-1)
+            x = self.dropout(self.fc1(x), training=training)
+            x = self.dropout(self.fc2(x), training=training)
+            answer = answer + self.fc3(x)
+            answers.append(answer)
+        return answers
+
+
+class HMR(keras.Model):
+    """The whole network. `call` gives one `Prediction` per stage, the last one being the answer."""
+
+    def __init__(self, encoder, regressor, smpl, name="hmr"):
+        super().__init__(name=name)
+        self.encoder = encoder
+        self.regressor = regressor
+        self.smpl = smpl
+
+    def call(self, images, training=None):
+        """(B, S, S, 3) in [-1, 1] -> tuple of `Prediction` without meshes, one per stage."""
+        answers = self.regressor(self.encoder(images, training=training), training=training)
+        return self.bodies(answers)
+
+    def bodies(self, answers):
+        """list of T thetas (B, 85) -> tuple of T `Prediction` without meshes, from one pass of SMPL."""
+        camera_, pose, betas = theta.split(tf.concat(answers, axis=0))
+        body = self.smpl.joints_only(pose, betas)
+        keypoints = camera.project(body.keypoints, camera_)
+        parts = (camera_, body.rotations, betas, body.keypoints, body.joints, keypoints)
+        stages = zip(answers, *(tf.split(part, len(answers)) for part in parts))
+        return tuple(
+            Prediction(answer, cam, rotations, shape, None, joints, smpl_joints, points)
+            for answer, cam, rotations, shape, joints, smpl_joints, points in stages
+        )
+
+    def with_mesh(self, prediction):
+        """The same `Prediction` with its vertices."""
+        body = self.smpl(prediction.rotations, prediction.betas)
+        return prediction._replace(vertices=body.vertices)
+
+    @property
+    def trained(self):
+        """The variables the encoder's optimizer moves: encoder, regressor and its start (E_var)."""
+        return self.encoder.trainable_variables + self.regressor.trainable_variables
