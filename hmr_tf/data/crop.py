@@ -1,0 +1,126 @@
+"""Person -> crop, and points both ways. Converters and prediction share this geometry.
+
+A crop is made in two steps, as in the original: scale the whole image with bilinear filtering, cut
+a window out. Points follow as `point * scale_xy - start_px`.
+"""
+
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+
+from hmr_tf.errors import InputError
+
+# Beyond this a scaled image takes about a gigabyte: the person is a few pixels tall.
+MAX_SCALED_PIXELS = 2**28
+
+
+class Crop(NamedTuple):
+    """Where a crop lies in its source image."""
+
+    scale_xy: np.ndarray  # (2,) size of the scaled image / size of the source
+    start_px: np.ndarray  # (2,) int, the crop's corner in the scaled image; negative in padding
+    size: tuple[int, int]  # (height, width) of the crop
+
+
+def whole_image(image):
+    """The crop that changes nothing: (H, W, ...) image -> Crop."""
+    return Crop(np.ones(2), np.zeros(2, int), tuple(image.shape[:2]))
+
+
+def to_crop(points_px, crop):
+    """(..., 2) points of the source image -> the same points in the crop, pixels."""
+    return np.asarray(points_px) * crop.scale_xy - crop.start_px
+
+
+def to_image(points_px, crop):
+    """(..., 2) points of the crop -> the same points in the source image. Inverse of `to_crop`."""
+    return (np.asarray(points_px) + crop.start_px) / crop.scale_xy
+
+
+def box_of_labelled(keypoints_px, labelled):
+    """Smallest and largest (x, y) of the labelled points.
+
+    Args:
+      keypoints_px: (K, 2) points.
+      labelled: (K,) 0 where a point is not labelled; at least one is.
+
+    Returns:
+      (2,) corner with the smallest, (2,) corner with the largest x and y.
+    """
+    points = np.asarray(keypoints_px)[np.asarray(labelled, bool)]
+    return points.min(axis=0), points.max(axis=0)
+
+
+def scale_image(image, scale):
+    """Scales (H, W, 3) uint8; returns the image and the (2,) scale reached in x and in y.
+
+    The new size is rounded down, as in the original's `util/image.py:9`. Raises InputError where it
+    would be too large for memory.
+    """
+    height, width = image.shape[:2]
+    new_height, new_width = (max(int(np.floor(side * scale)), 1) for side in (height, width))
+    if new_height * new_width > MAX_SCALED_PIXELS:
+        raise InputError(
+            f"the person is too small: making it tall enough scales the {width} x {height} image "
+            f"{scale:.3g} times; leave this person out or use a larger photograph"
+        )
+    scaled = cv2.resize(image, (new_width, new_height))
+    return scaled, np.array([new_width / width, new_height / height])
+
+
+def crop_inside(image, scale, center_px, window_px):
+    """Scales, then cuts `window_px` around the centre, less where the image ends: for records.
+
+    Args:
+      image: (H, W, 3) uint8.
+      scale: factor that makes the person as large as the dataset's rule says.
+      center_px: (2,) x, y in `image`.
+      window_px: side of the window in the scaled image, even.
+
+    Returns:
+      (h, w, 3) uint8 with h, w <= window_px, and its Crop.
+
+    Raises:
+      InputError: no pixel of the image is in the window, or the scaled image is too large.
+
+    Source: the original's `coco_to_tfrecords.py:243-256`, but x with x's scale and y with y's.
+    """
+    scaled, scale_xy = scale_image(image, scale)
+    height, width = scaled.shape[:2]
+    center = np.asarray(center_px) * scale_xy
+    start = np.maximum(center - window_px // 2, 0).astype(int)
+    end = np.minimum((center + window_px // 2).astype(int), [width, height])
+    if (end <= start).any():
+        raise InputError("the person lies outside the image")
+    pixels = scaled[start[1] : end[1], start[0] : end[0]]
+    return pixels, Crop(scale_xy, start, pixels.shape[:2])
+
+
+def crop_padded(image, scale, center_px, size_px):
+    """Scales, then cuts exactly `size_px` around the centre, repeating the edge: for the network.
+
+    Args:
+      image: (H, W, 3) uint8.
+      scale: factor that makes the person about 150 px tall.
+      center_px: (2,) x, y in `image`; one outside is moved to its edge.
+      size_px: side of the crop.
+
+    Returns:
+      (size_px, size_px, 3) uint8 and its Crop, whose corner is negative where the edge is repeated.
+
+    Raises:
+      InputError: the scaled image is too large.
+
+    Source: the original's `util/image.py:19-42`; the same numbers for an even size and a centre
+    inside.
+    """
+    scaled, scale_xy = scale_image(image, scale)
+    height, width = scaled.shape[:2]
+    center = np.round(np.asarray(center_px) * scale_xy).astype(int)  # halves to even
+    start = np.clip(center, 0, [width, height]) - size_px // 2
+    columns, rows = (
+        np.clip(np.arange(first, first + size_px), 0, side - 1)
+        for first, side in zip(start, (width, height))
+    )
+    return scaled[rows[:, None], columns], Crop(scale_xy, start, (size_px, size_px))
