@@ -1,0 +1,43 @@
+"""What readers yield: one labelled person, one body of motion capture, or why there is none."""
+
+import dataclasses
+from typing import NamedTuple, Optional, Union
+
+import numpy as np
+
+
+@dataclasses.dataclass(frozen=True)
+class Person:
+    """One labelled person in one source image, and how the dataset wants it cropped.
+
+    Points are (x, y) pixels of the source image. Orders: `skeleton.KEYPOINTS`, `LSP_JOINTS`.
+    """
+
+    image: Union[str, np.ndarray]  # path, or (H, W, 3) uint8 RGB
+    keypoints_px: np.ndarray  # (19, 2)
+    labelled: np.ndarray  # (19,) int: 0 no, 1 or 2 yes (COCO: occluded, visible)
+    filename: str = ""  # stored name; empty: the base name of `image`
+    has_face: bool = False  # whether the dataset labels the five face points at all
+    scale: Optional[float] = None  # factor on the image; None: stored whole and untouched
+    window_px: int = 0  # side of the window cut out of the scaled image; with `scale` only
+    center_px: Optional[np.ndarray] = None  # (2,); None: the middle of the labelled points' box
+    joints: Optional[np.ndarray] = None  # (14, 3) metres, camera coordinates
+    pose: Optional[np.ndarray] = None  # (24, 3) axis-angle; only with `joints` and `betas`
+    betas: Optional[np.ndarray] = None  # (10,)
+    camera: Optional[np.ndarray] = None  # (3,) focal length and principal point, pixels
+    sequence: str = ""  # the sequence a frame belongs to
+
+
+class MocapPose(NamedTuple):
+    """One body of motion capture, for the prior."""
+
+    pose: np.ndarray  # (72,) axis-angle
+    betas: np.ndarray  # (10,)
+
+
+class Skipped(NamedTuple):
+    """Someone who is not converted. Readers yield it in place of a Person or a MocapPose."""
+
+    reason: str  # the same words for all people left out for this reason: they are counted
+    where: str  # file, annotation id or frame
+    is_problem: bool = True  # False: the dataset's own rule leaves this person out
