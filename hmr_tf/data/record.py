@@ -1,0 +1,219 @@
+"""The TFRecord schema: encode beside decode. On disk the original's feature keys, in memory ours.
+
+The original's files are read unchanged, and its loader reads ours. Written by its
+`datasets/common.py:76-217` and `smpl_to_tfrecords.py`, read by its `util/data_utils.py:13-100`.
+"""
+
+from typing import NamedTuple, Optional
+
+import numpy as np
+import tensorflow as tf
+
+from hmr_tf.body import skeleton
+from hmr_tf.data.crop import Crop
+from hmr_tf.errors import InputError
+
+_NUM_JOINTS = len(skeleton.LSP_JOINTS)
+_NUM_FACE = len(skeleton.FACE_KEYPOINTS)
+
+# A record without joints has no mosh/gt3d; nobody writes NaN, so it stands for "not there".
+_IMAGE_FEATURES = {
+    "image/encoded": tf.io.FixedLenFeature([], tf.string),
+    "image/filename": tf.io.FixedLenFeature([], tf.string, ""),
+    "image/center": tf.io.FixedLenFeature([2], tf.int64),
+    "image/x": tf.io.FixedLenFeature([_NUM_JOINTS], tf.float32),
+    "image/y": tf.io.FixedLenFeature([_NUM_JOINTS], tf.float32),
+    "image/visibility": tf.io.FixedLenFeature([_NUM_JOINTS], tf.int64),
+    "image/face_pts": tf.io.FixedLenFeature([3, _NUM_FACE], tf.float32, [0.0] * 3 * _NUM_FACE),
+    "mosh/gt3d": tf.io.FixedLenFeature([_NUM_JOINTS, 3], tf.float32, [np.nan] * 3 * _NUM_JOINTS),
+    "mosh/pose": tf.io.FixedLenFeature([24, 3], tf.float32, [0.0] * 72),
+    "mosh/shape": tf.io.FixedLenFeature([10], tf.float32, [0.0] * 10),
+    "meta/has_3d": tf.io.FixedLenFeature([], tf.int64, 0),
+}
+_MOCAP_FEATURES = {
+    "pose": tf.io.FixedLenFeature([24, 3], tf.float32),
+    "shape": tf.io.FixedLenFeature([10], tf.float32),
+}
+
+
+class ImageRecord(NamedTuple):
+    """One person as a record holds it; points are pixels of the stored image."""
+
+    jpeg: bytes
+    filename: str  # base name of the source image
+    crop: Crop  # where the stored image lies in the source image
+    center_px: np.ndarray  # (2,) middle of the person; stored cut to whole numbers
+    keypoints_px: np.ndarray  # (19, 2)
+    labelled: np.ndarray  # (19,) int: 0 no, 1 or 2 yes
+    has_face: bool  # whether the dataset labels face points
+    joints: Optional[np.ndarray] = None  # (14, 3) metres, camera coordinates
+    pose: Optional[np.ndarray] = None  # (24, 3) axis-angle; only with joints and betas
+    betas: Optional[np.ndarray] = None  # (10,)
+    camera: Optional[np.ndarray] = None  # (3,) focal length, principal point, pixels
+
+
+def encode(record):
+    """ImageRecord -> a serialized tf.train.Example (bytes); the same bytes for the same record."""
+    keypoints, labelled = np.reshape(record.keypoints_px, (19, 2)), np.reshape(record.labelled, 19)
+    height, width = record.crop.size
+    features = {
+        "image/encoded": _strings(record.jpeg),
+        "image/format": _strings(b"JPEG"),
+        "image/filename": _strings(record.filename.encode()),
+        "image/height": _integers(height),
+        "image/width": _integers(width),
+        "image/center": _integers(np.reshape(record.center_px, 2)),
+        "image/x": _floats(keypoints[:_NUM_JOINTS, 0]),
+        "image/y": _floats(keypoints[:_NUM_JOINTS, 1]),
+        "image/visibility": _integers(labelled[:_NUM_JOINTS]),
+    }
+    if record.has_face:
+        face = np.column_stack([keypoints, labelled])[_NUM_JOINTS:]  # (5, 3): x, y, labelled
+        features["image/face_pts"] = _floats(face.T)
+    if record.joints is not None:
+        features.update(_features_3d(record))
+    return _serialize(features)
+
+
+def _features_3d(record):
+    has_smpl = record.pose is not None
+    # -1 is what the original stores where nobody knows; meta/has_3d says not to use it
+    pose, betas = (record.pose, record.betas) if has_smpl else (-np.ones(72), -np.ones(10))
+    features = {
+        "mosh/gt3d": _floats(np.reshape(record.joints, (_NUM_JOINTS, 3))),
+        "mosh/pose": _floats(np.reshape(pose, 72)),
+        "mosh/shape": _floats(np.reshape(betas, 10)),
+        "meta/has_3d": _integers(has_smpl),
+        "meta/scale_factors": _floats(record.crop.scale_xy[::-1]),  # y, x: the original's order
+        "meta/crop_pt": _integers(record.crop.start_px),
+    }
+    if record.camera is not None:
+        features["image/cam"] = _floats(np.reshape(record.camera, 3))
+    return features
+
+
+def encode_mocap(pose, betas):
+    """(72,) axis-angle and (10,) betas -> a serialized tf.train.Example (bytes)."""
+    features = {"pose": _floats(np.reshape(pose, 72)), "shape": _floats(np.reshape(betas, 10))}
+    return _serialize(features)
+
+
+def decode(serialized):
+    """One image record -> sample; a TF function, for tf.data.
+
+    Args:
+      serialized: () string tensor, as `encode` or the original wrote it.
+
+    Returns:
+      dict: image (H, W, 3) uint8 RGB, keypoints_px (19, 3) x, y, labelled (0 or 1), center_px (2,),
+      joints (14, 3) m, pose (24, 3), betas (10,), has_joints () bool, has_smpl () bool, filename
+      () string. joints are zeros without has_joints; pose and betas mean nothing without has_smpl.
+
+    Raises:
+      tf.errors.InvalidArgumentError: a feature is missing, or the image is not readable.
+    """
+    features = tf.io.parse_single_example(serialized, _IMAGE_FEATURES)
+    body = tf.stack(
+        [
+            features["image/x"],
+            features["image/y"],
+            tf.cast(features["image/visibility"], tf.float32),
+        ]
+    )
+    x, y, visibility = tf.unstack(tf.concat([body, features["image/face_pts"]], axis=1))
+    labelled = tf.cast(visibility > 0.0, tf.float32)
+    joints = features["mosh/gt3d"]
+    has_joints = tf.logical_not(tf.reduce_any(tf.math.is_nan(joints)))
+    return {
+        "image": tf.io.decode_jpeg(features["image/encoded"], channels=3),
+        "keypoints_px": tf.stack([x, y, labelled], axis=1),
+        "center_px": tf.cast(features["image/center"], tf.float32),
+        "joints": tf.where(has_joints, joints, tf.zeros_like(joints)),
+        "pose": features["mosh/pose"],
+        "betas": features["mosh/shape"],
+        "has_joints": has_joints,
+        "has_smpl": features["meta/has_3d"] > 0,
+        "filename": features["image/filename"],
+    }
+
+
+def decode_mocap(serialized):
+    """() string tensor -> dict: pose (24, 3) axis-angle, betas (10,). Raises as `decode`."""
+    features = tf.io.parse_single_example(serialized, _MOCAP_FEATURES)
+    return {"pose": features["pose"], "betas": features["shape"]}
+
+
+def read_examples(path):
+    """Yields the records of one shard as tf.train.Example.
+
+    Raises:
+      InputError: the file is missing, or a record is corrupt; names the file and the record.
+    """
+    for number, serialized in enumerate(_records(path), start=1):
+        try:
+            yield tf.train.Example.FromString(serialized.numpy())
+        except Exception as error:  # protobuf's DecodeError has a home of its own in each version
+            raise _corrupt(path, number, error) from error
+
+
+def check_shards(paths, decode=decode):
+    """Reads and decodes every record of the shards; returns how many there are.
+
+    For whoever met a `tf.errors.OpError` while reading through tf.data, which names no file: call
+    this with the same files and decoder, and raise the first error anew when it finds nothing.
+
+    Raises:
+      InputError: as `read_examples`; also for an unreadable image or a missing feature.
+    """
+    total = 0
+    for path in paths:
+        for number, serialized in enumerate(_records(path), start=1):
+            try:
+                decode(serialized)
+            except tf.errors.OpError as error:
+                raise _corrupt(path, number, error) from error
+            total += 1
+    return total
+
+
+def _records(path):
+    """Yields () string tensors."""
+    number = 0
+    try:
+        for serialized in tf.data.TFRecordDataset(str(path)):
+            yield serialized
+            number += 1
+    except tf.errors.NotFoundError as error:
+        raise InputError(f"there is no TFRecord file {path}") from error
+    except tf.errors.OpError as error:
+        raise _corrupt(path, number + 1, error) from error
+
+
+def _corrupt(path, number, error):
+    # TensorFlow wraps its reason: {{function_node ...}} reason [Op:Name]
+    reason = str(getattr(error, "message", error)).split("[Op:")[0].rsplit("}} ", 1)[-1]
+    reason = " ".join(reason.split())[:200]
+    return InputError(
+        f"{path}: record {number} is corrupt ({reason}); convert the dataset again with "
+        "data_prep/to_tfrecords.py"
+    )
+
+
+def _serialize(features):
+    example = tf.train.Example(features=tf.train.Features(feature=features))
+    return example.SerializeToString(deterministic=True)
+
+
+def _integers(values):
+    """Cut towards zero, as the original does."""
+    values = np.ravel(values).astype(np.int64)
+    return tf.train.Feature(int64_list=tf.train.Int64List(value=values))
+
+
+def _floats(values):
+    values = np.ravel(values).astype(np.float32)
+    return tf.train.Feature(float_list=tf.train.FloatList(value=values))
+
+
+def _strings(value):
+    return tf.train.Feature(bytes_list=tf.train.BytesList(value=[value]))
