@@ -1,0 +1,115 @@
+"""Finding shards, keeping some out of training, counting their records."""
+
+import json
+
+import pytest
+import tensorflow as tf
+
+from hmr_tf.data import shard_files
+from hmr_tf.errors import InputError
+
+
+def write(path, records=3):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tf.io.TFRecordWriter(str(path)) as writer:
+        for number in range(records):
+            writer.write(b"x" * (number + 1))
+    return path
+
+
+@pytest.fixture
+def data_dir(tmp_path):
+    for number in range(3):
+        write(tmp_path / "lsp_ext" / f"train_{number:03d}.tfrecord", 3 - number)
+    write(tmp_path / "lsp_ext" / "test_000.tfrecord")
+    write(tmp_path / "coco" / "train_000.tfrecord")
+    write(tmp_path / "mpi_inf_3dhp" / "train" / "train_0000.tfrecord")
+    write(tmp_path / "tf_records_human36m_wjoints" / "train" / "a.tfrecord")
+    for name in ("CMU", "H3.6"):
+        write(tmp_path / "mocap_neutrMosh" / f"neutrSMPL_{name}_000.tfrecord")
+    return tmp_path
+
+
+def names(files):
+    return {dataset: [path.name for path in paths] for dataset, paths in files.items()}
+
+
+def test_the_originals_folders_are_found(data_dir):
+    found = shard_files.split(data_dir, ["lsp_ext", "mpi_inf_3dhp", "h36m"]).training
+    assert names(found) == {
+        "lsp_ext": ["train_000.tfrecord", "train_001.tfrecord", "train_002.tfrecord"],
+        "mpi_inf_3dhp": ["train_0000.tfrecord"],
+        "h36m": ["a.tfrecord"],
+    }
+    assert shard_files.find(data_dir, "lsp_ext", "test")[0].name == "test_000.tfrecord"
+    assert names(shard_files.find_mocap(data_dir, ["H3.6"])) == {
+        "H3.6": ["neutrSMPL_H3.6_000.tfrecord"]
+    }
+
+
+def test_the_last_shards_are_kept_out_of_training(data_dir):
+    found = shard_files.split(data_dir, ["lsp_ext"], ["lsp_ext", "coco"], 2)
+    assert names(found.training) == {"lsp_ext": ["train_000.tfrecord"]}
+    assert names(found.validation) == {
+        "lsp_ext": ["train_001.tfrecord", "train_002.tfrecord"],
+        "coco": ["train_000.tfrecord"],  # not trained on: all of it
+    }
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ((["lsp_ext"], ["lsp_ext"], 3), r"--val_shards=3 of lsp_ext: it has 3 shard file\(s\)"),
+        ((["coco"], ["coco"], 1), r"--val_shards=1 of coco: it has 1 shard file\(s\)"),
+        ((["mpii"],), r"no shards match .*mpii/train_\*\.tfrecord .*coco.*--dataset=mpii"),
+        (([],), "--datasets is empty"),
+    ],
+)
+def test_nothing_left_is_said(data_dir, arguments, message):
+    with pytest.raises(InputError, match=message):
+        shard_files.split(data_dir, *arguments)
+
+
+def test_a_missing_folder_is_named(tmp_path):
+    with pytest.raises(InputError, match=r"--data_dir=.*nowhere is not a folder"):
+        shard_files.split(tmp_path / "nowhere", ["coco"])
+
+
+def test_missing_motion_capture_names_the_way_out(data_dir):
+    with pytest.raises(InputError, match=r"jointLim_\*.*--dataset=mosh.*--encoder_only"):
+        shard_files.find_mocap(data_dir, ["CMU", "jointLim"])
+    with pytest.raises(InputError, match="--encoder_only"):
+        shard_files.find_mocap(data_dir, [])
+
+
+def test_records_are_counted_from_the_index_or_from_the_files(data_dir):
+    files = shard_files.find(data_dir, "lsp_ext")
+    assert shard_files.count_records(files) == 6
+    index = {"has_3d": True, "shards": [{"file": "train_000.tfrecord", "records": 500}]}
+    (data_dir / "lsp_ext" / "train_index.json").write_text(json.dumps(index))
+    assert shard_files.count_records(files) == 500 + 3
+    assert shard_files.has_3d("lsp_ext", files)
+
+
+def test_without_an_index_the_name_says_what_has_3d(data_dir):
+    for name, has_3d in (("coco", False), ("mpi_inf_3dhp", True)):
+        assert shard_files.has_3d(name, shard_files.find(data_dir, name)) == has_3d
+
+
+def test_an_empty_shard_counts_nothing(tmp_path):
+    assert shard_files.count_records([write(tmp_path / "a.tfrecord", 0)]) == 0
+
+
+def test_a_cut_shard_names_file_and_record(tmp_path):
+    path = write(tmp_path / "a.tfrecord", 3)
+    whole = path.read_bytes()
+    for length in (len(whole) - 1, len(whole) - 15):
+        path.write_bytes(whole[:length])
+        with pytest.raises(InputError, match=r"a\.tfrecord: record 3 is cut off"):
+            shard_files.count_records([path])
+
+
+def test_an_unreadable_index_is_named(data_dir):
+    (data_dir / "lsp_ext" / "train_index.json").write_text("{")
+    with pytest.raises(InputError, match=r"train_index\.json is not readable"):
+        shard_files.count_records(shard_files.find(data_dir, "lsp_ext"))
