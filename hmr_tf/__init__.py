@@ -7,3 +7,6 @@ import os
 # requirements.txt installs Keras 2 as tf_keras, and TensorFlow reads this to hand it out.
 if importlib.util.find_spec("tf_keras"):
     os.environ.setdefault("TF_USE_LEGACY_KERAS", "1")
+
+# OpenCV refuses larger images before it takes memory for them (its own limit is 2**30 pixels).
+os.environ.setdefault("OPENCV_IO_MAX_IMAGE_PIXELS", str(1 << 28))

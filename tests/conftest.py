@@ -1,4 +1,5 @@
-"""Fixtures shared by the suite: seeded numpy, the samples beside the project (skipped when absent)."""
+"""Fixtures shared by the suite: seeded numpy, the samples beside the project (skipped when
+absent)."""
 
 import os
 from pathlib import Path
@@ -23,6 +24,6 @@ def shared():
     """The folder of dataset samples that CI has beside the checkout; a user does not."""
     if not SHARED.is_dir():
         pytest.skip(
-            f"no dataset samples at {SHARED}: this test reads real files, which the project cannot contain"
+            f"no dataset samples at {SHARED}: real files, which are not part of the project"
         )
     return SHARED

@@ -1,7 +1,7 @@
 """The weak-perspective camera of HMR and the perspective one that draws the same picture.
 
-Camera frame: x to the right, y down, z away from the viewer. "norm" coordinates run from -1 to 1 over
-the square crop; a pixel's centre lies at +0.5.
+Camera frame: x to the right, y down, z away from the viewer. "norm" coordinates run from -1 to 1
+over the square crop; a pixel's centre lies at +0.5.
 """
 
 import tensorflow as tf
@@ -11,7 +11,8 @@ FOCAL_PX = 500.0
 
 
 def project(points, camera):
-    """Weak perspective: shift, then scale: s * (X_xy + t) (paper, section 3; `projection.py:25-29`).
+    """Weak perspective: shift, then scale: s * (X_xy + t) (paper, section 3;
+    `projection.py:25-29`).
 
     Args:
       points: (B, N, 3) metres in the camera frame.
@@ -36,8 +37,8 @@ def norm_from_pixels(points_px, image_size):
 def perspective_translation(camera, image_size, focal_px=FOCAL_PX):
     """Where to put the body in front of a pinhole camera so that it fills the crop like `project`.
 
-    The pinhole has its principal point in the middle of the crop. At depth z = f / (0.5 * size * s) one
-    metre covers f / z = 0.5 * size * s pixels, which is what `project` gives it.
+    The pinhole has its principal point in the middle of the crop. At depth z = f / (0.5 * size *
+    s) one metre covers f / z = 0.5 * size * s pixels, which is what `project` gives it.
 
     Args:
       camera: (B, 3) weak-perspective scale and shift; |s| under 1e-6 counts as 1e-6.

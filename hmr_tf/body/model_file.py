@@ -16,7 +16,8 @@ MAX_BYTES = 1 << 30
 
 
 class ModelData(NamedTuple):
-    """One body model; float64 and int arrays. V vertices, F faces, J = 24 joints, K = 19 keypoints."""
+    """One body model; float64 and int arrays. V vertices, F faces, J = 24 joints, K = 19
+    keypoints."""
 
     v_template: np.ndarray  # (V, 3) metres, y up, facing +z, the person's left at +x
     shapedirs: np.ndarray  # (V, 3, 10) metres per unit of each beta
@@ -30,7 +31,8 @@ class ModelData(NamedTuple):
 
 
 def read_model(path=None):
-    """Reads an SMPL model: .npz with SMPL's keys, or a .pkl as SMPL was published (Python 2, chumpy).
+    """Reads an SMPL model: .npz with SMPL's keys, or a .pkl as SMPL was published (Python 2,
+    chumpy).
 
     Args:
       path: the file; None reads the CC0 body that comes with hmr_tf.
@@ -39,17 +41,21 @@ def read_model(path=None):
       ModelData; only the first ten betas of a file that has more.
 
     Raises:
-      InputError: no such file, not a model, a missing key, a wrong shape or a number that is not finite.
+      InputError: no such file, not a model, a missing key, a wrong shape or a number that is not
+        finite.
     """
     path = Path(path) if path else BUILT_IN
     if not path.is_file():
         raise InputError(
-            f"SMPL model not found: {path}. Register at smpl.is.tue.mpg.de, download the neutral model and "
-            "pass --smpl_model_path=FILE (.pkl or .npz); without the flag the built-in CC0 body is used."
+            f"SMPL model not found: {path}. Register at smpl.is.tue.mpg.de, download the neutral "
+            "model and pass --smpl_model_path=FILE (.pkl or .npz); without the flag the built-in "
+            "CC0 body is used."
         )
     arrays = _read_npz(path) if path.suffix == ".npz" else safe_pickle.load(path, MAX_BYTES)
     if not isinstance(arrays, dict):
-        raise InputError(f"{path} is no SMPL model: it holds a {type(arrays).__name__}, not a dict.")
+        raise InputError(
+            f"{path} is no SMPL model: it holds a {type(arrays).__name__}, not a dict."
+        )
     return _checked(arrays, path)
 
 
@@ -57,7 +63,7 @@ def _read_npz(path):
     if path.stat().st_size > MAX_BYTES:
         raise InputError(f"{path} is larger than {MAX_BYTES >> 20} MB: no SMPL model is.")
     try:
-        with np.load(path, allow_pickle=False) as file:
+        with open(path, "rb") as stream, np.load(stream, allow_pickle=False) as file:
             _bound_members(file, path)
             return {key: file[key] for key in file.files}
     except (ValueError, OSError, EOFError, KeyError) as error:
@@ -69,7 +75,9 @@ def _read_npz(path):
 def _bound_members(file, path):
     total = sum(member.file_size for member in file.zip.infolist())
     if total > MAX_BYTES:
-        raise InputError(f"{path} unpacks to {total >> 20} MB: no SMPL model is larger than 1024 MB.")
+        raise InputError(
+            f"{path} unpacks to {total >> 20} MB: no SMPL model is larger than 1024 MB."
+        )
 
 
 def _checked(arrays, path):
@@ -80,7 +88,7 @@ def _checked(arrays, path):
     if "cocoplus_regressor" not in arrays:
         raise InputError(
             f"{path} has no cocoplus_regressor, so its 19 keypoints are unknown. Use HMR's "
-            "neutral_smpl_with_cocoplus_reg.pkl, or leave --smpl_model_path out for the built-in body."
+            "neutral_smpl_with_cocoplus_reg.pkl, or leave --smpl_model_path out."
         )
     to_array = safe_pickle.to_array
     model = ModelData(
@@ -92,7 +100,10 @@ def _checked(arrays, path):
         keypoint_regressor=to_array(arrays["cocoplus_regressor"]),
         faces=to_array(arrays["f"]).astype(np.int32),
         # The root's parent is 2**32 - 1 on disk; as a signed number it is -1.
-        parents=to_array(arrays["kintree_table"])[0].astype(np.int64).astype(np.uint32).astype(np.int32),
+        parents=to_array(arrays["kintree_table"])[0]
+        .astype(np.int64)
+        .astype(np.uint32)
+        .astype(np.int32),
         topology=str(arrays.get("topology", "smpl")),
     )
     _check_shapes(model, path)
@@ -114,7 +125,9 @@ def _check_shapes(model, path):
     for name, shape in expected.items():
         array = getattr(model, name)
         if array.shape != shape:
-            raise InputError(f"{path}: {name} has shape {array.shape}, an SMPL model needs {shape}.")
+            raise InputError(
+                f"{path}: {name} has shape {array.shape}, an SMPL model needs {shape}."
+            )
         if not np.isfinite(array).all():
             raise InputError(f"{path}: {name} holds numbers that are not finite.")
     if model.faces.min() < 0 or model.faces.max() >= num_vertices:

@@ -1,4 +1,5 @@
-"""Joint vocabularies by name. Mirror maps and mappings between vocabularies are computed, never typed.
+"""Joint vocabularies by name. Mirror maps and mappings between vocabularies are computed, never
+typed.
 
 "left" and "right" are the person's own. "head_top" (LSP) and "head" (SMPL) are different points.
 """
@@ -56,7 +57,8 @@ FACE_KEYPOINTS = ("nose", "left_eye", "right_eye", "left_ear", "right_ear")
 # The 19 keypoints of HMR ("cocoplus"): LSP's 14 joints, then COCO's five face points.
 KEYPOINTS = LSP_JOINTS + FACE_KEYPOINTS
 
-# Bones drawn between the 19 keypoints, child first, as the original's `util/renderer.py:draw_skeleton`.
+# Bones drawn between the 19 keypoints, child first, as the original's
+# `util/renderer.py:draw_skeleton`.
 KEYPOINT_BONES = (
     ("right_ankle", "right_knee"),
     ("right_knee", "right_hip"),
@@ -85,7 +87,8 @@ def indices(names, vocabulary):
 
 
 def mirror(vocabulary):
-    """Index map that swaps left and right: `points[mirror(v)]` are the points of the mirrored body."""
+    """Index map that swaps left and right: `points[mirror(v)]` are the points of the mirrored
+    body."""
 
     def other_side(name):
         side, _, rest = name.partition("_")

@@ -1,7 +1,7 @@
 """SMPL (Loper et al. 2015): pose and shape to a mesh, its joints and the 19 keypoints.
 
-Rest shape, joints and keypoints are all linear in f = [1, betas, rotations 1-23], so each is one matrix
-product; what remains is the chain of 24 joints and the skinning.
+Rest shape, joints and keypoints are all linear in f = [1, betas, rotations 1-23], so each is one
+matrix product; what remains is the chain of 24 joints and the skinning.
 """
 
 from typing import NamedTuple, Optional
@@ -31,19 +31,12 @@ class SMPL(tf.Module):
         self.topology = model.topology
         self._levels = _tree_levels(model.parents)
         blend = _blend_matrix(model)  # (218, V, 3)
-        joint_regressor = model.joint_regressor
-        keypoint_mass = np.einsum("kv,vj->kj", model.keypoint_regressor, model.weights)
-        keypoint_blend = np.stack(
-            [
-                np.einsum("kv,vj,vc->kjc", model.keypoint_regressor, model.weights, one, optimize=True)
-                for one in blend
-            ]
-        )
+        keypoint_mass, keypoint_blend = _keypoint_basis(model, blend)
         num_features = len(blend)
         num_shape = 1 + model.shapedirs.shape[-1]
         # The rest joints follow from betas alone: the template as it is, without pose blend shapes.
         shape_only = np.concatenate([model.v_template[None], np.moveaxis(model.shapedirs, -1, 0)])
-        rest_joints = np.einsum("jv,fvc->fjc", joint_regressor, shape_only)
+        rest_joints = np.einsum("jv,fvc->fjc", model.joint_regressor, shape_only)
 
         def constant(array, name):
             return tf.Variable(array.astype(np.float32), trainable=False, name=name)
@@ -56,7 +49,8 @@ class SMPL(tf.Module):
         self._keypoint_mass = constant(keypoint_mass, "keypoint_mass")
 
     def __call__(self, pose, betas):
-        """Args: pose: (B, 24, 3) axis-angle or (B, 24, 3, 3) matrices; betas: (B, 10). Returns: Body."""
+        """Args: pose: (B, 24, 3) axis-angle or (B, 24, 3, 3) matrices; betas: (B, 10). Returns:
+        Body."""
         features, chain, body = self._posed(pose, betas)
         rest = tf.reshape(tf.matmul(features, self._blend), [tf.shape(betas)[0], 1, 3, -1])
         skinned = tf.matmul(chain, self._weights)  # (B, 12, V): a 3x4 transform for every vertex
@@ -86,14 +80,17 @@ class SMPL(tf.Module):
         return features, chain, Body(None, joints, keypoints, rotations)
 
     def _chain(self, rotations, rest_joints):
-        """World rotation (B, 24, 3, 3) and place (B, 24, 3) of every joint, a level of the tree at a time."""
+        """World rotation (B, 24, 3, 3) and place (B, 24, 3) of every joint, a level of the tree at
+        a time."""
         turns, joints = rotations[:, :1], rest_joints[:, :1]
         for level in self._levels:
             parent_turns = tf.gather(turns, level.parents, axis=1)
             bones = tf.gather(rest_joints, level.joints, axis=1)
             bones -= tf.gather(rest_joints, level.parent_joints, axis=1)
             own = tf.gather(rotations, level.joints, axis=1)
-            places = tf.gather(joints, level.parents, axis=1) + tf.linalg.matvec(parent_turns, bones)
+            places = tf.gather(joints, level.parents, axis=1) + tf.linalg.matvec(
+                parent_turns, bones
+            )
             turns = tf.concat([turns, tf.matmul(parent_turns, own)], axis=1)
             joints = tf.concat([joints, places], axis=1)
         order = np.argsort(np.concatenate([[0], *(level.joints for level in self._levels)]))
@@ -120,9 +117,25 @@ def _tree_levels(parents):
 
 
 def _blend_matrix(model):
-    """(218, V, 3) rest vertices of each feature; the identity is taken out of the pose blend shapes once."""
+    """(218, V, 3) rest vertices of each feature; the identity is taken out of the pose blend
+    shapes once."""
     identity = np.tile(np.eye(3).ravel(), 23)
     template = model.v_template - model.posedirs @ identity
     return np.concatenate(
         [template[None], np.moveaxis(model.shapedirs, -1, 0), np.moveaxis(model.posedirs, -1, 0)]
     )
+
+
+def _keypoint_basis(model, blend):
+    """What a keypoint is made of: how much of each bone (K, J), and of each bone's rest points
+    (218, K, J, 3).
+
+    A keypoint is a weighted sum of vertices and a vertex of bones' transforms; swapping the sums
+    leaves a few numbers per keypoint and bone instead of the mesh.
+    """
+    used = np.flatnonzero(model.keypoint_regressor.any(axis=0))
+    share = np.einsum("kv,vj->kjv", model.keypoint_regressor[:, used], model.weights[used])
+    basis = share.reshape(-1, len(used)) @ np.moveaxis(blend[:, used], 1, 0).reshape(len(used), -1)
+    num_keypoints, num_joints, _ = share.shape
+    basis = basis.reshape(num_keypoints, num_joints, len(blend), 3)
+    return share.sum(axis=-1), np.moveaxis(basis, 2, 0)

@@ -1,7 +1,7 @@
 """ResNet-50 v2 as TF-slim built it: the network whose released weights HMR starts from.
 
-keras.applications.ResNet50V2 differs from it in the padding of the first pooling and in the batch norm's
-epsilon and momentum (`--mode=import_tf1` needs them equal): parity facts 1-8 of the README.
+keras.applications.ResNet50V2 differs from it in the padding of the first pooling and in the batch
+norm's epsilon and momentum (`--mode=import_tf1` needs them equal): parity facts 1-8 of the README.
 Layer names follow slim's variable scopes with "/" as "_", so that mapping is by name.
 """
 
@@ -11,49 +11,63 @@ layers = keras.layers
 
 NUM_FEATURES = 2048
 # Of each block: name, bottleneck depth, number of units, stride of its last unit.
-_BLOCKS = (("block1", 64, 3, 2), ("block2", 128, 4, 2), ("block3", 256, 6, 2), ("block4", 512, 3, 1))
+_BLOCKS = (
+    ("block1", 64, 3, 2),
+    ("block2", 128, 4, 2),
+    ("block3", 256, 6, 2),
+    ("block4", 512, 3, 1),
+)
 
 
-def resnet_v2_50(image_size=224):
+def resnet_v2_50(image_size=224, bn_momentum=0.997):
     """The encoder, with fresh weights.
 
     Args:
       image_size: side of the square input in pixels; weights do not depend on it.
+      bn_momentum: share of the old moving statistics that batch norm keeps at each training step.
 
     Returns:
       keras.Model: (B, S, S, 3) images in [-1, 1] -> (B, 2048) features.
 
     Source: He et al. 2016; the original's `models.py:26-55` and slim's `resnet_v2.py`.
     """
+
+    def norm_relu(x, name):
+        x = layers.BatchNormalization(momentum=bn_momentum, epsilon=1e-5, name=name)(x)
+        return layers.ReLU(name=f"{name}_relu")(x)
+
     image = keras.Input((image_size, image_size, 3), name="image")
     x = _conv_same(image, 64, 7, 2, name="conv1", use_bias=True)
     x = layers.MaxPool2D(3, 2, padding="same", name="pool1")(x)
     for block, depth, num_units, stride in _BLOCKS:
         for unit in range(1, num_units + 1):
             last = unit == num_units
-            x = _bottleneck(x, depth, stride if last else 1, f"{block}_unit_{unit}_bottleneck_v2")
-    x = _norm_relu(x, "postnorm")
+            name = f"{block}_unit_{unit}_bottleneck_v2"
+            x = _bottleneck(x, depth, stride if last else 1, name, norm_relu)
+    x = norm_relu(x, "postnorm")
     features = layers.GlobalAveragePooling2D(name="pool5")(x)
     return keras.Model(image, features, name="resnet_v2_50")
 
 
-def _bottleneck(x, depth, stride, name):
-    """Pre-activation unit: 1x1, 3x3 (with the stride), 1x1 to four times `depth`, and the shortcut."""
-    preact = _norm_relu(x, f"{name}_preact")
+def _bottleneck(x, depth, stride, name, norm_relu):
+    """Pre-activation unit: 1x1, 3x3 (with the stride), 1x1 to four times `depth`, and the
+    shortcut."""
+    preact = norm_relu(x, f"{name}_preact")
     if x.shape[-1] == 4 * depth:
         shortcut = layers.MaxPool2D(1, stride, name=f"{name}_subsample")(x) if stride > 1 else x
     else:
         shortcut = _conv(preact, 4 * depth, 1, stride, name=f"{name}_shortcut", use_bias=True)
     x = _conv(preact, depth, 1, 1, name=f"{name}_conv1")
-    x = _norm_relu(x, f"{name}_conv1_BatchNorm")
+    x = norm_relu(x, f"{name}_conv1_BatchNorm")
     x = _conv_same(x, depth, 3, stride, name=f"{name}_conv2")
-    x = _norm_relu(x, f"{name}_conv2_BatchNorm")
+    x = norm_relu(x, f"{name}_conv2_BatchNorm")
     x = _conv(x, 4 * depth, 1, 1, name=f"{name}_conv3", use_bias=True)
     return layers.Add(name=f"{name}_add")([shortcut, x])
 
 
 def _conv_same(x, filters, size, stride, name, use_bias=False):
-    """slim's `conv2d_same`: with a stride, the same padding on both sides, whatever the input size."""
+    """slim's `conv2d_same`: with a stride, the same padding on both sides, whatever the input
+    size."""
     if stride == 1:
         return _conv(x, filters, size, 1, name, use_bias, padding="same")
     before, after = (size - 1) // 2, size // 2
@@ -71,8 +85,3 @@ def _conv(x, filters, size, stride, name, use_bias=False, padding="valid"):
         kernel_initializer=keras.initializers.VarianceScaling(2.0),
         name=name,
     )(x)
-
-
-def _norm_relu(x, name):
-    x = layers.BatchNormalization(momentum=0.997, epsilon=1e-5, name=name)(x)
-    return layers.ReLU(name=f"{name}_relu")(x)

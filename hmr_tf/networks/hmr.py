@@ -1,4 +1,5 @@
-"""From a crop to a body: encoder, iterative regressor, SMPL, camera (paper, sections 3.1 and 3.2)."""
+"""From a crop to a body: encoder, iterative regressor, SMPL, camera (paper, sections 3.1 and
+3.2)."""
 
 from typing import NamedTuple, Optional
 
@@ -48,8 +49,8 @@ def mean_theta(pose=None, betas=None):
 class IterativeRegressor(layers.Layer):
     """Corrects theta `num_stage` times from the features and its own last answer (IEF).
 
-    Source: paper, section 3.2; the original's `models.py:58-90` and `trainer.py:226-271`. The mean is a
-    trained variable, gradients flow through all stages, dropout draws a new mask in each.
+    Source: paper, section 3.2; the original's `models.py:58-90` and `trainer.py:226-271`. The mean
+    is a trained variable, gradients flow through all stages, dropout draws a new mask in each.
     """
 
     def __init__(self, start, num_stage=3, name="3D_module"):
@@ -100,7 +101,8 @@ class HMR(keras.Model):
         return self.bodies(answers)
 
     def bodies(self, answers):
-        """list of T thetas (B, 85) -> tuple of T `Prediction` without meshes, from one pass of SMPL."""
+        """list of T thetas (B, 85) -> tuple of T `Prediction` without meshes, from one pass of
+        SMPL."""
         camera_, pose, betas = theta.split(tf.concat(answers, axis=0))
         body = self.smpl.joints_only(pose, betas)
         keypoints = camera.project(body.keypoints, camera_)
@@ -115,6 +117,11 @@ class HMR(keras.Model):
         """The same `Prediction` with its vertices."""
         body = self.smpl(prediction.rotations, prediction.betas)
         return prediction._replace(vertices=body.vertices)
+
+    @property
+    def image_size(self):
+        """Side of the crops it sees, pixels."""
+        return self.encoder.input_shape[1]
 
     @property
     def trained(self):

@@ -1,0 +1,32 @@
+# Two commands from a fresh machine: `make quickstart` and `make test`.
+PYTHON ?= python3
+BIN := .venv/bin
+# make quickstart IMAGE=photo.jpg: predict on this photograph at the end.
+IMAGE ?=
+# make venv GPU=1: install the CUDA libraries too.
+GPU ?=
+
+.PHONY: quickstart test venv clean
+
+quickstart: venv
+	$(BIN)/python -m hmr_tf.main --mode=quickstart --output_dir=quickstart --img_path="$(IMAGE)"
+
+test: .venv/.tested-with
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/python -m pytest
+
+venv: .venv/.installed
+
+.venv/.installed: requirements.txt
+	@$(PYTHON) -c 'import sys; sys.exit("hmr_tf needs Python 3.9 or later, as in: make PYTHON=python3.11 venv" if sys.version_info < (3, 9) else 0)'
+	$(PYTHON) -m venv --clear .venv
+	$(BIN)/python -m pip install --disable-pip-version-check -r requirements.txt $(if $(GPU),'tensorflow[and-cuda]')
+	touch $@
+
+.venv/.tested-with: .venv/.installed tests/requirements.txt
+	$(BIN)/python -m pip install --disable-pip-version-check --quiet -r tests/requirements.txt
+	touch $@
+
+clean:
+	rm -rf .venv quickstart

@@ -1,0 +1,127 @@
+"""Every option of `python -m hmr_tf.main`: its default, its unit, its help. The flags are made
+from this.
+
+Names and meanings are the original's `config.py`; values are the paper's, as in its `do_train.sh`.
+"""
+
+import dataclasses
+from typing import Optional
+
+from absl import flags
+
+MODES = ("train", "evaluate", "predict", "export", "quickstart")
+IMAGE_DATASETS = ("lsp", "lsp_ext", "mpii", "coco", "h36m", "mpi_inf_3dhp")
+MOCAP_DATASETS = ("CMU", "H3.6", "jointLim")
+
+
+def _option(default, help, choices=None, least=None):
+    metadata = {"help": help, "choices": choices, "least": least}
+    return dataclasses.field(default=default, metadata=metadata)
+
+
+@dataclasses.dataclass(frozen=True)
+class Config:
+    """One run. Lists are tuples of str; an empty path means "not given"."""
+
+    mode: str = _option("", "What to do.", choices=MODES)
+
+    # Files
+    smpl_model_path: str = _option(
+        "",
+        "SMPL model, .pkl or .npz (smpl.is.tue.mpg.de). Empty: the CC0 body of hmr_tf.",
+    )
+    mean_params_path: str = _option(
+        "", "neutral_smpl_mean_params.h5, where the regressor starts. Empty: the rest pose."
+    )
+    load_path: str = _option(
+        "",
+        "Trained model: a checkpoint prefix, or a --model_dir, whose newest checkpoint is taken.",
+    )
+    data_dir: str = _option("", "Folder of TFRecords, as data_prep/to_tfrecords.py writes it.")
+    model_dir: str = _option(
+        "", "train: folder for checkpoints and TensorBoard. Empty: logs/HMR_<date>_<time>."
+    )
+    output_dir: str = _option("output", "predict, evaluate, export: folder for what they write.")
+    img_path: str = _option("", "predict: the photograph (JPEG, PNG or BMP).")
+    box: tuple = _option(
+        (),
+        "predict: box around the person, x,y,width,height in pixels. Empty: the whole photograph.",
+    )
+
+    # Network
+    img_size: int = _option(224, "Side of the network's input, pixels.", least=32)
+    num_stage: int = _option(3, "How often the regressor corrects its answer.", least=1)
+    bn_momentum: float = _option(
+        0.997, "Batch norm: share of the old moving statistics kept per step."
+    )
+    critic_spectral_norm: bool = _option(
+        False, "Spectral normalisation in the critic (TensorFlow Addons)."
+    )
+
+    # Data
+    datasets: tuple = _option(IMAGE_DATASETS, "Image datasets to train on or to evaluate on.")
+    mocap_datasets: tuple = _option(MOCAP_DATASETS, "Motion capture the prior is learned from.")
+    val_datasets: tuple = _option((), "train: datasets to validate on after each epoch.")
+    val_shards: int = _option(
+        1,
+        "train: this many last shards of each of --val_datasets are kept out of training.",
+        least=1,
+    )
+    split: str = _option("test", "evaluate: which split of --datasets.")
+    use_3d_label: bool = _option(
+        True,
+        "Use 3D labels, half of each batch from datasets that have them. --nouse_3d_label: none.",
+    )
+    trans_max: int = _option(20, "Jitter: largest shift, pixels.", least=0)
+    scale_max: float = _option(1.23, "Jitter: largest scale.")
+    scale_min: float = _option(0.8, "Jitter: smallest scale.")
+    augment_occlusion: bool = _option(False, "Cut a square out of each crop (TensorFlow Addons).")
+    augment_color: bool = _option(False, "Jitter hue, saturation, value (TensorFlow Addons).")
+
+    # Training
+    batch_size: int = _option(64, "People per step.", least=1)
+    epoch: int = _option(55, "Passes over the training people.", least=1)
+    num_steps: int = _option(0, "Stop after this many steps instead of --epoch epochs.", least=0)
+    encoder_only: bool = _option(False, "Train without the adversarial prior.")
+    e_lr: float = _option(1e-5, "Learning rate of the encoder.")
+    d_lr: float = _option(1e-4, "Learning rate of the critic.")
+    e_loss_weight: float = _option(60.0, "Weight of the keypoint loss.")
+    d_loss_weight: float = _option(1.0, "Weight of the adversarial losses.")
+    e_3d_weight: float = _option(60.0, "Weight of the 3D losses.")
+    xla: Optional[bool] = _option(
+        None, "Compile forward, losses and gradients with XLA. Not given: on where there is a GPU."
+    )
+    seed: int = _option(0, "Seed of weights, shuffling, jitter and dropout.")
+    log_step: int = _option(10, "Steps between TensorBoard scalars.", least=1)
+    log_img_step: int = _option(100, "Steps between TensorBoard pictures; 0: none.", least=0)
+    save_step: int = _option(1000, "Steps between checkpoints.", least=1)
+
+
+def define_flags(flag_values=flags.FLAGS):
+    """Makes an absl flag of every field of `Config`."""
+    for field in dataclasses.fields(Config):
+        _define(field, flag_values)
+
+
+def _define(field, flag_values):
+    default, help = field.default, field.metadata["help"]
+    choices, least = field.metadata["choices"], field.metadata["least"]
+    common = (field.name, default, help)
+    if choices:
+        flags.DEFINE_enum(field.name, default or None, choices, help, flag_values=flag_values)
+    elif isinstance(default, tuple):
+        flags.DEFINE_list(field.name, list(default), help, flag_values=flag_values)
+    elif isinstance(default, bool) or default is None:
+        flags.DEFINE_bool(*common, flag_values=flag_values)
+    elif isinstance(default, int):
+        flags.DEFINE_integer(*common, lower_bound=least, flag_values=flag_values)
+    elif isinstance(default, float):
+        flags.DEFINE_float(*common, lower_bound=0.0, flag_values=flag_values)
+    else:
+        flags.DEFINE_string(*common, flag_values=flag_values)
+
+
+def from_flags(flag_values=flags.FLAGS):
+    """The parsed flags as a `Config`."""
+    values = {field.name: flag_values[field.name].value for field in dataclasses.fields(Config)}
+    return Config(**{k: tuple(v) if isinstance(v, list) else v for k, v in values.items()})

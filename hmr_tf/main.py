@@ -1,0 +1,125 @@
+"""python -m hmr_tf.main --mode=MODE [flags]: trains, evaluates, predicts, exports.
+
+Flags stand in config.py; recipes in flags/*.flags. Nothing is imported before a mode needs it.
+"""
+
+import json
+import os
+from pathlib import Path
+
+from hmr_tf import command_line, config
+from hmr_tf.errors import InputError
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
+config.define_flags()
+
+
+def train(options):
+    """--mode=train"""
+    from hmr_tf.training import run
+
+    run.train(options)
+
+
+def evaluate(options):
+    """--mode=evaluate: errors on people whose truth is known; prints them and writes
+    results.json."""
+    _needs(options, "load_path", "data_dir")
+    from hmr_tf.data import pipeline, shard_files
+    from hmr_tf.evaluation import people
+    from hmr_tf.networks import checkpoint
+
+    files = {
+        name: shard_files.find(options.data_dir, name, options.split) for name in options.datasets
+    }
+    hmr = checkpoint.load(options.load_path, options.smpl_model_path)
+    size = hmr.image_size
+    dataset = pipeline.validation(files, batch_size=options.batch_size, image_size=size)
+    num_people = shard_files.count_records([path for paths in files.values() for path in paths])
+    results = people.evaluate(hmr, dataset, size, num_people)
+    for name, text in people.DESCRIPTIONS.items():
+        if name in results:
+            print(f"{results[name]:8.2f}  {text}")
+    path = _output(options) / "results.json"
+    path.write_text(json.dumps({**results, "load_path": options.load_path}, indent=2) + "\n")
+    print(f"{results['people']:8d}  people; written to {path}")
+
+
+def predict(options):
+    """--mode=predict: a body over a photograph, as a picture, a mesh and arrays."""
+    _needs(options, "load_path", "img_path")
+    box = _box(options.box)
+    from hmr_tf.networks import checkpoint
+    from hmr_tf.output import predict
+
+    image = predict.read_image(options.img_path)
+    hmr = checkpoint.load(options.load_path, options.smpl_model_path)
+    result = predict.predict(hmr, image, box, hmr.image_size)
+    name = Path(options.img_path).stem
+    for path in predict.write(_output(options), name, image, result, hmr.smpl.faces):
+        print(path)
+
+
+def export(options):
+    """--mode=export: a SavedModel in --output_dir."""
+    _needs(options, "load_path")
+    from hmr_tf.networks import checkpoint
+    from hmr_tf.output import saved_model
+
+    hmr = checkpoint.load(options.load_path, options.smpl_model_path)
+    saved_model.export(hmr, hmr.image_size, _output(options))
+    print(options.output_dir)
+
+
+def quickstart(options):
+    """--mode=quickstart: the whole way on synthetic people, in minutes."""
+    from hmr_tf import quickstart
+
+    quickstart.run(options.output_dir, options.img_path)
+
+
+RUN = {f.__name__: f for f in (train, evaluate, predict, export, quickstart)}
+
+
+def main(argv):
+    if len(argv) > 1:
+        raise InputError(f"{argv[1]!r} is no flag: every option is --name=value; see --help.")
+    options = config.from_flags()
+    if not options.mode:
+        raise InputError(f"--mode is missing: one of {', '.join(RUN)}; see --help.")
+    RUN[options.mode](options)
+
+
+def _needs(options, *names):
+    for name in names:
+        if not getattr(options, name):
+            raise InputError(f"--mode={options.mode} needs --{name}; see --help.")
+
+
+def _box(values):
+    """Four numbers from --box, or None."""
+    if not values:
+        return None
+    try:
+        numbers = tuple(float(value) for value in values)
+    except ValueError:
+        numbers = ()
+    if len(numbers) != 4:
+        raise InputError(
+            f"--box={','.join(values)} is not four numbers: x,y,width,height in pixels."
+        )
+    return numbers
+
+
+def _output(options):
+    folder = Path(options.output_dir)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"--output_dir={folder} cannot be written: {error.strerror}") from error
+    return folder
+
+
+if __name__ == "__main__":
+    command_line.run(main)

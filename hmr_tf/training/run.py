@@ -1,0 +1,205 @@
+"""One training run, from flags to checkpoints."""
+
+import dataclasses
+import json
+import os
+import sys
+import time
+from pathlib import Path
+
+import tensorflow as tf
+from absl import logging
+from tensorflow import keras
+
+from hmr_tf import addons
+from hmr_tf.data import pipeline, shard_files
+from hmr_tf.errors import InputError
+from hmr_tf.networks import checkpoint
+from hmr_tf.networks.discriminator import Discriminator
+from hmr_tf.training import callbacks, losses
+from hmr_tf.training.trainer import Trainer, adam
+
+KEPT_CHECKPOINTS = 3
+
+
+def train(config):
+    """Trains as `config` says and leaves checkpoints, params.json and TensorBoard files in
+    --model_dir.
+
+    Raises:
+      InputError: no data, no motion capture for the prior, an unwritable folder, a checkpoint of
+        another
+        network, a loss that is not finite.
+    """
+    files, mocap_files = _find_data(config)
+    keras.utils.set_random_seed(config.seed)
+    trainer = _build(config)
+    folder = _folder(config)
+    data = pipeline.training(
+        files.training,
+        mocap_files,
+        batch_size=config.batch_size,
+        num_stage=config.num_stage,
+        image_size=config.img_size,
+        augmentation=pipeline.Augmentation(
+            config.trans_max,
+            config.scale_min,
+            config.scale_max,
+            config.augment_color,
+            config.augment_occlusion,
+        ),
+        use_3d=config.use_3d_label,
+        seed=config.seed,
+    )
+    if not config.load_path:
+        checkpoint.calibrate_batch_norm(trainer.hmr.encoder, next(iter(data))[0]["image"])
+    manager = _checkpoints(trainer, config, folder)
+    validation = None
+    if files.validation:
+        validation = pipeline.validation(
+            files.validation, batch_size=config.batch_size, image_size=config.img_size
+        )
+    num_people = shard_files.count_records([p for paths in files.training.values() for p in paths])
+    steps = _Steps.plan(num_people, config, trainer.step)
+    _announce(config, folder, files, num_people, steps)
+    try:
+        _fit(trainer, data, validation, steps, config, folder, manager)
+    except tf.errors.OpError as error:
+        explained = pipeline.explain_data_error(
+            error, {**files.training, **files.validation}, mocap_files
+        )
+        if explained is None:
+            raise
+        raise explained from error
+
+
+def _find_data(config):
+    if not config.data_dir:
+        raise InputError("--data_dir is missing: the folder that data_prep/to_tfrecords.py wrote.")
+    files = shard_files.split(
+        config.data_dir, config.datasets, config.val_datasets, config.val_shards
+    )
+    if config.encoder_only:
+        return files, None
+    return files, shard_files.find_mocap(config.data_dir, config.mocap_datasets)
+
+
+def _build(config):
+    hmr = checkpoint.build(
+        config.smpl_model_path,
+        config.img_size,
+        config.num_stage,
+        config.bn_momentum,
+        config.mean_params_path,
+    )
+    critic = None
+    if not config.encoder_only:
+        if config.critic_spectral_norm:
+            critic = Discriminator(addons.spectral_normalization)
+        else:
+            critic = Discriminator()
+    weights = losses.LossWeights(config.e_loss_weight, config.e_3d_weight, config.d_loss_weight)
+    xla = bool(tf.config.list_physical_devices("GPU")) if config.xla is None else config.xla
+    trainer = Trainer(hmr, critic, weights, xla)
+    trainer.compile(adam(config.e_lr), adam(config.d_lr))
+    return trainer
+
+
+def _folder(config):
+    """The run's folder: --model_dir, or that of --load_path, or a new one; made with its
+    params.json."""
+    if config.model_dir:
+        folder = Path(config.model_dir)
+    elif config.load_path:
+        folder = Path(checkpoint.find(config.load_path)).parent
+    else:
+        folder = Path("logs") / time.strftime("HMR_%Y%m%d_%H%M%S")
+    params = json.dumps(dataclasses.asdict(config), indent=2)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        temporary = folder / f"{checkpoint.PARAMS}.part"
+        temporary.write_text(params + "\n")
+        os.replace(temporary, folder / checkpoint.PARAMS)
+    except OSError as error:
+        raise InputError(f"--model_dir={folder} cannot be written: {error.strerror}") from error
+    return folder
+
+
+def _checkpoints(trainer, config, folder):
+    """The manager of the run's checkpoints; with --load_path, everything is read back first."""
+    parts = checkpoint.trained_parts(trainer.hmr)
+    parts["encoder_optimizer"] = trainer.encoder_optimizer
+    if trainer.critic is not None:
+        parts.update(critic=trainer.critic, critic_optimizer=trainer.critic_optimizer)
+    if config.load_path:
+        checkpoint.restore(checkpoint.find(config.load_path), parts)
+    manager = tf.train.CheckpointManager(
+        tf.train.Checkpoint(**parts), str(folder), KEPT_CHECKPOINTS, checkpoint_name="ckpt"
+    )
+    if trainer.step == 0:
+        manager.save(checkpoint_number=0)
+    return manager
+
+
+@dataclasses.dataclass(frozen=True)
+class _Steps:
+    """How fit() counts."""
+
+    per_epoch: int
+    epochs: int
+    first_epoch: int
+
+    @classmethod
+    def plan(cls, num_people, config, done):
+        per_epoch = max(num_people // config.batch_size, 1)
+        epochs = config.epoch
+        if config.num_steps:
+            per_epoch = min(per_epoch, config.num_steps)
+            epochs = -(-config.num_steps // per_epoch)
+        first_epoch = done // per_epoch
+        if first_epoch >= epochs:
+            raise InputError(
+                f"--load_path is at step {done}, and training ends at step {epochs * per_epoch}: "
+                "ask for more with --epoch or --num_steps."
+            )
+        return cls(per_epoch, epochs, first_epoch)
+
+
+def _announce(config, folder, files, num_people, steps):
+    kept_out = shard_files.count_records([p for paths in files.validation.values() for p in paths])
+    logging.info(
+        "Training on %d people of %s%s, batch %d, %d epochs of %d steps, %s.\n"
+        "Writing to %s; watch it with: tensorboard --logdir %s",
+        num_people,
+        ", ".join(files.training),
+        f", {kept_out} kept out to validate" if kept_out else "",
+        config.batch_size,
+        steps.epochs - steps.first_epoch,
+        steps.per_epoch,
+        "without the prior" if config.encoder_only else "with the adversarial prior",
+        folder,
+        folder,
+    )
+
+
+def _fit(trainer, data, validation, steps, config, folder, manager):
+    writer = tf.summary.create_file_writer(str(folder / "tensorboard"))
+    watchers = [callbacks.Scalars(writer, config.log_step)]
+    if config.log_img_step:
+        if validation:
+            shown, name = next(iter(validation))[0], "people/validation"
+        else:
+            shown, name = next(iter(data))[0], "people/training"
+        watchers.append(callbacks.Pictures(writer, config.log_img_step, shown, name))
+    watchers.append(callbacks.Checkpoints(manager, config.save_step))
+    if validation:
+        trainer.evaluate(validation, verbose=0, callbacks=watchers[:1])
+    trainer.fit(
+        data,
+        validation_data=validation,
+        steps_per_epoch=steps.per_epoch,
+        epochs=steps.epochs,
+        initial_epoch=steps.first_epoch,
+        callbacks=watchers,
+        verbose=1 if sys.stdout.isatty() else 0,
+    )

@@ -1,0 +1,39 @@
+import numpy as np
+import tensorflow as tf
+
+from hmr_tf.body import camera
+
+
+def test_shift_comes_before_scale():
+    points = tf.constant([[[1.0, 2.0, 9.0]]])
+    moved = camera.project(points, tf.constant([[2.0, 0.5, -1.0]]))
+    np.testing.assert_allclose(moved[0, 0], [3.0, 2.0])
+
+
+def test_directions_in_the_picture():
+    """x to the right, y down: (0, 0) is the middle, (224, 224) the lower right corner."""
+    corners = camera.pixels_from_norm(np.array([[0.0, 0.0], [1.0, 1.0], [-1.0, 1.0]]), 224)
+    np.testing.assert_allclose(corners, [[112, 112], [224, 224], [0, 224]])
+
+
+def test_pixels_round_trip(rng):
+    points = rng.normal(size=(5, 19, 2))
+    back = camera.norm_from_pixels(camera.pixels_from_norm(points, 224), 224)
+    np.testing.assert_allclose(back, points, atol=1e-12)
+
+
+def test_perspective_camera_draws_what_weak_perspective_projects(rng):
+    """A flat body in the plane of the camera's distance lies on the same pixels in both."""
+    points = (rng.normal(size=(4, 19, 3)) * (0.5, 0.5, 0)).astype(np.float32)
+    cameras = tf.constant([[0.9, 0.1, -0.2], [0.5, 0, 0], [1.4, -0.3, 0.3], [0.2, 1, 1]])
+    weak = camera.pixels_from_norm(camera.project(tf.constant(points), cameras), 224)
+    there = points + camera.perspective_translation(cameras, 224)[:, None]
+    pinhole = camera.FOCAL_PX * there[..., :2] / there[..., 2:] + 112
+    np.testing.assert_allclose(pinhole, weak, atol=1e-3)
+
+
+def test_body_stays_in_front_of_the_camera_whatever_the_scale():
+    cameras = tf.constant([[0.0, 0, 0], [-0.8, 0, 0], [1e-9, 0, 0]])
+    depth = camera.perspective_translation(cameras, 224)[:, 2]
+    assert (depth.numpy() > 0).all()
+    assert np.isfinite(depth).all()

@@ -1,0 +1,95 @@
+import numpy as np
+import pytest
+import tensorflow as tf
+from scipy.spatial.transform import Rotation
+
+from hmr_tf.body.rotation import matrix_from_axis_angle, procrustes_align, reflect
+from hmr_tf.body.skeleton import SMPL_JOINTS, mirror
+
+QUARTER = np.pi / 2
+
+
+@pytest.mark.parametrize(
+    ("axis_angle", "point", "turned"),
+    [
+        ((QUARTER, 0, 0), (0, 1, 0), (0, 0, 1)),
+        ((0, QUARTER, 0), (0, 0, 1), (1, 0, 0)),
+        ((0, 0, QUARTER), (1, 0, 0), (0, 1, 0)),
+        ((np.pi, 0, 0), (0.3, 1, 2), (0.3, -1, -2)),
+        ((0, 0, 0), (1, 2, 3), (1, 2, 3)),
+    ],
+)
+def test_direction_of_turning(axis_angle, point, turned):
+    matrix = matrix_from_axis_angle(tf.constant(axis_angle, tf.float32)).numpy()
+    np.testing.assert_allclose(matrix @ np.array(point), turned, atol=1e-6)
+
+
+def test_equals_scipy(rng):
+    axis_angle = rng.normal(size=(50, 3)) * rng.uniform(0, 4, size=(50, 1))
+    ours = matrix_from_axis_angle(tf.constant(axis_angle, tf.float32))
+    np.testing.assert_allclose(ours, Rotation.from_rotvec(axis_angle).as_matrix(), atol=2e-6)
+
+
+@pytest.mark.parametrize("value", [(0, 0, 0), (-1e-8, -1e-8, -1e-8), (1e-8, 0, 0), (0, 0, 1e-4)])
+def test_finite_at_and_near_no_rotation(value):
+    axis_angle = tf.constant(value, tf.float32)
+    with tf.GradientTape() as tape:
+        tape.watch(axis_angle)
+        matrix = matrix_from_axis_angle(axis_angle)
+    np.testing.assert_allclose(matrix, np.eye(3), atol=2e-4)
+    assert np.isfinite(tape.jacobian(matrix, axis_angle)).all()
+
+
+def test_jacobian_at_zero_is_the_skew_matrix():
+    axis_angle = tf.zeros([3])
+    with tf.GradientTape() as tape:
+        tape.watch(axis_angle)
+        matrix = matrix_from_axis_angle(axis_angle)
+    jacobian = tape.jacobian(matrix, axis_angle).numpy()
+    skew_x = np.array([[0, 0, 0], [0, 0, -1], [0, 1, 0]])
+    np.testing.assert_allclose(jacobian[..., 0], skew_x, atol=1e-6)
+
+
+def test_gradient_equals_finite_difference(rng):
+    at = rng.normal(size=(20, 3))
+    direction, weight = rng.normal(size=at.shape), rng.normal(size=(20, 3, 3))
+
+    def value(x):
+        return tf.reduce_sum(weight * matrix_from_axis_angle(x))
+
+    x = tf.constant(at)
+    with tf.GradientTape() as tape:
+        tape.watch(x)
+        y = value(x)
+    step = 1e-5
+    difference = (value(at + step * direction) - value(at - step * direction)) / (2 * step)
+    np.testing.assert_allclose(np.sum(tape.gradient(y, x) * direction), difference, rtol=1e-5)
+
+
+def test_reflection_is_the_mirror_and_its_own_inverse(rng):
+    swap = mirror(SMPL_JOINTS)
+    rotations = Rotation.random(48, random_state=0).as_matrix().reshape(2, 24, 3, 3)
+    flip = np.diag([-1.0, 1, 1])
+    expected = flip @ rotations[:, list(swap)] @ flip
+    once = reflect(tf.constant(rotations), swap)
+    np.testing.assert_allclose(once, expected, atol=1e-12)
+    np.testing.assert_allclose(reflect(once, swap), rotations, atol=1e-12)
+
+
+def test_procrustes_undoes_a_similarity(rng):
+    target = rng.normal(size=(8, 14, 3))
+    turn = Rotation.random(8, random_state=1).as_matrix()
+    source = 1.7 * np.einsum("bij,bkj->bki", turn, target) + rng.normal(size=(8, 1, 3))
+    np.testing.assert_allclose(procrustes_align(source, target), target, atol=1e-12)
+
+
+def test_procrustes_never_mirrors(rng):
+    body = rng.normal(size=(8, 14, 3))
+    mirrored = body * [-1, 1, 1]
+    error = np.linalg.norm(procrustes_align(mirrored, body) - body, axis=-1).mean(-1)
+    assert error.min() > 0.1
+
+
+def test_procrustes_of_a_single_point_is_that_point():
+    source, target = np.ones((1, 14, 3)), np.full((1, 14, 3), 5.0)
+    np.testing.assert_allclose(procrustes_align(source, target), target)
