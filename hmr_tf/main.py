@@ -7,10 +7,13 @@ import json
 import os
 from pathlib import Path
 
+from absl import logging
+
 from hmr_tf import command_line, config
 from hmr_tf.errors import InputError
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+# TensorFlow says on import which GPU libraries it lacks; what goes wrong later is raised.
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 config.define_flags()
 
@@ -85,6 +88,8 @@ RUN = {f.__name__: f for f in (train, evaluate, predict, export, quickstart)}
 def main(argv):
     if len(argv) > 1:
         raise InputError(f"{argv[1]!r} is no flag: every option is --name=value; see --help.")
+    logging.set_verbosity(logging.INFO)
+    logging.get_absl_handler().setFormatter(None)  # messages alone, without file and time
     options = config.from_flags()
     if not options.mode:
         raise InputError(f"--mode is missing: one of {', '.join(RUN)}; see --help.")

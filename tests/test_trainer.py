@@ -1,0 +1,109 @@
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from hmr_tf.training import losses
+from hmr_tf.training.trainer import every_stage
+from tests import tiny_hmr
+
+
+@pytest.fixture
+def batch_and_mocap(rng):
+    return tiny_hmr.data(rng)
+
+
+def values(variables):
+    return [variable.numpy() for variable in variables]
+
+
+def moved(before, variables):
+    return [not np.array_equal(a, b) for a, b in zip(before, values(variables))]
+
+
+def test_a_step_moves_encoder_regressor_start_and_critic(tmp_path, batch_and_mocap):
+    trainer = tiny_hmr.trainer(tmp_path)
+    trained = trainer.hmr.trained + trainer.critic.trainable_variables
+    before = values(trained)
+    logs = trainer.train_step(batch_and_mocap)
+    assert all(moved(before, trained))
+    assert trainer.step == 1
+    assert set(logs) == {
+        *(f"encoder/{name}" for name in ("keypoints", "joints", "smpl", "adversarial", "total")),
+        *(f"critic/{name}" for name in ("real", "fake", "total")),
+    }
+
+
+def test_no_gradient_leaks_into_the_other_network(tmp_path, batch_and_mocap):
+    trainer = tiny_hmr.trainer(tmp_path, weights=losses.LossWeights(0.0, 0.0, 0.0))
+    before = values(trainer.hmr.trained + trainer.critic.trainable_variables)
+    trainer.train_step(batch_and_mocap)
+    assert not any(moved(before, trainer.hmr.trained + trainer.critic.trainable_variables))
+
+    # Only the critic's loss is left: with a learning rate of zero on one side, only the other moves.
+    trainer = tiny_hmr.trainer(tmp_path)
+    trainer.encoder_optimizer.learning_rate = 0.0
+    encoder, critic = values(trainer.hmr.trained), values(trainer.critic.trainable_variables)
+    trainer.train_step(batch_and_mocap)
+    assert not any(moved(encoder, trainer.hmr.trained))
+    assert all(moved(critic, trainer.critic.trainable_variables))
+
+
+def test_both_gradients_are_taken_before_either_update(tmp_path, batch_and_mocap):
+    """The original's one session.run: the critic does not see the encoder's new weights."""
+    still, moving = tiny_hmr.trainer(tmp_path), tiny_hmr.trainer(tmp_path)
+    still.encoder_optimizer.learning_rate = 0.0
+    for trainer in (still, moving):
+        trainer.hmr.regressor.dropout.rate = 0.0
+        trainer.train_step(batch_and_mocap)
+    for a, b in zip(still.critic.trainable_variables, moving.critic.trainable_variables):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_critic_sees_every_stage_without_the_global_rotation(tmp_path, batch_and_mocap):
+    trainer = tiny_hmr.trainer(tmp_path)
+    stages = trainer.hmr(batch_and_mocap[0]["image"])
+    rotations, betas = every_stage(stages)
+    assert rotations.shape == (12, 23, 3, 3)
+    np.testing.assert_array_equal(rotations[4:8], stages[1].rotations[:, 1:])
+    np.testing.assert_array_equal(betas[8:], stages[2].betas)
+
+
+def test_without_the_prior_there_is_no_critic(tmp_path, batch_and_mocap):
+    trainer = tiny_hmr.trainer(tmp_path, critic=False)
+    before = values(trainer.hmr.trained)
+    logs = trainer.train_step((batch_and_mocap[0], {}))
+    assert all(moved(before, trainer.hmr.trained))
+    assert not [name for name in logs if "critic" in name or "adversarial" in name]
+
+
+def test_training_lowers_the_loss(tmp_path, batch_and_mocap):
+    trainer = tiny_hmr.trainer(tmp_path, critic=False)
+    step = tf.function(trainer.train_step)
+    history = [float(step((batch_and_mocap[0], {}))["encoder/total"]) for _ in range(30)]
+    assert np.mean(history[-5:]) < 0.9 * np.mean(history[:5])
+
+
+def test_xla_gives_the_same_losses(tmp_path, batch_and_mocap):
+    logs = []
+    for xla in (False, True):
+        trainer = tiny_hmr.trainer(tmp_path, xla=xla)
+        trainer.hmr.regressor.dropout.rate = 0.0
+        step = tf.function(trainer.train_step)
+        step(batch_and_mocap)
+        logs.append({name: float(value) for name, value in step(batch_and_mocap).items()})
+    assert logs[0] == pytest.approx(logs[1], rel=1e-4)
+
+
+def test_validation_averages_over_batches(tmp_path, rng):
+    trainer = tiny_hmr.trainer(tmp_path)
+    batches = [tiny_hmr.data(rng)[0] for _ in range(2)]
+    dataset = tf.data.Dataset.from_generator(
+        lambda: ((batch,) for batch in batches),
+        output_signature=({k: tf.TensorSpec.from_tensor(v) for k, v in batches[0].items()},),
+    )
+    result = trainer.evaluate(dataset, return_dict=True, verbose=0)
+    single = [
+        float(losses.keypoints(b["keypoints_norm"], trainer.hmr(b["image"])[-1].keypoints_norm))
+        for b in batches
+    ]
+    assert result["keypoints"] == pytest.approx(np.mean(single), rel=1e-5)

@@ -1,0 +1,54 @@
+"""An HMR whose encoder is one layer, and data of the pipeline's shapes: training in milliseconds."""
+
+import numpy as np
+import tensorflow as tf
+from tensorflow import keras
+
+from hmr_tf.body import model_file
+from hmr_tf.body.smpl import SMPL
+from hmr_tf.networks.discriminator import Discriminator
+from hmr_tf.networks.encoder import NUM_FEATURES
+from hmr_tf.networks.hmr import HMR, IterativeRegressor, mean_theta
+from hmr_tf.training.trainer import Trainer, adam
+from tests import tiny_body
+
+SIZE = 16
+
+
+def build(folder, num_stage=3):
+    """HMR over the tiny body; `folder` is where its model file goes."""
+    image = keras.Input((SIZE, SIZE, 3))
+    pooled = keras.layers.AveragePooling2D(4)(image)
+    features = keras.layers.Dense(NUM_FEATURES)(keras.layers.Flatten()(pooled))
+    smpl = SMPL(model_file.read_model(tiny_body.write(folder / "tiny.npz")))
+    hmr = HMR(keras.Model(image, features), IterativeRegressor(mean_theta(), num_stage), smpl)
+    hmr(tf.zeros([1, SIZE, SIZE, 3]))
+    return hmr
+
+
+def trainer(folder, critic=True, learning_rate=1e-3, **kwargs):
+    """A compiled Trainer, the same one for the same arguments."""
+    keras.utils.set_random_seed(0)
+    made = Trainer(build(folder), Discriminator() if critic else None, **kwargs)
+    made.compile(adam(learning_rate), adam(learning_rate))
+    return made
+
+
+def data(rng, batch_size=4, num_stage=3):
+    """(batch, mocap) as `data.pipeline.training` gives them; every second person has 3D labels."""
+
+    def normal(*shape):
+        return tf.constant(rng.normal(size=shape), tf.float32)
+
+    has_3d = tf.constant(np.arange(batch_size) % 2 == 0)
+    batch = {
+        "image": normal(batch_size, SIZE, SIZE, 3),
+        "keypoints_norm": tf.concat([normal(batch_size, 19, 2), tf.ones([batch_size, 19, 1])], -1),
+        "joints": normal(batch_size, 14, 3),
+        "rotations": normal(batch_size, 24, 3, 3),
+        "betas": normal(batch_size, 10),
+        "has_joints": has_3d,
+        "has_smpl": has_3d,
+    }
+    real = num_stage * batch_size
+    return batch, {"rotations": normal(real, 23, 3, 3), "betas": normal(real, 10)}
