@@ -1,0 +1,111 @@
+"""Person -> record: what moves into the crop, what stays untouched, who is left out and counted."""
+
+import cv2
+import numpy as np
+import pytest
+
+from data_prep import conversion
+from data_prep.person import MocapPose, Person, Skipped
+from hmr_tf.data import crop
+from tests.dataset_fakes import convert, write_image
+
+
+@pytest.fixture
+def image(rng):
+    return rng.integers(0, 256, (240, 320, 3), np.uint8)
+
+
+def person(image, rng, **more):
+    keypoints_px = rng.uniform(40, 200, (19, 2))
+    return Person(image, keypoints_px, np.ones(19, int), **{"filename": "a.jpg", **more})
+
+
+def test_everything_moves_into_the_crop(image, rng):
+    joints, pose, betas = rng.normal(size=(14, 3)), rng.normal(size=(24, 3)), rng.normal(size=10)
+    labels = {"joints": joints, "pose": pose, "betas": betas, "camera": [900.0, 160.0, 120.0]}
+    cut = {"scale": 0.61, "window_px": 100}
+    wanted = person(image, rng, has_face=True, **labels, **cut)
+    (found,), tally = convert([wanted])
+    middle = np.mean(crop.box_of_labelled(wanted.keypoints_px, wanted.labelled), axis=0)
+    pixels, where = crop.crop_inside(image, 0.61, middle, 100)
+    points = crop.to_crop(wanted.keypoints_px, where)
+    x, y, _ = np.reshape(found["image/face_pts"], (3, 5))
+    np.testing.assert_allclose([*found["image/x"], *x], points[:, 0], rtol=1e-5)
+    np.testing.assert_allclose([*found["image/y"], *y], points[:, 1], rtol=1e-5)
+    assert found["image/center"] == crop.to_crop(middle, where).astype(int).tolist()
+    assert (found["image/height"], found["image/width"]) == ([pixels.shape[0]], [pixels.shape[1]])
+    focal, *principal = found["image/cam"]
+    assert focal == pytest.approx(900 * np.mean(where.scale_xy))
+    np.testing.assert_allclose(principal, crop.to_crop([160, 120], where), rtol=1e-5)
+    np.testing.assert_allclose(found["mosh/gt3d"], joints.ravel(), rtol=1e-5)
+    np.testing.assert_allclose(found["mosh/pose"], pose.ravel(), rtol=1e-5)
+    np.testing.assert_allclose(found["mosh/shape"], betas, rtol=1e-5)
+    np.testing.assert_allclose(found["meta/scale_factors"], where.scale_xy[::-1], rtol=1e-6)
+    assert found["meta/crop_pt"] == where.start_px.tolist()
+    assert found["meta/has_3d"] == [1]
+    assert tally.has_3d
+
+
+def test_an_array_is_stored_whole(image, rng):
+    image[:] = cv2.resize(image[:8, :8], (320, 240))
+    wanted = person(image, rng, center_px=np.array([100.6, 90.2]))
+    (found,), tally = convert([wanted])
+    (jpeg,) = found["image/encoded"]
+    pixels = cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_COLOR)[..., ::-1]
+    assert np.abs(pixels.astype(int) - image).mean() < 3
+    assert found["image/center"] == [100, 90]
+    np.testing.assert_allclose(found["image/x"], wanted.keypoints_px[:14, 0], rtol=1e-6)
+    assert not tally.has_3d
+
+
+def test_a_png_is_stored_as_jpeg(tmp_path, rng):
+    write_image(tmp_path / "a.png", 40, 50)
+    (found,), _ = convert([person(str(tmp_path / "a.png"), rng, filename="")])
+    assert found["image/encoded"][0][:2] == b"\xff\xd8"
+    assert found["image/filename"] == [b"a.png"]
+    assert found["image/width"] == [50]
+
+
+def test_a_grey_image_gets_three_channels(tmp_path, rng):
+    assert cv2.imwrite(str(tmp_path / "a.jpg"), np.full((30, 40), 100, np.uint8))
+    (found,), _ = convert([person(str(tmp_path / "a.jpg"), rng, scale=1.0, window_px=400)])
+    pixels = cv2.imdecode(np.frombuffer(found["image/encoded"][0], np.uint8), cv2.IMREAD_UNCHANGED)
+    assert pixels.shape[2] == 3
+
+
+@pytest.mark.parametrize(
+    ("more", "reason"),
+    [
+        ({"labelled": np.zeros(19)}, "no labelled keypoint"),
+        ({"keypoints_px": np.full((19, 2), np.nan)}, "keypoints are not numbers"),
+        ({"keypoints_px": np.full((19, 2), -900.0)}, "the person lies outside the image"),
+        ({"scale": 1e5}, "the person is too small"),
+        ({"image": "nowhere.jpg"}, "image missing"),
+        ({"image": __file__}, "image unreadable"),
+    ],
+)
+def test_who_is_left_out(more, reason, image, rng):
+    labels = {"keypoints_px": np.full((19, 2), 9.0), "labelled": np.ones(19), "image": image}
+    wanted = Person(**{"filename": "a.jpg", "scale": 1.0, "window_px": 400, **labels, **more})
+    records, tally = convert([wanted])
+    assert not records
+    assert tally.skipped == {reason: 1}
+    assert tally.summary() == f"1 skipped ({reason}: 1)"
+    assert [problem["reason"] for problem in tally.problems] == [reason]
+
+
+def test_people_of_one_file_are_one_group(image, rng):
+    people = [person(name, rng) for name in ("a", "a", "b", "a")]
+    people += [person(image, rng), person(image, rng), MocapPose(np.zeros(72), np.zeros(10))]
+    assert [len(group) for group in conversion.by_image(people)] == [2, 1, 1, 1, 1, 1]
+
+
+def test_rules_are_counted_but_no_problems():
+    tally = conversion.Tally()
+    items = [Skipped("a crowd", "x", False), Skipped("image missing", "y"), "someone"]
+    assert list(tally.keep(items)) == ["someone"]
+    assert tally.for_index() == {
+        "has_3d": False,
+        "skipped": {"a crowd": 1, "image missing": 1},
+        "problems": [{"reason": "image missing", "where": "y"}],
+    }
