@@ -1,0 +1,97 @@
+"""Leeds Sports Pose and LSP-extended: joints.mat and images/im*.jpg.
+
+LSP has 3 x 14 x N numbers, whose third row is 1 where a joint is hidden; its first 1000 images are
+for training. LSP-extended has 14 x 3 x N, third column 1 where a joint is annotated; all are for
+training. Coordinates stay as they are, 1-based. Source: the original's `lsp_to_tfrecords.py`.
+"""
+
+import re
+from pathlib import Path
+
+import numpy as np
+import scipy.io
+
+from data_prep.person import Person, Skipped
+from hmr_tf.body import skeleton
+from hmr_tf.errors import InputError
+
+NUM_TRAIN = 1000
+_NUM_JOINTS = len(skeleton.LSP_JOINTS)
+_SHAPES = {"lsp": (3, _NUM_JOINTS), "lsp_ext": (_NUM_JOINTS, 3)}
+
+
+def read(data_dir, split):
+    """LSP: yields a Person for each image of the split ("train", "test"), in the order of names."""
+    if split not in ("train", "test"):
+        raise InputError(f"lsp has no split {split}: pass --split=train or --split=test")
+    joints = _read_joints(data_dir, "lsp")
+    people = list(_pair(data_dir, joints.transpose(2, 1, 0), is_hidden=True))
+    yield from people[:NUM_TRAIN] if split == "train" else people[NUM_TRAIN:]
+
+
+def read_extended(data_dir, split):
+    """LSP-extended: yields a Person for each image, in the order of names; split "train" only."""
+    if split != "train":
+        raise InputError(f"lsp_ext has no split {split}: all of it is for training, --split=train")
+    joints = _read_joints(data_dir, "lsp_ext")
+    yield from _pair(data_dir, joints.transpose(2, 0, 1), is_hidden=False)
+
+
+def _read_joints(data_dir, dataset):
+    path = Path(data_dir) / "joints.mat"
+    if not path.is_file():
+        raise InputError(f"there is no {path}: pass the folder with joints.mat as --data_dir")
+    try:
+        joints = np.asarray(scipy.io.loadmat(path)["joints"], float)
+    except Exception as error:  # scipy names no exceptions; whatever it trips over is the file's
+        raise InputError(
+            f"{path} is no readable joints.mat ({error!r}); download it again"
+        ) from error
+    shape = _SHAPES[dataset]
+    if joints.ndim != 3 or joints.shape[:2] != shape:
+        other = "lsp" if dataset == "lsp_ext" else "lsp_ext"
+        hint = f": use --dataset={other}" if joints.shape[:2] == _SHAPES[other] else ""
+        raise InputError(
+            f"{path} holds {' x '.join(map(str, joints.shape))} numbers; {dataset} has "
+            f"{shape[0]} x {shape[1]} x images{hint}"
+        )
+    return joints
+
+
+def _pair(data_dir, joints, is_hidden):
+    """Images in the order of their names belong to the columns in their order, as in the original.
+
+    Where there are fewer images than columns, the number in the name tells which.
+
+    Args:
+      joints: (N, 14, 3) x, y, flag.
+      is_hidden: whether flag 1 means hidden.
+    """
+    folder = Path(data_dir) / "images"
+    images = sorted(folder.glob("*.jpg"))
+    if not images:
+        raise InputError(f"there are no images {folder}/*.jpg")
+    if len(images) == len(joints):
+        paths = dict(enumerate(images))
+    else:
+        paths = {_number(path, len(joints)): path for path in images}
+    for column, values in enumerate(joints):
+        if column not in paths:
+            yield Skipped("image missing", f"{folder}, image {column + 1}")
+            continue
+        flags = values[:, 2]
+        labelled = np.zeros(len(skeleton.KEYPOINTS), int)
+        labelled[:_NUM_JOINTS] = flags == 0 if is_hidden else flags > 0
+        keypoints_px = np.zeros((len(skeleton.KEYPOINTS), 2))
+        keypoints_px[:_NUM_JOINTS] = values[:, :2]
+        yield Person(str(paths[column]), keypoints_px, labelled)
+
+
+def _number(path, num_columns):
+    match = re.fullmatch(r"im0*([1-9]\d*)", path.stem)
+    if not match or int(match[1]) > num_columns:
+        raise InputError(
+            f"joints.mat has {num_columns} people, but {path.parent} another number of images, and "
+            f"{path.name} is not im1 to im{num_columns}: download the dataset again"
+        )
+    return int(match[1]) - 1
