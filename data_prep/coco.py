@@ -1,0 +1,192 @@
+"""COCO keypoints: annotations/person_keypoints_*.json and its images.
+
+People, scales and labels are chosen as in the original's `coco_to_tfrecords.py`, whose rules define
+the set that HMR was trained on. Coordinates stay 0-based.
+"""
+
+import contextlib
+import io
+import json
+import re
+from pathlib import Path
+
+import numpy as np
+from pycocotools import mask as coco_mask
+from pycocotools.coco import COCO
+
+from data_prep.person import Person, Skipped
+from hmr_tf.body import skeleton
+from hmr_tf.data import crop
+from hmr_tf.errors import InputError
+
+SPLITS = ("train", "val")
+YEARS = ("2014", "2017")
+
+COCO_KEYPOINTS = (
+    *skeleton.FACE_KEYPOINTS,
+    *("left_shoulder", "right_shoulder", "left_elbow", "right_elbow", "left_wrist", "right_wrist"),
+    *("left_hip", "right_hip", "left_knee", "right_knee", "left_ankle", "right_ankle"),
+)
+# COCO has no neck and no head top.
+_SHARED = [name for name in skeleton.KEYPOINTS if name in COCO_KEYPOINTS]
+_TO = list(skeleton.indices(_SHARED, skeleton.KEYPOINTS))
+_FROM = list(skeleton.indices(_SHARED, COCO_KEYPOINTS))
+_ANKLES = list(skeleton.indices(("left_ankle", "right_ankle"), skeleton.KEYPOINTS))
+_TORSO = [
+    skeleton.indices((f"{side}_shoulder", f"{side}_hip"), skeleton.KEYPOINTS)
+    for side in ("left", "right")
+]
+_FACE_AND_SHOULDERS = (*skeleton.FACE_KEYPOINTS, "left_shoulder", "right_shoulder")
+_ELSEWHERE = [i for i, name in enumerate(COCO_KEYPOINTS) if name not in _FACE_AND_SHOULDERS]
+
+MIN_VISIBLE = 6
+MIN_MASK_HEIGHT_PX = 60
+DIAGONAL_PX, TORSO_PX, NO_TORSO_DIAGONAL_PX = 150.0, 75.0, 50.0
+WINDOW_PX = 400
+
+
+def read(data_dir, split):
+    """Yields a Person or Skipped for each annotated person, by image id, then as in the file.
+
+    Args:
+      data_dir: folder with annotations/; the images in images/train2014/ or train2014/ (or 2017),
+        under the names of 2014 or of 2017.
+      split: "train" or "val".
+
+    Raises:
+      InputError: no such split, no annotation file, an unreadable one, no image folder.
+    """
+    if split not in SPLITS:
+        raise InputError(f"coco has no split {split}: pass --split=train or --split=val")
+    data_dir = Path(data_dir)
+    coco = _read_annotations(_annotation_file(data_dir, split))
+    folders = _image_folders(data_dir, split)
+    people_ids = {key for key, value in coco.cats.items() if value.get("name") == "person"} or {1}
+    for image_id in sorted(coco.imgs):
+        image = coco.imgs[image_id]
+        path = _image_path(folders, image["file_name"])
+        for annotation in coco.imgToAnns[image_id]:
+            if annotation.get("category_id") in people_ids:
+                yield _person(annotation, coco, path, Path(image["file_name"]).name)
+
+
+def _annotation_file(data_dir, split):
+    names = [f"annotations/person_keypoints_{split}{year}.json" for year in YEARS]
+    for name in names:
+        if (data_dir / name).is_file():
+            return data_dir / name
+    raise InputError(f"there is no {' or '.join(names)} in {data_dir}: pass COCO's folder")
+
+
+def _read_annotations(path):
+    try:
+        coco = COCO()
+        coco.dataset = json.loads(path.read_bytes())
+        with contextlib.redirect_stdout(io.StringIO()):  # it prints
+            coco.createIndex()
+        if not all(isinstance(image["file_name"], str) for image in coco.imgs.values()):
+            raise TypeError("a file_name is no text")
+        sorted(coco.imgs)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise InputError(
+            f"{path} is no readable file of COCO keypoints ({error!r}); download it again"
+        ) from error
+    return coco
+
+
+def _image_folders(data_dir, split):
+    """The split's own first; the images of 2014 were dealt out anew in 2017."""
+    others = [other for other in SPLITS if other != split]
+    names = [f"{part}{year}" for part in (split, *others) for year in YEARS]
+    folders = [data_dir / parent / name for name in names for parent in ("images", ".")]
+    present = [folder for folder in folders if folder.is_dir()]
+    if not present:
+        raise InputError(
+            f"there are no images in {data_dir}: make images/{split}2014 or images/{split}2017"
+        )
+    return present
+
+
+def _image_path(folders, file_name):
+    """Where the image is, under its name of 2014 or 2017; where it should be, if nowhere."""
+    number = re.sub(r"^COCO_(train|val)2014_", "", file_name)
+    names = dict.fromkeys((file_name, number, *(f"COCO_{s}2014_{number}" for s in SPLITS)))
+    paths = (folder / name for name in names for folder in folders)
+    return str(next((path for path in paths if path.is_file()), folders[0] / file_name))
+
+
+def _person(annotation, coco, path, filename):
+    where = f"{filename}, annotation {annotation.get('id')}"
+    if annotation.get("iscrowd"):
+        return Skipped("a crowd", where, is_problem=False)
+    if not annotation.get("keypoints") or annotation.get("num_keypoints") == 0:
+        return Skipped("no keypoints", where, is_problem=False)
+    try:
+        points = np.array(annotation["keypoints"], float).reshape(len(COCO_KEYPOINTS), 3)
+    except (TypeError, ValueError):
+        return Skipped("keypoints are not 17 times x, y, v", where)
+    if not np.isfinite(points).all():
+        return Skipped("keypoints are not numbers", where)
+    flags = points[:, 2]
+    if (flags == 2).sum() < MIN_VISIBLE:
+        return Skipped(f"fewer than {MIN_VISIBLE} visible keypoints", where, is_problem=False)
+    if not flags[_ELSEWHERE].any():
+        return Skipped("only face and shoulders", where, is_problem=False)
+    try:
+        height_px = _mask_height(annotation, coco)
+    except Exception:  # pycocotools names no exceptions; whatever it trips over is the mask's fault
+        return Skipped("mask unreadable", where)
+    if height_px is None:
+        return Skipped("mask empty", where)
+    if height_px <= MIN_MASK_HEIGHT_PX:
+        return Skipped(f"mask at most {MIN_MASK_HEIGHT_PX} px high", where, is_problem=False)
+    keypoints = np.zeros((len(skeleton.KEYPOINTS), 3))
+    keypoints[_TO] = points[_FROM]
+    keypoints_px, labelled = keypoints[:, :2], keypoints[:, 2].astype(int)
+    scale = _scale(keypoints_px, labelled > 0)
+    if scale is None:
+        return Skipped("keypoints all in one place", where)
+    return Person(
+        path,
+        keypoints_px,
+        labelled,
+        filename=filename,
+        has_face=True,
+        scale=scale,
+        window_px=WINDOW_PX,
+    )
+
+
+def _mask_height(annotation, coco):
+    """Pixels between the mask's first and last row; None for an empty mask.
+
+    The original means max(width, height) but takes the height (`coco_to_tfrecords.py:112,124`); who
+    lies down is lost in its set, and so here. Own data without masks are measured by their box.
+    """
+    if not annotation.get("segmentation"):
+        box = annotation.get("bbox")
+        return box[3] if box else np.inf
+    width, height = coco_mask.toBbox(coco.annToRLE(annotation))[2:]
+    return height - 1 if width and height else None
+
+
+def _scale(keypoints_px, labelled):
+    """Factor that brings the person to the size HMR is trained on; None where there is no size.
+
+    With an ankle the diagonal of the labelled points' box becomes 150 px, else the torso 75 px,
+    else the diagonal 50 px (`coco_to_tfrecords.py:158-191`).
+    """
+    low, high = crop.box_of_labelled(keypoints_px, labelled)
+    diagonal = np.linalg.norm(high - low)
+    torso = [
+        np.linalg.norm(keypoints_px[shoulder] - keypoints_px[hip])
+        for shoulder, hip in _TORSO
+        if labelled[shoulder] and labelled[hip]
+    ]
+    if labelled[_ANKLES].any():
+        now, wanted = diagonal, DIAGONAL_PX
+    elif torso:
+        now, wanted = np.mean(torso), TORSO_PX
+    else:
+        now, wanted = diagonal, NO_TORSO_DIAGONAL_PX
+    return wanted / now if now else None
