@@ -117,7 +117,11 @@ def _writable(folder):
     try:
         yield
     except (OSError, tf.errors.OpError) as error:
-        reason = getattr(error, "strerror", None) or getattr(error, "message", error)
+        # TensorFlow's message is "path; reason"
+        reason = (
+            getattr(error, "strerror", None)
+            or str(getattr(error, "message", error)).split(";")[-1].strip()
+        )
         raise InputError(
             f"cannot write to {folder} ({reason}); choose another --output_dir or make room"
         ) from error
