@@ -43,6 +43,7 @@ MIN_VISIBLE = 6
 MIN_MASK_HEIGHT_PX = 60
 DIAGONAL_PX, TORSO_PX, NO_TORSO_DIAGONAL_PX = 150.0, 75.0, 50.0
 WINDOW_PX = 400
+MAX_IMAGE_PX = 65_500  # a JPEG has no more
 
 
 def read(data_dir, split):
@@ -128,13 +129,15 @@ def _person(annotation, coco, path, filename):
     if not np.isfinite(points).all():
         return Skipped("keypoints are not numbers", where)
     flags = points[:, 2]
+    if not np.isin(flags, (0, 1, 2)).all():
+        return Skipped("keypoints are not 17 times x, y, v", where)
     if (flags == 2).sum() < MIN_VISIBLE:
         return Skipped(f"fewer than {MIN_VISIBLE} visible keypoints", where, is_problem=False)
     if not flags[_ELSEWHERE].any():
         return Skipped("only face and shoulders", where, is_problem=False)
     try:
         height_px = _mask_height(annotation, coco)
-    except Exception:  # pycocotools names no exceptions; whatever it trips over is the mask's fault
+    except Exception:  # a mask of the wrong kind, shape or type
         return Skipped("mask unreadable", where)
     if height_px is None:
         return Skipped("mask empty", where)
@@ -166,8 +169,24 @@ def _mask_height(annotation, coco):
     if not annotation.get("segmentation"):
         box = annotation.get("bbox")
         return box[3] if box else np.inf
+    _check_mask(annotation["segmentation"], coco.imgs[annotation["image_id"]])
     width, height = coco_mask.toBbox(coco.annToRLE(annotation))[2:]
     return height - 1 if width and height else None
+
+
+def _check_mask(mask, image):
+    """ValueError for what would crash pycocotools, which believes every number."""
+    if isinstance(mask, dict):
+        counts, size = mask["counts"], mask["size"]
+        if isinstance(counts, str):  # compressed: every number ends with a character of bit 0x20
+            is_sound = re.fullmatch(r"[0-o]*[0-O]", counts)
+        else:
+            is_sound = min(counts) >= 0 and sum(counts) == size[0] * size[1]
+    else:
+        size = (image["height"], image["width"])
+        is_sound = np.abs([x for polygon in mask for x in polygon]).max() < 10 * max(size)
+    if not is_sound or min(size) < 1 or max(size) > MAX_IMAGE_PX:
+        raise ValueError("no sound mask")
 
 
 def _scale(keypoints_px, labelled):

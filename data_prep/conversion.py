@@ -12,6 +12,7 @@ from hmr_tf.data import crop, record
 from hmr_tf.errors import InputError
 
 JPEG_QUALITY = 95  # TensorFlow's default, which the original used
+MAX_PX = 1e6  # a point further away is a fault of the file
 _JPEG_START = b"\xff\xd8"
 MAX_LISTED_PROBLEMS = 1000
 
@@ -95,7 +96,7 @@ def _read(image):
 def _encode_person(person, jpeg, image):
     where = person.filename or str(person.image)
     labelled = np.asarray(person.labelled) > 0
-    finite = np.isfinite(person.keypoints_px).all(axis=1)
+    finite = (np.abs(person.keypoints_px) < MAX_PX).all(axis=1)  # and no NaN
     if not labelled.any():
         return Skipped("no labelled keypoint", where)
     if not finite[labelled].all():

@@ -73,6 +73,6 @@ def _read_file(path):
         raise InputError(f"{path}: {error}") from error
     if poses.ndim != 2 or poses.shape[1] != 72 or betas.shape != (10,):
         raise InputError(f"{path}: poses {poses.shape}, betas {betas.shape}; not N x 72 and 10")
-    if not (np.isfinite(poses).all() and np.isfinite(betas).all()):
+    if not all((np.abs(numbers) < 1e6).all() for numbers in (poses, betas)):  # NaN is not either
         raise InputError(f"{path}: some poses or betas are not numbers")
     return poses.astype(np.float32), betas.astype(np.float32)

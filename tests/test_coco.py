@@ -98,6 +98,8 @@ def test_whom_the_rules_leave_out(entries, reason, tmp_path):
         {"segmentation": None, "bbox": [1, 1, 9, 61]},
         {"segmentation": None},
         {"segmentation": []},
+        {"segmentation": {"counts": [180 * 120 + 10, 62, 180 * 120 - 72], "size": [180, 240]}},
+        {"segmentation": {"counts": "0PVZ1", "size": [180, 240]}},  # all of the image
         {"iscrowd": None},
         {"num_keypoints": None},
     ],
@@ -111,11 +113,17 @@ def test_whom_they_keep(entries, tmp_path):
     [
         ({"keypoints": [1, 2, 2]}, "keypoints are not 17 times x, y, v"),
         ({"keypoints": ["a"] * 51}, "keypoints are not 17 times x, y, v"),
+        ({"points": STANDING + np.array([0, 0, 1])}, "keypoints are not 17 times x, y, v"),
         ({"keypoints": [float("nan")] * 51}, "keypoints are not numbers"),
         ({"points": STANDING * [0, 0, 1]}, "keypoints all in one place"),
         ({"polygon": (-50, -50, -10, -50, -10, -10)}, "mask empty"),
         ({"segmentation": ["no polygon"]}, "mask unreadable"),
         ({"segmentation": {"counts": "#", "size": [1]}}, "mask unreadable"),
+        ({"segmentation": {"counts": [9, -9], "size": [180, 240]}}, "mask unreadable"),
+        ({"segmentation": {"counts": "ooooo", "size": [180, 240]}}, "mask unreadable"),
+        ({"segmentation": {"counts": [0], "size": [0, 0]}}, "mask unreadable"),
+        ({"polygon": (30, 10, 9e58, 10, 70, 170)}, "mask unreadable"),
+        ({"polygon": (30, 10, float("nan"), 10, 70, 170)}, "mask unreadable"),
     ],
 )
 def test_broken_annotations_are_problems(entries, reason, tmp_path):

@@ -78,6 +78,7 @@ def test_a_grey_image_gets_three_channels(tmp_path, rng):
     [
         ({"labelled": np.zeros(19)}, "no labelled keypoint"),
         ({"keypoints_px": np.full((19, 2), np.nan)}, "keypoints are not numbers"),
+        ({"keypoints_px": np.full((19, 2), 1e300)}, "keypoints are not numbers"),
         ({"keypoints_px": np.full((19, 2), -900.0)}, "the person lies outside the image"),
         ({"scale": 1e5}, "the person is too small"),
         ({"image": "nowhere.jpg"}, "image missing"),

@@ -63,6 +63,7 @@ BROKEN = {
     "no betas": {"poses": np.zeros((2, 72))},
     "SMPL-H": {"poses": np.zeros((2, 156)), "betas": np.zeros(16)},
     "no numbers": {"poses": np.full((2, 72), np.nan), "betas": np.zeros(10)},
+    "too large": {"poses": np.full((2, 72), 1e300), "betas": np.zeros(10)},
     "text": {"poses": "text", "betas": np.zeros(10)},
 }
 
