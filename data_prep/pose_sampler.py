@@ -1,5 +1,7 @@
 """Plausible poses without motion capture: blends of hand-written key poses, noise, joint limits."""
 
+import functools
+
 import numpy as np
 from scipy.spatial.transform import Rotation
 
@@ -37,8 +39,7 @@ def sample_poses(rng, count):
     Returns:
       (count, 24, 3) float32 axis-angle in radians; joint 0 is zero.
     """
-    keys = key_poses()
-    body, arms = _blend(rng, keys, count), _blend(rng, keys, count)
+    body, arms = _blend(rng, count), _blend(rng, count)
     takes_other_arms = rng.random(count)[:, None] < _OTHER_ARMS
     poses = np.where((takes_other_arms & _joint_mask(_ARM_WORDS))[..., None], arms, body)
     mirrored = poses[:, skeleton.mirror(skeleton.SMPL_JOINTS)] * _MIRRORED
@@ -65,16 +66,23 @@ def joint_limits():
     return low, high
 
 
-def _blend(rng, keys, count):
+@functools.cache
+def _key_quaternions():
+    """(P, 24, 4) the key poses."""
+    keys = key_poses()
+    quaternions = Rotation.from_rotvec(keys.reshape(-1, 3)).as_quat().reshape(*keys.shape[:2], 4)
+    # q and -q are one rotation; with a positive real part all lie on one side and can be averaged.
+    return quaternions * np.where(quaternions[..., 3:] < 0, -1.0, 1.0)
+
+
+def _blend(rng, count):
     """(count, 24, 3) weighted means of random key poses, taken over their quaternions."""
+    keys = _key_quaternions()
     common = np.array([weight for weight, _ in KEY_POSES.values()], float)
     chosen = rng.choice(len(keys), size=(count, 3), p=common / common.sum())
     num_blended = rng.choice(3, size=count, p=_NUM_BLENDED) + 1
     weights = rng.exponential(size=(count, 3)) * (np.arange(3) < num_blended[:, None])
-    quaternions = Rotation.from_rotvec(keys.reshape(-1, 3)).as_quat().reshape(len(keys), -1, 4)
-    # q and -q are one rotation; with a positive real part all lie on one side and can be averaged.
-    quaternions *= np.where(quaternions[..., 3:] < 0, -1.0, 1.0)
-    mean = np.einsum("nk,nkjq->njq", weights, quaternions[chosen])
+    mean = np.einsum("nk,nkjq->njq", weights, keys[chosen])
     return Rotation.from_quat(mean.reshape(-1, 4)).as_rotvec().reshape(count, keys.shape[1], 3)
 
 

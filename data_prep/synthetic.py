@@ -1,0 +1,197 @@
+"""Synthetic people with known truth: random pose, shape, clothes, light and place, drawn by hmr_tf.
+
+Nothing is downloaded. `data_dir` may name a folder of photographs, which then serve as backgrounds.
+"""
+
+import functools
+import itertools
+from pathlib import Path
+
+import cv2
+import numpy as np
+import tensorflow as tf
+from scipy.spatial.transform import Rotation
+
+from data_prep import scenery
+from data_prep.person import MocapPose, Person
+from data_prep.pose_sampler import sample_poses
+from hmr_tf import render
+from hmr_tf.body import model_file, skeleton
+from hmr_tf.body.smpl import SMPL
+from hmr_tf.errors import InputError
+from hmr_tf.zbuffer import rasterize
+
+IMAGE_SIZE = 256
+BATCH_SIZE = 16  # drawn at once; part of what a seed means
+# How many people and motion-capture poses there are when nobody says how many.
+DEFAULT_LIMIT = {"train": 10_000, "test": 1_000}
+DEFAULT_MOCAP_LIMIT = 100_000
+_PERSON_PX = 150.0  # diagonal of the keypoints' box, as the converters of real datasets make it
+_IMAGES, _MOCAP = 0, 1  # streams of random numbers
+_SUPPORTS = ("left_ankle", "right_ankle", "left_foot", "right_foot", "left_knee", "right_knee")
+
+
+def read(data_dir, split, limit, seed, smpl_model_path):
+    """Yields people in pictures of 256 x 256 pixels, every one another.
+
+    Args:
+      data_dir: folder of background photographs (.jpg, .png), or "" for made-up backgrounds.
+      split: "train" or "test"; they share no random numbers.
+      limit: how many people, or None for `DEFAULT_LIMIT`. A larger one only adds people.
+      seed: int.
+      smpl_model_path: SMPL model file, or "" for the built-in body.
+
+    Yields:
+      Person with all 19 keypoints, joints, pose with global rotation, betas and camera. The truth
+      obeys HMR's weak-perspective camera to a few pixels: the focal length is over 1000 px.
+
+    Raises:
+      InputError: an unknown split, or a data_dir without photographs.
+    """
+    streams = _streams(split, seed, _IMAGES)
+    model = model_file.read_model(smpl_model_path or None)
+    studio = _Studio(model, _photographs(data_dir))
+    names = (f"synthetic_{split}_{seed}_{number:06d}.jpg" for number in itertools.count())
+    people = itertools.chain.from_iterable(studio.shoot(rng, names) for rng in streams)
+    yield from itertools.islice(people, limit or DEFAULT_LIMIT[split])
+
+
+def read_mocap(split, limit, seed):
+    """Yields MocapPose of the pose sampler with random betas and no global rotation.
+
+    Args: as of `read`; a limit of None is `DEFAULT_MOCAP_LIMIT`.
+    """
+    limit = limit or DEFAULT_MOCAP_LIMIT
+    for rng in itertools.islice(_streams(split, seed, _MOCAP), -(-limit // 1000)):
+        poses, betas = sample_poses(rng, 1000), _betas(rng, 1000)
+        count = min(limit, 1000)
+        limit -= count
+        yield from map(MocapPose, poses[:count].reshape(-1, 72), betas[:count])
+
+
+def _streams(split, seed, stream):
+    """An endless row of generators; those of other splits, seeds and streams are independent."""
+    if split not in DEFAULT_LIMIT:
+        raise InputError(f"--split={split}: synthetic people come as {' and '.join(DEFAULT_LIMIT)}")
+    key = [seed, list(DEFAULT_LIMIT).index(split), stream]
+    return (np.random.default_rng([*key, batch]) for batch in itertools.count())
+
+
+def _photographs(data_dir):
+    """A function for each photograph in the folder that reads it as RGB."""
+    if not data_dir:
+        return []
+    endings = (".jpg", ".jpeg", ".png")
+    paths = sorted(p for p in Path(data_dir).rglob("*") if p.suffix.lower() in endings)
+    if not paths:
+        raise InputError(
+            f"--data_dir={data_dir} holds no photographs (.jpg, .png) for the background; leave "
+            "--data_dir out for made-up backgrounds"
+        )
+    return [functools.partial(_read_photograph, path) for path in paths]
+
+
+def _read_photograph(path):
+    image = cv2.imread(str(path))
+    if image is None:
+        raise InputError(f"{path} cannot be read as a photograph: remove it from --data_dir")
+    return cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
+
+
+def _betas(rng, count):
+    return rng.normal(size=(count, 10)).astype(np.float32)
+
+
+class _Studio:
+    """Draws batches of people with one body model."""
+
+    def __init__(self, model, photographs):
+        self._smpl = SMPL(model)
+        self._pose = tf.function(self._smpl.__call__)
+        self._faces = tf.constant(model.faces, tf.int32)
+        self._wardrobe = scenery.wardrobe(model)
+        self._photographs = photographs
+
+    def shoot(self, rng, names):
+        """Yields `BATCH_SIZE` people, with the next file names."""
+        poses, betas = sample_poses(rng, BATCH_SIZE), _betas(rng, BATCH_SIZE)
+        # SMPL's global rotation turns the body about its pelvis, so it can follow afterwards.
+        body = self._pose(tf.constant(poses), tf.constant(betas))
+        turn = _global_rotations(rng, body.joints.numpy())
+        poses[:, 0] = turn.as_rotvec()
+        pelvis = body.joints[:, :1]
+        matrices = tf.constant(turn.as_matrix(), tf.float32)
+        vertices, keypoints = (
+            tf.matmul(points - pelvis, matrices, transpose_b=True) + pelvis
+            for points in (body.vertices, body.keypoints)
+        )
+        focal_px = np.exp(rng.uniform(np.log(1000), np.log(5000), BATCH_SIZE)).astype(np.float32)
+        translation = _place(rng, keypoints.numpy(), focal_px)[:, None]
+        middle_px = (IMAGE_SIZE / 2, IMAGE_SIZE / 2)
+        keypoints = (keypoints + translation).numpy()
+        keypoints_px = render.pinhole(keypoints, focal_px, middle_px)[0].numpy()
+        points = vertices + translation
+        images = self._draw(rng, points, focal_px, middle_px)
+        for i, image in enumerate(images):
+            scenery.stand_in_front(rng, image, keypoints_px[i].min(0), keypoints_px[i].max(0))
+            yield Person(
+                image=scenery.photograph(rng, image),
+                keypoints_px=keypoints_px[i],
+                labelled=np.ones(len(skeleton.KEYPOINTS), int),
+                filename=next(names),
+                has_face=True,
+                joints=keypoints[i, : len(skeleton.LSP_JOINTS)],
+                pose=poses[i],
+                betas=betas[i],
+                camera=np.array([focal_px[i], *middle_px], np.float32),
+            )
+
+    def _draw(self, rng, points, focal_px, middle_px):
+        colors = scenery.clothes(rng, self._wardrobe, BATCH_SIZE)
+        lights, ambient = scenery.lights(rng, BATCH_SIZE)
+        backgrounds = [
+            scenery.background(rng, IMAGE_SIZE, self._photographs) for _ in range(BATCH_SIZE)
+        ]
+        pixels, depth = render.pinhole(points, focal_px, middle_px)
+        fragments = rasterize(pixels, depth, self._faces, IMAGE_SIZE, IMAGE_SIZE)
+        shaded = render.shade(points, self._faces, colors, lights, ambient)
+        return render.paint(fragments, self._faces, shaded, np.stack(backgrounds)).numpy()
+
+
+def _global_rotations(rng, joints):
+    """B rotations into the camera frame: balanced, mostly upright, mostly facing the viewer."""
+    lean = _balancing_lean(joints) * rng.uniform(0.5, 1.0, BATCH_SIZE)
+    is_facing, is_tumbling = rng.random((2, BATCH_SIZE)) < [[0.7], [0.08]]
+    yaw = rng.uniform(-np.pi, np.pi, BATCH_SIZE) / np.where(is_facing, 3, 1)
+    camera_pitch = np.radians(rng.normal(5.0, 9.0, BATCH_SIZE))
+    roll = np.radians(rng.normal(0.0, 6.0, BATCH_SIZE))
+    roll = np.where(is_tumbling, rng.uniform(-2.0, 2.0, BATCH_SIZE), roll)
+    # The body leans, turns about its vertical, then is seen by a tilted camera. The half turn about
+    # x takes SMPL's frame (y up, facing +z) to HMR's (y down, facing the viewer at -z).
+    body = Rotation.from_euler("YX", np.stack([yaw, lean], axis=1))
+    view = Rotation.from_euler("ZX", np.stack([roll, camera_pitch], axis=1))
+    return view * Rotation.from_rotvec([np.pi, 0, 0]) * body
+
+
+def _balancing_lean(joints):
+    """(B,) radians to bend forward so that what the body stands on comes below its middle.
+
+    The body stands on the lowest of feet and knees; at most 45 degrees.
+    """
+    supports = joints[:, skeleton.indices(_SUPPORTS, skeleton.SMPL_JOINTS)]
+    height = supports[..., 1:2] - supports[..., 1:2].min(axis=1, keepdims=True)
+    weights = np.exp(-height / 0.08)
+    support = (weights * supports).sum(axis=1) / weights.sum(axis=1)
+    _, down, forward = (support - joints.mean(axis=1)).T
+    return np.clip(np.arctan2(forward, -down), -np.pi / 4, np.pi / 4)
+
+
+def _place(rng, keypoints, focal_px):
+    """(B, 3) metres in front of the camera: some 150 px large, about the middle of the picture."""
+    low, high = keypoints[..., :2].min(axis=1), keypoints[..., :2].max(axis=1)
+    person_px = _PERSON_PX * rng.uniform(0.9, 1.1, BATCH_SIZE)
+    px_per_metre = person_px / np.linalg.norm(high - low, axis=1)
+    shift = rng.normal(0, 6, (BATCH_SIZE, 2)) / px_per_metre[:, None] - (low + high) / 2
+    # From the middle of the keypoints, not from SMPL's origin, so that scale holds where they are.
+    distance = focal_px / px_per_metre - keypoints[..., 2].mean(axis=1)
+    return np.concatenate([shift, distance[:, None]], axis=1).astype(np.float32)
