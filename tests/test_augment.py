@@ -163,37 +163,48 @@ def test_mirrored_twice_is_the_same(rng):
 
 
 def test_jitter_stays_in_its_ranges_and_follows_its_seed():
-    draws = [augment.jitter([7, index], 3, 0.8, 1.2) for index in range(300)]
-    shifts = np.array([draw.translation_px for draw in draws])
-    assert set(shifts.ravel()) == {-3, -2, -1, 0, 1, 2}  # the upper end is left out
-    scales = np.array([draw.scale for draw in draws])
-    assert 0.8 <= scales.min() < 0.82
-    assert 1.18 < scales.max() < 1.2
-    assert 0.4 < np.mean([draw.flip for draw in draws]) < 0.6
-    again = augment.jitter([7, 5], 3, 0.8, 1.2)
-    np.testing.assert_array_equal(again.translation_px, draws[5].translation_px)
-    assert again.scale == draws[5].scale
+    draw = augment.jitter([7, 5], 300, 3, 0.8, 1.2)
+    assert set(draw.translation_px.numpy().ravel()) == {-3, -2, -1, 0, 1, 2}  # no upper end
+    scale = draw.scale.numpy()
+    assert 0.8 <= scale.min() < 0.82
+    assert 1.18 < scale.max() < 1.2
+    assert 0.4 < draw.flip.numpy().mean() < 0.6
+    for again, equal in ((augment.jitter([7, 5], 300, 3, 0.8, 1.2), True),
+                         (augment.jitter([7, 6], 300, 3, 0.8, 1.2), False)):  # fmt: skip
+        assert np.array_equal(again.scale, draw.scale) == equal
 
 
 def test_no_jitter_can_be_asked_for():
-    draw = augment.jitter([7, 5], 0, 1.0, 1.0)
+    draw = augment.jitter([7, 5], 4, 0, 1.0, 1.0)
     np.testing.assert_array_equal(draw.translation_px, 0)
-    assert draw.scale == 1
+    np.testing.assert_array_equal(draw.scale, 1)
+
+
+def test_labels_of_a_batch_are_those_of_its_samples(rng):
+    samples = [random_sample(rng) for _ in range(4)]
+    draws = augment.jitter([0, 3], 4, 5, 0.8, 1.2)
+    assert 0 < draws.flip.numpy().sum() < 4
+    single, placements = [], []
+    for i, sample in enumerate(samples):
+        draw = [value[i] for value in draws]
+        single.append(augment.training_crop(sample, *draw, 16))
+        placements.append(augment.crop_image(sample, *draw, 16)[1])
+    batch = {name: tf.stack([sample[name] for sample in samples]) for name in samples[0]}
+    placement = augment.Placement(*[tf.stack(values) for values in zip(*placements)])
+    for name, value in augment.move_labels(batch, placement, 16).items():
+        np.testing.assert_allclose(value, [example[name] for example in single], atol=1e-6)
 
 
 def test_the_same_eagerly_and_in_tf_data(rng):
     sample = random_sample(rng)
+    draws = augment.jitter([0, 1], 4, 5, 0.8, 1.2)
 
-    def example(element, seed):
-        draw = augment.jitter(seed, 5, 0.8, 1.2)
-        return augment.training_crop(element, draw.translation_px, draw.scale, draw.flip, 16)
+    def example(draw):
+        return augment.training_crop(sample, *draw, 16)
 
-    seeds = tf.constant([[0, index] for index in range(4)])
-    dataset = tf.data.Dataset.from_tensors(sample).repeat(4)
-    dataset = tf.data.Dataset.zip((dataset, tf.data.Dataset.from_tensor_slices(seeds)))
-    for seed, inside in zip(seeds, dataset.map(example)):
-        outside = example(sample, seed)
-        for name, value in outside.items():
+    dataset = tf.data.Dataset.from_tensor_slices(draws).map(example)
+    for i, inside in enumerate(dataset):
+        for name, value in example([values[i] for values in draws]).items():
             np.testing.assert_allclose(inside[name], value, atol=1e-5, err_msg=name)
 
 

@@ -1,7 +1,8 @@
 """One sample -> one training example: shift, scale, crop, flip. Pure; the dice are thrown apart.
 
-The pixels are the original's (`data_loader.py:287-318`): resize the whole image, repeat its edge,
-slice, flip. Only the pixels that end in the crop are touched here.
+The pixels are the original's (`data_loader.py:269-337`): resize the whole image, repeat its edge,
+slice, flip. Only the pixels that end in the crop are touched here. An operation on few numbers
+costs as much as on many, so what is small (`jitter`, `move_labels`) takes many samples at once.
 """
 
 from typing import NamedTuple
@@ -16,30 +17,39 @@ MIRRORED_SMPL = skeleton.mirror(skeleton.SMPL_JOINTS)
 
 
 class Jitter(NamedTuple):
-    """What `jitter` draws for one sample, in the order in which it is applied."""
+    """How samples are varied, in the order in which it is applied."""
 
-    translation_px: tf.Tensor  # (2,) whole stored pixels, x and y, added to the crop's centre
-    scale: tf.Tensor  # () factor on the size of the stored image
-    flip: tf.Tensor  # () bool
+    translation_px: tf.Tensor  # (..., 2) whole stored pixels, x and y, added to the crop's centre
+    scale: tf.Tensor  # (...) factor on the size of the stored image
+    flip: tf.Tensor  # (...) bool
 
 
-def jitter(seed, trans_max, scale_min, scale_max):
-    """Draws the jitter of one sample.
+class Placement(NamedTuple):
+    """Where crops lie."""
+
+    scale_xy: tf.Tensor  # (..., 2) size of the scaled image / size of the stored one
+    corner_px: tf.Tensor  # (..., 2) float, the crop's corner (x, y) in the scaled image
+    flip: tf.Tensor  # (...) bool, mirrored after the cropping
+
+
+def jitter(seed, count, trans_max, scale_min, scale_max):
+    """Draws the jitter of `count` samples.
 
     Args:
       seed: (2,) integers; the same seed draws the same, eagerly and inside `tf.data`.
-      trans_max: pixels; the shift is a whole number in [-trans_max, trans_max - 1], because the
+      count: N.
+      trans_max: pixels; shifts are whole numbers in [-trans_max, trans_max - 1], because the
         original's random integer leaves the upper end out (`util/data_utils.py:181`).
-      scale_min, scale_max: the scale is uniform between them.
+      scale_min, scale_max: scales are uniform between them.
 
     Returns:
-      Jitter; every second one flips.
+      Jitter with N rows; every second one flips.
     """
-    uniform = tf.random.stateless_uniform([4], seed)
+    uniform = tf.random.stateless_uniform([count, 4], seed)
     return Jitter(
-        translation_px=tf.floor(uniform[:2] * (2.0 * trans_max)) - trans_max,
-        scale=scale_min + (scale_max - scale_min) * uniform[2],
-        flip=uniform[3] < 0.5,
+        translation_px=tf.floor(uniform[:, :2] * (2.0 * trans_max)) - trans_max,
+        scale=scale_min + (scale_max - scale_min) * uniform[:, 2],
+        flip=uniform[:, 3] < 0.5,
     )
 
 
@@ -48,93 +58,116 @@ def training_crop(sample, translation_px, scale, flip, image_size):
 
     Args:
       sample: dict of `record.decode`.
-      translation_px: (2,) float, x and y, added to the crop's centre before the scaling.
-      scale: () factor on the stored image; its new size is cut to whole pixels.
-      flip: () bool, whether to mirror the example.
+      translation_px, scale, flip: as in Jitter.
       image_size: S, pixels of the square crop.
 
     Returns:
-      dict of image (S, S, 3) float32 in [-1, 1]; keypoints_norm (19, 3): x and y in [-1, 1] of the
-      crop, further out where a labelled point lies outside, and 1, or (0, 0, 0) if unlabelled;
-      joints (14, 3) metres; rotations (24, 3, 3); betas (10,); has_joints and has_smpl () bool.
+      dict of image (S, S, 3) float32 in [-1, 1] and what `move_labels` returns.
     """
+    image, placement = crop_image(sample, translation_px, scale, flip, image_size)
+    return {"image": image, **move_labels(sample, placement, image_size)}
+
+
+def evaluation_crop(sample, image_size):
+    """`training_crop` without shift, scaling and flip."""
+    return training_crop(sample, *no_jitter(), image_size)
+
+
+def no_jitter():
+    """The Jitter of one sample that changes nothing."""
+    return Jitter(tf.zeros([2]), tf.ones([]), tf.constant(False))
+
+
+def crop_image(sample, translation_px, scale, flip, image_size):
+    """The image's part of `training_crop`: (S, S, 3) float32 in [-1, 1], and its Placement."""
     stored_size = tf.shape(sample["image"])[:2]
     scaled_size = tf.maximum(tf.cast(tf.cast(stored_size, tf.float32) * scale, tf.int32), 1)
-    # The whole-pixel size makes the two axes' factors differ a little; labels follow the real ones.
+    # The size is cut to whole pixels, so the two axes' factors differ a little; labels follow them.
     scale_xy = (tf.cast(scaled_size, tf.float32) / tf.cast(stored_size, tf.float32))[::-1]
     centre = tf.cast((sample["center_px"] + translation_px) * scale_xy, tf.int32)
     corner = centre - image_size // 2
+    image = _window(sample["image"], stored_size, scaled_size, corner[::-1], flip, image_size)
+    return image, Placement(scale_xy, tf.cast(corner, tf.float32), flip)
 
-    points = sample["keypoints_px"][:, :2] * scale_xy - tf.cast(corner, tf.float32)
+
+def move_labels(sample, placement, image_size):
+    """The labels' part of `training_crop`, of one sample or of a batch.
+
+    Args:
+      sample: dict of `record.decode`, each value (..., its shape there); the image is not used.
+      placement: Placement of the same samples.
+      image_size: S, pixels of the square crop.
+
+    Returns:
+      dict of keypoints_norm (..., 19, 3): x and y in [-1, 1] of the crop, further out where a
+      labelled point lies outside, and 1, or (0, 0, 0) if unlabelled; joints (..., 14, 3) metres;
+      rotations (..., 24, 3, 3); betas (..., 10); has_joints and has_smpl (...) bool.
+    """
+    scale_xy, corner, flip = placement
+    scale_xy, corner = scale_xy[..., None, :], corner[..., None, :]
+    points = sample["keypoints_px"][..., :2] * scale_xy - corner
+    points = tf.concat([points, sample["keypoints_px"][..., 2:]], axis=-1)
+    flip = flip[..., None, None]
+    points = tf.where(flip, mirror_keypoints(points, image_size), points)
+    rotations = rotation.matrix_from_axis_angle(sample["pose"])
+    mirrored = rotation.reflect(rotations, MIRRORED_SMPL)
     return {
-        "image": _window(sample["image"], scaled_size, corner[::-1], flip, image_size),
-        "keypoints_norm": _keypoints_norm(points, sample["keypoints_px"][:, 2], flip, image_size),
+        "keypoints_norm": _normalized(points, image_size),
         "joints": tf.where(flip, mirror_joints(sample["joints"]), sample["joints"]),
-        "rotations": _rotations(sample["pose"], flip),
+        "rotations": tf.where(flip[..., None], mirrored, rotations),
         "betas": sample["betas"],
         "has_joints": sample["has_joints"],
         "has_smpl": sample["has_smpl"],
     }
 
 
-def evaluation_crop(sample, image_size):
-    """`training_crop` without shift, scaling and flip."""
-    return training_crop(sample, tf.zeros([2]), tf.ones([]), tf.constant(False), image_size)
-
-
 def mirror_keypoints(points, image_size):
-    """(19, C) points in pixels, x first -> those of the mirrored crop, left and right swapped."""
-    swapped = tf.gather(points, MIRRORED_KEYPOINTS)
-    return tf.concat([image_size - 1.0 - swapped[:, :1], swapped[:, 1:]], axis=1)
+    """(..., 19, C) points in pixels, x first -> those of the mirrored crop, sides swapped."""
+    swapped = tf.gather(points, MIRRORED_KEYPOINTS, axis=-2)
+    return tf.concat([image_size - 1.0 - swapped[..., :1], swapped[..., 1:]], axis=-1)
 
 
 def mirror_joints(joints):
-    """(14, 3) metres -> the mirrored body's, about its mean.
+    """(..., 14, 3) metres -> the mirrored body's, about its mean.
 
     The original moves the mean of the 14 to the origin here, and leaves unflipped bodies in place
     (`util/data_utils.py:333-345`); the loss centres both on the hips.
     """
-    mirrored = tf.gather(joints, MIRRORED_JOINTS) * [-1.0, 1.0, 1.0]
-    return mirrored - tf.reduce_mean(mirrored, axis=0)
+    mirrored = tf.gather(joints, MIRRORED_JOINTS, axis=-2) * [-1.0, 1.0, 1.0]
+    return mirrored - tf.reduce_mean(mirrored, axis=-2, keepdims=True)
 
 
-def _keypoints_norm(points, labelled, flip, image_size):
-    points = tf.concat([points, labelled[:, None]], axis=1)
-    points = tf.where(flip, mirror_keypoints(points, image_size), points)
-    seen = points[:, 2:] > 0
-    norm = tf.concat([2.0 * (points[:, :2] / image_size) - 1.0, tf.cast(seen, tf.float32)], axis=1)
-    return tf.where(seen, norm, tf.zeros_like(norm))
+def _normalized(points, image_size):
+    """Pixels of the crop to [-1, 1], S to 1; what is not labelled to zero."""
+    labelled = points[..., 2:] > 0
+    norm = 2.0 * (points[..., :2] / image_size) - 1.0
+    norm = tf.concat([norm, tf.ones_like(norm[..., :1])], axis=-1)
+    return tf.where(labelled, norm, tf.zeros_like(norm))
 
 
-def _rotations(pose, flip):
-    rotations = rotation.matrix_from_axis_angle(pose)
-    return tf.where(flip, rotation.reflect(rotations, MIRRORED_SMPL), rotations)
-
-
-def _window(image, scaled_size, corner, flip, image_size):
-    """(H, W, 3) uint8 -> the (S, S, 3) float32 window at `corner` (y, x) of the resized image.
+def _window(image, stored_size, scaled_size, corner, flip, image_size):
+    """The (S, S, 3) window at `corner` (y, x) of the (H, W, 3) uint8 image scaled to `scaled_size`.
 
     Bilinear as TF 1's `resize_images`: corners at pixel origins, no half-pixel centres.
     """
-    # Which pixel of the scaled image each output row and column shows: beyond the edge, the edge's.
-    pixel = tf.clip_by_value(corner[:, None] + tf.range(image_size), 0, scaled_size[:, None] - 1)
-    size = tf.shape(image)[:2]
-    step = tf.cast(size, tf.float32) / tf.cast(scaled_size, tf.float32)
+    rows = tf.range(image_size)
+    rows_columns = tf.stack([rows, tf.where(flip, rows[::-1], rows)])
+    # Which pixel of the scaled image each row and column shows: beyond the edge, the edge's.
+    pixel = tf.clip_by_value(corner[:, None] + rows_columns, 0, scaled_size[:, None] - 1)
+    step = tf.cast(stored_size, tf.float32) / tf.cast(scaled_size, tf.float32)
     source = tf.cast(pixel, tf.float32) * step[:, None]
-    low = tf.minimum(tf.cast(source, tf.int32), size[:, None] - 1)
-    high = tf.minimum(low + 1, size[:, None] - 1)
+    last = stored_size[:, None] - 1
+    low = tf.minimum(tf.cast(source, tf.int32), last)
+    high = tf.minimum(low + 1, last)
     weight = source - tf.cast(low, tf.float32)
 
-    first = low[:, 0]
-    image = tf.cast(image[first[0] : high[0, -1] + 1, first[1] : high[1, -1] + 1], tf.float32)
+    first, end = tf.reduce_min(low, axis=1), tf.reduce_max(high, axis=1) + 1
+    image = tf.slice(image, tf.concat([first, [0]], 0), tf.concat([end - first, [3]], 0))
     low, high = low - first[:, None], high - first[:, None]
-    rows = _interpolate(image, low[0], high[0], weight[0])
-
-    low, high, weight = low[1], high[1], weight[1]
-    low, high, weight = (tf.where(flip, index[::-1], index) for index in (low, high, weight))
-    # Gathering rows copies whole lines and is several times faster than gathering columns.
-    columns = _interpolate(tf.transpose(rows, [1, 0, 2]), low, high, weight)
-    window = tf.transpose(columns, [1, 0, 2]) * (1 / 127.5) - 1.0
+    lines = _interpolate(tf.cast(image, tf.float32), low[0], high[0], weight[0])
+    # Gathering along the first axis copies whole lines: two transpositions cost less than columns.
+    lines = _interpolate(tf.transpose(lines, [1, 0, 2]), low[1], high[1], weight[1])
+    window = tf.transpose(lines, [1, 0, 2]) * (1 / 127.5) - 1.0
     return tf.ensure_shape(window, [image_size, image_size, 3])
 
 

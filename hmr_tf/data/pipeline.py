@@ -14,6 +14,7 @@ from hmr_tf.errors import InputError
 SHUFFLED_RECORDS = 2000
 SHUFFLED_MOCAP = 20000
 FILES_AT_ONCE = 16
+DRAWN_AT_ONCE = 1024
 
 
 class Augmentation(NamedTuple):
@@ -48,27 +49,19 @@ def training(files, mocap_files, *, batch_size, num_stage, image_size, augmentat
     """
     sources = _sources(files, use_3d, batch_size)
     streams = [_shuffled(paths, SHUFFLED_RECORDS, seed + i) for i, paths in enumerate(sources)]
-    # Taken in turn, so that every part of a batch (the replicas of one step) has both kinds too.
-    turns = tf.data.Dataset.range(len(streams)).repeat()
-    records = tf.data.Dataset.choose_from_datasets(streams, turns)
+    records = streams[0]
+    if len(streams) > 1:
+        # In turn, so that each part of a batch (the replicas of one step) has both kinds too.
+        turns = tf.data.Dataset.range(len(streams)).repeat()
+        records = tf.data.Dataset.choose_from_datasets(streams, turns)
+    crops = _crops(records, _jitters(augmentation, seed), image_size)
     if augmentation.color:
-        addons.require("augment_color")
-
-    def example(index, serialized):
-        element_seed = tf.stack([tf.constant(seed, tf.int64), index])
-        drawn = augment.jitter(element_seed, *augmentation[:3])
-        cropped = augment.training_crop(record.decode(serialized), *drawn, image_size)
-        if augmentation.color:
-            color_seed = tf.stack([tf.constant(seed + 1, tf.int64), index])
-            cropped["image"] = addons.random_color(cropped["image"], color_seed)
-        if not use_3d:
-            cropped.update(has_joints=tf.constant(False), has_smpl=tf.constant(False))
-        return cropped
-
-    batches = records.enumerate().map(example, num_parallel_calls=tf.data.AUTOTUNE)
-    batches = batches.batch(batch_size, drop_remainder=True)
+        crops = _with_color(crops, seed + 1)
+    batches = _batches(crops, batch_size, image_size, drop_remainder=True)
+    if not use_3d:
+        batches = batches.map(_without_3d)
     if augmentation.occlusion:
-        batches = _with_occlusion(batches, seed)
+        batches = _with_occlusion(batches, seed + 2)
     if mocap_files is None:
         dataset = batches.map(lambda batch: (batch, {}))
     else:
@@ -88,13 +81,11 @@ def validation(files, *, batch_size, image_size):
     Returns:
       Dataset of (batch,), labels as stored.
     """
-    paths = [str(path) for path in shard_files.paths(files)]
-
-    def example(serialized):
-        return augment.evaluation_crop(record.decode(serialized), image_size)
-
-    examples = tf.data.TFRecordDataset(paths).map(example, num_parallel_calls=tf.data.AUTOTUNE)
-    return examples.batch(batch_size).map(lambda batch: (batch,)).prefetch(tf.data.AUTOTUNE)
+    records = tf.data.TFRecordDataset([str(path) for path in shard_files.paths(files)])
+    plain = tf.data.Dataset.from_tensors(augment.no_jitter()).repeat()
+    crops = _crops(records, plain, image_size)
+    batches = _batches(crops, batch_size, image_size, drop_remainder=False)
+    return batches.map(lambda batch: (batch,)).prefetch(tf.data.AUTOTUNE)
 
 
 def explain_data_error(error, files, mocap_files=None):
@@ -157,12 +148,58 @@ def _shuffled(paths, buffer_size, seed):
     return records.shuffle(buffer_size, seed).repeat()
 
 
+def _jitters(augmentation, seed):
+    """One Jitter for each person of the training, drawn many at a time."""
+
+    def draw(index):
+        return augment.jitter([seed, index], DRAWN_AT_ONCE, *augmentation[:3])
+
+    return tf.data.Dataset.counter().map(draw).unbatch()
+
+
+def _crops(records, jitters, image_size):
+    """Dataset of (sample with the crop for its image, Placement)."""
+
+    def crop(serialized, jitter):
+        sample = record.decode(serialized)
+        image, placement = augment.crop_image(sample, *jitter, image_size)
+        return {**sample, "image": image}, placement
+
+    pairs = tf.data.Dataset.zip((records, jitters))
+    return pairs.map(crop, num_parallel_calls=tf.data.AUTOTUNE)
+
+
+def _batches(crops, batch_size, image_size, drop_remainder):
+    """Dataset of batch dicts."""
+
+    def batch(sample, placement):
+        labels = augment.move_labels(sample, placement, image_size)
+        return {"image": sample["image"], **labels}
+
+    return crops.batch(batch_size, drop_remainder).map(batch)
+
+
+def _without_3d(batch):
+    nobody = tf.zeros_like(batch["has_joints"])
+    return {**batch, "has_joints": nobody, "has_smpl": nobody}
+
+
+def _with_color(crops, seed):
+    addons.require("augment_color")
+
+    def turn(index, crop):
+        sample, placement = crop
+        image = addons.random_color(sample["image"], [seed, index])
+        return {**sample, "image": image}, placement
+
+    return crops.enumerate().map(turn, num_parallel_calls=tf.data.AUTOTUNE)
+
+
 def _with_occlusion(batches, seed):
     addons.require("augment_occlusion")
 
     def occlude(index, batch):
-        batch_seed = tf.stack([tf.constant(seed + 2, tf.int64), index])
-        return {**batch, "image": addons.random_cutout(batch["image"], batch_seed)}
+        return {**batch, "image": addons.random_cutout(batch["image"], [seed, index])}
 
     return batches.enumerate().map(occlude, num_parallel_calls=tf.data.AUTOTUNE)
 
