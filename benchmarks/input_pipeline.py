@@ -1,0 +1,155 @@
+"""Images a second of the training input, over the original's way and over bare JPEG decoding.
+
+    python -m benchmarks.input_pipeline [--data_dir=DIR --datasets=coco] [--images=1024]
+
+Three readers of the same records, in turn, in one process; medians of --repeats rounds. The
+original's way is its preprocessing stated again: the whole image to float, resized, padded by
+182 px, sliced (its `data_loader.py:269-337`). Without --data_dir: drawn JPEGs of 300 x 400 px.
+"""
+
+import argparse
+import os
+import statistics
+import tempfile
+import time
+from pathlib import Path
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+import numpy as np
+import tensorflow as tf
+
+from hmr_tf.data import augment, pipeline, record, shard_files
+from hmr_tf.data.crop import Crop
+
+IMAGE_SIZE = 224
+AUGMENTATION = pipeline.Augmentation(trans_max=20, scale_min=0.8, scale_max=1.23)
+SAFE_MARGIN = IMAGE_SIZE // 2 + AUGMENTATION.trans_max + 50
+
+
+def draw_records(folder, height=300, width=400, number=256):
+    """Writes one shard of drawn JPEGs: smooth colours with some grain, about 40 KB each."""
+    rng = np.random.default_rng(0)
+    path = Path(folder) / "coco" / "train_000.tfrecord"
+    path.parent.mkdir()
+    with tf.io.TFRecordWriter(str(path)) as writer:
+        for _ in range(number):
+            colours = tf.image.resize(rng.uniform(0, 255, (9, 12, 3)), [height, width], "bicubic")
+            grain = rng.normal(0, 5, (height, width, 1))
+            image = tf.cast(tf.clip_by_value(colours + grain, 0, 255), tf.uint8)
+            person = record.ImageRecord(
+                jpeg=tf.io.encode_jpeg(image, quality=95).numpy(),
+                filename="drawn.jpg",
+                crop=Crop(np.ones(2), np.zeros(2, int), (height, width)),
+                center_px=np.array([width // 2, height // 2]),
+                keypoints_px=rng.uniform(0, height, (19, 2)),
+                labelled=np.ones(19, int),
+                has_face=True,
+            )
+            writer.write(record.encode(person))
+    return {"coco": [path]}
+
+
+def decoded(paths, batch_size):
+    """JPEG decoding alone; one pixel of each is handed on."""
+    records = tf.data.TFRecordDataset(paths).repeat()
+    features = {"image/encoded": tf.io.FixedLenFeature([], tf.string)}
+
+    def image(serialized):
+        parsed = tf.io.parse_single_example(serialized, features)
+        return tf.io.decode_jpeg(parsed["image/encoded"], channels=3)[0, 0]
+
+    return records.map(image, num_parallel_calls=tf.data.AUTOTUNE).batch(batch_size)
+
+
+def as_the_original(paths, batch_size):
+    """The original's steps, in its order."""
+    records = tf.data.TFRecordDataset(paths).repeat().shuffle(256, 0)
+
+    def example(serialized):
+        sample = record.decode(serialized)
+        shift = tf.random.uniform([2], -AUGMENTATION.trans_max, AUGMENTATION.trans_max, tf.int32)
+        scale = tf.random.uniform([], AUGMENTATION.scale_min, AUGMENTATION.scale_max)
+        image = tf.image.convert_image_dtype(sample["image"], tf.float32)
+        size = tf.cast(tf.shape(image)[:2], tf.float32)
+        image = tf.compat.v1.image.resize_images(image, tf.cast(size * scale, tf.int32))
+        factor = (tf.cast(tf.shape(image)[:2], tf.float32) / size)[::-1]
+        centre = tf.cast((sample["center_px"] + tf.cast(shift, tf.float32)) * factor, tf.int32)
+        corner = centre + SAFE_MARGIN - IMAGE_SIZE // 2
+        image = tf.slice(pad(image), [corner[1], corner[0], 0], [IMAGE_SIZE, IMAGE_SIZE, 3])
+        points = sample["keypoints_px"][:, :2] * factor + SAFE_MARGIN - tf.cast(corner, tf.float32)
+        image, points = tf.cond(
+            tf.random.uniform([]) < 0.5,
+            lambda: (tf.reverse(image, [1]), augment.mirror_keypoints(points, IMAGE_SIZE)),
+            lambda: (image, points),
+        )
+        return (image - 0.5) * 2.0, 2.0 * points / IMAGE_SIZE - 1.0
+
+    return records.map(example, num_parallel_calls=tf.data.AUTOTUNE).batch(batch_size)
+
+
+def pad(image):
+    """Repeats the edge by SAFE_MARGIN on all sides, by tiling and concatenating."""
+    above, below = (tf.tile(row, [SAFE_MARGIN, 1, 1]) for row in (image[:1], image[-1:]))
+    image = tf.concat([above, image, below], axis=0)
+    left, right = (tf.tile(col, [1, SAFE_MARGIN, 1]) for col in (image[:, :1], image[:, -1:]))
+    return tf.concat([left, image, right], axis=1)
+
+
+def seconds(dataset, elements):
+    start = time.perf_counter()
+    for _ in dataset.take(elements):
+        pass
+    return time.perf_counter() - start
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--data_dir")
+    parser.add_argument("--datasets", default="coco")
+    parser.add_argument("--images", type=int, default=1024)
+    parser.add_argument("--batch_size", type=int, default=64)
+    parser.add_argument("--repeats", type=int, default=5)
+    args = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        if args.data_dir:
+            files = shard_files.split(args.data_dir, args.datasets.split(",")).training
+        else:
+            files = draw_records(folder)
+        measure(files, args)
+
+
+def measure(files, args):
+    paths = [str(path) for path in shard_files.paths(files)]
+    batches = args.images // args.batch_size
+    ours = pipeline.training(
+        files,
+        None,
+        batch_size=args.batch_size,
+        num_stage=3,
+        image_size=IMAGE_SIZE,
+        augmentation=AUGMENTATION,
+        use_3d=False,
+        seed=0,
+    )
+    readers = {
+        "JPEG decode alone": decoded(paths, args.batch_size),
+        "training input": ours,
+        "the original's way": as_the_original(paths, args.batch_size),
+    }
+    times = {name: [] for name in readers}
+    for _ in range(args.repeats + 1):
+        for name, reader in readers.items():
+            times[name].append(seconds(reader, batches))
+    rate = {
+        name: batches * args.batch_size / statistics.median(values[1:])
+        for name, values in times.items()
+    }
+    for name, value in rate.items():
+        print(f"{name:20} {value:6.0f} images/s")
+    for name in ("the original's way", "JPEG decode alone"):
+        print(f"training input / {name}: {rate['training input'] / rate[name]:.2f}")
+
+
+if __name__ == "__main__":
+    main()
