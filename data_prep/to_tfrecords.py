@@ -85,9 +85,14 @@ OPTIONS = flags.FlagValues()
 def _define_flags():
     own = {"flag_values": OPTIONS}
     flags.DEFINE_enum("dataset", None, list(SOURCES), "What to convert.", **own)
-    flags.DEFINE_string("data_dir", "", "Folder of the dataset, as it is downloaded.", **own)
+    flags.DEFINE_string(
+        "data_dir",
+        "",
+        "Folder of the dataset, as it is downloaded. synthetic: photographs to stand before, if any.",
+        **own,
+    )
     flags.DEFINE_string("output_dir", "", "Folder for the TFRecords of all datasets.", **own)
-    flags.DEFINE_string("split", "train", "lsp: train, test. coco: train, val.", **own)
+    flags.DEFINE_string("split", "train", "lsp, synthetic: train, test. coco: train, val.", **own)
     flags.DEFINE_integer(
         "records_per_shard",
         None,
@@ -96,7 +101,9 @@ def _define_flags():
         lower_bound=1,
         **own,
     )
-    flags.DEFINE_integer("limit", None, "Stop after this many people.", lower_bound=1, **own)
+    flags.DEFINE_integer(
+        "limit", None, "Stop after this many people or poses.", lower_bound=1, **own
+    )
     flags.DEFINE_integer(
         "seed", 0, "mosh: seed of the order; synthetic: seed of the people.", lower_bound=0, **own
     )
@@ -116,7 +123,8 @@ def main(argv):
     source = SOURCES[OPTIONS.dataset]
     if not OPTIONS.output_dir:
         raise InputError("--output_dir is missing: the folder for the TFRecords; see --help")
-    if source.needs_data_dir and not os.path.isdir(OPTIONS.data_dir):
+    is_given = OPTIONS.data_dir or source.needs_data_dir
+    if is_given and not os.path.isdir(OPTIONS.data_dir):
         raise InputError(
             f"--data_dir={OPTIONS.data_dir} is no folder: pass the folder of the dataset"
         )
@@ -159,7 +167,7 @@ def _write_shards(folder, shard_name, size, people, tally, title):
     from data_prep import conversion, shards
 
     written = []
-    total = len(people) if isinstance(people, list) else None
+    total = len(people) if isinstance(people, list) else OPTIONS.limit
     with tqdm(desc=title, unit=" records", total=total, leave=False, mininterval=0.5) as bar:
         for number, groups in enumerate(shards.chunks(conversion.by_image(people), size)):
             records = (r for group in groups for r in tally.keep(conversion.encode(group)))

@@ -151,6 +151,7 @@ def test_synthetic_people_and_poses(run, tmp_path, rng, monkeypatch):
         ({"dataset": "cooc"}, "coco|lsp|lsp_ext|mosh"),
         ({"data_dir": "/nowhere"}, "--data_dir=/nowhere is no folder"),
         ({"data_dir": ""}, "--data_dir= is no folder"),
+        ({"dataset": "synthetic", "data_dir": "/nowhere"}, "--data_dir=/nowhere is no folder"),
         ({"output_dir": ""}, "--output_dir is missing"),
         ({"output_dir": "/proc/nothing"}, "cannot write to /proc/nothing"),
         ({"dataset": "coco"}, "person_keypoints_train2014.json"),
