@@ -88,7 +88,7 @@ def _define_flags():
     flags.DEFINE_string(
         "data_dir",
         "",
-        "Folder of the dataset, as it is downloaded. synthetic: photographs to stand before, if any.",
+        "Folder of the dataset, as it is downloaded. synthetic: background photographs, if any.",
         **own,
     )
     flags.DEFINE_string("output_dir", "", "Folder for the TFRecords of all datasets.", **own)
