@@ -9,9 +9,9 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
-# Pixels tested at once, some 100 bytes each: the working set beside the pictures stays under 250 MB
+# Pixels tested at once, some 160 bytes each: the working set beside the pictures is about 200 MB
 # even for triangles that each fill the picture (they only take longer).
-MAX_CANDIDATES = 2**21
+MAX_CANDIDATES = 2**20
 _NEAREST, _FARTHEST_PX = 1e-6, 1e6
 
 
