@@ -76,8 +76,10 @@ def test_a_missing_folder_is_named(tmp_path):
 
 
 def test_missing_motion_capture_names_the_way_out(data_dir):
-    with pytest.raises(InputError, match=r"jointLim_\*.*--dataset=mosh.*--encoder_only"):
+    with pytest.raises(InputError, match=r"jointLim_\*.*--dataset=mosh .*--encoder_only"):
         shard_files.find_mocap(data_dir, ["CMU", "jointLim"])
+    with pytest.raises(InputError, match=r"--dataset=synthetic_mocap .*--encoder_only"):
+        shard_files.find_mocap(data_dir, ["synthetic"])
     with pytest.raises(InputError, match="--encoder_only"):
         shard_files.find_mocap(data_dir, [])
 

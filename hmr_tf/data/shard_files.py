@@ -77,10 +77,11 @@ def find_mocap(mocap_dir, datasets):
         raise InputError("--mocap_datasets is empty: name at least one, or pass --encoder_only")
     files = {}
     for name in datasets:
-        source = "synthetic" if name == "synthetic" else "mosh"
+        source = "synthetic_mocap" if name == "synthetic" else "mosh"
         remedy = (
-            f"the prior is learned from motion capture: convert it, {_command(mocap_dir, source)}, "
-            "choose others with --mocap_datasets, or train without the prior, --encoder_only"
+            f"the prior is learned from motion capture: convert it, {_command(mocap_dir, source)}; "
+            "or use poses that need no download, --dataset=synthetic_mocap there and "
+            "--mocap_datasets=synthetic here; or train without the prior, --encoder_only"
         )
         files[name] = _matching(mocap_dir, MOCAP_PATTERN.format(dataset=name), remedy)
     return files
