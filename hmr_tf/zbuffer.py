@@ -59,8 +59,9 @@ def rasterize(points_px, depth, faces, height, width):
         tf.reshape(tf.gather(points_px, faces, axis=1), [-1, 6]),
         tf.reshape(tf.gather(1.0 / depth, faces, axis=1), [-1, 3]),
     )
-    number, box = _visible_boxes(all_triangles, height, width)
+    number = _front_faces(all_triangles.corners)
     triangles = _Triangles(*(tf.gather(part, number) for part in all_triangles))
+    box = _boxes(triangles, height, width)
     areas = tf.cast(box[:, 2] * box[:, 3], tf.int64)
     starts, num_candidates = tf.cumsum(areas, exclusive=True), tf.reduce_sum(areas)
 
@@ -85,24 +86,30 @@ def rasterize(points_px, depth, faces, height, width):
     return _fragments(all_triangles, nearest, face, tf.shape(faces)[0], height, width)
 
 
-def _visible_boxes(triangles, height, width):
-    """Numbers of the triangles that may be seen, and boxes (N, 4) of the pixel centres inside them:
-    first column, first row, columns, rows."""
-    x, y = triangles.corners[:, 0::2], triangles.corners[:, 1::2]
-    area = (x[:, 1] - x[:, 0]) * (y[:, 2] - y[:, 0]) - (y[:, 1] - y[:, 0]) * (x[:, 2] - x[:, 0])
-    low = tf.stack([tf.reduce_min(x, 1), tf.reduce_min(y, 1)], 1)
-    high = tf.stack([tf.reduce_max(x, 1), tf.reduce_max(y, 1)], 1)
+def _front_faces(corners):
+    """Numbers of the triangles whose corners run counter-clockwise."""
+    x0, y0, x1, y1, x2, y2 = (corners[:, i] for i in range(6))
+    # y points down, so the area of such a triangle is negative. NaN fails the test.
+    area = (x1 - x0) * (y2 - y0) - (y1 - y0) * (x2 - x0)
+    return tf.cast(tf.where(area < 0.0)[:, 0], tf.int32)
+
+
+def _boxes(triangles, height, width):
+    """(N, 4) pixel centres in the box of each triangle: first column, first row, columns, rows.
+
+    No columns and rows for a triangle that is behind the camera, too far outside or between centres.
+    """
+    corners = tf.reshape(triangles.corners, [-1, 3, 2])
+    low, high = tf.reduce_min(corners, 1), tf.reduce_max(corners, 1)
     first = tf.maximum(tf.math.ceil(low - 0.5), 0.0)
     last = tf.minimum(tf.floor(high - 0.5), tf.cast(tf.stack([width, height]), tf.float32) - 1.0)
     size = last - first + 1.0
-    # y points down, so the area of a counter-clockwise triangle is negative. NaN fails every test.
-    seen = (area < 0.0) & (tf.reduce_min(size, 1) >= 1.0)
-    seen &= tf.reduce_min(triangles.inverse_depth, 1) > 0.0
-    seen &= tf.reduce_max(triangles.inverse_depth, 1) < 1.0 / _NEAREST
+    nearest = tf.reduce_max(triangles.inverse_depth, 1)
+    seen = (tf.reduce_min(triangles.inverse_depth, 1) > 0.0) & (nearest < 1.0 / _NEAREST)
     seen &= (tf.reduce_min(low, 1) > -_FARTHEST_PX) & (tf.reduce_max(high, 1) < _FARTHEST_PX)
-    number = tf.where(seen)[:, 0]
-    box = tf.cast(tf.gather(tf.concat([first, size], 1), number), tf.int32)
-    return tf.cast(number, tf.int32), box
+    seen &= tf.reduce_min(size, 1) >= 1.0
+    box = tf.where(seen[:, None], tf.concat([first, size], 1), 0.0)
+    return tf.cast(box, tf.int32)
 
 
 def _candidates(box, starts, done, count):
