@@ -97,7 +97,7 @@ def _front_faces(corners):
 def _boxes(triangles, height, width):
     """(N, 4) pixel centres in the box of each triangle: first column, first row, columns, rows.
 
-    No columns and rows for a triangle that is behind the camera, too far outside or between centres.
+    No columns and rows for one that is behind the camera, too far outside or between centres.
     """
     corners = tf.reshape(triangles.corners, [-1, 3, 2])
     low, high = tf.reduce_min(corners, 1), tf.reduce_max(corners, 1)
