@@ -83,9 +83,9 @@ def main():
     for size in (224, 512):
         rows, covered = measure(vertices, faces, size, args.repeats)
         for name, best, median in rows:
-            print(f"{size} px {name:12}{best:6.2f} ms (median {median:.2f})")  # noqa: T201
+            print(f"{size} px {name:12}{best:6.2f} ms (median {median:.2f})")
         ratio = rows[0][1] / rows[2][1]
-        print(f"{size} px rasterize / painter: {ratio:.3f}; {covered:.1%} covered")  # noqa: T201
+        print(f"{size} px rasterize / painter: {ratio:.3f}; {covered:.1%} covered")
 
 
 if __name__ == "__main__":

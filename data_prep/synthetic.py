@@ -18,6 +18,7 @@ from data_prep.pose_sampler import sample_poses
 from hmr_tf import render
 from hmr_tf.body import model_file, skeleton
 from hmr_tf.body.smpl import SMPL
+from hmr_tf.data import crop
 from hmr_tf.errors import InputError
 from hmr_tf.zbuffer import rasterize
 
@@ -26,7 +27,6 @@ BATCH_SIZE = 16  # drawn at once; part of what a seed means
 # How many people and motion-capture poses there are when nobody says how many.
 DEFAULT_LIMIT = {"train": 10_000, "test": 1_000}
 DEFAULT_MOCAP_LIMIT = 100_000
-_PERSON_PX = 150.0  # diagonal of the keypoints' box, as the converters of real datasets make it
 _IMAGES, _MOCAP = 0, 1  # streams of random numbers
 _SUPPORTS = ("left_ankle", "right_ankle", "left_foot", "right_foot", "left_knee", "right_knee")
 
@@ -189,7 +189,7 @@ def _balancing_lean(joints):
 def _place(rng, keypoints, focal_px):
     """(B, 3) metres in front of the camera: some 150 px large, about the middle of the picture."""
     low, high = keypoints[..., :2].min(axis=1), keypoints[..., :2].max(axis=1)
-    person_px = _PERSON_PX * rng.uniform(0.9, 1.1, BATCH_SIZE)
+    person_px = crop.PERSON_PX * rng.uniform(0.9, 1.1, BATCH_SIZE)
     px_per_metre = person_px / np.linalg.norm(high - low, axis=1)
     shift = rng.normal(0, 6, (BATCH_SIZE, 2)) / px_per_metre[:, None] - (low + high) / 2
     # From the middle of the keypoints, not from SMPL's origin, so that scale holds where they are.

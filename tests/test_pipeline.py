@@ -13,6 +13,7 @@ from hmr_tf.data.shard_files import Split
 from hmr_tf.errors import InputError
 
 NO_JITTER = Augmentation(trans_max=0, scale_min=1.0, scale_max=1.0)
+IMAGE_SIZE = 224
 JITTER = Augmentation(trans_max=5, scale_min=0.8, scale_max=1.2)
 
 
@@ -63,7 +64,7 @@ def training(
         {"CMU": shards["mocap"]} if mocap else None,
         batch_size=batch_size,
         num_stage=3,
-        image_size=16,
+        image_size=IMAGE_SIZE,
         augmentation=augmentation,
         use_3d=use_3d,
         seed=seed,
@@ -81,7 +82,7 @@ def take(dataset, number):
 def test_a_batch_has_the_promised_shapes(shards):
     batch, mocap = training(shards, ["coco", "h36m"], mocap=True, use_3d=True).element_spec
     expected = {
-        "image": (4, 16, 16, 3),
+        "image": (4, IMAGE_SIZE, IMAGE_SIZE, 3),
         "keypoints_norm": (4, 19, 3),
         "joints": (4, 14, 3),
         "rotations": (4, 24, 3, 3),
@@ -159,7 +160,7 @@ def test_without_the_prior_mocap_is_empty(shards):
 
 def test_validation_reads_all_in_order_and_keeps_its_labels(shards):
     files = {name: shards[name] for name in ("coco", "h36m")}
-    dataset = pipeline.validation(files, batch_size=5, image_size=16)
+    dataset = pipeline.validation(files, batch_size=5, image_size=IMAGE_SIZE)
     batches = [batch for (batch,) in dataset]
     seen = [grey for batch in batches for grey in greys(batch)]
     assert seen == [*range(12), *range(100, 106)]
@@ -215,7 +216,7 @@ def test_a_broken_record_names_its_file_and_number(shards, tmp_path, fault):
     path.write_bytes(content)
     files = {"coco": [*shards["coco"], path]}
     with pytest.raises(tf.errors.OpError) as caught:
-        for _ in pipeline.validation(files, batch_size=4, image_size=16):
+        for _ in pipeline.validation(files, batch_size=4, image_size=IMAGE_SIZE):
             pass
     found = pipeline.explain_data_error(caught.value, files, {"CMU": shards["mocap"]})
     assert isinstance(found, InputError)

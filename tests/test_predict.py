@@ -33,7 +33,7 @@ def test_the_person_box_ends_in_the_middle_of_the_crop(photo):
     _, crop = predict.crop_person(photo, (40, 10, 30, 60), 224)
     np.testing.assert_allclose(crops.to_crop((55, 40), crop), (112, 112), atol=1)
     corners = crops.to_crop([(40, 10), (70, 70)], crop)
-    assert np.linalg.norm(corners[1] - corners[0]) == pytest.approx(predict.PERSON_PX, rel=0.02)
+    assert np.linalg.norm(corners[1] - corners[0]) == pytest.approx(crops.PERSON_PX, rel=0.02)
 
 
 def test_without_a_box_the_whole_photograph_is_seen(photo):

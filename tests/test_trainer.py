@@ -39,7 +39,7 @@ def test_no_gradient_leaks_into_the_other_network(tmp_path, batch_and_mocap):
     trainer.train_step(batch_and_mocap)
     assert not any(moved(before, trainer.hmr.trained + trainer.critic.trainable_variables))
 
-    # Only the critic's loss is left: with a learning rate of zero on one side, only the other moves.
+    # With a learning rate of zero on one side, only the other side moves.
     trainer = tiny_hmr.trainer(tmp_path)
     trainer.encoder_optimizer.learning_rate = 0.0
     encoder, critic = values(trainer.hmr.trained), values(trainer.critic.trainable_variables)

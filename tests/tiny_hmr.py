@@ -1,4 +1,4 @@
-"""An HMR whose encoder is one layer, and data of the pipeline's shapes: training in milliseconds."""
+"""An HMR whose encoder is one layer, and data of the pipeline's shapes: a step in milliseconds."""
 
 import numpy as np
 import tensorflow as tf
@@ -15,13 +15,19 @@ from tests import tiny_body
 SIZE = 16
 
 
+def encoder(image_size):
+    """(B, S, S, 3) -> (B, 2048), with a batch norm like the real one."""
+    image = keras.Input((image_size, image_size, 3))
+    pooled = keras.layers.AveragePooling2D(image_size // 4)(image)
+    normed = keras.layers.BatchNormalization()(pooled)
+    features = keras.layers.Dense(NUM_FEATURES)(keras.layers.Flatten()(normed))
+    return keras.Model(image, features)
+
+
 def build(folder, num_stage=3):
     """HMR over the tiny body; `folder` is where its model file goes."""
-    image = keras.Input((SIZE, SIZE, 3))
-    pooled = keras.layers.AveragePooling2D(4)(image)
-    features = keras.layers.Dense(NUM_FEATURES)(keras.layers.Flatten()(pooled))
     smpl = SMPL(model_file.read_model(tiny_body.write(folder / "tiny.npz")))
-    hmr = HMR(keras.Model(image, features), IterativeRegressor(mean_theta(), num_stage), smpl)
+    hmr = HMR(encoder(SIZE), IterativeRegressor(mean_theta(), num_stage), smpl)
     hmr(tf.zeros([1, SIZE, SIZE, 3]))
     return hmr
 

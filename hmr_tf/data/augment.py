@@ -10,6 +10,7 @@ from typing import NamedTuple
 import tensorflow as tf
 
 from hmr_tf.body import rotation, skeleton
+from hmr_tf.data import crop
 
 MIRRORED_KEYPOINTS = skeleton.mirror(skeleton.KEYPOINTS)
 MIRRORED_JOINTS = skeleton.mirror(skeleton.LSP_JOINTS)
@@ -69,13 +70,13 @@ def training_crop(sample, translation_px, scale, flip, image_size):
 
 
 def evaluation_crop(sample, image_size):
-    """`training_crop` without shift, scaling and flip."""
-    return training_crop(sample, *no_jitter(), image_size)
+    """`training_crop` without jitter, of the part of the picture that 224 px show."""
+    return training_crop(sample, *no_jitter(image_size / crop.CROP_PX), image_size)
 
 
-def no_jitter():
-    """The Jitter of one sample that changes nothing."""
-    return Jitter(tf.zeros([2]), tf.ones([]), tf.constant(False))
+def no_jitter(scale=1.0):
+    """The Jitter of one sample that only scales."""
+    return Jitter(tf.zeros([2]), tf.constant(scale, tf.float32), tf.constant(False))
 
 
 def crop_image(sample, translation_px, scale, flip, image_size):

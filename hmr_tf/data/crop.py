@@ -11,6 +11,10 @@ import numpy as np
 
 from hmr_tf.errors import InputError
 
+# People are scaled for crops of this side: 150 px from head to foot in 224 (`coco_to_tfrecords.py`,
+# `openpose.py:33-35` of the original). A network with smaller inputs sees the same, smaller.
+PERSON_PX = 150.0
+CROP_PX = 224
 # Beyond this a scaled image takes about a gigabyte: the person is a few pixels tall.
 MAX_SCALED_PIXELS = 2**28
 

@@ -7,7 +7,7 @@ from tqdm import tqdm
 
 from hmr_tf import addons
 from hmr_tf.body import rotation
-from hmr_tf.data import augment, record, shard_files
+from hmr_tf.data import augment, crop, record, shard_files
 from hmr_tf.errors import InputError
 
 # Records in flight while shuffling: stored JPEGs, 20 to 80 KB each.
@@ -54,7 +54,7 @@ def training(files, mocap_files, *, batch_size, num_stage, image_size, augmentat
         # In turn, so that each part of a batch (the replicas of one step) has both kinds too.
         turns = tf.data.Dataset.range(len(streams)).repeat()
         records = tf.data.Dataset.choose_from_datasets(streams, turns)
-    crops = _crops(records, _jitters(augmentation, seed), image_size)
+    crops = _crops(records, _jitters(augmentation, image_size, seed), image_size)
     if augmentation.color:
         crops = _with_color(crops, seed + 1)
     batches = _batches(crops, batch_size, image_size, drop_remainder=True)
@@ -82,7 +82,8 @@ def validation(files, *, batch_size, image_size):
       Dataset of (batch,), labels as stored.
     """
     records = tf.data.TFRecordDataset([str(path) for path in shard_files.paths(files)])
-    plain = tf.data.Dataset.from_tensors(augment.no_jitter()).repeat()
+    plain = augment.no_jitter(image_size / crop.CROP_PX)
+    plain = tf.data.Dataset.from_tensors(plain).repeat()
     crops = _crops(records, plain, image_size)
     batches = _batches(crops, batch_size, image_size, drop_remainder=False)
     return batches.map(lambda batch: (batch,)).prefetch(tf.data.AUTOTUNE)
@@ -148,11 +149,14 @@ def _shuffled(paths, buffer_size, seed):
     return records.shuffle(buffer_size, seed).repeat()
 
 
-def _jitters(augmentation, seed):
+def _jitters(augmentation, image_size, seed):
     """One Jitter for each person of the training, drawn many at a time."""
 
+    shrink = image_size / crop.CROP_PX
+    limits = augmentation.scale_min * shrink, augmentation.scale_max * shrink
+
     def draw(index):
-        return augment.jitter([seed, index], DRAWN_AT_ONCE, *augmentation[:3])
+        return augment.jitter([seed, index], DRAWN_AT_ONCE, augmentation.trans_max, *limits)
 
     return tf.data.Dataset.counter().map(draw).unbatch()
 
@@ -160,13 +164,13 @@ def _jitters(augmentation, seed):
 def _crops(records, jitters, image_size):
     """Dataset of (sample with the crop for its image, Placement)."""
 
-    def crop(serialized, jitter):
+    def cut(serialized, jitter):
         sample = record.decode(serialized)
         image, placement = augment.crop_image(sample, *jitter, image_size)
         return {**sample, "image": image}, placement
 
     pairs = tf.data.Dataset.zip((records, jitters))
-    return pairs.map(crop, num_parallel_calls=tf.data.AUTOTUNE)
+    return pairs.map(cut, num_parallel_calls=tf.data.AUTOTUNE)
 
 
 def _batches(crops, batch_size, image_size, drop_remainder):
@@ -187,8 +191,8 @@ def _without_3d(batch):
 def _with_color(crops, seed):
     addons.require("augment_color")
 
-    def turn(index, crop):
-        sample, placement = crop
+    def turn(index, cropped):
+        sample, placement = cropped
         image = addons.random_color(sample["image"], [seed, index])
         return {**sample, "image": image}, placement
 

@@ -13,9 +13,6 @@ from hmr_tf.data import crop as crops
 from hmr_tf.errors import InputError
 from hmr_tf.output.mesh import write_obj
 
-# How long the diagonal of a person's box is in the crop the network was trained on
-# (`openpose.py:33-35`).
-PERSON_PX = 150.0
 MAX_PIXELS = 1 << 27
 
 
@@ -66,8 +63,8 @@ def crop_person(image, box, image_size):
         raise InputError(f"--box={box}: width and height must be positive: x,y,width,height.")
     if x >= width or y >= height or x + box_width <= 0 or y + box_height <= 0:
         raise InputError(f"--box={box} lies outside the {width} x {height} photograph.")
-    # The network knows people of 150 px in crops of 224.
-    scale = PERSON_PX * (image_size / 224) / np.hypot(box_width, box_height)
+    person_px = crops.PERSON_PX * image_size / crops.CROP_PX
+    scale = person_px / np.hypot(box_width, box_height)
     return crops.crop_padded(image, scale, (x + box_width / 2, y + box_height / 2), image_size)
 
 

@@ -103,6 +103,18 @@ def people_picture(hmr, batch):
     return np.concatenate(rows, axis=0)
 
 
+class StopAt(keras.callbacks.Callback):
+    """Ends the training after a number of steps, in the middle of an epoch if need be."""
+
+    def __init__(self, num_steps):
+        super().__init__()
+        self._num_steps = num_steps
+
+    def on_train_batch_end(self, batch, logs=None):
+        if self.model.step >= self._num_steps:
+            self.model.stop_training = True
+
+
 class Checkpoints(keras.callbacks.Callback):
     """Saves every N steps and at the end."""
 

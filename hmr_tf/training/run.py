@@ -23,51 +23,26 @@ KEPT_CHECKPOINTS = 3
 
 
 def train(config):
-    """Trains as `config` says and leaves checkpoints, params.json and TensorBoard files in
-    --model_dir.
+    """Trains as `config` says; leaves checkpoints, params.json and curves in --model_dir.
 
     Raises:
-      InputError: no data, no motion capture for the prior, an unwritable folder, a checkpoint of
-        another
-        network, a loss that is not finite.
+      InputError: no data, a broken record, no motion capture for the prior, an unwritable folder, a
+        checkpoint of another network, a loss that is not finite.
     """
     files, mocap_files = _find_data(config)
     keras.utils.set_random_seed(config.seed)
     trainer = _build(config)
+    steps = _Steps.plan(_count(files.training), config, trainer)
     folder = _folder(config)
-    data = pipeline.training(
-        files.training,
-        mocap_files,
-        batch_size=config.batch_size,
-        num_stage=config.num_stage,
-        image_size=config.img_size,
-        augmentation=pipeline.Augmentation(
-            config.trans_max,
-            config.scale_min,
-            config.scale_max,
-            config.augment_color,
-            config.augment_occlusion,
-        ),
-        use_3d=config.use_3d_label,
-        seed=config.seed,
-    )
-    if not config.load_path:
-        checkpoint.calibrate_batch_norm(trainer.hmr.encoder, next(iter(data))[0]["image"])
-    manager = _checkpoints(trainer, config, folder)
-    validation = None
-    if files.validation:
-        validation = pipeline.validation(
-            files.validation, batch_size=config.batch_size, image_size=config.img_size
-        )
-    num_people = shard_files.count_records([p for paths in files.training.values() for p in paths])
-    steps = _Steps.plan(num_people, config, trainer.step)
-    _announce(config, folder, files, num_people, steps)
+    _announce(config, folder, files, steps)
     try:
+        data, validation = _inputs(config, files, mocap_files)
+        if not config.load_path:
+            checkpoint.calibrate_batch_norm(trainer.hmr.encoder, next(iter(data))[0]["image"])
+        manager = _checkpoints(trainer, folder)
         _fit(trainer, data, validation, steps, config, folder, manager)
     except tf.errors.OpError as error:
-        explained = pipeline.explain_data_error(
-            error, {**files.training, **files.validation}, mocap_files
-        )
+        explained = pipeline.explain_data_error(error, files, mocap_files)
         if explained is None:
             raise
         raise explained from error
@@ -84,7 +59,39 @@ def _find_data(config):
     return files, shard_files.find_mocap(config.data_dir, config.mocap_datasets)
 
 
+def _inputs(config, files, mocap_files):
+    """The training data, and the validation data or None."""
+    augmentation = pipeline.Augmentation(
+        config.trans_max,
+        config.scale_min,
+        config.scale_max,
+        config.augment_color,
+        config.augment_occlusion,
+    )
+    data = pipeline.training(
+        files.training,
+        mocap_files,
+        batch_size=config.batch_size,
+        num_stage=config.num_stage,
+        image_size=config.img_size,
+        augmentation=augmentation,
+        use_3d=config.use_3d_label,
+        seed=config.seed,
+    )
+    if not files.validation:
+        return data, None
+    validation = pipeline.validation(
+        files.validation, batch_size=config.batch_size, image_size=config.img_size
+    )
+    return data, validation
+
+
+def _count(files):
+    return shard_files.count_records(shard_files.paths(files))
+
+
 def _build(config):
+    """The networks and optimizers, fresh or as --load_path left them."""
     hmr = checkpoint.build(
         config.smpl_model_path,
         config.img_size,
@@ -102,7 +109,18 @@ def _build(config):
     xla = bool(tf.config.list_physical_devices("GPU")) if config.xla is None else config.xla
     trainer = Trainer(hmr, critic, weights, xla)
     trainer.compile(adam(config.e_lr), adam(config.d_lr))
+    if config.load_path:
+        checkpoint.restore(checkpoint.find(config.load_path), _parts(trainer))
     return trainer
+
+
+def _parts(trainer):
+    """What a checkpoint of a training holds."""
+    parts = checkpoint.trained_parts(trainer.hmr)
+    parts["encoder_optimizer"] = trainer.encoder_optimizer
+    if trainer.critic is not None:
+        parts.update(critic=trainer.critic, critic_optimizer=trainer.critic_optimizer)
+    return parts
 
 
 def _folder(config):
@@ -125,16 +143,13 @@ def _folder(config):
     return folder
 
 
-def _checkpoints(trainer, config, folder):
-    """The manager of the run's checkpoints; with --load_path, everything is read back first."""
-    parts = checkpoint.trained_parts(trainer.hmr)
-    parts["encoder_optimizer"] = trainer.encoder_optimizer
-    if trainer.critic is not None:
-        parts.update(critic=trainer.critic, critic_optimizer=trainer.critic_optimizer)
-    if config.load_path:
-        checkpoint.restore(checkpoint.find(config.load_path), parts)
+def _checkpoints(trainer, folder):
+    """The manager of the run's checkpoints; a run from the start begins with one at step 0."""
     manager = tf.train.CheckpointManager(
-        tf.train.Checkpoint(**parts), str(folder), KEPT_CHECKPOINTS, checkpoint_name="ckpt"
+        tf.train.Checkpoint(**_parts(trainer)),
+        str(folder),
+        KEPT_CHECKPOINTS,
+        checkpoint_name="ckpt",
     )
     if trainer.step == 0:
         manager.save(checkpoint_number=0)
@@ -148,33 +163,35 @@ class _Steps:
     per_epoch: int
     epochs: int
     first_epoch: int
+    end: int  # the step to stop after
 
     @classmethod
-    def plan(cls, num_people, config, done):
+    def plan(cls, num_people, config, trainer):
+        done = trainer.step
         per_epoch = max(num_people // config.batch_size, 1)
         epochs = config.epoch
         if config.num_steps:
             per_epoch = min(per_epoch, config.num_steps)
             epochs = -(-config.num_steps // per_epoch)
-        first_epoch = done // per_epoch
-        if first_epoch >= epochs:
+        end = config.num_steps or epochs * per_epoch
+        if done >= end:
             raise InputError(
-                f"--load_path is at step {done}, and training ends at step {epochs * per_epoch}: "
-                "ask for more with --epoch or --num_steps."
+                f"--load_path is at step {done}, and training ends at step {end}: ask for more "
+                "with --epoch or --num_steps."
             )
-        return cls(per_epoch, epochs, first_epoch)
+        return cls(per_epoch, epochs, done // per_epoch, end)
 
 
-def _announce(config, folder, files, num_people, steps):
-    kept_out = shard_files.count_records([p for paths in files.validation.values() for p in paths])
+def _announce(config, folder, files, steps):
+    kept_out = _count(files.validation)
     logging.info(
-        "Training on %d people of %s%s, batch %d, %d epochs of %d steps, %s.\n"
+        "Training on %d people of %s%s, batch %d, %d steps of %d an epoch, %s.\n"
         "Writing to %s; watch it with: tensorboard --logdir %s",
-        num_people,
+        _count(files.training),
         ", ".join(files.training),
         f", {kept_out} kept out to validate" if kept_out else "",
         config.batch_size,
-        steps.epochs - steps.first_epoch,
+        steps.end,
         steps.per_epoch,
         "without the prior" if config.encoder_only else "with the adversarial prior",
         folder,
@@ -192,6 +209,7 @@ def _fit(trainer, data, validation, steps, config, folder, manager):
             shown, name = next(iter(data))[0], "people/training"
         watchers.append(callbacks.Pictures(writer, config.log_img_step, shown, name))
     watchers.append(callbacks.Checkpoints(manager, config.save_step))
+    watchers.append(callbacks.StopAt(steps.end))
     if validation:
         trainer.evaluate(validation, verbose=0, callbacks=watchers[:1])
     trainer.fit(
