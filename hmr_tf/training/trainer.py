@@ -38,6 +38,10 @@ class Trainer(keras.Model):
         super().compile(**kwargs)
         self.encoder_optimizer = encoder_optimizer
         self.critic_optimizer = critic_optimizer
+        # Made now, or the first step would be traced twice and a restored checkpoint find no slots.
+        encoder_optimizer._create_all_weights(self.hmr.trained)
+        if self.critic is not None:
+            critic_optimizer._create_all_weights(self.critic.trainable_variables)
 
     def call(self, images, training=None):
         return self.hmr(images, training=training)
