@@ -3,8 +3,11 @@
 Flags stand in config.py; recipes in flags/*.flags. Nothing is imported before a mode needs it.
 """
 
+import contextlib
 import json
 import os
+import sys
+import time
 from pathlib import Path
 
 from absl import logging
@@ -53,12 +56,11 @@ def predict(options):
     """--mode=predict: a body over a photograph, as a picture, a mesh and arrays."""
     _needs(options, "load_path", "img_path")
     box = _box(options.box)
-    from hmr_tf.networks import checkpoint
     from hmr_tf.output import predict
 
     image = predict.read_image(options.img_path)
-    hmr = checkpoint.load(options.load_path, options.smpl_model_path)
-    result = predict.predict(hmr, image, box, hmr.image_size)
+    hmr = _load(options)
+    result = predict.predict(hmr, image, box)
     name = Path(options.img_path).stem
     for path in predict.write(_output(options), name, image, result, hmr.smpl.faces):
         print(path)
@@ -67,11 +69,11 @@ def predict(options):
 def export(options):
     """--mode=export: a SavedModel in --output_dir."""
     _needs(options, "load_path")
-    from hmr_tf.networks import checkpoint
+    hmr = _load(options)
     from hmr_tf.output import saved_model
 
-    hmr = checkpoint.load(options.load_path, options.smpl_model_path)
-    saved_model.export(hmr, hmr.image_size, _output(options))
+    with _phase("Writing the SavedModel"):
+        saved_model.export(hmr, _output(options))
     print(options.output_dir)
 
 
@@ -94,6 +96,24 @@ def main(argv):
     if not options.mode:
         raise InputError(f"--mode is missing: one of {', '.join(RUN)}; see --help.")
     RUN[options.mode](options)
+
+
+@contextlib.contextmanager
+def _phase(text):
+    """Says what takes long, and in the end how long it took."""
+    sys.stderr.write(f"{text} ... ")
+    sys.stderr.flush()
+    start = time.monotonic()
+    yield
+    sys.stderr.write(f"{time.monotonic() - start:.1f} s\n")
+
+
+def _load(options):
+    """The trained model of --load_path."""
+    with _phase("Loading TensorFlow"):
+        from hmr_tf.networks import checkpoint
+    with _phase("Loading the model"):
+        return checkpoint.load(options.load_path, options.smpl_model_path)
 
 
 def _needs(options, *names):

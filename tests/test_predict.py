@@ -22,7 +22,7 @@ def hmr(tmp_path):
 
 def test_keypoints_come_back_in_the_photographs_pixels(hmr, photo):
     """A point's place in the crop and its place in the photograph show the same thing."""
-    result = predict.predict(hmr, photo, (40, 10, 30, 60), tiny_hmr.SIZE)
+    result = predict.predict(hmr, photo, (40, 10, 30, 60))
     _, crop = predict.crop_person(photo, (40, 10, 30, 60), tiny_hmr.SIZE)
     weak = camera.project(result["joints3d"][None], result["camera"][None])[0]
     expected = crops.to_image(camera.pixels_from_norm(weak, tiny_hmr.SIZE), crop)
@@ -45,7 +45,7 @@ def test_without_a_box_the_whole_photograph_is_seen(photo):
 
 def test_perspective_placement_falls_on_the_weak_perspective_keypoints(hmr, photo):
     """Points at the body's own depth: nearer and farther ones differ by perspective."""
-    result = predict.predict(hmr, photo, None, tiny_hmr.SIZE)
+    result = predict.predict(hmr, photo)
     joints = result["joints3d"] * (1, 1, 0) + result["transl"]
     pixels = result["focal_px"] * joints[:, :2] / joints[:, 2:] + result["principal_px"]
     np.testing.assert_allclose(pixels, result["keypoints2d_px"], rtol=0.02, atol=0.5)
@@ -77,7 +77,7 @@ def test_refuses_what_is_no_image(tmp_path, content):
 
 
 def test_written_files_open_elsewhere(tmp_path, hmr, photo):
-    result = predict.predict(hmr, photo, None, tiny_hmr.SIZE)
+    result = predict.predict(hmr, photo)
     overlay, obj, npz = predict.write(tmp_path / "out", "me", photo, result, hmr.smpl.faces)
     assert cv2.imread(str(overlay)).shape == photo.shape
     lines = obj.read_text().splitlines()

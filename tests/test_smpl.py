@@ -6,6 +6,7 @@ from scipy.spatial.transform import Rotation
 from hmr_tf.body import model_file
 from hmr_tf.body.skeleton import KEYPOINTS, SMPL_JOINTS, SMPL_PARENTS
 from hmr_tf.body.smpl import SMPL
+from hmr_tf.errors import InputError
 from tests import tiny_body
 
 
@@ -81,6 +82,19 @@ def test_global_rotation_turns_about_the_pelvis(rng, smpl):
     arm = (rest.vertices - pelvis).numpy()
     expected = pelvis + arm[..., [1, 0, 2]] * (-1, 1, 1)
     np.testing.assert_allclose(turned.vertices, expected, atol=5e-6)
+
+
+def test_a_few_vertices_by_their_smpl_numbers(rng, model, smpl):
+    pose, betas = (tf.constant(x, tf.float32) for x in inputs(rng))
+    few = SMPL(model, vertex_ids=[50, 3, 4])(pose, betas)
+    whole = smpl(pose, betas)
+    np.testing.assert_allclose(few.vertices, whole.vertices.numpy()[:, [50, 3, 4]], atol=1e-6)
+    np.testing.assert_array_equal(few.keypoints, whole.keypoints)
+
+
+def test_smpls_vertex_numbers_are_refused_on_the_built_in_body():
+    with pytest.raises(InputError, match="topology 'cc0'"):
+        SMPL(model_file.read_model(), vertex_ids=[332])
 
 
 def test_gradient_equals_finite_difference(rng, smpl):

@@ -10,6 +10,7 @@ import numpy as np
 import tensorflow as tf
 
 from hmr_tf.body.rotation import matrix_from_axis_angle
+from hmr_tf.errors import InputError
 
 
 class Body(NamedTuple):
@@ -24,10 +25,22 @@ class Body(NamedTuple):
 class SMPL(tf.Module):
     """The body model as tensors. Nothing in it is trained."""
 
-    def __init__(self, model, name="smpl"):
-        """Args: model: `model_file.ModelData`."""
+    def __init__(self, model, vertex_ids=None, name="smpl"):
+        """Args:
+          model: `model_file.ModelData`.
+          vertex_ids: SMPL's numbers of the only vertices to pose; None means the whole mesh.
+
+        Raises:
+          InputError: `vertex_ids` on a body with another topology, where they mean nothing.
+        """
         super().__init__(name=name)
-        self.faces = model.faces
+        if vertex_ids is not None and model.topology != "smpl":
+            raise InputError(
+                f"SMPL's vertex ids mean nothing on a body of topology {model.topology!r}: pass a "
+                "licensed model, --smpl_model_path=FILE."
+            )
+        posed = slice(None) if vertex_ids is None else np.asarray(vertex_ids)
+        self.faces = model.faces if vertex_ids is None else None
         self.topology = model.topology
         self._levels = _tree_levels(model.parents)
         blend = _blend_matrix(model)  # (218, V, 3)
@@ -42,8 +55,10 @@ class SMPL(tf.Module):
             return tf.Variable(array.astype(np.float32), trainable=False, name=name)
 
         # Component-major, so that every step of the skinning runs along the vertices.
-        self._blend = constant(np.moveaxis(blend, 2, 1).reshape(num_features, -1), "blend")
-        self._weights = constant(model.weights.T, "weights")
+        self._blend = constant(
+            np.moveaxis(blend[:, posed], 2, 1).reshape(num_features, -1), "blend"
+        )
+        self._weights = constant(model.weights[posed].T, "weights")
         self._rest_joints = constant(rest_joints.reshape(num_shape, -1), "rest_joints")
         self._keypoint_blend = constant(keypoint_blend.reshape(num_features, -1), "keypoint_blend")
         self._keypoint_mass = constant(keypoint_mass, "keypoint_mass")

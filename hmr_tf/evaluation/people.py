@@ -6,6 +6,8 @@ from tqdm import tqdm
 
 from hmr_tf.body import camera
 from hmr_tf.body.skeleton import KEYPOINTS, LSP_JOINTS, SMPL_JOINTS, indices
+from hmr_tf.data import pipeline, shard_files
+from hmr_tf.errors import InputError
 from hmr_tf.evaluation import metrics
 
 _HIPS = indices(("right_hip", "left_hip"), LSP_JOINTS)
@@ -13,33 +15,47 @@ _PELVIS = indices(("pelvis",), SMPL_JOINTS)
 _NUM_LSP = len(LSP_JOINTS)
 
 
-def evaluate(hmr, dataset, image_size, num_people):
-    """Runs the model over `dataset` and averages its errors.
+def evaluate(hmr, files, batch_size):
+    """Runs the model over everyone in `files` and averages the errors.
 
     Args:
       hmr: `networks.hmr.HMR`.
-      dataset: tf.data of (batch,), as `data.pipeline.validation` makes it.
-      image_size: side of the crops, pixels.
-      num_people: how many there are, for the progress bar.
+      files: dataset name -> shard paths, as `shard_files.find` gives them.
+      batch_size: how many people at once.
 
     Returns:
       dict of `keypoints_px`; `mpjpe_mm` and `pa_mpjpe_mm` where 3D joints are known; `vertices_mm`
-      (pelvis at the origin) where SMPL parameters are; and `people`, the number behind the first.
+      where SMPL parameters are; and `people`, the number of people behind the first.
+
+    Raises:
+      InputError: no records, or a broken one.
     """
+    num_people = shard_files.count_records(shard_files.paths(files))
+    if not num_people:
+        raise InputError(f"the shards of {', '.join(files)} hold no records: convert them again")
+    size = hmr.image_size
+    dataset = pipeline.validation(files, batch_size=batch_size, image_size=size)
     step = tf.function(lambda batch: _compare(hmr, batch))
     rows = []
-    with tqdm(total=num_people, desc="evaluating", unit="person") as bar:
-        for (batch,) in dataset:
-            predicted, truth = ({k: v.numpy() for k, v in part.items()} for part in step(batch))
-            rows.append(_errors(predicted, truth, batch, image_size))
-            bar.update(len(batch["image"]))
-    columns = {name: np.concatenate([row[name] for row in rows]) for name in rows[0]}
-    results = {}
-    for name, values in columns.items():
-        known = values[np.isfinite(values)]
-        if len(known):
-            results[name] = float(known.mean())
-    return {"people": int(np.isfinite(columns["keypoints_px"]).sum()), **results}
+    try:
+        with tqdm(total=num_people, desc="Evaluating", unit="person") as bar:
+            for (batch,) in dataset:
+                predicted, truth = step(batch)
+                rows.append(_errors(predicted, truth, batch, size))
+                bar.update(len(batch["image"]))
+    except tf.errors.OpError as error:
+        explained = pipeline.explain_data_error(error, files)
+        if explained is None:
+            raise
+        raise explained from error
+    return _averages({name: np.concatenate([row[name] for row in rows]) for name in rows[0]})
+
+
+def _averages(columns):
+    """Means over the people whose truth is known."""
+    known = {name: values[np.isfinite(values)] for name, values in columns.items()}
+    means = {name: float(values.mean()) for name, values in known.items() if len(values)}
+    return {"people": len(known["keypoints_px"]), **means}
 
 
 def _compare(hmr, batch):
@@ -62,6 +78,7 @@ def _compare(hmr, batch):
 
 def _errors(predicted, truth, batch, image_size):
     """One row per person and one column per error; nan where the truth is not known."""
+    predicted, truth = ({k: v.numpy() for k, v in part.items()} for part in (predicted, truth))
     has_joints, has_smpl = batch["has_joints"].numpy(), batch["has_smpl"].numpy()
     pixels = [
         camera.pixels_from_norm(part["keypoints_norm"][..., :2], image_size)

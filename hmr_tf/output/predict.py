@@ -13,8 +13,6 @@ from hmr_tf.data import crop as crops
 from hmr_tf.errors import InputError
 from hmr_tf.output.mesh import write_obj
 
-MAX_PIXELS = 1 << 27
-
 
 def read_image(path):
     """(H, W, 3) uint8 RGB photograph, turned upright as its EXIF says; InputError when it is not
@@ -29,10 +27,6 @@ def read_image(path):
     if image is None:
         raise InputError(
             f"--img_path={path} is no image that can be read: give a JPEG, PNG or BMP."
-        )
-    if image.shape[0] * image.shape[1] > MAX_PIXELS:
-        raise InputError(
-            f"--img_path={path} has more than {MAX_PIXELS >> 20} megapixels: make it smaller."
         )
     return cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
 
@@ -68,14 +62,13 @@ def crop_person(image, box, image_size):
     return crops.crop_padded(image, scale, (x + box_width / 2, y + box_height / 2), image_size)
 
 
-def predict(hmr, image, box, image_size):
+def predict(hmr, image, box=None):
     """The body of one person.
 
     Args:
       hmr: `networks.hmr.HMR`.
       image: (H, W, 3) uint8 RGB.
       box: (x, y, width, height) or None, see `crop_person`.
-      image_size: side of the network's input.
 
     Returns:
       dict of numpy arrays: `theta` (85,), `camera` (3,), `rotations` (24, 3, 3), `betas` (10,),
@@ -84,6 +77,7 @@ def predict(hmr, image, box, image_size):
       pinhole of that focal length (px of the photograph) with its axis through `principal_px`, lie
       on the person.
     """
+    image_size = hmr.image_size
     pixels, crop = crop_person(image, box, image_size)
     inputs = tf.cast(pixels[None], tf.float32) / 127.5 - 1.0
     body = hmr.with_mesh(hmr(inputs, training=False)[-1])
