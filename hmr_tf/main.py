@@ -29,21 +29,17 @@ def train(options):
 
 
 def evaluate(options):
-    """--mode=evaluate: errors on people whose truth is known; prints them and writes
-    results.json."""
+    """--mode=evaluate: errors on people whose truth is known; prints them, writes results.json."""
     _needs(options, "load_path", "data_dir")
-    from hmr_tf.data import pipeline, shard_files
-    from hmr_tf.evaluation import people
-    from hmr_tf.networks import checkpoint
+    from hmr_tf.data import shard_files
 
     files = {
         name: shard_files.find(options.data_dir, name, options.split) for name in options.datasets
     }
-    hmr = checkpoint.load(options.load_path, options.smpl_model_path)
-    size = hmr.image_size
-    dataset = pipeline.validation(files, batch_size=options.batch_size, image_size=size)
-    num_people = shard_files.count_records([path for paths in files.values() for path in paths])
-    results = people.evaluate(hmr, dataset, size, num_people)
+    hmr = _load(options)
+    from hmr_tf.evaluation import people
+
+    results = people.evaluate(hmr, files, options.batch_size)
     for name, text in people.DESCRIPTIONS.items():
         if name in results:
             print(f"{results[name]:8.2f}  {text}")
@@ -104,8 +100,12 @@ def _phase(text):
     sys.stderr.write(f"{text} ... ")
     sys.stderr.flush()
     start = time.monotonic()
-    yield
-    sys.stderr.write(f"{time.monotonic() - start:.1f} s\n")
+    end = "\n"
+    try:
+        yield
+        end = f"{time.monotonic() - start:.1f} s\n"
+    finally:
+        sys.stderr.write(end)
 
 
 def _load(options):

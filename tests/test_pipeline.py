@@ -164,6 +164,7 @@ def test_validation_reads_all_in_order_and_keeps_its_labels(shards):
     batches = [batch for (batch,) in dataset]
     seen = [grey for batch in batches for grey in greys(batch)]
     assert seen == [*range(12), *range(100, 106)]
+    assert len(dataset) == 4
     assert [len(batch["image"]) for batch in batches] == [5, 5, 5, 3]
     assert np.concatenate([batch["has_smpl"] for batch in batches]).sum() == 6
 

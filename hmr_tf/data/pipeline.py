@@ -79,14 +79,17 @@ def validation(files, *, batch_size, image_size):
       image_size: pixels.
 
     Returns:
-      Dataset of (batch,), labels as stored.
+      Dataset of (batch,), labels as stored; its length is the number of batches.
     """
-    records = tf.data.TFRecordDataset([str(path) for path in shard_files.paths(files)])
+    paths = shard_files.paths(files)
+    num_batches = -(-shard_files.count_records(paths) // batch_size)
+    records = tf.data.TFRecordDataset([str(path) for path in paths])
     plain = augment.no_jitter(image_size / crop.CROP_PX)
     plain = tf.data.Dataset.from_tensors(plain).repeat()
     crops = _crops(records, plain, image_size)
     batches = _batches(crops, batch_size, image_size, drop_remainder=False)
-    return batches.map(lambda batch: (batch,)).prefetch(tf.data.AUTOTUNE)
+    dataset = batches.map(lambda batch: (batch,)).prefetch(tf.data.AUTOTUNE)
+    return dataset.apply(tf.data.experimental.assert_cardinality(num_batches))
 
 
 def explain_data_error(error, files, mocap_files=None):

@@ -8,6 +8,7 @@ import numpy as np
 import tensorflow as tf
 from absl import logging
 from tensorflow import keras
+from tqdm import tqdm
 
 from hmr_tf import render
 from hmr_tf.body import camera
@@ -101,6 +102,24 @@ def people_picture(hmr, batch):
     ]
     rows = np.concatenate([np.stack(marked), overlay.numpy(), side.numpy()], axis=2)
     return np.concatenate(rows, axis=0)
+
+
+class ValidationBar(keras.callbacks.Callback):
+    """A progress bar for the validation, for which Keras has none inside `fit()`."""
+
+    def __init__(self, num_batches):
+        super().__init__()
+        self._num_batches = num_batches
+        self._bar = None
+
+    def on_test_begin(self, logs=None):
+        self._bar = tqdm(total=self._num_batches, desc="Validating", unit="batch", leave=False)
+
+    def on_test_batch_end(self, batch, logs=None):
+        self._bar.update()
+
+    def on_test_end(self, logs=None):
+        self._bar.close()
 
 
 class StopAt(keras.callbacks.Callback):

@@ -202,16 +202,17 @@ def _announce(config, folder, files, steps):
 def _fit(trainer, data, validation, steps, config, folder, manager):
     writer = tf.summary.create_file_writer(str(folder / "tensorboard"))
     watchers = [callbacks.Scalars(writer, config.log_step)]
+    if validation:
+        watchers.append(callbacks.ValidationBar(len(validation)))
     if config.log_img_step:
-        if validation:
-            shown, name = next(iter(validation))[0], "people/validation"
-        else:
-            shown, name = next(iter(data))[0], "people/training"
-        watchers.append(callbacks.Pictures(writer, config.log_img_step, shown, name))
+        people = next(iter(validation or data))[0]
+        name = "people/validation" if validation else "people/training"
+        watchers.append(callbacks.Pictures(writer, config.log_img_step, people, name))
     watchers.append(callbacks.Checkpoints(manager, config.save_step))
     watchers.append(callbacks.StopAt(steps.end))
     if validation:
-        trainer.evaluate(validation, verbose=0, callbacks=watchers[:1])
+        trainer.evaluate(validation, verbose=0, callbacks=watchers[:2])
+    logging.info("Building the graph: the first step takes half a minute.")
     trainer.fit(
         data,
         validation_data=validation,
