@@ -6,6 +6,11 @@ IMAGE ?=
 # make venv GPU=1: install the CUDA libraries too.
 GPU ?=
 
+# PYTHON or GPU on the command line, other than what .venv was made with: it is made anew.
+ifneq ($(filter command,$(origin PYTHON) $(origin GPU)),)
+$(shell [ "$$(cat .venv/.made-with 2>/dev/null)" = "$(PYTHON) $(GPU)" ] || rm -f .venv/.installed)
+endif
+
 .PHONY: quickstart test venv clean
 
 quickstart: venv
@@ -22,6 +27,7 @@ venv: .venv/.installed
 	@$(PYTHON) -c 'import sys; sys.exit("hmr_tf needs Python 3.9 or later, as in: make PYTHON=python3.11 venv" if sys.version_info < (3, 9) else 0)'
 	$(PYTHON) -m venv --clear .venv
 	$(BIN)/python -m pip install --disable-pip-version-check -r requirements.txt $(if $(GPU),'tensorflow[and-cuda]')
+	@echo "$(PYTHON) $(GPU)" > .venv/.made-with
 	touch $@
 
 .venv/.tested-with: .venv/.installed tests/requirements.txt

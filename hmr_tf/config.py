@@ -1,21 +1,25 @@
-"""Every option of `python -m hmr_tf.main`: its default, its unit, its help. The flags are made
-from this.
+"""Every option of `python -m hmr_tf.main`: default, unit, help. The flags are made from this.
 
 Names and meanings are the original's `config.py`; values are the paper's, as in its `do_train.sh`.
 """
 
 import dataclasses
+import math
 from typing import Optional
 
 from absl import flags
+
+from hmr_tf.errors import InputError
 
 MODES = ("train", "evaluate", "predict", "export", "quickstart")
 IMAGE_DATASETS = ("lsp", "lsp_ext", "mpii", "coco", "h36m", "mpi_inf_3dhp")
 MOCAP_DATASETS = ("CMU", "H3.6", "jointLim")
 
 
-def _option(default, help, choices=None, least=None):
-    metadata = {"help": help, "choices": choices, "least": least}
+def _option(default, help, choices=None, least=0, most=None, heading=None):
+    """A field of `Config`; `heading` begins a group of flags in --help."""
+    metadata = {"help": help, "choices": choices, "heading": heading}
+    metadata["bounds"] = {"lower_bound": least, "upper_bound": most}
     return dataclasses.field(default=default, metadata=metadata)
 
 
@@ -25,10 +29,10 @@ class Config:
 
     mode: str = _option("", "What to do.", choices=MODES)
 
-    # Files
     smpl_model_path: str = _option(
         "",
         "SMPL model, .pkl or .npz (smpl.is.tue.mpg.de). Empty: the CC0 body of hmr_tf.",
+        heading="Files",
     )
     mean_params_path: str = _option(
         "", "neutral_smpl_mean_params.h5, where the regressor starts. Empty: the rest pose."
@@ -48,18 +52,20 @@ class Config:
         "predict: box around the person, x,y,width,height in pixels. Empty: the whole photograph.",
     )
 
-    # Network
-    img_size: int = _option(224, "Side of the network's input, pixels.", least=32)
+    img_size: int = _option(
+        224, "Side of the network's input, pixels.", least=32, heading="Network"
+    )
     num_stage: int = _option(3, "How often the regressor corrects its answer.", least=1)
     bn_momentum: float = _option(
-        0.997, "Batch norm: share of the old moving statistics kept per step."
+        0.997, "Batch norm: share of the old moving statistics kept per step.", most=1
     )
     critic_spectral_norm: bool = _option(
         False, "Spectral normalisation in the critic (TensorFlow Addons)."
     )
 
-    # Data
-    datasets: tuple = _option(IMAGE_DATASETS, "Image datasets to train on or to evaluate on.")
+    datasets: tuple = _option(
+        IMAGE_DATASETS, "Image datasets to train on or to evaluate on.", heading="Data"
+    )
     mocap_datasets: tuple = _option(MOCAP_DATASETS, "Motion capture the prior is learned from.")
     val_datasets: tuple = _option((), "train: datasets to validate on after each epoch.")
     val_shards: int = _option(
@@ -72,16 +78,15 @@ class Config:
         True,
         "Use 3D labels, half of each batch from datasets that have them. --nouse_3d_label: none.",
     )
-    trans_max: int = _option(20, "Jitter: largest shift, pixels.", least=0)
+    trans_max: int = _option(20, "Jitter: largest shift, pixels.")
     scale_max: float = _option(1.23, "Jitter: largest scale.")
     scale_min: float = _option(0.8, "Jitter: smallest scale.")
     augment_occlusion: bool = _option(False, "Cut a square out of each crop (TensorFlow Addons).")
     augment_color: bool = _option(False, "Jitter hue, saturation, value (TensorFlow Addons).")
 
-    # Training
-    batch_size: int = _option(64, "People per step.", least=1)
+    batch_size: int = _option(64, "People per step.", least=1, heading="Training")
     epoch: int = _option(55, "Passes over the training people.", least=1)
-    num_steps: int = _option(0, "Stop after this many steps instead of --epoch epochs.", least=0)
+    num_steps: int = _option(0, "Stop after this many steps instead of --epoch epochs.")
     encoder_only: bool = _option(False, "Train without the adversarial prior.")
     e_lr: float = _option(1e-5, "Learning rate of the encoder.")
     d_lr: float = _option(1e-4, "Learning rate of the critic.")
@@ -91,9 +96,9 @@ class Config:
     xla: Optional[bool] = _option(
         None, "Compile forward, losses and gradients with XLA. Not given: on where there is a GPU."
     )
-    seed: int = _option(0, "Seed of weights, shuffling, jitter and dropout.")
+    seed: int = _option(0, "Seed of weights, shuffling, jitter and dropout.", most=2**31 - 1)
     log_step: int = _option(10, "Steps between TensorBoard scalars.", least=1)
-    log_img_step: int = _option(100, "Steps between TensorBoard pictures; 0: none.", least=0)
+    log_img_step: int = _option(100, "Steps between TensorBoard pictures; 0: none.")
     save_step: int = _option(1000, "Steps between checkpoints.", least=1)
 
 
@@ -104,24 +109,37 @@ def define_flags(flag_values=flags.FLAGS):
 
 
 def _define(field, flag_values):
-    default, help = field.default, field.metadata["help"]
-    choices, least = field.metadata["choices"], field.metadata["least"]
-    common = (field.name, default, help)
-    if choices:
-        flags.DEFINE_enum(field.name, default or None, choices, help, flag_values=flag_values)
+    name, default, metadata = field.name, field.default, field.metadata
+    own = {"flag_values": flag_values}
+    if metadata["choices"]:
+        flags.DEFINE_enum(name, default or None, metadata["choices"], metadata["help"], **own)
     elif isinstance(default, tuple):
-        flags.DEFINE_list(field.name, list(default), help, flag_values=flag_values)
+        flags.DEFINE_list(name, list(default), metadata["help"], **own)
     elif isinstance(default, bool) or default is None:
-        flags.DEFINE_bool(*common, flag_values=flag_values)
+        flags.DEFINE_bool(name, default, metadata["help"], **own)
     elif isinstance(default, int):
-        flags.DEFINE_integer(*common, lower_bound=least, flag_values=flag_values)
+        flags.DEFINE_integer(name, default, metadata["help"], **metadata["bounds"], **own)
     elif isinstance(default, float):
-        flags.DEFINE_float(*common, lower_bound=0.0, flag_values=flag_values)
+        flags.DEFINE_float(name, default, metadata["help"], **metadata["bounds"], **own)
     else:
-        flags.DEFINE_string(*common, flag_values=flag_values)
+        flags.DEFINE_string(name, default, metadata["help"], **own)
+
+
+def headings():
+    """First flag of a group -> the group's title."""
+    fields = dataclasses.fields(Config)
+    return {f.name: f.metadata["heading"] for f in fields if f.metadata["heading"]}
 
 
 def from_flags(flag_values=flags.FLAGS):
-    """The parsed flags as a `Config`."""
+    """The parsed flags as a `Config`; InputError for numbers that make no sense."""
     values = {field.name: flag_values[field.name].value for field in dataclasses.fields(Config)}
+    for name, value in values.items():
+        if isinstance(value, float) and not math.isfinite(value):
+            raise InputError(f"--{name}={value} is not a finite number.")
+    if not 0 < values["scale_min"] <= values["scale_max"]:
+        raise InputError(
+            f"--scale_min={values['scale_min']} and --scale_max={values['scale_max']}: the "
+            "jitter's scales must be above 0, the smaller one first."
+        )
     return Config(**{k: tuple(v) if isinstance(v, list) else v for k, v in values.items()})

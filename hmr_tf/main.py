@@ -1,10 +1,11 @@
 """python -m hmr_tf.main --mode=MODE [flags]: trains, evaluates, predicts, exports.
 
-Flags stand in config.py; recipes in flags/*.flags. Nothing is imported before a mode needs it.
+Recipes stand in flags/*.flags, for --flagfile=FILE; README.md shows every mode at work.
 """
 
 import contextlib
 import json
+import math
 import os
 import sys
 import time
@@ -44,7 +45,8 @@ def evaluate(options):
         if name in results:
             print(f"{results[name]:8.2f}  {text}")
     path = _output(options) / "results.json"
-    path.write_text(json.dumps({**results, "load_path": options.load_path}, indent=2) + "\n")
+    with _writing(options):
+        path.write_text(json.dumps({**results, "load_path": options.load_path}, indent=2) + "\n")
     print(f"{results['people']:8d}  people; written to {path}")
 
 
@@ -58,8 +60,9 @@ def predict(options):
     hmr = _load(options)
     result = predict.predict(hmr, image, box)
     name = Path(options.img_path).stem
-    for path in predict.write(_output(options), name, image, result, hmr.smpl.faces):
-        print(path)
+    with _writing(options):
+        paths = predict.write(_output(options), name, image, result, hmr.smpl.faces)
+    print(*paths, sep="\n")
 
 
 def export(options):
@@ -68,7 +71,7 @@ def export(options):
     hmr = _load(options)
     from hmr_tf.output import saved_model
 
-    with _phase("Writing the SavedModel"):
+    with _phase("Writing the SavedModel"), _writing(options):
         saved_model.export(hmr, _output(options))
     print(options.output_dir)
 
@@ -130,7 +133,7 @@ def _box(values):
         numbers = tuple(float(value) for value in values)
     except ValueError:
         numbers = ()
-    if len(numbers) != 4:
+    if len(numbers) != 4 or not all(math.isfinite(number) for number in numbers):
         raise InputError(
             f"--box={','.join(values)} is not four numbers: x,y,width,height in pixels."
         )
@@ -138,13 +141,24 @@ def _box(values):
 
 
 def _output(options):
+    """The folder of --output_dir, made."""
     folder = Path(options.output_dir)
-    try:
+    with _writing(options):
         folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise InputError(f"--output_dir={folder} cannot be written: {error.strerror}") from error
     return folder
 
 
+@contextlib.contextmanager
+def _writing(options):
+    """A folder that cannot be written, or a full disk, is the user's business."""
+    try:
+        yield
+    except OSError as error:
+        reason = error.strerror or error
+        raise InputError(
+            f"--output_dir={options.output_dir} cannot be written: {reason}"
+        ) from error
+
+
 if __name__ == "__main__":
-    command_line.run(main)
+    command_line.run(main, headings=config.headings())

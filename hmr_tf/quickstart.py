@@ -1,15 +1,17 @@
-"""The whole way in minutes: synthetic people -> TFRecords -> training -> numbers -> a real
-photograph.
+"""The whole way in minutes: synthetic people, TFRecords, training, numbers, a photograph.
 
 Every step is a command a user would type, run as one and shown before it runs.
 """
 
 import json
 import shlex
+import shutil
 import subprocess
 import sys
 import time
 from pathlib import Path
+
+import cv2
 
 from hmr_tf.errors import InputError
 
@@ -34,11 +36,13 @@ def run(output_dir, img_path):
     if not FLAGFILE.is_file():
         raise InputError(f"{FLAGFILE} is not here: run this in the folder of the checkout.")
     photo = Path(img_path or PHOTO)
-    if not photo.is_file():
-        raise InputError(f"--img_path={photo}: no such file; give a JPEG, PNG or BMP photograph.")
+    if cv2.imread(str(photo)) is None:
+        raise InputError(f"--img_path={photo} cannot be read: give a JPEG, PNG or BMP photograph.")
     start = time.time()
     folder = Path(output_dir)
     data, model = folder / "data", folder / "model"
+    if (model / "params.json").is_file():
+        shutil.rmtree(model)  # of the quickstart before
     _make_data(data)
     places = [f"--data_dir={data}", f"--model_dir={model}"]
     _step("Training", *MAIN, "--mode=train", f"--flagfile={FLAGFILE}", *places)

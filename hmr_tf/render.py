@@ -12,11 +12,12 @@ from hmr_tf.body import camera as body_camera
 from hmr_tf.body import skeleton
 from hmr_tf.zbuffer import rasterize
 
-# The original's body colour, and its three lights as the direction towards each times its strength
-# (`util/renderer.py`; they are 200 m away and more): right above in front, left behind, left below
-# in front.
+# The original's body colour, and its three lights: the direction towards each times its strength
+# (`util/renderer.py`). Right above in front, left behind, left below in front; 200 m away and more.
 LIGHT_BLUE = (0.65, 0.74, 0.86)
 STUDIO_LIGHTS = ((0.76, -0.41, -0.50), (-0.77, 0.01, 0.64), (-0.36, 0.29, -0.54))
+# Of a photograph so many pixels are drawn at once: beside the picture that takes some 200 MB.
+STRIP_PIXELS = 2**21
 _SIDE_COLORS = {"left": (60, 140, 255), "right": (255, 120, 40)}
 _MIDDLE_COLOR = (250, 220, 70)
 
@@ -67,10 +68,24 @@ def render_scene(
       (B, H, W, 3) uint8 pictures and (B, H, W) bool masks of the bodies.
     """
     points = tf.convert_to_tensor(vertices, tf.float32) + translation[:, None]
-    fragments = rasterize(*pinhole(points, focal_px, principal_px), faces, *size)
+    mesh = (*pinhole(points, focal_px, principal_px), faces)
+    colors = shade(points, faces, color)
+    rows = max(1, STRIP_PIXELS // size[1])
+    strips = [
+        _draw_rows(mesh, colors, background, top, min(rows, size[0] - top), size[1])
+        for top in range(0, size[0], rows)
+    ]
+    return tuple(tf.concat(parts, axis=1) for parts in zip(*strips))
+
+
+def _draw_rows(mesh, colors, background, top, height, width):
+    """Picture and mask of some rows of the scene."""
+    fragments = rasterize(*mesh, height, width, corner_px=(0, top))
     if background is None:
-        background = tf.fill([tf.shape(points)[0], *size, 3], tf.constant(255, tf.uint8))
-    return paint(fragments, faces, shade(points, faces, color), background), fragments.face >= 0
+        background = tf.fill([tf.shape(colors)[0], height, width, 3], tf.constant(255, tf.uint8))
+    else:
+        background = background[:, top : top + height]
+    return paint(fragments, mesh[-1], colors, background), fragments.face >= 0
 
 
 def pinhole(points, focal_px, principal_px):

@@ -28,16 +28,16 @@ class _Triangles(NamedTuple):
     inverse_depth: tf.Tensor  # (N, 3) at the corners
 
 
-@tf.function(
-    input_signature=[
-        tf.TensorSpec([None, None, 2], tf.float32),
-        tf.TensorSpec([None, None], tf.float32),
-        tf.TensorSpec([None, 3], tf.int32),
-        tf.TensorSpec([], tf.int32),
-        tf.TensorSpec([], tf.int32),
-    ]
-)
-def rasterize(points_px, depth, faces, height, width):
+class _Window(NamedTuple):
+    """The pixels to draw; () int32 each."""
+
+    left: tf.Tensor
+    top: tf.Tensor
+    height: tf.Tensor
+    width: tf.Tensor
+
+
+def rasterize(points_px, depth, faces, height, width, corner_px=(0, 0)):
     """Finds the face that each pixel centre sees.
 
     Only the front of a face is seen: its corners run counter-clockwise in the picture, as SMPL's do
@@ -50,18 +50,36 @@ def rasterize(points_px, depth, faces, height, width):
       depth: (B, V) distance along the viewing direction, > 0 in front of the camera.
       faces: (F, 3) int32 corners.
       height, width: int, size of the picture.
+      corner_px: int x, y of its first pixel: a picture may be drawn in parts, which fit exactly.
 
     Returns:
       Fragments.
     """
-    num_pixels = tf.shape(points_px)[0] * height * width
+    return _rasterize(points_px, depth, faces, _Window(*corner_px, height, width))
+
+
+@tf.function(
+    input_signature=[
+        tf.TensorSpec([None, None, 2], tf.float32),
+        tf.TensorSpec([None, None], tf.float32),
+        tf.TensorSpec([None, 3], tf.int32),
+        _Window(*[tf.TensorSpec([], tf.int32)] * 4),
+    ]
+)
+def _rasterize(points_px, depth, faces, window):
     all_triangles = _Triangles(
         tf.reshape(tf.gather(points_px, faces, axis=1), [-1, 6]),
         tf.reshape(tf.gather(1.0 / depth, faces, axis=1), [-1, 3]),
     )
     number = _front_faces(all_triangles.corners)
     triangles = _Triangles(*(tf.gather(part, number) for part in all_triangles))
-    box = _boxes(triangles, height, width)
+    seen = _draw(triangles, number, tf.shape(points_px)[0], tf.shape(faces)[0], window)
+    return _fragments(all_triangles, *seen, tf.shape(faces)[0], window)
+
+
+def _draw(triangles, number, num_images, num_faces, window):
+    """1 / depth and face of what each pixel of the batch sees, `MAX_CANDIDATES` at a time."""
+    box = _boxes(triangles, window)
     areas = tf.cast(box[:, 2] * box[:, 3], tf.int64)
     starts, num_candidates = tf.cumsum(areas, exclusive=True), tf.reduce_sum(areas)
 
@@ -70,8 +88,10 @@ def rasterize(points_px, depth, faces, height, width):
         row, x, y = _candidates(box, starts, done, count)
         row, x, y, inverse_depth = _covering(triangles, row, x, y)
         image_and_face = tf.gather(number, row)
-        image, face = image_and_face // tf.shape(faces)[0], image_and_face % tf.shape(faces)[0]
-        return _nearest((image * height + y) * width + x, face, inverse_depth, num_pixels)
+        image, face = image_and_face // num_faces, image_and_face % num_faces
+        line = image * window.height + y - window.top
+        pixel = line * window.width + x - window.left
+        return _nearest(pixel, face, inverse_depth, num_images * window.height * window.width)
 
     def draw_more(done, nearest, face):
         other_nearest, other_face = draw(done)
@@ -80,10 +100,9 @@ def rasterize(points_px, depth, faces, height, width):
         return done + MAX_CANDIDATES, nearest, tf.where(is_nearer, other_face, face)
 
     start = tf.constant(MAX_CANDIDATES, tf.int64)
-    _, nearest, face = tf.while_loop(
+    return tf.while_loop(
         lambda done, *_: done < num_candidates, draw_more, (start, *draw(tf.zeros_like(start)))
-    )
-    return _fragments(all_triangles, nearest, face, tf.shape(faces)[0], height, width)
+    )[1:]
 
 
 def _front_faces(corners):
@@ -94,15 +113,17 @@ def _front_faces(corners):
     return tf.cast(tf.where(area < 0.0)[:, 0], tf.int32)
 
 
-def _boxes(triangles, height, width):
+def _boxes(triangles, window):
     """(N, 4) pixel centres in the box of each triangle: first column, first row, columns, rows.
 
     No columns and rows for one that is behind the camera, too far outside or between centres.
     """
     corners = tf.reshape(triangles.corners, [-1, 3, 2])
     low, high = tf.reduce_min(corners, 1), tf.reduce_max(corners, 1)
-    first = tf.maximum(tf.math.ceil(low - 0.5), 0.0)
-    last = tf.minimum(tf.floor(high - 0.5), tf.cast(tf.stack([width, height]), tf.float32) - 1.0)
+    corner = tf.cast(tf.stack([window.left, window.top]), tf.float32)
+    end = corner + tf.cast(tf.stack([window.width, window.height]), tf.float32)
+    first = tf.maximum(tf.math.ceil(low - 0.5), corner)
+    last = tf.minimum(tf.floor(high - 0.5), end - 1.0)
     size = last - first + 1.0
     nearest = tf.reduce_max(triangles.inverse_depth, 1)
     seen = (tf.reduce_min(triangles.inverse_depth, 1) > 0.0) & (nearest < 1.0 / _NEAREST)
@@ -156,15 +177,17 @@ def _nearest(pixel, face, inverse_depth, num_pixels):
     return nearest, tf.math.unsorted_segment_min(face, pixel, num_pixels)
 
 
-def _fragments(triangles, nearest, face, num_faces, height, width):
+def _fragments(triangles, nearest, face, num_faces, window):
     seen = nearest > 0.0
     pixel = tf.where(seen)
     place = tf.cast(pixel[:, 0], tf.int32)
-    number = place // (height * width) * num_faces + tf.gather(face, place)
-    edges = _edges(tf.gather(triangles.corners, number), place % width, place // width % height)
+    line, column = place // window.width, place % window.width
+    number = line // window.height * num_faces + tf.gather(face, place)
+    x, y = window.left + column, window.top + line % window.height
+    edges = _edges(tf.gather(triangles.corners, number), x, y)
     weights = _times(edges, tf.gather(triangles.inverse_depth, number))
     weights = tf.stack(weights, 1) / sum(weights)[:, None]
-    shape = [-1, height, width]
+    shape = [-1, window.height, window.width]
     return Fragments(
         tf.reshape(tf.where(seen, face, -1), shape),
         tf.reshape(tf.scatter_nd(place[:, None], weights, [tf.size(face), 3]), [*shape, 3]),

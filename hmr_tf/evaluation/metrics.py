@@ -16,14 +16,12 @@ def centred(points, root):
 
 
 def pa_mpjpe(predicted, truth):
-    """Reconstruction error: `mpjpe` after the best similarity transform, which never mirrors:
-    (B,)."""
+    """Reconstruction error: `mpjpe` after the best similarity transform, no mirror: (B,)."""
     return mpjpe(procrustes_align(predicted, truth), truth)
 
 
 def keypoint_error(predicted, truth, labelled):
-    """Mean distance over labelled keypoints: (B, K, 2), (B, K, 2), (B, K) -> (B,); nan with no
-    label."""
+    """Mean distance of labelled keypoints: twice (B, K, 2), (B, K) -> (B,); nan if none."""
     labelled = np.asarray(labelled, bool)
     distance = np.where(labelled, np.linalg.norm(predicted - truth, axis=-1), 0.0).sum(axis=-1)
     with np.errstate(invalid="ignore"):

@@ -15,11 +15,12 @@ from hmr_tf.networks.encoder import resnet_v2_50
 from hmr_tf.networks.hmr import HMR, IterativeRegressor, mean_theta
 
 PARAMS = "params.json"
+# What a network is built from, and what these are in params.json.
+BUILT_FROM = {"smpl_model_path": str, "img_size": int, "num_stage": int}
 
 
 def build(smpl_model_path="", img_size=224, num_stage=3, bn_momentum=0.997, mean_params_path=""):
-    """An HMR with fresh weights, its variables created. Arguments are the flags of the same
-    names."""
+    """An HMR with fresh weights. Arguments are the flags of the same names."""
     smpl = SMPL(model_file.read_model(smpl_model_path or None))
     start = mean_theta(*read_mean_params(mean_params_path)) if mean_params_path else mean_theta()
     hmr = HMR(resnet_v2_50(img_size, bn_momentum), IterativeRegressor(start, num_stage), smpl)
@@ -43,19 +44,18 @@ def calibrate_batch_norm(encoder, images):
 
 
 def read_mean_params(path):
-    """(72,) pose and (10,) betas of a neutral_smpl_mean_params.h5; InputError when it is not
-    one."""
+    """(72,) pose and (10,) betas of a neutral_smpl_mean_params.h5, or InputError."""
     try:
         with h5py.File(path, "r") as file:
-            pose, betas = (np.asarray(file[key], np.float32) for key in ("pose", "shape"))
-    except (OSError, KeyError, TypeError, ValueError) as error:
+            shapes = {key: file[key].shape for key in ("pose", "shape")}
+            if shapes != {"pose": (72,), "shape": (10,)}:
+                raise InputError(
+                    f"--mean_params_path={path}: pose is {shapes['pose']} and shape "
+                    f"{shapes['shape']}, not (72,) and (10,)."
+                )
+            return tuple(np.asarray(file[key], np.float32) for key in shapes)
+    except (OSError, KeyError, TypeError, ValueError, AttributeError) as error:
         raise InputError(f"--mean_params_path={path} is no mean-parameter file: {error}") from error
-    if pose.shape != (72,) or betas.shape != (10,):
-        raise InputError(
-            f"--mean_params_path={path}: pose is {pose.shape} and shape {betas.shape}, "
-            "not (72,) and (10,)."
-        )
-    return pose, betas
 
 
 def trained_parts(hmr):
@@ -85,11 +85,17 @@ def read_params(prefix):
     """The flags a checkpoint was trained with, as the dict in the params.json beside it."""
     path = Path(prefix).parent / PARAMS
     try:
-        return json.loads(path.read_text())
+        params = json.loads(path.read_text())
     except (OSError, ValueError) as error:
+        raise InputError(f"{path}, which says how the model was built: {error}") from error
+    kinds = (
+        {name: type(params.get(name)) for name in BUILT_FROM} if isinstance(params, dict) else {}
+    )
+    if kinds != BUILT_FROM:
         raise InputError(
-            f"{path}, which says how the model was built, is unreadable: {error}"
-        ) from error
+            f"{path} must say how the model was built: {', '.join(BUILT_FROM)}; it does not."
+        )
+    return params
 
 
 def load(load_path, smpl_model_path=""):

@@ -1,5 +1,4 @@
-"""The factorized adversarial prior: is this pose and shape one that a person can have? (paper,
-section 3.3)
+"""The factorized adversarial prior (paper, section 3.3): can a person look like this?
 
 25 outputs: one critic for each of the 23 joint rotations on a shared embedding, one for all
 rotations together, one for the shape. No sigmoid: the loss is least squares.
@@ -20,8 +19,7 @@ _EMBEDDING = 32
 
 
 class Discriminator(keras.Model):
-    """(N, 23, 3, 3) rotations without the global one and (N, 10) betas -> (N, 25) scores, 1 =
-    real."""
+    """(N, 23, 3, 3) rotations without the global one, (N, 10) betas -> (N, 25), 1 = real."""
 
     def __init__(self, wrap=lambda layer: layer, name="D"):
         """Args: wrap: puts each dense layer into another one, such as spectral normalisation."""

@@ -1,7 +1,7 @@
 """ResNet-50 v2 as TF-slim built it: the network whose released weights HMR starts from.
 
 keras.applications.ResNet50V2 differs from it in the padding of the first pooling and in the batch
-norm's epsilon and momentum (`--mode=import_tf1` needs them equal): parity facts 1-8 of the README.
+norm's epsilon and momentum; with the same weights its features are 20 % off (largest over rms).
 Layer names follow slim's variable scopes with "/" as "_", so that mapping is by name.
 """
 
@@ -50,8 +50,7 @@ def resnet_v2_50(image_size=224, bn_momentum=0.997):
 
 
 def _bottleneck(x, depth, stride, name, norm_relu):
-    """Pre-activation unit: 1x1, 3x3 (with the stride), 1x1 to four times `depth`, and the
-    shortcut."""
+    """Pre-activation unit: 1x1, 3x3 with the stride, 1x1 to 4 * `depth`; and the shortcut."""
     preact = norm_relu(x, f"{name}_preact")
     if x.shape[-1] == 4 * depth:
         shortcut = layers.MaxPool2D(1, stride, name=f"{name}_subsample")(x) if stride > 1 else x
@@ -66,8 +65,7 @@ def _bottleneck(x, depth, stride, name, norm_relu):
 
 
 def _conv_same(x, filters, size, stride, name, use_bias=False):
-    """slim's `conv2d_same`: with a stride, the same padding on both sides, whatever the input
-    size."""
+    """slim's `conv2d_same`: with a stride, the padding does not depend on the input's size."""
     if stride == 1:
         return _conv(x, filters, size, 1, name, use_bias, padding="same")
     before, after = (size - 1) // 2, size // 2

@@ -1,5 +1,4 @@
-"""From a crop to a body: encoder, iterative regressor, SMPL, camera (paper, sections 3.1 and
-3.2)."""
+"""From a crop to a body: encoder, regressor, SMPL, camera (paper, sections 3.1 and 3.2)."""
 
 from typing import NamedTuple, Optional
 
@@ -101,8 +100,7 @@ class HMR(keras.Model):
         return self.bodies(answers)
 
     def bodies(self, answers):
-        """list of T thetas (B, 85) -> tuple of T `Prediction` without meshes, from one pass of
-        SMPL."""
+        """T thetas (B, 85) -> T `Prediction` without meshes, from one pass of SMPL."""
         camera_, pose, betas = theta.split(tf.concat(answers, axis=0))
         body = self.smpl.joints_only(pose, betas)
         keypoints = camera.project(body.keypoints, camera_)

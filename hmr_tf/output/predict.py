@@ -1,5 +1,4 @@
-"""From a photograph to a body: crop, network, and everything back in the photograph's own
-pixels."""
+"""From a photograph to a body: crop, network, and back to the photograph's own pixels."""
 
 from pathlib import Path
 
@@ -15,8 +14,7 @@ from hmr_tf.output.mesh import write_obj
 
 
 def read_image(path):
-    """(H, W, 3) uint8 RGB photograph, turned upright as its EXIF says; InputError when it is not
-    one."""
+    """(H, W, 3) uint8 RGB, turned upright as the EXIF says; InputError if it is no image."""
     path = Path(path)
     if not path.is_file():
         raise InputError(f"--img_path={path}: no such file; give a JPEG, PNG or BMP photograph.")
@@ -36,9 +34,8 @@ def crop_person(image, box, image_size):
 
     Args:
       image: (H, W, 3) uint8.
-      box: (x, y, width, height) of the person in pixels, or None: the photograph is the box,
-        cropped
-        tightly as in the original's `demo.py:99-104`.
+      box: (x, y, width, height) of the person in pixels; None: the whole photograph is seen, as in
+        the original's `demo.py:99-104`.
       image_size: side of the crop.
 
     Returns:
@@ -49,9 +46,8 @@ def crop_person(image, box, image_size):
     """
     height, width = image.shape[:2]
     if box is None:
-        return crops.crop_padded(
-            image, image_size / max(height, width), (width / 2, height / 2), image_size
-        )
+        middle = np.round(np.array([width, height]) / 2)
+        return crops.crop_padded(image, image_size / max(height, width), middle, image_size)
     x, y, box_width, box_height = box
     if not (box_width > 0 and box_height > 0):
         raise InputError(f"--box={box}: width and height must be positive: x,y,width,height.")
@@ -120,7 +116,8 @@ def write(output_dir, name, image, result, faces):
     drawn = render.draw_keypoints(
         overlay(image, result, faces), result["keypoints2d_px"], np.ones(19, bool)
     )
-    cv2.imwrite(str(paths[0]), cv2.cvtColor(drawn, cv2.COLOR_RGB2BGR))
+    if not cv2.imwrite(str(paths[0]), cv2.cvtColor(drawn, cv2.COLOR_RGB2BGR)):
+        raise OSError(f"{paths[0]} was not written")
     # The camera's y points down; viewers of OBJ files expect it up: half a turn about x.
     write_obj(paths[1], result["vertices"] * (1, -1, -1), faces)
     np.savez_compressed(paths[2], faces=faces, **result)

@@ -1,5 +1,4 @@
-"""The trained network as a SavedModel, which TF Serving and any TensorFlow program load without
-this code."""
+"""The trained network as a SavedModel: TF Serving and TensorFlow load it without this code."""
 
 import tensorflow as tf
 from tensorflow import keras

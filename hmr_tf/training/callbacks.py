@@ -1,5 +1,4 @@
-"""What watches a training and Keras has no callback for: scalars, pictures, checkpoints, the NaN
-guard."""
+"""What watches a training: curves, pictures, checkpoints, the guard against NaN."""
 
 import math
 import sys
@@ -16,8 +15,7 @@ from hmr_tf.errors import InputError
 
 
 class Scalars(keras.callbacks.Callback):
-    """TensorBoard curves of every loss term, and the guard that stops at the first one that is not
-    finite."""
+    """TensorBoard curves of every loss term; stops at the first one that is not finite."""
 
     def __init__(self, writer, every):
         """Args: writer: tf.summary writer; every: steps between points."""
@@ -86,8 +84,7 @@ class Pictures(keras.callbacks.Callback):
 
 
 def people_picture(hmr, batch):
-    """(N * S, 3 * S, 3) uint8: a row per person: input with labelled keypoints, overlay, side
-    view."""
+    """(N * S, 3 * S, 3) uint8, a row per person: labels, body over the input, side view."""
     last = hmr.with_mesh(hmr(batch["image"], training=False)[-1])
     size = int(batch["image"].shape[1])
     inputs = tf.cast(tf.clip_by_value((batch["image"] + 1.0) * 127.5, 0, 255), tf.uint8)
@@ -152,4 +149,11 @@ class Checkpoints(keras.callbacks.Callback):
             self._save()
 
     def _save(self):
+        for variable in self.model.hmr.trained:
+            # A gradient can be NaN where the loss before the step was not.
+            if not np.isfinite(variable.numpy()).all():
+                raise InputError(
+                    f"{variable.name} is not finite after step {self.model.step}: training "
+                    "stopped, nothing saved. Lower --e_lr, or go on from an earlier checkpoint."
+                )
         self._manager.save(checkpoint_number=self.model.step)

@@ -22,8 +22,7 @@ class LossWeights(NamedTuple):
 
 
 def weighted_mean(values, weights):
-    """Sum of weights * values over the number of entries whose weight is not zero; 0 where there
-    is none.
+    """Sum of weights * values over the number of weights that are not zero; 0 if all are.
 
     This is TF1's SUM_BY_NONZERO_WEIGHTS; `weights` broadcasts against `values`.
     """
@@ -33,8 +32,7 @@ def weighted_mean(values, weights):
 
 
 def keypoints(labels, predicted):
-    """Mean absolute reprojection error over the labelled keypoints of the whole batch (paper, eq.
-    3).
+    """Mean absolute reprojection error over the batch's labelled keypoints (paper, eq. 3).
 
     Args:
       labels: (B, K, 3) x and y in [-1, 1] and a weight, 0 where a keypoint is not labelled.
@@ -68,9 +66,9 @@ def encoder(stages, batch, fake_scores, weights):
       weights: `LossWeights`.
 
     Returns:
-      dict of scalars: `keypoints`, `joints`, `smpl`, `adversarial` (unweighted) and `total`
-        (weighted).
-      Source: the original's `trainer.py:252-290`.
+      dict of scalars: `keypoints`, `joints`, `smpl`, `adversarial`; `total`, their weighted sum.
+
+    Source: the original's `trainer.py:252-290`.
     """
     last = stages[-1]
 
@@ -99,14 +97,14 @@ def critic(real_scores, fake_scores, weights):
     """What the critic is trained on: real bodies to 1, predicted ones to 0 (paper, eq. 8).
 
     Returns:
-      dict of scalars: `real`, `fake` (unweighted), `total`. Source: the original's
-        `trainer.py:401-419`.
+      dict of scalars: `real`, `fake`, and `total`, their weighted sum.
+
+    Source: the original's `trainer.py:401-419`.
     """
     parts = {"real": least_squares(real_scores, 1.0), "fake": least_squares(fake_scores, 0.0)}
     return {**parts, "total": weights.critic * (parts["real"] + parts["fake"])}
 
 
 def least_squares(scores, target):
-    """Squared distance to `target`, summed over the 25 outputs, mean over the bodies (paper, eq.
-    7)."""
+    """Squared distance to `target`: sum of the 25 outputs, mean of the bodies (paper, eq. 7)."""
     return tf.reduce_mean(tf.reduce_sum(tf.square(scores - target), axis=-1))

@@ -26,22 +26,24 @@ def train(config):
     """Trains as `config` says; leaves checkpoints, params.json and curves in --model_dir.
 
     Raises:
-      InputError: no data, a broken record, no motion capture for the prior, an unwritable folder, a
-        checkpoint of another network, a loss that is not finite.
+      InputError: no data, a broken record, no motion capture for the prior, a folder that cannot
+        be written or holds a training, a checkpoint of another network, a loss that is not finite.
     """
     files, mocap_files = _find_data(config)
     keras.utils.set_random_seed(config.seed)
     trainer = _build(config)
-    steps = _Steps.plan(_count(files.training), config, trainer)
+    steps = _Steps.plan(_count(files.training), config, trainer.step)
     folder = _folder(config)
     _announce(config, folder, files, steps)
     try:
-        data, validation = _inputs(config, files, mocap_files)
+        data, validation = _inputs(config, files, mocap_files, trainer.step)
         if not config.load_path:
             checkpoint.calibrate_batch_norm(trainer.hmr.encoder, next(iter(data))[0]["image"])
         manager = _checkpoints(trainer, folder)
         _fit(trainer, data, validation, steps, config, folder, manager)
     except tf.errors.OpError as error:
+        if "No space left" in str(error):
+            raise InputError(f"The disk of --model_dir={folder} is full: make room.") from error
         explained = pipeline.explain_data_error(error, files, mocap_files)
         if explained is None:
             raise
@@ -59,8 +61,8 @@ def _find_data(config):
     return files, shard_files.find_mocap(config.data_dir, config.mocap_datasets)
 
 
-def _inputs(config, files, mocap_files):
-    """The training data, and the validation data or None."""
+def _inputs(config, files, mocap_files, done):
+    """The training data, and the validation data or None; `done` steps were trained before."""
     augmentation = pipeline.Augmentation(
         config.trans_max,
         config.scale_min,
@@ -76,7 +78,8 @@ def _inputs(config, files, mocap_files):
         image_size=config.img_size,
         augmentation=augmentation,
         use_3d=config.use_3d_label,
-        seed=config.seed,
+        # Going on after a stop, other people and other jitter than at the start.
+        seed=config.seed + done,
     )
     if not files.validation:
         return data, None
@@ -92,6 +95,8 @@ def _count(files):
 
 def _build(config):
     """The networks and optimizers, fresh or as --load_path left them."""
+    if config.load_path:
+        _check_same_network(config)
     hmr = checkpoint.build(
         config.smpl_model_path,
         config.img_size,
@@ -114,6 +119,18 @@ def _build(config):
     return trainer
 
 
+def _check_same_network(config):
+    """Going on with other pictures or another body would be another experiment."""
+    trained_with = checkpoint.read_params(checkpoint.find(config.load_path))
+    for name in checkpoint.BUILT_FROM:
+        asked, stored = getattr(config, name), trained_with[name]
+        if asked != stored:
+            raise InputError(
+                f"--{name}={asked}, but the model of --load_path was trained with {stored!r}: "
+                "pass the flags it was trained with (they are in its params.json)."
+            )
+
+
 def _parts(trainer):
     """What a checkpoint of a training holds."""
     parts = checkpoint.trained_parts(trainer.hmr)
@@ -124,14 +141,18 @@ def _parts(trainer):
 
 
 def _folder(config):
-    """The run's folder: --model_dir, or that of --load_path, or a new one; made with its
-    params.json."""
+    """The run's folder, made: --model_dir, that of --load_path, or a new one."""
     if config.model_dir:
         folder = Path(config.model_dir)
     elif config.load_path:
         folder = Path(checkpoint.find(config.load_path)).parent
     else:
         folder = Path("logs") / time.strftime("HMR_%Y%m%d_%H%M%S")
+    if not config.load_path and tf.train.latest_checkpoint(str(folder)):
+        raise InputError(
+            f"--model_dir={folder} holds a training already: go on with it, --load_path={folder}, "
+            "or name another folder."
+        )
     params = json.dumps(dataclasses.asdict(config), indent=2)
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -166,8 +187,8 @@ class _Steps:
     end: int  # the step to stop after
 
     @classmethod
-    def plan(cls, num_people, config, trainer):
-        done = trainer.step
+    def plan(cls, num_people, config, done):
+        """`done`: steps trained before."""
         per_epoch = max(num_people // config.batch_size, 1)
         epochs = config.epoch
         if config.num_steps:
@@ -213,12 +234,17 @@ def _fit(trainer, data, validation, steps, config, folder, manager):
     if validation:
         trainer.evaluate(validation, verbose=0, callbacks=watchers[:2])
     logging.info("Building the graph: the first step takes half a minute.")
-    trainer.fit(
-        data,
-        validation_data=validation,
-        steps_per_epoch=steps.per_epoch,
-        epochs=steps.epochs,
-        initial_epoch=steps.first_epoch,
-        callbacks=watchers,
-        verbose=1 if sys.stdout.isatty() else 0,
-    )
+    try:
+        trainer.fit(
+            data,
+            validation_data=validation,
+            steps_per_epoch=steps.per_epoch,
+            epochs=steps.epochs,
+            initial_epoch=steps.first_epoch,
+            callbacks=watchers,
+            verbose=1 if sys.stdout.isatty() else 0,
+        )
+    except KeyboardInterrupt:
+        path = manager.save(checkpoint_number=trainer.step)
+        logging.info("\nStopped at step %d: go on with --load_path=%s", trainer.step, path)
+        raise

@@ -30,7 +30,9 @@ class Trainer(keras.Model):
         self.hmr = hmr
         self.critic = critic
         self.loss_weights = weights or losses.LossWeights()
-        self._gradients = tf.function(self._gradients_eager, jit_compile=True) if xla else None
+        self._differentiated = self._differentiate
+        if xla:
+            self._differentiated = tf.function(self._differentiate, jit_compile=True)
         self._validation = {}
 
     def compile(self, encoder_optimizer, critic_optimizer=None, **kwargs):
@@ -47,22 +49,19 @@ class Trainer(keras.Model):
         return self.hmr(images, training=training)
 
     def train_step(self, data):
-        """One update of encoder and critic, both from the same forward pass (the original's one
-        session.run).
+        """One update of encoder and critic from one forward pass (the original's session.run).
 
         Args:
           data: (batch, mocap); mocap is empty without the critic.
         """
-        logs, encoder_gradients, critic_gradients = (self._gradients or self._gradients_eager)(
-            *data
-        )
+        logs, encoder_gradients, critic_gradients = self._differentiated(*data)
         self.encoder_optimizer.apply_gradients(zip(encoder_gradients, self.hmr.trained))
         if self.critic is not None:
             variables = self.critic.trainable_variables
             self.critic_optimizer.apply_gradients(zip(critic_gradients, variables))
         return logs
 
-    def _gradients_eager(self, batch, mocap):
+    def _differentiate(self, batch, mocap):
         """Named losses, then both lists of gradients, all at the weights before the step."""
         with tf.GradientTape() as encoder_tape, tf.GradientTape() as critic_tape:
             stages = self.hmr(batch["image"], training=True)
