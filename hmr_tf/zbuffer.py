@@ -50,7 +50,7 @@ def rasterize(points_px, depth, faces, height, width, corner_px=(0, 0)):
       depth: (B, V) distance along the viewing direction, > 0 in front of the camera.
       faces: (F, 3) int32 corners.
       height, width: int, size of the picture.
-      corner_px: int x, y of its first pixel: a picture may be drawn in parts, which fit exactly.
+      corner_px: int x, y of its first pixel: a picture may be drawn in parts.
 
     Returns:
       Fragments.

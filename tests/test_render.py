@@ -142,6 +142,25 @@ def test_whole_photograph_equals_the_crop_it_contains(model, pose_body):
     assert np.percentile(difference, 99.9) <= 2
 
 
+@pytest.mark.parametrize("with_background", [True, False])
+def test_a_huge_photograph_is_drawn_in_strips_without_a_trace(
+    model, pose_body, rng, monkeypatch, with_background
+):
+    vertices = pose_body(left_shoulder=(0, 0, -1.2)).vertices
+    background = rng.integers(0, 256, (1, 150, 200, 3)).astype(np.uint8)
+    translation = body_camera.perspective_translation(tf.constant([CENTERED]), 128)
+
+    def draw():
+        scene = (vertices, translation, model.faces, 500.0, (94.3, 76.1), (150, 200))
+        return render.render_scene(*scene, background=background if with_background else None)
+
+    expected = draw()
+    monkeypatch.setattr(render, "STRIP_PIXELS", 200 * 17)  # the last strip has fewer rows
+    for found, whole in zip(draw(), expected):
+        np.testing.assert_array_equal(found, whole)  # picture and mask
+    assert expected[1].numpy().any(axis=(0, 2)).sum() > 3 * 17
+
+
 def test_people_hide_each_other(model, pose_body):
     vertices = pose_body().vertices[0].numpy()
     two = np.concatenate([vertices + np.float32([0, 0, 1]), vertices])[None]
@@ -165,9 +184,8 @@ def test_side_view_shows_the_face_in_profile(model, pose_body):
             skeleton.indices(["left_ear", "right_ear"], skeleton.KEYPOINTS),
         )
     )
-    assert (
-        nose[0] > ears[0] + 0.05
-    )  # seen from the person's right hand, the face looks to the right
+    # Seen from the person's right hand, the face looks to the right.
+    assert nose[0] > ears[0] + 0.05
 
 
 def test_overlay_in_a_tf_function_equals_eager(model, pose_body):

@@ -194,18 +194,36 @@ def test_a_batch_is_its_images_one_by_one(rng):
             np.testing.assert_array_equal(part[i], expected)
 
 
+def draw_eagerly(points, depth, faces):
+    window = zbuffer._Window(*map(tf.constant, (0, 0, 40, 40)))
+    arguments = map(tf.constant, ([points], [depth], faces))
+    return zbuffer._rasterize.python_function(*arguments, window)
+
+
+@pytest.mark.parametrize("corner", [(0, 0), (13, 0), (5, 29), (-3, 38)])
+def test_a_part_shows_what_the_whole_picture_shows_there(rng, corner):
+    points, depth, faces = random_mesh(rng)
+    left, top = corner
+    part = rasterize([points], [depth], faces, 11, 17, corner_px=corner)
+    around = rasterize([points], [depth], faces, 60, 60, corner_px=(-3, 0))
+    whole = [values[:, top : top + 11, left + 3 : left + 20] for values in around]
+    np.testing.assert_array_equal(part.face, whole[0])
+    for found, expected in zip(part[1:], whole[1:]):
+        np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-6)
+
+
 def test_the_picture_does_not_depend_on_how_much_is_tested_at_once(rng, monkeypatch):
     points, depth, faces = random_mesh(rng)
     expected = draw(points, depth, faces, 40, 40)
     monkeypatch.setattr(zbuffer, "MAX_CANDIDATES", 700)  # less than one picture
-    slices = rasterize.python_function(*map(tf.constant, ([points], [depth], faces, 40, 40)))
+    slices = draw_eagerly(points, depth, faces)
     for part, whole in zip(slices, expected):
         np.testing.assert_allclose(part[0], whole, rtol=1e-5, atol=1e-6)
 
 
 def test_eager_equals_tf_function(rng):
     points, depth, faces = random_mesh(rng)
-    eager = rasterize.python_function(*map(tf.constant, ([points], [depth], faces, 40, 40)))
+    eager = draw_eagerly(points, depth, faces)
     for part, expected in zip(eager, draw(points, depth, faces, 40, 40)):
         np.testing.assert_allclose(part[0], expected, rtol=1e-5, atol=1e-6)
 
