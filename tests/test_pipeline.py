@@ -1,12 +1,13 @@
 """Shards -> batches: shares, order, seeds, labels, and what a broken record says."""
 
 import itertools
+import json
 
 import numpy as np
 import pytest
 import tensorflow as tf
 
-from hmr_tf.data import pipeline, record
+from hmr_tf.data import augment, pipeline, record
 from hmr_tf.data.crop import Crop
 from hmr_tf.data.pipeline import Augmentation
 from hmr_tf.data.shard_files import Split
@@ -17,22 +18,21 @@ IMAGE_SIZE = 224
 JITTER = Augmentation(trans_max=5, scale_min=0.8, scale_max=1.2)
 
 
-def person(grey, with_3d):
-    """A record that is known again by the grey of its image."""
+def person(grey, with_3d, **changes):
+    """A record that is known again by the grey of its image; `changes` replace what it holds."""
     image = np.full((40, 30, 3), grey, "uint8")
     three = {"joints": np.ones((14, 3)), "pose": np.zeros((24, 3)), "betas": np.full(10, grey)}
-    return record.encode(
-        record.ImageRecord(
-            jpeg=tf.io.encode_jpeg(image, quality=100).numpy(),
-            filename=f"{grey}.jpg",
-            crop=Crop(np.ones(2), np.zeros(2, int), (40, 30)),
-            center_px=np.array([15, 20]),
-            keypoints_px=np.full((19, 2), 10.0),
-            labelled=np.ones(19, int),
-            has_face=False,
-            **(three if with_3d else {}),
-        )
+    plain = record.ImageRecord(
+        jpeg=tf.io.encode_jpeg(image, quality=100).numpy(),
+        filename=f"{grey}.jpg",
+        crop=Crop(np.ones(2), np.zeros(2, int), (40, 30)),
+        center_px=np.array([15, 20]),
+        keypoints_px=np.full((19, 2), 10.0),
+        labelled=np.ones(19, int),
+        has_face=False,
+        **(three if with_3d else {}),
     )
+    return record.encode(plain._replace(**changes))
 
 
 def write(path, records):
@@ -169,6 +169,39 @@ def test_validation_reads_all_in_order_and_keeps_its_labels(shards):
     assert np.concatenate([batch["has_smpl"] for batch in batches]).sum() == 6
 
 
+@pytest.fixture
+def varied(tmp_path, rng):
+    """A shard of three people, each with pixels and keypoints of their own."""
+
+    def draw():
+        noise = rng.integers(0, 256, (40, 30, 3)).astype("uint8")
+        keypoints = rng.uniform(-10, 50, (19, 2))
+        jpeg = tf.io.encode_jpeg(noise).numpy()
+        return person(0, True, jpeg=jpeg, keypoints_px=keypoints, has_face=True)
+
+    return write(tmp_path / "varied.tfrecord", [draw() for _ in range(3)])
+
+
+def read_validation(path, image_size):
+    ((batch,),) = pipeline.validation({"coco": [path]}, batch_size=3, image_size=image_size)
+    return batch
+
+
+def test_validation_crops_without_jitter(varied):
+    batch = read_validation(varied, IMAGE_SIZE)
+    for row, serialized in enumerate(tf.data.TFRecordDataset(str(varied))):
+        plain = augment.training_crop(record.decode(serialized), *augment.no_jitter(), IMAGE_SIZE)
+        for name, value in plain.items():
+            np.testing.assert_allclose(batch[name][row], value, atol=1e-6, err_msg=name)
+
+
+def test_a_smaller_network_sees_the_same_part_of_the_picture(varied):
+    """So that --img_size changes the sharpness and not the person."""
+    large, small = (read_validation(varied, size)["keypoints_norm"] for size in (224, 56))
+    assert np.ptp(large.numpy(), axis=(0, 1))[:2].min() > 0.3
+    np.testing.assert_allclose(large, small, atol=2.5 / 56)
+
+
 @pytest.mark.parametrize("flag", ["color", "occlusion"])
 def test_the_optional_augmentations_change_the_image_alone(shards, flag):
     plain, changed = (
@@ -215,6 +248,9 @@ def test_a_broken_record_names_its_file_and_number(shards, tmp_path, fault):
     if fault == "cut":
         content = content[: len(content) // 2]
     path.write_bytes(content)
+    # With an index the records are not counted, so it is the reading that meets the fault.
+    index = {"shards": [{"file": path.name, "records": 3}]}
+    (tmp_path / "train_index.json").write_text(json.dumps(index))
     files = {"coco": [*shards["coco"], path]}
     with pytest.raises(tf.errors.OpError) as caught:
         for _ in pipeline.validation(files, batch_size=4, image_size=IMAGE_SIZE):
@@ -236,6 +272,21 @@ def test_a_broken_record_is_found_when_fit_meets_it(shards, tmp_path):
         model.fit(data, verbose=0)
     for read in (files, Split(files, {"coco": shards["coco"]})):
         assert "record 2" in str(pipeline.explain_data_error(caught.value, read))
+
+
+@pytest.mark.parametrize(("said", "held"), [(2, 3), (4, 3)])
+def test_an_index_that_is_no_longer_true_is_named(said, held, tmp_path):
+    path = write(tmp_path / "train_0.tfrecord", [person(grey, False) for grey in range(held)])
+    index = tmp_path / "train_index.json"
+    index.write_text(json.dumps({"shards": [{"file": path.name, "records": said}]}))
+    files = {"coco": [path]}
+    with pytest.raises(tf.errors.FailedPreconditionError) as caught:
+        for _ in pipeline.validation(files, batch_size=1, image_size=8):
+            pass
+    for read in (files, Split({}, files)):
+        found = pipeline.explain_data_error(caught.value, read)
+        assert isinstance(found, InputError)
+        assert str(found) == (f"{index} says {said} records, the shards hold {held}: convert again")
 
 
 def test_other_errors_are_not_explained_away(shards):

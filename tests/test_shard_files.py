@@ -5,6 +5,7 @@ import json
 import pytest
 import tensorflow as tf
 
+from data_prep.to_tfrecords import SOURCES
 from hmr_tf.data import shard_files
 from hmr_tf.errors import InputError
 
@@ -61,7 +62,9 @@ def test_the_last_shards_are_kept_out_of_training(data_dir):
     [
         ((["lsp_ext"], ["lsp_ext"], 3), r"--val_shards=3 of lsp_ext: it has 3 shard file\(s\)"),
         ((["coco"], ["coco"], 1), r"--val_shards=1 of coco: it has 1 shard file\(s\)"),
-        ((["mpii"],), r"no shards match .*mpii/train_\*\.tfrecord .*coco.*--dataset=mpii"),
+        ((["lsp"],), r"no shards match .*lsp/train_\*\.tfrecord .*coco.*--dataset=lsp [^`]*`$"),
+        ((["mpii"],), r"mpii/train_.*no converter for it yet, choose others with --datasets$"),
+        ((["cooc"],), r"--datasets=cooc is not known, only coco, h36m, lsp, .*mpii, synthetic$"),
         (([],), "--datasets is empty"),
     ],
 )
@@ -111,7 +114,47 @@ def test_a_cut_shard_names_file_and_record(tmp_path):
             shard_files.count_records([path])
 
 
-def test_an_unreadable_index_is_named(data_dir):
-    (data_dir / "lsp_ext" / "train_index.json").write_text("{")
-    with pytest.raises(InputError, match=r"train_index\.json is not readable"):
-        shard_files.count_records(shard_files.find(data_dir, "lsp_ext"))
+@pytest.mark.parametrize(
+    "content",
+    [
+        "{",
+        "[]",
+        "{}",
+        "3",
+        '{"shards": null}',
+        '{"shards": [{}]}',
+        '{"shards": [3]}',
+        '{"shards": [{"file": 3, "records": 1}]}',
+        '{"shards": [{"file": "train_000.tfrecord", "records": "1"}]}',
+        '{"shards": [{"file": "train_000.tfrecord", "records": -1}]}',
+        "[" * 100_000,
+    ],
+)
+def test_an_unreadable_index_is_named(content, data_dir):
+    (data_dir / "lsp_ext" / "train_index.json").write_text(content)
+    files = shard_files.find(data_dir, "lsp_ext")
+    for use in (shard_files.count_records, lambda files: shard_files.has_3d("lsp_ext", files)):
+        with pytest.raises(InputError, match=r"train_index\.json is not readable"):
+            use(files)
+
+
+def test_a_count_that_is_wrong_is_named(data_dir):
+    files = shard_files.find(data_dir, "lsp_ext")
+    shard_files.check_indexes(files)
+    path = data_dir / "lsp_ext" / "train_index.json"
+    index = {"shards": [{"file": file.name, "records": 2} for file in files[:2]]}
+    path.write_text(json.dumps(index))
+    with pytest.raises(InputError, match="says 4 records, the shards hold 5") as error:
+        shard_files.check_indexes(files)
+    assert str(path) in str(error.value)
+
+
+def test_the_converted_datasets_are_the_converters():
+    people = [name for name, source in SOURCES.items() if source.folder != "mocap_neutrMosh"]
+    assert sorted(shard_files.CONVERTED) == sorted(people)
+    assert not set(shard_files.NOT_CONVERTED) & set(SOURCES)
+
+
+def test_the_command_that_helps_names_the_split(data_dir):
+    with pytest.raises(InputError, match=r"--dataset=lsp .*--split=test`$"):
+        shard_files.find(data_dir, "lsp", "test")

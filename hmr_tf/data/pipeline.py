@@ -15,6 +15,12 @@ SHUFFLED_RECORDS = 2000
 SHUFFLED_MOCAP = 20000
 FILES_AT_ONCE = 16
 DRAWN_AT_ONCE = 1024
+_DATA_ERRORS = (
+    tf.errors.DataLossError,
+    tf.errors.FailedPreconditionError,
+    tf.errors.InvalidArgumentError,
+    tf.errors.NotFoundError,
+)
 
 
 class Augmentation(NamedTuple):
@@ -47,13 +53,7 @@ def training(files, mocap_files, *, batch_size, num_stage, image_size, augmentat
     Raises:
       InputError: no 3D dataset to use, an odd batch to halve, no records, TensorFlow Addons absent.
     """
-    sources = _sources(files, use_3d, batch_size)
-    streams = [_shuffled(paths, SHUFFLED_RECORDS, seed + i) for i, paths in enumerate(sources)]
-    records = streams[0]
-    if len(streams) > 1:
-        # In turn, so that each part of a batch (the replicas of one step) has both kinds too.
-        turns = tf.data.Dataset.range(len(streams)).repeat()
-        records = tf.data.Dataset.choose_from_datasets(streams, turns)
+    records = _in_turn(_sources(files, use_3d, batch_size), seed)
     crops = _crops(records, _jitters(augmentation, image_size, seed), image_size)
     if augmentation.color:
         crops = _with_color(crops, seed + 1)
@@ -93,7 +93,7 @@ def validation(files, *, batch_size, image_size):
 
 
 def explain_data_error(error, files, mocap_files=None):
-    """Which record broke the input: tf.data's own errors name an operation, not a file.
+    """Which file broke the input: tf.data's own errors name an operation, not a file.
 
     Args:
       error: what was raised while a dataset of this module was read, in `fit()` or outside.
@@ -101,15 +101,18 @@ def explain_data_error(error, files, mocap_files=None):
       mocap_files: dataset name -> shard paths, or None.
 
     Returns:
-      InputError naming file and record; None if the records are not at fault. Reads them all.
+      InputError naming file and record, or the index whose count is wrong; None if the files are
+      not at fault. Reads them all.
     """
-    kinds = (tf.errors.DataLossError, tf.errors.InvalidArgumentError, tf.errors.NotFoundError)
-    if not isinstance(error, kinds) or "IteratorGetNext" not in str(error):
+    if not isinstance(error, _DATA_ERRORS) or "IteratorGetNext" not in str(error):
         return None
     groups = files if isinstance(files, shard_files.Split) else [files]
-    checks = [(path, record.decode) for group in groups for path in shard_files.paths(group)]
+    images = [path for group in groups for path in shard_files.paths(group)]
+    checks = [(path, record.decode) for path in images]
     checks += [(path, record.decode_mocap) for path in shard_files.paths(mocap_files or {})]
     try:
+        if isinstance(error, tf.errors.FailedPreconditionError):  # of assert_cardinality
+            shard_files.check_indexes(images)
         for path, decode in tqdm(checks, "Looking for the broken record", unit="file", delay=2):
             record.check_shards([path], decode)
     except InputError as found:
@@ -139,6 +142,15 @@ def _sources(files, use_3d, batch_size):
             "labels: pass an even one"
         )
     return sources
+
+
+def _in_turn(sources, seed):
+    """Records of each group of shards in turn: each part of a batch (a replica's) has all kinds."""
+    streams = [_shuffled(paths, SHUFFLED_RECORDS, seed + i) for i, paths in enumerate(sources)]
+    if len(streams) == 1:
+        return streams[0]
+    turns = tf.data.Dataset.range(len(streams)).repeat()
+    return tf.data.Dataset.choose_from_datasets(streams, turns)
 
 
 def _shuffled(paths, buffer_size, seed):

@@ -7,7 +7,7 @@ import json
 import os
 import struct
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, Optional
 
 from hmr_tf.errors import InputError
 
@@ -20,6 +20,9 @@ OTHER_PATTERNS = {
 MOCAP_PATTERN = "mocap_neutrMosh/neutrSMPL_{dataset}_*.tfrecord"
 # Datasets with 3D labels, where no index says so.
 WITH_3D = ("h36m", "mpi_inf_3dhp", "synthetic")
+# People whom data_prep/to_tfrecords.py converts, and others of whom the original's files are read.
+CONVERTED = ("coco", "lsp", "lsp_ext", "synthetic")
+NOT_CONVERTED = ("h36m", "mpi_inf_3dhp", "mpii")
 
 
 class Split(NamedTuple):
@@ -27,6 +30,12 @@ class Split(NamedTuple):
 
     training: dict
     validation: dict
+
+
+class _Index(NamedTuple):
+    path: Path
+    has_3d: Optional[bool]  # None: it does not say
+    counts: dict  # shard path -> number of records
 
 
 def split(data_dir, datasets, val_datasets=(), val_shards=1):
@@ -68,7 +77,7 @@ def split(data_dir, datasets, val_datasets=(), val_shards=1):
 def find(data_dir, dataset, split="train"):
     """Sorted paths of one dataset's shards; InputError with what there is where there are none."""
     pattern = OTHER_PATTERNS.get(dataset, PATTERN).format(dataset=dataset, split=split)
-    return _matching(data_dir, pattern, f"convert it, {_command(data_dir, dataset)}")
+    return _matching(data_dir, pattern, _remedy(data_dir, dataset, split))
 
 
 def find_mocap(mocap_dir, datasets):
@@ -95,8 +104,8 @@ def paths(files):
 def has_3d(dataset, files):
     """Whether the dataset's records carry 3D labels: its index says, or its name."""
     for index in _indexes(files[0].parent):
-        if "has_3d" in index and files[0].name in _counts(index):
-            return bool(index["has_3d"])
+        if index.has_3d is not None and files[0] in index.counts:
+            return index.has_3d
     return dataset in WITH_3D
 
 
@@ -105,15 +114,38 @@ def count_records(files):
     counts = {}
     for folder in {path.parent for path in files}:
         for index in _indexes(folder):
-            counts.update({folder / name: records for name, records in _counts(index).items()})
+            counts.update(index.counts)
     return sum(counts[path] if path in counts else _count(path) for path in files)
 
 
-def _command(data_dir, dataset):
-    return (
-        f"`python data_prep/to_tfrecords.py --dataset={dataset} --data_dir=SOURCE "
-        f"--output_dir={data_dir}`"
-    )
+def check_indexes(files):
+    """Counts the records of the shard files: InputError where an index says another number."""
+    for folder in sorted({path.parent for path in files}):
+        for index in _indexes(folder):
+            paths = [path for path in files if path in index.counts]
+            said, held = sum(index.counts[path] for path in paths), sum(map(_count, paths))
+            if said != held:
+                raise InputError(
+                    f"{index.path} says {said} records, the shards hold {held}: convert again"
+                )
+
+
+def _remedy(data_dir, dataset, split):
+    if dataset in CONVERTED:
+        return f"convert it, {_command(data_dir, dataset, split)}"
+    if dataset in NOT_CONVERTED:
+        return (
+            "the original's TFRecords are read; there is no converter for it yet, choose others "
+            "with --datasets"
+        )
+    known = ", ".join(sorted(CONVERTED + NOT_CONVERTED))
+    return f"--datasets={dataset} is not known, only {known}"
+
+
+def _command(data_dir, dataset, split="train"):
+    options = [f"--dataset={dataset}", "--data_dir=SOURCE", f"--output_dir={data_dir}"]
+    options += [f"--split={split}"] if split != "train" else []
+    return f"`python data_prep/to_tfrecords.py {' '.join(options)}`"
 
 
 def _matching(data_dir, pattern, remedy):
@@ -131,17 +163,18 @@ def _matching(data_dir, pattern, remedy):
 
 
 def _indexes(folder):
+    """Yields an _Index for each index file; InputError for one that has not the right form."""
     for path in sorted(folder.glob("*index.json")):
         try:
-            yield json.loads(path.read_text())
-        except (OSError, ValueError) as error:
+            content = json.loads(path.read_text())
+            counts = {folder / shard["file"]: shard["records"] for shard in content["shards"]}
+            if not all(type(count) is int and count >= 0 for count in counts.values()):
+                raise ValueError("records must be whole numbers")
+            yield _Index(path, content.get("has_3d"), counts)
+        except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             raise InputError(
-                f"{path} is not readable ({error}): convert the dataset again"
+                f"{path} is not readable ({error!r}): convert the dataset again"
             ) from error
-
-
-def _counts(index):
-    return {shard["file"]: shard["records"] for shard in index.get("shards", ())}
 
 
 def _count(path):
