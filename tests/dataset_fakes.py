@@ -9,7 +9,6 @@ import scipy.io
 import tensorflow as tf
 
 from data_prep import conversion
-from hmr_tf.data import record
 
 # A person who stands, as COCO has it: x, y, v of the 17 points, nose first, right ankle last.
 _X = [50, 52, 48, 55, 45, 60, 40, 64, 36, 66, 34, 57, 43, 58, 42, 59, 41]
@@ -97,7 +96,11 @@ def convert(items):
 def read_folder(folder, pattern="*.tfrecord"):
     """{file name: records}"""
     paths = sorted(folder.glob(pattern))
-    return {path.name: [features(e) for e in record.read_examples(path)] for path in paths}
+    return {path.name: [_parsed(r) for r in tf.data.TFRecordDataset(str(path))] for path in paths}
+
+
+def _parsed(serialized):
+    return features(tf.train.Example.FromString(serialized.numpy()))
 
 
 def assert_as_original(records, expected, tolerance_px=1e-3):

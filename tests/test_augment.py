@@ -208,20 +208,6 @@ def test_the_same_eagerly_and_in_tf_data(rng):
             np.testing.assert_allclose(inside[name], value, atol=1e-5, err_msg=name)
 
 
-def test_the_evaluation_crop_is_the_plain_one(rng):
-    sample = random_sample(rng)
-    plain = crop(sample, image_size=224)
-    for name, value in augment.evaluation_crop(sample, 224).items():
-        np.testing.assert_array_equal(value, plain[name])
-
-
-def test_a_smaller_network_sees_the_same_part_of_the_picture(rng):
-    """So that --img_size changes the sharpness and not the person."""
-    sample = random_sample(rng)
-    large, small = (augment.evaluation_crop(sample, size)["keypoints_norm"] for size in (224, 56))
-    np.testing.assert_allclose(large, small, atol=2.5 / 56)
-
-
 # Against the original's numbers (files beside the project).
 
 

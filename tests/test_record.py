@@ -125,19 +125,15 @@ def write(path, records):
     return path
 
 
-def test_shards_are_read_back(tmp_path, person):
+def test_shards_are_counted(tmp_path, person):
     path = write(tmp_path / "a.tfrecord", [record.encode(person)] * 3)
-    assert [len(e.features.feature) for e in record.read_examples(path)] == [10] * 3
     assert record.check_shards([path, path]) == 6
 
 
 def test_a_cut_shard_names_file_and_record(tmp_path, person):
     path = write(tmp_path / "a.tfrecord", [record.encode(person)] * 3)
     path.write_bytes(path.read_bytes()[:-20])
-    message = r"a\.tfrecord: record 3 is corrupt \(truncated"
-    with pytest.raises(InputError, match=message):
-        list(record.read_examples(path))
-    with pytest.raises(InputError, match=message):
+    with pytest.raises(InputError, match=r"a\.tfrecord: record 3 is corrupt \(truncated"):
         record.check_shards([path])
 
 
@@ -148,7 +144,7 @@ def test_a_flipped_byte_names_file_and_record(tmp_path, person):
     content[len(serialized) + 16 + 200] ^= 255
     path.write_bytes(content)
     with pytest.raises(InputError, match=r"a\.tfrecord: record 2 is corrupt"):
-        list(record.read_examples(path))
+        record.check_shards([path])
 
 
 @pytest.mark.parametrize(

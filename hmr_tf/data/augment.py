@@ -10,7 +10,6 @@ from typing import NamedTuple
 import tensorflow as tf
 
 from hmr_tf.body import rotation, skeleton
-from hmr_tf.data import crop
 
 MIRRORED_KEYPOINTS = skeleton.mirror(skeleton.KEYPOINTS)
 MIRRORED_JOINTS = skeleton.mirror(skeleton.LSP_JOINTS)
@@ -67,11 +66,6 @@ def training_crop(sample, translation_px, scale, flip, image_size):
     """
     image, placement = crop_image(sample, translation_px, scale, flip, image_size)
     return {"image": image, **move_labels(sample, placement, image_size)}
-
-
-def evaluation_crop(sample, image_size):
-    """`training_crop` without jitter, of the part of the picture that 224 px show."""
-    return training_crop(sample, *no_jitter(image_size / crop.CROP_PX), image_size)
 
 
 def no_jitter(scale=1.0):

@@ -116,8 +116,7 @@ def crop_padded(image, scale, center_px, size_px):
     Raises:
       InputError: the scaled image is too large.
 
-    Source: the original's `util/image.py:19-42`; the same numbers for an even size and a centre
-    inside.
+    Source: the original's `util/image.py:19-42`; equal for an even size and a centre inside.
     """
     scaled, scale_xy = scale_image(image, scale)
     height, width = scaled.shape[:2]

@@ -143,19 +143,6 @@ def decode_mocap(serialized):
     return {"pose": features["pose"], "betas": features["shape"]}
 
 
-def read_examples(path):
-    """Yields the records of one shard as tf.train.Example.
-
-    Raises:
-      InputError: the file is missing, or a record is corrupt; names the file and the record.
-    """
-    for number, serialized in enumerate(_records(path), start=1):
-        try:
-            yield tf.train.Example.FromString(serialized.numpy())
-        except Exception as error:  # protobuf's DecodeError has a home of its own in each version
-            raise _corrupt(path, number, error) from error
-
-
 def check_shards(paths, decode=decode):
     """Reads and decodes every record of the shards; returns how many there are.
 
@@ -163,7 +150,8 @@ def check_shards(paths, decode=decode):
     this with the same files and decoder, and raise the first error anew when it finds nothing.
 
     Raises:
-      InputError: as `read_examples`; also for an unreadable image or a missing feature.
+      InputError: a file is missing, a record is corrupt, its image is unreadable or a feature is
+        missing; names the file and the record.
     """
     total = 0
     for path in paths:
