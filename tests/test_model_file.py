@@ -45,6 +45,15 @@ def test_refuses_what_is_no_model(tmp_path, changes, said):
     assert "\n" not in str(error.value)
 
 
+def test_refuses_what_is_too_large_to_be_a_model(tmp_path, monkeypatch):
+    path = tmp_path / "body.npz"
+    np.savez_compressed(path, **tiny_body.arrays(), more=np.zeros(300_000))
+    for limit, said in ((2**21, "unpacks to 2 MB: no SMPL model has more than 2"), (99, "larger")):
+        monkeypatch.setattr(model_file, "MAX_BYTES", limit)
+        with pytest.raises(InputError, match=said):
+            model_file.read_model(path)
+
+
 def test_refuses_a_missing_and_a_truncated_file(tmp_path):
     with pytest.raises(InputError, match=r"not found.*smpl\.is\.tue"):
         model_file.read_model(tmp_path / "none.npz")

@@ -6,18 +6,17 @@ from typing import NamedTuple
 import numpy as np
 
 from hmr_tf.body import safe_pickle
+from hmr_tf.body.safe_pickle import MAX_BYTES
 from hmr_tf.body.skeleton import KEYPOINTS, SMPL_JOINTS
 from hmr_tf.body.theta import NUM_BETAS
 from hmr_tf.errors import InputError
 
+_NO_PARENT = 2**32 - 1  # on disk: -1 as an unsigned number
 BUILT_IN = Path(__file__).resolve().parents[1] / "assets" / "cc0_body.npz"
-# A SMPL file with 300 betas takes about 250 MB; whatever is larger is not one.
-MAX_BYTES = 1 << 30
 
 
 class ModelData(NamedTuple):
-    """One body model; float64 and int arrays. V vertices, F faces, J = 24 joints, K = 19
-    keypoints."""
+    """One body model, float64 and int: V vertices, F faces, J = 24 joints, K = 19 keypoints."""
 
     v_template: np.ndarray  # (V, 3) metres, y up, facing +z, the person's left at +x
     shapedirs: np.ndarray  # (V, 3, 10) metres per unit of each beta
@@ -31,8 +30,7 @@ class ModelData(NamedTuple):
 
 
 def read_model(path=None):
-    """Reads an SMPL model: .npz with SMPL's keys, or a .pkl as SMPL was published (Python 2,
-    chumpy).
+    """Reads an SMPL model: .npz with SMPL's keys, or .pkl as published (Python 2, chumpy).
 
     Args:
       path: the file; None reads the CC0 body that comes with hmr_tf.
@@ -41,8 +39,7 @@ def read_model(path=None):
       ModelData; only the first ten betas of a file that has more.
 
     Raises:
-      InputError: no such file, not a model, a missing key, a wrong shape or a number that is not
-        finite.
+      InputError: no such file, no model, a missing key, a wrong shape, a number not finite.
     """
     path = Path(path) if path else BUILT_IN
     if not path.is_file():
@@ -51,7 +48,7 @@ def read_model(path=None):
             "model and pass --smpl_model_path=FILE (.pkl or .npz); without the flag the built-in "
             "CC0 body is used."
         )
-    arrays = _read_npz(path) if path.suffix == ".npz" else safe_pickle.load(path, MAX_BYTES)
+    arrays = _read_npz(path) if path.suffix == ".npz" else safe_pickle.load(path)
     if not isinstance(arrays, dict):
         raise InputError(
             f"{path} is no SMPL model: it holds a {type(arrays).__name__}, not a dict."
@@ -76,7 +73,7 @@ def _bound_members(file, path):
     total = sum(member.file_size for member in file.zip.infolist())
     if total > MAX_BYTES:
         raise InputError(
-            f"{path} unpacks to {total >> 20} MB: no SMPL model is larger than 1024 MB."
+            f"{path} unpacks to {total >> 20} MB: no SMPL model has more than {MAX_BYTES >> 20}."
         )
 
 
@@ -91,6 +88,7 @@ def _checked(arrays, path):
             "neutral_smpl_with_cocoplus_reg.pkl, or leave --smpl_model_path out."
         )
     to_array = safe_pickle.to_array
+    parents = to_array(arrays["kintree_table"])[0]
     model = ModelData(
         v_template=to_array(arrays["v_template"]),
         shapedirs=to_array(arrays["shapedirs"])[..., :NUM_BETAS],
@@ -99,11 +97,7 @@ def _checked(arrays, path):
         weights=to_array(arrays["weights"]),
         keypoint_regressor=to_array(arrays["cocoplus_regressor"]),
         faces=to_array(arrays["f"]).astype(np.int32),
-        # The root's parent is 2**32 - 1 on disk; as a signed number it is -1.
-        parents=to_array(arrays["kintree_table"])[0]
-        .astype(np.int64)
-        .astype(np.uint32)
-        .astype(np.int32),
+        parents=np.where(parents == _NO_PARENT, -1, parents).astype(np.int32),
         topology=str(arrays.get("topology", "smpl")),
     )
     _check_shapes(model, path)

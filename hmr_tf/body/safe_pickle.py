@@ -16,18 +16,14 @@ import numpy as np
 
 from hmr_tf.errors import InputError
 
-# Larger than any SMPL model (300 shape coefficients: 247 MB).
+# No file of SMPL or MoSh is larger, packed or unpacked (SMPL with 300 betas: 247 MB).
 MAX_BYTES = 2**29
 # A sparse matrix says its own size; a false one would fill the memory (SMPL's are 24 x 6,890).
 MAX_DENSE_ENTRIES = 2**26
 
 
-def load(path, max_bytes=MAX_BYTES):
-    """Reads a pickle file of Python 2 or 3.
-
-    Args:
-      path: the file.
-      max_bytes: refuse a larger one, before it is read.
+def load(path):
+    """Reads a pickle file of Python 2 or 3, of at most `MAX_BYTES`.
 
     Returns:
       What was pickled: containers, numbers, strings, arrays; for anything chumpy or sparse an
@@ -38,10 +34,10 @@ def load(path, max_bytes=MAX_BYTES):
     """
     try:
         size = os.path.getsize(path)
-        if size > max_bytes:
-            raise InputError(f"{path} has {size:,} bytes; at most {max_bytes:,} are read")
+        if size > MAX_BYTES:
+            raise InputError(f"{path} has {size:,} bytes; at most {MAX_BYTES:,} are read")
         with open(path, "rb") as file:
-            content = file.read(max_bytes)  # a device has no size
+            content = file.read(MAX_BYTES)  # a device has no size
     except OSError as error:
         raise InputError(f"cannot read {path}: {error.strerror}") from error
     try:
