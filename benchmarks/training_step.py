@@ -4,8 +4,7 @@
 
 The bare step is ResNet-50 v2 with the gradient of its features and no optimizer. Both run in turn
 in one process; the median of each and their ratio are printed. Floor: the encoder's multiply-adds,
-3.5 G an image forward and twice that backward, over the float32 rate of a 2048-square matrix
-product.
+3.5 G an image forward and twice that backward, at the rate of a 2048-square matrix product.
 """
 
 import argparse
@@ -70,8 +69,7 @@ def _update(optimizer, variables):
 
 
 def in_turn(steps, repeats):
-    """Median seconds of each of `steps` (name -> callable), run one after the other `repeats`
-    times."""
+    """Median seconds of each of `steps` (name -> callable), run `repeats` times in turn."""
     times = {name: [] for name in steps}
     for step in steps.values():
         step()

@@ -4,6 +4,6 @@
 class InputError(Exception):
     """A file, flag or record from outside is unusable.
 
-    The message is one line: what was wrong, what is allowed, what to do. Commands print it and
-      exit with 2.
+    The message is one line: what was wrong, what is allowed, what to do. Commands print it and exit
+    with code 2.
     """

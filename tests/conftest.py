@@ -1,5 +1,4 @@
-"""Fixtures shared by the suite: seeded numpy, the samples beside the project (skipped when
-absent)."""
+"""Fixtures shared by the suite: seeded numpy, the samples beside the project where there are."""
 
 import os
 from pathlib import Path

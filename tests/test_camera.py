@@ -16,10 +16,10 @@ def test_directions_in_the_picture():
     np.testing.assert_allclose(corners, [[112, 112], [224, 224], [0, 224]])
 
 
-def test_pixels_round_trip(rng):
-    points = rng.normal(size=(5, 19, 2))
-    back = camera.norm_from_pixels(camera.pixels_from_norm(points, 224), 224)
-    np.testing.assert_allclose(back, points, atol=1e-12)
+def test_pixels_are_counted_from_the_upper_left_corner(rng):
+    points_px = rng.uniform(-50, 300, size=(5, 19, 2))
+    norm = 2 * points_px / 224 - 1
+    np.testing.assert_allclose(camera.pixels_from_norm(norm, 224), points_px, atol=1e-9)
 
 
 def test_perspective_camera_draws_what_weak_perspective_projects(rng):

@@ -43,7 +43,6 @@ def test_bones_name_keypoints():
 def test_theta_is_camera_then_pose_then_betas():
     numbers = tf.reshape(tf.range(170, dtype=tf.float32), [2, 85])
     parts = theta.split(numbers)
-    np.testing.assert_array_equal(parts.camera[0], [0, 1, 2])
-    np.testing.assert_array_equal(parts.pose[0, 0], [3, 4, 5])
-    np.testing.assert_array_equal(parts.betas[0], range(75, 85))
-    np.testing.assert_array_equal(theta.join(*parts), numbers)
+    np.testing.assert_array_equal(parts.camera, numbers[:, :3])
+    np.testing.assert_array_equal(parts.pose[1], np.arange(85 + 3, 85 + 75).reshape(24, 3))
+    np.testing.assert_array_equal(parts.betas, numbers[:, 75:])

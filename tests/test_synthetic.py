@@ -65,7 +65,7 @@ def test_keypoints_are_the_joints_seen_by_the_camera(people):
 
 def test_a_weak_perspective_camera_explains_the_keypoints(people, body):
     """2D loss and 3D labels do not contradict each other: some camera (s, t) satisfies both."""
-    target = body_camera.norm_from_pixels(stack(people, "keypoints_px"), synthetic.IMAGE_SIZE)
+    target = 2 * stack(people, "keypoints_px") / synthetic.IMAGE_SIZE - 1
     cameras = []
     for points, norm in zip(body.keypoints.numpy(), target):
         # Least squares of s * xy + s * t = norm, in s and s * t.

@@ -1,5 +1,4 @@
-"""A body of a few vertices in SMPL's file format, for tests that need the format and not the
-looks."""
+"""A body of a few vertices in SMPL's file format, for tests that do not need its looks."""
 
 import numpy as np
 
@@ -16,6 +15,7 @@ def arrays(num_vertices=60, seed=0):
         return weights / weights.sum(axis=1, keepdims=True)
 
     start = np.arange(num_vertices)
+    tree = np.stack([np.array(SMPL_PARENTS) % 2**32, np.arange(num_joints)])
     return {
         "v_template": rng.normal(size=(num_vertices, 3)) * (0.3, 0.8, 0.2),
         "shapedirs": 0.02 * rng.normal(size=(num_vertices, 3, 10)),
@@ -24,9 +24,7 @@ def arrays(num_vertices=60, seed=0):
         "cocoplus_regressor": convex(len(KEYPOINTS), num_vertices),
         "weights": convex(num_vertices, num_joints),
         "f": np.stack([start, (start + 1) % num_vertices, (start + 2) % num_vertices], axis=1),
-        "kintree_table": np.stack([np.array(SMPL_PARENTS) % 2**32, np.arange(num_joints)]).astype(
-            np.uint32
-        ),
+        "kintree_table": tree.astype(np.uint32),
     }
 
 

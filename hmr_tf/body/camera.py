@@ -11,8 +11,7 @@ FOCAL_PX = 500.0
 
 
 def project(points, camera):
-    """Weak perspective: shift, then scale: s * (X_xy + t) (paper, section 3;
-    `projection.py:25-29`).
+    """Weak perspective: s * (X_xy + t) (paper, section 3; the original's `projection.py:25-29`).
 
     Args:
       points: (B, N, 3) metres in the camera frame.
@@ -29,16 +28,12 @@ def pixels_from_norm(points_norm, image_size):
     return (points_norm + 1.0) * 0.5 * image_size
 
 
-def norm_from_pixels(points_px, image_size):
-    """Pixels of the crop -> [-1, 1] crop coordinates; inverse of `pixels_from_norm`."""
-    return 2.0 * points_px / image_size - 1.0
-
-
 def perspective_translation(camera, image_size, focal_px=FOCAL_PX):
     """Where to put the body in front of a pinhole camera so that it fills the crop like `project`.
 
-    The pinhole has its principal point in the middle of the crop. At depth z = f / (0.5 * size *
-    s) one metre covers f / z = 0.5 * size * s pixels, which is what `project` gives it.
+    The pinhole has its principal point in the middle of the crop. One metre shall cover the
+    0.5 * size * s pixels that `project` gives it: f / z of them, so the depth is
+    z = f / (0.5 * size * s).
 
     Args:
       camera: (B, 3) weak-perspective scale and shift; |s| under 1e-6 counts as 1e-6.

@@ -1,5 +1,4 @@
-"""Joint vocabularies by name. Mirror maps and mappings between vocabularies are computed, never
-typed.
+"""Joint vocabularies by name. Mirror maps and mappings are computed from the names, never typed.
 
 "left" and "right" are the person's own. "head_top" (LSP) and "head" (SMPL) are different points.
 """
@@ -57,8 +56,7 @@ FACE_KEYPOINTS = ("nose", "left_eye", "right_eye", "left_ear", "right_ear")
 # The 19 keypoints of HMR ("cocoplus"): LSP's 14 joints, then COCO's five face points.
 KEYPOINTS = LSP_JOINTS + FACE_KEYPOINTS
 
-# Bones drawn between the 19 keypoints, child first, as the original's
-# `util/renderer.py:draw_skeleton`.
+# Bones drawn between the 19 keypoints, child first, as in the original's `util/renderer.py`.
 KEYPOINT_BONES = (
     ("right_ankle", "right_knee"),
     ("right_knee", "right_hip"),
@@ -87,8 +85,7 @@ def indices(names, vocabulary):
 
 
 def mirror(vocabulary):
-    """Index map that swaps left and right: `points[mirror(v)]` are the points of the mirrored
-    body."""
+    """Index map that swaps left and right: `points[mirror(v)]` are the mirrored body's."""
 
     def other_side(name):
         side, _, rest = name.partition("_")

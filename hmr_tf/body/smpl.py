@@ -64,8 +64,7 @@ class SMPL(tf.Module):
         self._keypoint_mass = constant(keypoint_mass, "keypoint_mass")
 
     def __call__(self, pose, betas):
-        """Args: pose: (B, 24, 3) axis-angle or (B, 24, 3, 3) matrices; betas: (B, 10). Returns:
-        Body."""
+        """(B, 24, 3) axis-angle or (B, 24, 3, 3) matrices, and (B, 10) betas -> Body."""
         features, chain, body = self._posed(pose, betas)
         rest = tf.reshape(tf.matmul(features, self._blend), [tf.shape(betas)[0], 1, 3, -1])
         skinned = tf.matmul(chain, self._weights)  # (B, 12, V): a 3x4 transform for every vertex
@@ -95,8 +94,7 @@ class SMPL(tf.Module):
         return features, chain, Body(None, joints, keypoints, rotations)
 
     def _chain(self, rotations, rest_joints):
-        """World rotation (B, 24, 3, 3) and place (B, 24, 3) of every joint, a level of the tree at
-        a time."""
+        """World rotation (B, 24, 3, 3) and place (B, 24, 3) of the joints, level by level."""
         turns, joints = rotations[:, :1], rest_joints[:, :1]
         for level in self._levels:
             parent_turns = tf.gather(turns, level.parents, axis=1)
@@ -132,8 +130,8 @@ def _tree_levels(parents):
 
 
 def _blend_matrix(model):
-    """(218, V, 3) rest vertices of each feature; the identity is taken out of the pose blend
-    shapes once."""
+    """(218, V, 3) rest vertices of each feature of f."""
+    # posedirs count from the identity, f holds whole rotations: what is too much is taken out once.
     identity = np.tile(np.eye(3).ravel(), 23)
     template = model.v_template - model.posedirs @ identity
     return np.concatenate(
@@ -142,8 +140,10 @@ def _blend_matrix(model):
 
 
 def _keypoint_basis(model, blend):
-    """What a keypoint is made of: how much of each bone (K, J), and of each bone's rest points
-    (218, K, J, 3).
+    """What a keypoint is made of.
+
+    Returns:
+      (K, J) share of each bone, and (218, K, J, 3) its rest point by feature, times that share.
 
     A keypoint is a weighted sum of vertices and a vertex of bones' transforms; swapping the sums
     leaves a few numbers per keypoint and bone instead of the mesh.
