@@ -89,9 +89,8 @@ def _blend(rng, count):
 def _axis_angle(pose):
     """(24, 3) axis-angle of one entry of `KEY_POSES`."""
     axis_angle = np.zeros((len(skeleton.SMPL_JOINTS), 3))
-    for name in sorted(
-        pose, key=lambda name: name != _without_side(name)
-    ):  # one side overrides both
+    # Both sides first: what is said of one side overrides them.
+    for name in sorted(pose, key=lambda name: name != _without_side(name)):
         kind = _without_side(name).rstrip("s")
         axes, senses = _AXES[kind]
         share = len(_SHARED.get(kind, [name]))

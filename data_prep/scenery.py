@@ -156,9 +156,8 @@ def photograph(rng, image):
         image = cv2.GaussianBlur(image, (0, 0), float(rng.uniform(0.35, 1.3)))
     gain = rng.uniform(0.75, 1.25) * rng.uniform(0.92, 1.08, 3)
     grain = rng.standard_normal(image.shape[:2], dtype=np.float32) * np.float32(rng.uniform(0, 9))
-    exposed = (
-        image * gain.astype(np.float32) + (grain + np.float32(rng.uniform(-12, 12)))[..., None]
-    )
+    offset = grain + np.float32(rng.uniform(-12, 12))
+    exposed = image * gain.astype(np.float32) + offset[..., None]
     return np.clip(exposed, 0, 255).astype(np.uint8)
 
 

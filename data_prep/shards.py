@@ -117,11 +117,9 @@ def _writable(folder):
     try:
         yield
     except (OSError, tf.errors.OpError) as error:
-        # TensorFlow's message is "path; reason"
-        reason = (
-            getattr(error, "strerror", None)
-            or str(getattr(error, "message", error)).split(";")[-1].strip()
-        )
+        reason = getattr(error, "strerror", None)
+        if not reason:  # TensorFlow's message is "path; reason"
+            reason = str(getattr(error, "message", error)).split(";")[-1].strip()
         raise InputError(
             f"cannot write to {folder} ({reason}); choose another --output_dir or make room"
         ) from error
