@@ -116,8 +116,8 @@ def _image_path(folders, file_name):
     return str(next((path for path in paths if path.is_file()), folders[0] / file_name))
 
 
-def _person(annotation, coco, path, filename):
-    where = f"{filename}, annotation {annotation.get('id')}"
+def _points(annotation, where):
+    """(17, 3) x, y, v of the keypoints, or Skipped where they are not, or too few."""
     if annotation.get("iscrowd"):
         return Skipped("a crowd", where, is_problem=False)
     if not annotation.get("keypoints") or annotation.get("num_keypoints") == 0:
@@ -135,10 +135,19 @@ def _person(annotation, coco, path, filename):
         return Skipped(f"fewer than {MIN_VISIBLE} visible keypoints", where, is_problem=False)
     if not flags[_ELSEWHERE].any():
         return Skipped("only face and shoulders", where, is_problem=False)
+    return points
+
+
+def _person(annotation, coco, path, filename):
+    where = f"{filename}, annotation {annotation.get('id')}"
+    points = _points(annotation, where)
+    if isinstance(points, Skipped):
+        return points
+    has_mask = bool(annotation.get("segmentation"))
     try:
-        height_px = _mask_height(annotation, coco)
-    except Exception:  # a mask of the wrong kind, shape or type
-        return Skipped("mask unreadable", where)
+        height_px = _mask_height(annotation, coco) if has_mask else _box_height(annotation)
+    except Exception:  # a mask or box of the wrong kind, shape or type
+        return Skipped("mask unreadable" if has_mask else "box unreadable", where)
     if height_px is None:
         return Skipped("mask empty", where)
     if height_px <= MIN_MASK_HEIGHT_PX:
@@ -164,14 +173,21 @@ def _mask_height(annotation, coco):
     """Pixels between the mask's first and last row; None for an empty mask.
 
     The original means max(width, height) but takes the height (`coco_to_tfrecords.py:112,124`); who
-    lies down is lost in its set, and so here. Own data without masks are measured by their box.
+    lies down is lost in its set, and so here.
     """
-    if not annotation.get("segmentation"):
-        box = annotation.get("bbox")
-        return box[3] if box else np.inf
     _check_mask(annotation["segmentation"], coco.imgs[annotation["image_id"]])
     width, height = coco_mask.toBbox(coco.annToRLE(annotation))[2:]
     return height - 1 if width and height else None
+
+
+def _box_height(annotation):
+    """Own data without masks are measured by their box (x, y, width, height), if there is one."""
+    box = annotation.get("bbox")
+    if not box:
+        return np.inf
+    if not (isinstance(box[3], (int, float)) and np.isfinite(box[3])):
+        raise ValueError("no sound box")
+    return box[3]
 
 
 def _check_mask(mask, image):

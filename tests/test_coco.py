@@ -124,6 +124,13 @@ def test_whom_they_keep(entries, tmp_path):
         ({"segmentation": {"counts": [0], "size": [0, 0]}}, "mask unreadable"),
         ({"polygon": (30, 10, 9e58, 10, 70, 170)}, "mask unreadable"),
         ({"polygon": (30, 10, float("nan"), 10, 70, 170)}, "mask unreadable"),
+        ({"segmentation": None, "bbox": [0, 0, 10, "80"]}, "box unreadable"),
+        ({"segmentation": None, "bbox": [0, 0, 10, None]}, "box unreadable"),
+        ({"segmentation": None, "bbox": [0, 0, 10, [80]]}, "box unreadable"),
+        ({"segmentation": None, "bbox": [0, 0, 10, float("nan")]}, "box unreadable"),
+        ({"segmentation": None, "bbox": [0, 0, 10, 10**400]}, "box unreadable"),
+        ({"segmentation": None, "bbox": [1, 2]}, "box unreadable"),
+        ({"segmentation": None, "bbox": 80}, "box unreadable"),
     ],
 )
 def test_broken_annotations_are_problems(entries, reason, tmp_path):
