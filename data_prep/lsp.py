@@ -16,8 +16,11 @@ from hmr_tf.body import skeleton
 from hmr_tf.errors import InputError
 
 NUM_TRAIN = 1000
+MAX_IMAGES = 100_000  # LSP-extended has 10,000
 _NUM_JOINTS = len(skeleton.LSP_JOINTS)
 _SHAPES = {"lsp": (3, _NUM_JOINTS), "lsp_ext": (_NUM_JOINTS, 3)}
+
+_NUMBERS = ("double", "single", *(f"{u}int{n}" for u in ("", "u") for n in (8, 16, 32, 64)))
 
 
 def read(data_dir, split):
@@ -42,20 +45,31 @@ def _read_joints(data_dir, dataset):
     if not path.is_file():
         raise InputError(f"there is no {path}: pass the folder with joints.mat as --data_dir")
     try:
-        joints = np.asarray(scipy.io.loadmat(path)["joints"], float)
+        # What it says about itself comes first: a few bytes may unpack to gigabytes.
+        shape, kind = {name: about for name, *about in scipy.io.whosmat(path)}["joints"]
+        if kind not in _NUMBERS:
+            raise ValueError(f"joints are {kind}, no numbers")
+        _check_shape(path, shape, dataset)
+        joints = np.asarray(scipy.io.loadmat(path, variable_names=["joints"])["joints"], float)
+    except InputError:
+        raise
     except Exception as error:  # scipy names no exceptions; whatever it trips over is the file's
         raise InputError(
             f"{path} is no readable joints.mat ({error!r}); download it again"
         ) from error
-    shape = _SHAPES[dataset]
-    if joints.ndim != 3 or joints.shape[:2] != shape:
-        other = "lsp" if dataset == "lsp_ext" else "lsp_ext"
-        hint = f": use --dataset={other}" if joints.shape[:2] == _SHAPES[other] else ""
-        raise InputError(
-            f"{path} holds {' x '.join(map(str, joints.shape))} numbers; {dataset} has "
-            f"{shape[0]} x {shape[1]} x images{hint}"
-        )
+    _check_shape(path, joints.shape, dataset)
     return joints
+
+
+def _check_shape(path, shape, dataset):
+    rows, columns = _SHAPES[dataset]
+    if len(shape) != 3 or tuple(shape[:2]) != (rows, columns) or shape[2] > MAX_IMAGES:
+        other = "lsp" if dataset == "lsp_ext" else "lsp_ext"
+        hint = f": use --dataset={other}" if tuple(shape[:2]) == _SHAPES[other] else ""
+        raise InputError(
+            f"{path} holds {' x '.join(map(str, shape))} numbers; {dataset} has {rows} x {columns} "
+            f"x images, at most {MAX_IMAGES}{hint}"
+        )
 
 
 def _pair(data_dir, joints, is_hidden):

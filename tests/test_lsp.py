@@ -90,21 +90,28 @@ def test_people_who_cannot_be_used_are_counted(tmp_path, joints):
     [
         (lsp.read, (14, 3, 2), "use --dataset=lsp_ext"),
         (lsp.read_extended, (3, 14, 2), "use --dataset=lsp$"),
-        (lsp.read_extended, (14, 4, 2), "14 x 3 x images$"),
-        (lsp.read, (3, 14), "3 x 14 x images$"),
+        (lsp.read_extended, (14, 4, 2), "14 x 3 x images, at most 100000$"),
+        (lsp.read_extended, (14, 3, 100_001), "14 x 3 x 100001 numbers"),
+        (lsp.read_extended, (5000, 5000), "5000 x 5000 numbers"),
+        (lsp.read, (3, 14), "3 x 14 x images, at most 100000$"),
     ],
 )
-def test_the_other_datasets_matrix_is_refused(read, shape, hint, tmp_path):
+def test_the_other_datasets_matrix_is_refused(read, shape, hint, tmp_path, monkeypatch):
     (tmp_path / "images").mkdir()
-    lsp.scipy.io.savemat(tmp_path / "joints.mat", {"joints": np.zeros(shape)})
+    content = {"joints": np.zeros(shape, np.int8)}
+    lsp.scipy.io.savemat(tmp_path / "joints.mat", content, do_compression=True)
+    monkeypatch.setattr(lsp.scipy.io, "loadmat", None)  # nothing is unpacked
     with pytest.raises(InputError, match=hint):
         list(read(tmp_path, "train"))
 
 
-@pytest.mark.parametrize("content", [b"", b"no mat file at all", None])
+TEXTS = {"joints": np.full((14, 3, 2), "a", object)}
+
+
+@pytest.mark.parametrize("content", [b"", b"no mat file at all", {"other": 1}, TEXTS])
 def test_an_unreadable_matrix_is_refused(content, tmp_path):
-    if content is None:
-        lsp.scipy.io.savemat(tmp_path / "joints.mat", {"other": 1})
+    if isinstance(content, dict):
+        lsp.scipy.io.savemat(tmp_path / "joints.mat", content)
     else:
         (tmp_path / "joints.mat").write_bytes(content)
     with pytest.raises(InputError, match=r"joints\.mat is no readable"):
