@@ -38,7 +38,9 @@ def _listed(module, function="read"):
 
     def read(options):
         people = getattr(importlib.import_module(f"data_prep.{module}"), function)
-        return {options.split: list(people(options.data_dir, options.split))}
+        listing = people(options.data_dir, options.split)
+        title = f"{options.dataset} {options.split}: listing"
+        return {options.split: list(tqdm(listing, title, unit=" people", leave=False))}
 
     return read
 
@@ -63,6 +65,8 @@ def _synthetic(options):
 def _synthetic_mocap(options):
     from data_prep import synthetic
 
+    if options.split != "train":  # its shards would replace those of the training poses
+        raise InputError("synthetic_mocap has no splits: leave --split out")
     poses = synthetic.read_mocap(options.split, options.limit, options.seed)
     return {"neutrSMPL_synthetic": poses}
 
@@ -102,7 +106,11 @@ def _define_flags():
         **own,
     )
     flags.DEFINE_integer(
-        "limit", None, "Stop after this many people or poses.", lower_bound=1, **own
+        "limit",
+        None,
+        "Stop after this many people or poses; mosh: of each collection.",
+        lower_bound=1,
+        **own,
     )
     flags.DEFINE_integer(
         "seed", 0, "mosh: seed of the order; synthetic: seed of the people.", lower_bound=0, **own

@@ -103,6 +103,12 @@ def test_people_of_one_coco_image_stay_together(run, tmp_path):
     assert shards_of(tmp_path / "out" / "coco") == shards
 
 
+def test_listing_says_that_it_runs(run, lsp_ext, tmp_path, capsys):
+    assert run(dataset="lsp_ext", data_dir=lsp_ext, output_dir=tmp_path / "out") == 0
+    first = capsys.readouterr().err.lstrip("\r").splitlines()[0]
+    assert first.startswith("lsp_ext train: listing: 0 people")
+
+
 def test_every_mosh_collection_has_its_shards(run, tmp_path, rng):
     for name, count in (("CMU", 3), ("jointLim", 2)):
         path = tmp_path / "neutrMosh" / f"neutrSMPL_{name}" / "01" / "a.pkl"
@@ -157,6 +163,7 @@ def test_synthetic_people_and_poses(run, tmp_path, rng, monkeypatch):
         ({"dataset": "coco"}, "person_keypoints_train2014.json"),
         ({"dataset": "mosh"}, "neutrSMPL_*"),
         ({"dataset": "mosh", "split": "val"}, "mosh has no splits"),
+        ({"dataset": "synthetic_mocap", "data_dir": None, "split": "test"}, "has no splits"),
         ({"dataset": "lsp"}, "use --dataset=lsp_ext"),
         ({"split": "val"}, "no split val"),
         ({"limit": 0}, "--limit=0"),
