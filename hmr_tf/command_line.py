@@ -16,7 +16,7 @@ _KINDS = {
     "int": "NUMBER",
     "float": "NUMBER",
     "string": "TEXT",
-    "comma separated list of strings": "A,B",
+    "comma separated list of strings": "LIST",
 }
 _OUR_PACKAGES = ("hmr_tf", "data_prep")
 

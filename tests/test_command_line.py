@@ -89,6 +89,6 @@ def test_help_shows_our_flags_in_groups(argument, options, capsys):
     assert "--other" not in text
     assert text.startswith(__doc__)
     order = ["--count=NUMBER (default: 3)", "What to eat:", "--fruit=fig|kiwi (default: fig)"]
-    order += ["Which one.", "--[no]ripe (default: true)", "--farms=A,B (default: a,b)"]
+    order += ["Which one.", "--[no]ripe (default: true)", "--farms=LIST (default: a,b)"]
     places = [text.index(part) for part in order]
     assert places == sorted(places)
