@@ -67,9 +67,10 @@ class IterativeRegressor(layers.Layer):
     def build(self, input_shape):
         constant = keras.initializers.Constant(self._start)
         self.mean = self.add_weight("mean_param", (1, theta.NUM_THETA), initializer=constant)
-        self.fc1.build((None, NUM_FEATURES + theta.NUM_THETA))
-        self.fc2.build((None, 1024))
-        self.fc3.build((None, 1024))
+        widths = {self.fc1: NUM_FEATURES + theta.NUM_THETA, self.fc2: 1024, self.fc3: 1024}
+        for layer, width in widths.items():
+            with tf.name_scope(layer.name):
+                layer.build((None, width))
         super().build(input_shape)
 
     def call(self, features, training=None):

@@ -1,5 +1,8 @@
 """The trained network as a SavedModel: TF Serving and TensorFlow load it without this code."""
 
+import contextlib
+import io
+
 import tensorflow as tf
 from tensorflow import keras
 
@@ -24,7 +27,8 @@ def export(hmr, path):
     archive.add_endpoint(
         "serving_default", lambda image: answers(hmr, image), input_signature=[image]
     )
-    archive.write_out(str(path))
+    with contextlib.redirect_stdout(io.StringIO()):  # Keras lists every captured variable there
+        archive.write_out(str(path))
 
 
 def answers(hmr, image):

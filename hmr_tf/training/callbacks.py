@@ -142,18 +142,19 @@ class Checkpoints(keras.callbacks.Callback):
 
     def on_train_batch_end(self, batch, logs=None):
         if self.model.step % self._every == 0:
-            self._save()
+            self.save()
 
     def on_train_end(self, logs=None):
         if self.model.step % self._every:
-            self._save()
+            self.save()
 
-    def _save(self):
-        for variable in self.model.hmr.trained:
+    def save(self):
+        """Saves now, returns the prefix; InputError for weights that are not finite."""
+        for variable in self.model.learned:
             # A gradient can be NaN where the loss before the step was not.
             if not np.isfinite(variable.numpy()).all():
                 raise InputError(
                     f"{variable.name} is not finite after step {self.model.step}: training "
                     "stopped, nothing saved. Lower --e_lr, or go on from an earlier checkpoint."
                 )
-        self._manager.save(checkpoint_number=self.model.step)
+        return self._manager.save(checkpoint_number=self.model.step)

@@ -51,8 +51,7 @@ def squared_3d(labels, predicted, has_label):
 
 
 def centred_on_hips(joints):
-    """(B, 14, 3) LSP joints -> the same with the middle of the hips at the origin
-    (`ops.py:50-60`)."""
+    """(B, 14, 3) LSP joints, moved so that the mid-hips are the origin (`ops.py:50-60`)."""
     return joints - tf.reduce_mean(tf.gather(joints, _HIPS, axis=1), axis=1, keepdims=True)
 
 

@@ -229,8 +229,9 @@ def _fit(trainer, data, validation, steps, config, folder, manager):
         people = next(iter(validation or data))[0]
         name = "people/validation" if validation else "people/training"
         watchers.append(callbacks.Pictures(writer, config.log_img_step, people, name))
-    watchers.append(callbacks.Checkpoints(manager, config.save_step))
-    watchers.append(callbacks.StopAt(steps.end))
+    checkpoints = callbacks.Checkpoints(manager, config.save_step)
+    checkpoints.set_model(trainer)
+    watchers += [checkpoints, callbacks.StopAt(steps.end)]
     if validation:
         trainer.evaluate(validation, verbose=0, callbacks=watchers[:2])
     logging.info("Building the graph: the first step takes half a minute.")
@@ -245,6 +246,5 @@ def _fit(trainer, data, validation, steps, config, folder, manager):
             verbose=1 if sys.stdout.isatty() else 0,
         )
     except KeyboardInterrupt:
-        path = manager.save(checkpoint_number=trainer.step)
-        logging.info("\nStopped at step %d: go on with --load_path=%s", trainer.step, path)
+        logging.info("\nStopped: go on with --load_path=%s", checkpoints.save())
         raise

@@ -98,6 +98,12 @@ class Trainer(keras.Model):
         return int(self.encoder_optimizer.iterations)
 
     @property
+    def learned(self):
+        """Every variable that training changes: weights and the batch norms' statistics."""
+        parts = [self.hmr.encoder, self.hmr.regressor, self.critic]
+        return [variable for part in parts if part is not None for variable in part.variables]
+
+    @property
     def metrics(self):
         return list(self._validation.values())
 
