@@ -76,6 +76,13 @@ def test_refuses_what_is_no_image(tmp_path, content):
         predict.read_image(path)
 
 
+def test_refuses_half_a_photograph(tmp_path, photo):
+    _, whole = cv2.imencode(".jpg", photo)
+    (tmp_path / "half.jpg").write_bytes(whole.tobytes()[: len(whole) // 2])
+    with pytest.raises(InputError, match=r"half\.jpg is damaged"):
+        predict.read_image(tmp_path / "half.jpg")
+
+
 def test_written_files_open_elsewhere(tmp_path, hmr, photo):
     result = predict.predict(hmr, photo)
     overlay, obj, npz = predict.write(tmp_path / "out", "me", photo, result, hmr.smpl.faces)

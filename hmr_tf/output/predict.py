@@ -20,8 +20,13 @@ def read_image(path):
         raise InputError(f"--img_path={path}: no such file; give a JPEG, PNG or BMP photograph.")
     try:
         image = cv2.imread(str(path), cv2.IMREAD_COLOR)
-    except cv2.error as error:
-        raise InputError(f"--img_path={path} cannot be decoded: {error.err}") from error
+        content = path.read_bytes()
+        if content.startswith(b"\xff\xd8"):
+            tf.io.decode_jpeg(content)  # OpenCV fills what a truncated file lacks with grey
+    except (cv2.error, OSError, tf.errors.InvalidArgumentError) as error:
+        raise InputError(
+            f"--img_path={path} is damaged or too large: give another photograph."
+        ) from error
     if image is None:
         raise InputError(
             f"--img_path={path} is no image that can be read: give a JPEG, PNG or BMP."

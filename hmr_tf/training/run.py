@@ -33,10 +33,10 @@ def train(config):
     keras.utils.set_random_seed(config.seed)
     trainer = _build(config)
     steps = _Steps.plan(_count(files.training), config, trainer.step)
+    data, validation = _inputs(config, files, mocap_files, trainer.step)
     folder = _folder(config)
     _announce(config, folder, files, steps)
     try:
-        data, validation = _inputs(config, files, mocap_files, trainer.step)
         if not config.load_path:
             checkpoint.calibrate_batch_norm(trainer.hmr.encoder, next(iter(data))[0]["image"])
         manager = _checkpoints(trainer, folder)
