@@ -1,6 +1,7 @@
 """Fixtures shared by the suite: seeded numpy, the samples beside the project where there are."""
 
 import os
+import sys
 from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
@@ -26,3 +27,10 @@ def shared():
             f"no dataset samples at {SHARED}: real files, which are not part of the project"
         )
     return SHARED
+
+
+@pytest.fixture
+def tensorflow_addons():
+    """Skips where TensorFlow Addons has no wheel; on the reference Pythons it must be there."""
+    if sys.version_info >= (3, 12):
+        pytest.skip("TensorFlow Addons has no wheel for Python 3.12 and later")

@@ -30,6 +30,7 @@ def without_addons(monkeypatch):
     monkeypatch.setattr(builtins, "__import__", importing)
 
 
+@pytest.mark.usefixtures("tensorflow_addons")
 def test_cutout_covers_a_square_of_each_image_and_keeps_the_rest(images):
     covered = addons.random_cutout(images, [1, 2]).numpy()
     hole = covered == 0
@@ -43,6 +44,7 @@ def test_cutout_covers_a_square_of_each_image_and_keeps_the_rest(images):
     assert len(places) > 1
 
 
+@pytest.mark.usefixtures("tensorflow_addons")
 def test_colour_keeps_the_range_and_grey_stays_grey(images):
     turned = addons.random_color(images[0], [3, 4]).numpy()
     assert np.abs(turned - images[0]).max() > 0.01
@@ -51,6 +53,7 @@ def test_colour_keeps_the_range_and_grey_stays_grey(images):
     np.testing.assert_allclose(np.ptp(grey, axis=-1), 0, atol=1e-3)
 
 
+@pytest.mark.usefixtures("tensorflow_addons")
 def test_the_seed_decides_eagerly_and_in_tf_data(images):
     for function, values in ((addons.random_cutout, images), (addons.random_color, images[0])):
         dataset = tf.data.Dataset.from_tensors(values).map(lambda v, f=function: f(v, [5, 6]))
@@ -58,6 +61,7 @@ def test_the_seed_decides_eagerly_and_in_tf_data(images):
         assert np.any(function(values, [5, 6]) != function(values, [5, 7]))
 
 
+@pytest.mark.usefixtures("tensorflow_addons")
 def test_spectral_normalization_brings_the_largest_singular_value_to_one(rng):
     layer = addons.spectral_normalization(tf.keras.layers.Dense(6, kernel_initializer="normal"))
     layer.build((None, 5))
@@ -67,6 +71,7 @@ def test_spectral_normalization_brings_the_largest_singular_value_to_one(rng):
     assert np.linalg.svd(layer.layer.kernel.numpy())[1][0] == pytest.approx(1, abs=1e-3)
 
 
+@pytest.mark.usefixtures("tensorflow_addons")
 def test_only_its_notice_of_the_end_is_silenced(monkeypatch):
     monkeypatch.delitem(sys.modules, "tensorflow_addons.utils.tfa_eol_msg", raising=False)
     monkeypatch.delitem(sys.modules, "tensorflow_addons", raising=False)

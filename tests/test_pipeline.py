@@ -202,6 +202,7 @@ def test_a_smaller_network_sees_the_same_part_of_the_picture(varied):
     np.testing.assert_allclose(large, small, atol=2.5 / 56)
 
 
+@pytest.mark.usefixtures("tensorflow_addons")
 @pytest.mark.parametrize("flag", ["color", "occlusion"])
 def test_the_optional_augmentations_change_the_image_alone(shards, flag):
     plain, changed = (
