@@ -93,3 +93,7 @@ def mirror(vocabulary):
         return f"{opposite}_{rest}" if opposite else name
 
     return indices([other_side(name) for name in vocabulary], vocabulary)
+
+
+# Their middle is the origin of 3D joints, in the loss and in MPJPE (the original's `ops.py:57-60`).
+LSP_HIPS = indices(("right_hip", "left_hip"), LSP_JOINTS)

@@ -5,12 +5,11 @@ import tensorflow as tf
 from tqdm import tqdm
 
 from hmr_tf.body import camera
-from hmr_tf.body.skeleton import KEYPOINTS, LSP_JOINTS, SMPL_JOINTS, indices
+from hmr_tf.body.skeleton import KEYPOINTS, LSP_HIPS, LSP_JOINTS, SMPL_JOINTS, indices
 from hmr_tf.data import pipeline, shard_files
 from hmr_tf.errors import InputError
 from hmr_tf.evaluation import metrics
 
-_HIPS = indices(("right_hip", "left_hip"), LSP_JOINTS)
 _PELVIS = indices(("pelvis",), SMPL_JOINTS)
 _NUM_LSP = len(LSP_JOINTS)
 
@@ -86,7 +85,7 @@ def _errors(predicted, truth, batch, image_size):
     ]
     labelled = truth["keypoints_norm"][..., 2] > 0
     joints, true_joints = (
-        metrics.centred(part["joints"].astype(np.float64), _HIPS) for part in (predicted, truth)
+        metrics.centred(part["joints"].astype(np.float64), LSP_HIPS) for part in (predicted, truth)
     )
     return {
         "keypoints_px": metrics.keypoint_error(*pixels, labelled),

@@ -8,9 +8,7 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
-from hmr_tf.body.skeleton import LSP_JOINTS, indices
-
-_HIPS = indices(("right_hip", "left_hip"), LSP_JOINTS)
+from hmr_tf.body.skeleton import LSP_HIPS, LSP_JOINTS
 
 
 class LossWeights(NamedTuple):
@@ -52,7 +50,7 @@ def squared_3d(labels, predicted, has_label):
 
 def centred_on_hips(joints):
     """(B, 14, 3) LSP joints, moved so that the mid-hips are the origin (`ops.py:50-60`)."""
-    return joints - tf.reduce_mean(tf.gather(joints, _HIPS, axis=1), axis=1, keepdims=True)
+    return joints - tf.reduce_mean(tf.gather(joints, LSP_HIPS, axis=1), axis=1, keepdims=True)
 
 
 def encoder(stages, batch, fake_scores, weights):
