@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
-from data_prep.person import MocapPose, Skipped
+from data_prep import video
+from data_prep.person import MocapPose, Skipped, VideoFrame
 from hmr_tf.data import crop, record
 from hmr_tf.errors import InputError
 
@@ -59,7 +60,7 @@ def by_image(items):
 
 def _image_path(item):
     image = getattr(item, "image", None)
-    return image if isinstance(image, str) else None
+    return image if isinstance(image, (str, VideoFrame)) else None
 
 
 def encode(group):
@@ -76,14 +77,16 @@ def encode(group):
     except (OSError, tf.errors.OpError) as error:
         missing = isinstance(error, FileNotFoundError)
         reason = "image missing" if missing else "image unreadable"
-        yield from (Skipped(reason, person.image) for person in group)
+        yield from (Skipped(reason, str(person.image)) for person in group)
         return
     for person in group:
         yield _encode_person(person, jpeg, image)
 
 
 def _read(image):
-    """Path or array -> JPEG bytes and (H, W, 3) uint8."""
+    """Path, frame or array -> JPEG bytes and (H, W, 3) uint8."""
+    if isinstance(image, VideoFrame):
+        image = video.read_frame(image)
     if not isinstance(image, str):
         return tf.io.encode_jpeg(image, quality=JPEG_QUALITY).numpy(), image
     jpeg = Path(image).read_bytes()

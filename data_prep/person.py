@@ -6,6 +6,13 @@ from typing import NamedTuple, Optional, Union
 import numpy as np
 
 
+class VideoFrame(NamedTuple):
+    """One frame of a video, as a source image."""
+
+    path: str
+    index: int  # from 0
+
+
 @dataclasses.dataclass(frozen=True)
 class Person:
     """One labelled person in one source image, and how the dataset wants it cropped.
@@ -13,7 +20,7 @@ class Person:
     Points are (x, y) pixels of the source image. Orders: `skeleton.KEYPOINTS`, `LSP_JOINTS`.
     """
 
-    image: Union[str, np.ndarray]  # path, or (H, W, 3) uint8 RGB
+    image: Union[str, VideoFrame, np.ndarray]  # path, frame, or (H, W, 3) uint8 RGB
     keypoints_px: np.ndarray  # (19, 2)
     labelled: np.ndarray  # (19,) int: 0 no, 1 or 2 yes (COCO: occluded, visible)
     filename: str = ""  # stored name; empty: the base name of `image`
