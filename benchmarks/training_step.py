@@ -17,7 +17,8 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import tensorflow as tf
 from tensorflow import keras
 
-from hmr_tf.networks import checkpoint
+from hmr_tf.body import model_file
+from hmr_tf.networks import build
 from hmr_tf.networks.discriminator import Discriminator
 from hmr_tf.training.trainer import Trainer, adam
 
@@ -86,7 +87,7 @@ def main():
     parser.add_argument("--batch_size", type=int, default=8)
     parser.add_argument("--repeats", type=int, default=7)
     args = parser.parse_args()
-    hmr = checkpoint.build()
+    hmr = build.build(build.Architecture(), model_file.read_model())
     trainer = Trainer(hmr, Discriminator())
     trainer.compile(adam(1e-5), adam(1e-4))
     data = random_data(args.batch_size, 224)

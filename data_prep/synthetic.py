@@ -39,7 +39,7 @@ def read(data_dir, split, limit, seed, smpl_model_path):
       split: "train" or "test"; they share no random numbers.
       limit: how many people, or None for `DEFAULT_LIMIT`. A larger one only adds people.
       seed: int.
-      smpl_model_path: SMPL model file, or "" for the built-in body.
+      smpl_model_path: SMPL model file, or "": where `model_file.find` looks.
 
     Yields:
       Person with all 19 keypoints, joints, pose with global rotation, betas and camera. The truth
@@ -49,7 +49,7 @@ def read(data_dir, split, limit, seed, smpl_model_path):
       InputError: an unknown split, or a data_dir without photographs.
     """
     streams = _streams(split, seed, _IMAGES)
-    model = model_file.read_model(smpl_model_path or None)
+    model = model_file.read_model(model_file.find(smpl_model_path))
     studio = _Studio(model, _photographs(data_dir))
     names = (f"synthetic_{split}_{seed}_{number:06d}.jpg" for number in itertools.count())
     people = itertools.chain.from_iterable(studio.shoot(rng, names) for rng in streams)

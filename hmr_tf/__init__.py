@@ -10,3 +10,22 @@ if importlib.util.find_spec("tf_keras"):
 
 # OpenCV refuses larger images before it takes memory for them (its own limit is 2**30 pixels).
 os.environ.setdefault("OPENCV_IO_MAX_IMAGE_PIXELS", str(1 << 27))
+
+
+def load(model_dir, smpl_model_path=None):
+    """A trained model, ready to predict.
+
+    Args:
+      model_dir: folder of a training or of --mode=import_tf1, or a checkpoint prefix in it.
+      smpl_model_path: SMPL file to use; None: the one the model was trained with.
+
+    Returns:
+      `hmr_tf.output.model.Model`.
+
+    Raises:
+      hmr_tf.errors.InputError: no checkpoint, a damaged one, no such SMPL file.
+    """
+    from hmr_tf.networks import checkpoint
+    from hmr_tf.output.model import Model
+
+    return Model(checkpoint.load(str(model_dir), str(smpl_model_path or "")))

@@ -11,7 +11,8 @@ from absl import flags
 
 from hmr_tf.errors import InputError
 
-MODES = ("train", "evaluate", "predict", "export", "quickstart")
+MODES = ("train", "evaluate", "predict", "export", "import_tf1", "quickstart")
+ENCODERS = ("resnet_v2_50", "resnet50", "resnet50v2")
 IMAGE_DATASETS = ("lsp", "lsp_ext", "mpii", "coco", "h36m", "mpi_inf_3dhp")
 MOCAP_DATASETS = ("CMU", "H3.6", "jointLim")
 
@@ -31,19 +32,35 @@ class Config:
 
     smpl_model_path: str = _option(
         "",
-        "SMPL model, .pkl or .npz (smpl.is.tue.mpg.de). Empty: the CC0 body of hmr_tf.",
+        "SMPL model, .pkl or .npz (smpl.is.tue.mpg.de), or a folder with one. Empty: that of "
+        "--load_path, else $SMPL_MODEL_PATH, else one in models/, else the CC0 body of hmr_tf.",
         heading="Files",
+    )
+    keypoint_regressor: str = _option(
+        "",
+        "Where the 19 keypoints are on the body: .npy of 19 x V, or an SMPL file that says it. "
+        "Empty: as the SMPL file says, or from SMPL's joints where it does not.",
     )
     mean_params_path: str = _option(
         "", "neutral_smpl_mean_params.h5, where the regressor starts. Empty: the rest pose."
     )
     load_path: str = _option(
         "",
-        "Trained model: a checkpoint prefix, or a --model_dir, whose newest checkpoint is taken.",
+        "Trained model: a checkpoint prefix, or a --model_dir, whose newest checkpoint is taken. "
+        "import_tf1: the original's checkpoint, as model.ckpt-667589.",
+    )
+    pretrained_model_path: str = _option(
+        "",
+        "train: weights to start from: slim's resnet_v2_50.ckpt or the original's checkpoint; for "
+        "Keras's encoders their .h5 file, or imagenet to download it. Empty: random.",
+    )
+    keep_optimizer: bool = _option(
+        False, "import_tf1: import Adam's moments too, so that its training goes on."
     )
     data_dir: str = _option("", "Folder of TFRecords, as data_prep/to_tfrecords.py writes it.")
     model_dir: str = _option(
-        "", "train: folder for checkpoints and TensorBoard. Empty: logs/HMR_<date>_<time>."
+        "",
+        "train, import_tf1: folder for checkpoints and TensorBoard. Empty: logs/HMR_<date>_<time>.",
     )
     output_dir: str = _option("output", "predict, evaluate, export: folder for what they write.")
     img_path: str = _option("", "predict: the photograph (JPEG, PNG or BMP).")
@@ -52,9 +69,13 @@ class Config:
         "predict: box around the person, x,y,width,height in pixels. Empty: the whole photograph.",
     )
 
-    img_size: int = _option(
-        224, "Side of the network's input, pixels.", least=32, heading="Network"
+    encoder: str = _option(
+        "resnet_v2_50",
+        "resnet_v2_50: the original's, of slim; the others: keras.applications.",
+        choices=ENCODERS,
+        heading="Network",
     )
+    img_size: int = _option(224, "Side of the network's input, pixels.", least=32)
     num_stage: int = _option(3, "How often the regressor corrects its answer.", least=1)
     bn_momentum: float = _option(
         0.997, "Batch norm: share of the old moving statistics kept per step.", most=1

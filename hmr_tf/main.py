@@ -1,4 +1,4 @@
-"""python -m hmr_tf.main --mode=MODE [flags]: trains, evaluates, predicts, exports.
+"""python -m hmr_tf.main --mode=MODE [flags]: trains, evaluates, predicts, exports, imports.
 
 Recipes stand in flags/*.flags, for --flagfile=FILE; README.md shows every mode at work.
 """
@@ -76,6 +76,22 @@ def export(options):
     print(options.output_dir)
 
 
+def import_tf1(options):
+    """--mode=import_tf1: a checkpoint of the original becomes a --model_dir."""
+    _needs(options, "load_path", "model_dir")
+    with _phase("Loading TensorFlow"):
+        from hmr_tf.training import import_tf1
+    with _phase("Importing"):
+        lines = import_tf1.import_tf1(
+            options.load_path,
+            options.model_dir,
+            options.smpl_model_path,
+            options.num_stage,
+            options.keep_optimizer,
+        )
+    print(*lines, options.model_dir, sep="\n")
+
+
 def quickstart(options):
     """--mode=quickstart: the whole way on synthetic people, in minutes."""
     from hmr_tf import quickstart
@@ -83,7 +99,7 @@ def quickstart(options):
     quickstart.run(options.output_dir, options.img_path)
 
 
-RUN = {f.__name__: f for f in (train, evaluate, predict, export, quickstart)}
+RUN = {f.__name__: f for f in (train, evaluate, predict, export, import_tf1, quickstart)}
 
 
 def main(argv):

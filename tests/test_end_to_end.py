@@ -12,7 +12,7 @@ from absl.testing import flagsaver
 from data_prep import to_tfrecords
 from hmr_tf import main
 from hmr_tf.errors import InputError
-from hmr_tf.networks import checkpoint
+from hmr_tf.networks import checkpoint, encoder
 from tests import tiny_hmr
 
 SIZE = 64
@@ -131,7 +131,7 @@ def test_prediction_writes_picture_mesh_and_numbers(folder, rng):
 
 def test_resuming_goes_on_where_it_stopped(folder, tmp_path, monkeypatch):
     """With a small encoder, to save the time of tracing the large one twice more."""
-    monkeypatch.setattr(checkpoint, "resnet_v2_50", lambda *_: tiny_hmr.encoder(SIZE))
+    monkeypatch.setitem(encoder.ENCODERS, "resnet_v2_50", lambda *_: tiny_hmr.encoder(SIZE))
     first, more = str(tmp_path / "first"), str(tmp_path / "more")
     train(folder, model_dir=first, num_steps=2)
     train(folder, load_path=first, model_dir=more, num_steps=3)

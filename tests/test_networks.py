@@ -3,8 +3,8 @@ import pytest
 import tensorflow as tf
 from tensorflow import keras
 
-from hmr_tf.body import camera, theta
-from hmr_tf.networks import checkpoint
+from hmr_tf.body import camera, model_file, theta
+from hmr_tf.networks import build
 from hmr_tf.networks.discriminator import JUDGED, Discriminator
 from hmr_tf.networks.encoder import NUM_FEATURES, resnet_v2_50
 from hmr_tf.networks.hmr import IterativeRegressor, mean_theta
@@ -15,7 +15,7 @@ from tests import tiny_body
 def hmr(tmp_path_factory):
     path = tiny_body.write(tmp_path_factory.mktemp("body") / "tiny.npz")
     keras.utils.set_random_seed(0)
-    return checkpoint.build(str(path), img_size=64)
+    return build.build(build.Architecture(img_size=64), model_file.read_model(path))
 
 
 @pytest.fixture
@@ -109,7 +109,7 @@ def test_calibrated_norms_tame_random_weights(rng):
     encoder = resnet_v2_50(64)
     images = tf.constant(rng.uniform(-1, 1, size=(16, 64, 64, 3)), tf.float32)
     assert np.std(encoder(images)) > 10
-    checkpoint.calibrate_batch_norm(encoder, images)
+    build.calibrate_batch_norm(encoder, images)
     assert np.std(encoder(images)) < 2 * np.std(encoder(images, training=True))
     assert encoder.get_layer("postnorm").momentum == 0.997
 

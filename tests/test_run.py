@@ -12,7 +12,7 @@ from hmr_tf.config import Config
 from hmr_tf.data import record
 from hmr_tf.data.crop import Crop
 from hmr_tf.errors import InputError
-from hmr_tf.networks import checkpoint
+from hmr_tf.networks import checkpoint, encoder
 from hmr_tf.output import predict
 from hmr_tf.training import callbacks, run
 from hmr_tf.training.trainer import Trainer
@@ -50,7 +50,7 @@ def data_dir(tmp_path_factory):
 
 @pytest.fixture(autouse=True)
 def _small_encoder(monkeypatch):
-    monkeypatch.setattr(checkpoint, "resnet_v2_50", lambda size, *_: tiny_hmr.encoder(size))
+    monkeypatch.setitem(encoder.ENCODERS, "resnet_v2_50", lambda size, *_: tiny_hmr.encoder(size))
 
 
 def config(data_dir, model_dir, **changes):

@@ -1,10 +1,8 @@
 """Pickles of Python 2 come back as arrays; pickles that want to run something do not."""
 
 import collections
-import importlib.util
 import os
 import pickle
-import struct
 
 import numpy as np
 import pytest
@@ -12,74 +10,20 @@ from scipy import sparse
 
 from hmr_tf.body import safe_pickle
 from hmr_tf.errors import InputError
-
-
-class _Ch:
-    """Pickled below under the name chumpy.ch.Ch."""
-
-    def __init__(self, x):
-        self._dirty_vars, self._depends_on_deps, self.x = set(), {}, x
-
-
-class _Select:
-    def __init__(self, a, idxs, shape):
-        self.a, self.idxs, self.preferred_shape = a, idxs, shape
-
-
-class _OldSparse:
-    """scipy.sparse.csc.csc_matrix, as the scipy of Python 2 pickled it."""
-
-    def __init__(self, matrix):
-        self._shape, self.maxprint, self.format = matrix.shape, 50, "csc"
-        self.indices, self.indptr, self.data = matrix.indices, matrix.indptr, matrix.data
-
-
-_RECONSTRUCT = np.zeros(0).__reduce__()[0]  # its module has another name in numpy 2
-_OLD_NAMES = {
-    _Ch: "chumpy.ch\nCh\n",
-    _Select: "chumpy.reordering\nSelect\n",
-    _OldSparse: "scipy.sparse.csc\ncsc_matrix\n",
-    _RECONSTRUCT: "numpy.core.multiarray\n_reconstruct\n",
-}
-
-
-class _Python2Pickler(pickle._Pickler):
-    """Texts and bytes become Python 2 strings, classes keep their old names."""
-
-    dispatch = dict(pickle._Pickler.dispatch)  # noqa: RUF012
-
-    def save_string(self, value):
-        raw = value.encode("latin1") if isinstance(value, str) else value
-        self.write(pickle.BINSTRING + struct.pack("<i", len(raw)) + raw)
-        self.memoize(value)
-
-    def save_name(self, value, name=None):
-        if value not in _OLD_NAMES:
-            return self.save_global(value, name)
-        self.write(pickle.GLOBAL + _OLD_NAMES[value].encode())
-        return self.memoize(value)
-
-    dispatch[str] = dispatch[bytes] = save_string
-    dispatch[type] = dispatch[type(_RECONSTRUCT)] = save_name
-
-
-def write_python2(path, value):
-    with open(path, "wb") as file:
-        _Python2Pickler(file, 2).dump(value)
-    return path
+from tests import python2_pickle
 
 
 def test_a_python_2_file_comes_back(tmp_path, rng):
     dense = rng.normal(size=(5, 9)) * (rng.uniform(size=(5, 9)) > 0.6)
     big = rng.normal(size=(4, 3, 12))
     chosen = np.arange(big.size).reshape(big.shape)[:, :, :10].ravel()
-    path = write_python2(
+    path = python2_pickle.write(
         tmp_path / "model.pkl",
         {
             "faces": np.arange(12, dtype=np.uint32).reshape(4, 3),
-            "template": _Ch(big[:, :, 0]),
-            "shapedirs": _Select(_Ch(big), chosen, (4, 3, 10)),
-            "regressor": _OldSparse(sparse.csc_matrix(dense)),
+            "template": python2_pickle.Ch(big[:, :, 0]),
+            "shapedirs": python2_pickle.Select(python2_pickle.Ch(big), chosen, (4, 3, 10)),
+            "regressor": python2_pickle.OldSparse(sparse.csc_matrix(dense)),
             "fortran": np.asfortranarray(dense),
             "big_endian": dense.astype(">f4"),
             "style": "lbs",
@@ -121,19 +65,13 @@ def test_todays_files_come_back_too(protocol, kind, tmp_path, rng):
     assert loaded["names"].tolist() == ["a", "bc"]
 
 
-class _Runs:
-    def __init__(self, function, *arguments):
-        self.call = function, arguments
-
-    def __reduce__(self):
-        return self.call
-
-
 @pytest.mark.parametrize("protocol", [0, 2, 4])
 def test_a_pickle_that_runs_a_command_is_refused(protocol, tmp_path):
     marker = tmp_path / "marker"
     path = tmp_path / "evil.pkl"
-    path.write_bytes(pickle.dumps({"v_template": _Runs(os.system, f"touch {marker}")}, protocol))
+    path.write_bytes(
+        pickle.dumps({"v_template": python2_pickle.Runs(os.system, f"touch {marker}")}, protocol)
+    )
     with pytest.raises(InputError, match=r"evil\.pkl: holds (posix|os|nt)\.system"):
         safe_pickle.load(path)
     assert not marker.exists()
@@ -179,9 +117,9 @@ def test_an_array_of_another_size_than_it_says_is_refused(shape, tmp_path):
 
 @pytest.mark.parametrize(("key", "value"), [("_shape", (10**6, 10**6)), ("indices", [0, 99, 1])])
 def test_a_lying_sparse_matrix_is_refused(key, value, tmp_path):
-    matrix = _OldSparse(sparse.csc_matrix(np.eye(3)))
+    matrix = python2_pickle.OldSparse(sparse.csc_matrix(np.eye(3)))
     setattr(matrix, key, value)
-    loaded = safe_pickle.load(write_python2(tmp_path / "lie.pkl", matrix))
+    loaded = safe_pickle.load(python2_pickle.write(tmp_path / "lie.pkl", matrix))
     with pytest.raises(InputError, match="not an array"):
         safe_pickle.to_array(loaded)
 
@@ -197,7 +135,9 @@ def test_a_file_that_is_no_pickle_is_refused(content, tmp_path):
 
 
 def test_every_cut_of_a_file_is_refused(tmp_path):
-    path = write_python2(tmp_path / "m.pkl", {"a": _Ch(np.arange(4.0)), "b": np.arange(3)})
+    path = python2_pickle.write(
+        tmp_path / "m.pkl", {"a": python2_pickle.Ch(np.arange(4.0)), "b": np.arange(3)}
+    )
     whole = path.read_bytes()
     for length in range(len(whole) - 1):
         path.write_bytes(whole[:length])
@@ -219,19 +159,3 @@ def test_a_missing_or_large_file_is_refused(tmp_path, monkeypatch):
 def test_what_is_no_array_says_so(value):
     with pytest.raises(InputError, match="not an array"):
         safe_pickle.to_array(value)
-
-
-@pytest.mark.parametrize(
-    "options", [{}, {"select": True}, {"chumpy": False, "legacy_sparse": False}]
-)
-def test_a_whole_body_model_comes_back(options, shared, tmp_path):
-    spec = importlib.util.spec_from_file_location("f", shared / "parity" / "lib" / "fixtures.py")
-    fixtures = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(fixtures)
-    truth = fixtures.mini_smpl(tmp_path / "smpl.pkl", **options)
-    loaded = safe_pickle.load(tmp_path / "smpl.pkl")
-    for key, value in truth.items():
-        if isinstance(value, str):
-            assert loaded[key] == value
-        else:
-            np.testing.assert_array_equal(safe_pickle.to_array(loaded[key]), value)

@@ -1,17 +1,29 @@
-"""SMPL model files: read, checked, and handed on as plain arrays."""
+"""SMPL model files: found, read, checked, and handed on as plain arrays."""
 
+import os
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+from absl import logging
 
-from hmr_tf.body import safe_pickle
-from hmr_tf.body.safe_pickle import MAX_BYTES
+from hmr_tf.body import keypoint_regressor, safe_npz, safe_pickle
 from hmr_tf.body.skeleton import KEYPOINTS, SMPL_JOINTS
 from hmr_tf.body.theta import NUM_BETAS
 from hmr_tf.errors import InputError
 
+_NEEDED = ("v_template", "shapedirs", "posedirs", "J_regressor", "weights", "f", "kintree_table")
 _NO_PARENT = 2**32 - 1  # on disk: -1 as an unsigned number
+VARIABLE = "SMPL_MODEL_PATH"
+# What people have, in the order of preference: HMR's, then the official ones.
+NAMES = (
+    "neutral_smpl_with_cocoplus_reg.pkl",
+    "SMPL_NEUTRAL.npz",
+    "SMPL_NEUTRAL.pkl",
+    "basicmodel_neutral_lbs_10_207_0_v1.1.0.pkl",
+    "basicmodel_neutral_lbs_10_207_0_v1.0.0.pkl",
+    "basicModel_neutral_lbs_10_207_0_v1.0.0.pkl",
+)
 BUILT_IN = Path(__file__).resolve().parents[1] / "assets" / "cc0_body.npz"
 
 
@@ -29,11 +41,36 @@ class ModelData(NamedTuple):
     topology: str  # "smpl", or "cc0": the built-in body, on which SMPL's vertex ids mean nothing
 
 
-def read_model(path=None):
+def find(path=""):
+    """Which SMPL file is meant.
+
+    Args:
+      path: the file, or a folder with one under a name of `NAMES`; empty: the environment variable
+        SMPL_MODEL_PATH, then the folder models/, as in the original, then the built-in CC0 body.
+
+    Returns:
+      Path; `read_model` says whether it can be read.
+
+    Raises:
+      InputError: a folder was named that holds none.
+    """
+    asked = path or os.environ.get(VARIABLE, "")
+    folder = Path(asked or "models")
+    if asked and not folder.is_dir():
+        return folder
+    found = next((folder / name for name in NAMES if (folder / name).is_file()), None)
+    if asked and found is None:
+        raise InputError(f"The folder {folder} holds no SMPL model: none of {', '.join(NAMES)}.")
+    return found or BUILT_IN
+
+
+def read_model(path=BUILT_IN, regressor_path=""):
     """Reads an SMPL model: .npz with SMPL's keys, or .pkl as published (Python 2, chumpy).
 
     Args:
-      path: the file; None reads the CC0 body that comes with hmr_tf.
+      path: the file.
+      regressor_path: file of the 19 keypoints' regressor, see `keypoint_regressor.read`; empty: the
+        model's own, or for the official files, which have none, its joints and face vertices.
 
     Returns:
       ModelData; only the first ten betas of a file that has more.
@@ -41,67 +78,60 @@ def read_model(path=None):
     Raises:
       InputError: no such file, no model, a missing key, a wrong shape, a number not finite.
     """
-    path = Path(path) if path else BUILT_IN
+    path = Path(path)
     if not path.is_file():
         raise InputError(
             f"SMPL model not found: {path}. Register at smpl.is.tue.mpg.de, download the neutral "
-            "model and pass --smpl_model_path=FILE (.pkl or .npz); without the flag the built-in "
-            "CC0 body is used."
+            "model and pass --smpl_model_path=FILE (.pkl or .npz), set SMPL_MODEL_PATH or put it "
+            "into models/; without any of these the built-in CC0 body is used."
         )
-    arrays = _read_npz(path) if path.suffix == ".npz" else safe_pickle.load(path)
-    if not isinstance(arrays, dict):
+    keys = (*_NEEDED, keypoint_regressor.KEY, "topology")
+    content = safe_npz.load(path, keys) if path.suffix == ".npz" else safe_pickle.load(path)
+    if not isinstance(content, dict):
         raise InputError(
-            f"{path} is no SMPL model: it holds a {type(arrays).__name__}, not a dict."
+            f"{path} is no SMPL model: it holds a {type(content).__name__}, not a dict."
         )
-    return _checked(arrays, path)
+    return from_content(content, path, regressor_path)
 
 
-def _read_npz(path):
-    if path.stat().st_size > MAX_BYTES:
-        raise InputError(f"{path} is larger than {MAX_BYTES >> 20} MB: no SMPL model is.")
-    try:
-        with open(path, "rb") as stream, np.load(stream, allow_pickle=False) as file:
-            _bound_members(file, path)
-            return {key: file[key] for key in file.files}
-    except (ValueError, OSError, EOFError, KeyError) as error:
-        raise InputError(f"{path} cannot be read as an .npz SMPL model: {error}") from error
-    except Exception as error:  # zipfile and zlib raise their own kinds for a truncated archive
-        raise InputError(f"{path} is damaged: {type(error).__name__}: {error}") from error
-
-
-def _bound_members(file, path):
-    total = sum(member.file_size for member in file.zip.infolist())
-    if total > MAX_BYTES:
-        raise InputError(
-            f"{path} unpacks to {total >> 20} MB: no SMPL model has more than {MAX_BYTES >> 20}."
-        )
-
-
-def _checked(arrays, path):
-    needed = ("v_template", "shapedirs", "posedirs", "J_regressor", "weights", "f", "kintree_table")
-    missing = [key for key in needed if key not in arrays]
+def from_content(content, path, regressor_path=""):
+    """As `read_model`, of what a file holds; `path` is its name in messages."""
+    missing = [key for key in _NEEDED if key not in content]
     if missing:
         raise InputError(f"{path} is no SMPL model: it lacks {', '.join(missing)}.")
-    if "cocoplus_regressor" not in arrays:
-        raise InputError(
-            f"{path} has no cocoplus_regressor, so its 19 keypoints are unknown. Use HMR's "
-            "neutral_smpl_with_cocoplus_reg.pkl, or leave --smpl_model_path out."
-        )
-    to_array = safe_pickle.to_array
-    parents = to_array(arrays["kintree_table"])[0]
-    model = ModelData(
-        v_template=to_array(arrays["v_template"]),
-        shapedirs=to_array(arrays["shapedirs"])[..., :NUM_BETAS],
-        posedirs=to_array(arrays["posedirs"]),
-        joint_regressor=to_array(arrays["J_regressor"]),
-        weights=to_array(arrays["weights"]),
-        keypoint_regressor=to_array(arrays["cocoplus_regressor"]),
-        faces=to_array(arrays["f"]).astype(np.int32),
-        parents=np.where(parents == _NO_PARENT, -1, parents).astype(np.int32),
-        topology=str(arrays.get("topology", "smpl")),
-    )
+    try:
+        model = _model(content, regressor_path)
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from error
     _check_shapes(model, path)
     return model
+
+
+def _model(content, regressor_path):
+    arrays = {key: safe_pickle.to_array(content[key]) for key in _NEEDED}
+    parents = arrays["kintree_table"][0]
+    if regressor_path:
+        regressor = keypoint_regressor.read(regressor_path)
+    elif keypoint_regressor.KEY in content:
+        regressor = safe_pickle.to_array(content[keypoint_regressor.KEY])
+    else:
+        regressor = keypoint_regressor.documented(arrays["J_regressor"])
+        logging.warning(
+            "The SMPL file has no %s: its 19 keypoints are SMPL's joints and six of its vertices. "
+            "HMR's own file has it, or pass --keypoint_regressor=FILE.",
+            keypoint_regressor.KEY,
+        )
+    return ModelData(
+        v_template=arrays["v_template"],
+        shapedirs=arrays["shapedirs"][..., :NUM_BETAS],
+        posedirs=arrays["posedirs"],
+        joint_regressor=arrays["J_regressor"],
+        weights=arrays["weights"],
+        keypoint_regressor=regressor,
+        faces=arrays["f"].astype(np.int32),
+        parents=np.where(parents == _NO_PARENT, -1, parents).astype(np.int32),
+        topology=str(content.get("topology", "smpl")),
+    )
 
 
 def _check_shapes(model, path):
@@ -124,7 +154,7 @@ def _check_shapes(model, path):
             )
         if not np.isfinite(array).all():
             raise InputError(f"{path}: {name} holds numbers that are not finite.")
-    if model.faces.min() < 0 or model.faces.max() >= num_vertices:
+    if len(model.faces) and not 0 <= model.faces.min() <= model.faces.max() < num_vertices:
         raise InputError(f"{path}: a face names a vertex outside 0..{num_vertices - 1}.")
     if model.parents[0] != -1 or not all(0 <= p < j for j, p in enumerate(model.parents[1:], 1)):
         raise InputError(f"{path}: kintree_table is no tree in which every parent comes first.")

@@ -41,12 +41,20 @@ def load(path):
     except OSError as error:
         raise InputError(f"cannot read {path}: {error.strerror}") from error
     try:
-        return _Unpickler(io.BytesIO(content), encoding="latin1").load()
+        return loads(content)
     except InputError as error:
         raise InputError(f"{path}: {error}") from error
+
+
+def loads(content):
+    """As `load`, from bytes."""
+    try:
+        return _Unpickler(io.BytesIO(content), encoding="latin1").load()
+    except InputError:
+        raise
     except Exception as error:  # whatever a damaged stream trips over is the file's fault
         reason = f"{type(error).__name__}: {error}"[:200]
-        raise InputError(f"{path} is no readable pickle ({reason}); download it again") from error
+        raise InputError(f"no readable pickle ({reason}); download it again") from error
 
 
 def to_array(value):

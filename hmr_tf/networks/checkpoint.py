@@ -1,61 +1,19 @@
-"""Build an HMR, write what it was built from, and read trained weights back."""
+"""Trained networks on disk: found, read with what they were built from, restored."""
 
 import json
 from pathlib import Path
 
-import h5py
-import numpy as np
 import tensorflow as tf
-from tensorflow import keras
 
 from hmr_tf.body import model_file
-from hmr_tf.body.smpl import SMPL
 from hmr_tf.errors import InputError
-from hmr_tf.networks.encoder import resnet_v2_50
-from hmr_tf.networks.hmr import HMR, IterativeRegressor, mean_theta
+from hmr_tf.networks import build
+from hmr_tf.networks.build import Architecture
 
 PARAMS = "params.json"
-# What a network is built from, and what these are in params.json.
-BUILT_FROM = {"smpl_model_path": str, "img_size": int, "num_stage": int}
-
-
-def build(smpl_model_path="", img_size=224, num_stage=3, bn_momentum=0.997, mean_params_path=""):
-    """An HMR with fresh weights. Arguments are the flags of the same names."""
-    smpl = SMPL(model_file.read_model(smpl_model_path or None))
-    start = mean_theta(*read_mean_params(mean_params_path)) if mean_params_path else mean_theta()
-    hmr = HMR(resnet_v2_50(img_size, bn_momentum), IterativeRegressor(start, num_stage), smpl)
-    hmr(tf.zeros([1, img_size, img_size, 3]))
-    return hmr
-
-
-def calibrate_batch_norm(encoder, images):
-    """Sets the moving statistics of an encoder with random weights to those of `images`.
-
-    Without it such an encoder answers nonsense outside training mode until the moving averages have
-    caught up; from ImageNet weights, as the original starts, there is nothing to set.
-    """
-    norms = [x for x in encoder.layers if isinstance(x, keras.layers.BatchNormalization)]
-    momentum = norms[0].momentum
-    for norm in norms:
-        norm.momentum = 0.0
-    encoder(images, training=True)
-    for norm in norms:
-        norm.momentum = momentum
-
-
-def read_mean_params(path):
-    """(72,) pose and (10,) betas of a neutral_smpl_mean_params.h5, or InputError."""
-    try:
-        with h5py.File(path, "r") as file:
-            shapes = {key: file[key].shape for key in ("pose", "shape")}
-            if shapes != {"pose": (72,), "shape": (10,)}:
-                raise InputError(
-                    f"--mean_params_path={path}: pose is {shapes['pose']} and shape "
-                    f"{shapes['shape']}, not (72,) and (10,)."
-                )
-            return tuple(np.asarray(file[key], np.float32) for key in shapes)
-    except (OSError, KeyError, TypeError, ValueError, AttributeError) as error:
-        raise InputError(f"--mean_params_path={path} is no mean-parameter file: {error}") from error
+KEPT = 3  # checkpoints of a run
+# In params.json, of what `training.import_tf1` made: the path of the original's checkpoint.
+IMPORTED = "imported_from"
 
 
 def trained_parts(hmr):
@@ -82,20 +40,30 @@ def find(load_path):
 
 
 def read_params(prefix):
-    """The flags a checkpoint was trained with, as the dict in the params.json beside it."""
+    """What a checkpoint was made with, as the dict in the params.json beside it."""
     path = Path(prefix).parent / PARAMS
     try:
         params = json.loads(path.read_text())
     except (OSError, ValueError) as error:
-        raise InputError(f"{path}, which says how the model was built: {error}") from error
-    kinds = (
-        {name: type(params.get(name)) for name in BUILT_FROM} if isinstance(params, dict) else {}
-    )
-    if kinds != BUILT_FROM:
         raise InputError(
-            f"{path} must say how the model was built: {', '.join(BUILT_FROM)}; it does not."
+            f"{path}, which says how the model was built: {error}. For a checkpoint of the "
+            "original, use --mode=import_tf1 first."
+        ) from error
+    kinds = {name: type(value) for name, value in Architecture()._asdict().items()}
+    if not isinstance(params, dict) or any(type(params.get(n)) is not k for n, k in kinds.items()):
+        raise InputError(
+            f"{path} must say how the model was built: {', '.join(kinds)}; it does not."
         )
     return params
+
+
+def architecture(prefix):
+    """The Architecture of a checkpoint, paths and all; those in params.json begin at its folder."""
+    params = read_params(prefix)
+    found = Architecture(*(params[name] for name in Architecture._fields))
+    folder = Path(prefix).parent
+    paths = {name: str(folder / params[name]) for name in build.FILES if params[name]}
+    return found._replace(**paths)
 
 
 def load(load_path, smpl_model_path=""):
@@ -103,7 +71,9 @@ def load(load_path, smpl_model_path=""):
 
     Args:
       load_path: checkpoint prefix, or folder whose newest checkpoint is taken.
-      smpl_model_path: the SMPL file to use; empty means the one it was trained with.
+      smpl_model_path: the SMPL file to use; empty means the one it was trained with. An imported
+        model keeps the body of its checkpoint, as the original does (`RunModel.py:70`), and takes
+        the faces of the file.
 
     Returns:
       HMR with the weights of the checkpoint.
@@ -112,12 +82,38 @@ def load(load_path, smpl_model_path=""):
       InputError: no checkpoint, a damaged one, or one of another network.
     """
     prefix = find(load_path)
-    params = read_params(prefix)
-    hmr = build(
-        smpl_model_path or params["smpl_model_path"], params["img_size"], params["num_stage"]
-    )
+    made_of = architecture(prefix)
+    file = model_file.find(smpl_model_path) if smpl_model_path else None
+    if file and IMPORTED not in read_params(prefix):
+        made_of = made_of._replace(smpl_model_path=str(file))
+    body = build.read_body(made_of)
+    if file and IMPORTED in read_params(prefix):
+        body = body._replace(faces=faces_of(file, len(body.v_template)))
+    hmr = build.build(made_of, body)
     restore(prefix, trained_parts(hmr))
     return hmr
+
+
+def faces_of(smpl_model_path, num_vertices):
+    """(F, 3) faces of an SMPL file, which must have so many vertices, or InputError."""
+    model = model_file.read_model(smpl_model_path)
+    if len(model.v_template) != num_vertices:
+        raise InputError(
+            f"{smpl_model_path} has {len(model.v_template)} vertices, the body in the checkpoint "
+            f"{num_vertices}: pass the file that it was trained with, --smpl_model_path=FILE."
+        )
+    return model.faces
+
+
+def manager(parts, folder):
+    """The tf.train.CheckpointManager that writes `parts` (name -> trackable) into a folder."""
+    checkpoint = tf.train.Checkpoint(**parts)
+    return tf.train.CheckpointManager(checkpoint, str(folder), KEPT, checkpoint_name="ckpt")
+
+
+def held_parts(prefix):
+    """Names of the parts in a checkpoint, as `trained_parts` and the training name them."""
+    return {name.split("/")[0] for name, _ in tf.train.list_variables(prefix)}
 
 
 def restore(prefix, parts):

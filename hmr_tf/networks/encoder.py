@@ -1,8 +1,9 @@
-"""ResNet-50 v2 as TF-slim built it: the network whose released weights HMR starts from.
+"""Encoders: ResNet-50 v2 as TF-slim built it, which HMR's released weights are of, and Keras's.
 
-keras.applications.ResNet50V2 differs from it in the padding of the first pooling and in the batch
-norm's epsilon and momentum; with the same weights its features are 20 % off (largest over rms).
-Layer names follow slim's variable scopes with "/" as "_", so that mapping is by name.
+keras.applications.ResNet50V2 differs from slim's in the padding of the first pooling and in the
+batch norm's epsilon; with the same weights its features are 20 % off (largest over rms). But for
+Keras's networks there are ImageNet weights in Keras's own format.
+The layers of ours are called as slim's variable scopes with "/" as "_", so that mapping is by name.
 """
 
 from tensorflow import keras
@@ -10,6 +11,7 @@ from tensorflow import keras
 layers = keras.layers
 
 NUM_FEATURES = 2048
+_CAFFE_MEAN_BGR = (103.939, 116.779, 123.68)
 # Of each block: name, bottleneck depth, number of units, stride of its last unit.
 _BLOCKS = (
     ("block1", 64, 3, 2),
@@ -47,6 +49,41 @@ def resnet_v2_50(image_size=224, bn_momentum=0.997):
     x = norm_relu(x, "postnorm")
     features = layers.GlobalAveragePooling2D(name="pool5")(x)
     return keras.Model(image, features, name="resnet_v2_50")
+
+
+def resnet50v2(image_size=224, bn_momentum=0.997):
+    """keras.applications.ResNet50V2 with fresh weights; arguments and result as `resnet_v2_50`."""
+    network = keras.applications.ResNet50V2(
+        include_top=False,
+        weights=None,
+        input_shape=(image_size, image_size, 3),
+        pooling="avg",
+    )
+    return _with_momentum(network, bn_momentum)
+
+
+def resnet50(image_size=224, bn_momentum=0.997):
+    """keras.applications.ResNet50 (v1) with fresh weights; arguments and result as `resnet_v2_50`.
+
+    Its ImageNet weights are Caffe's: they want 0 to 255, blue first, less the mean colour.
+    """
+    image = keras.Input((image_size, image_size, 3), name="image")
+    blue_first = 127.5 * (image[..., ::-1] + 1.0) - _CAFFE_MEAN_BGR
+    network = keras.applications.ResNet50(
+        include_top=False, weights=None, input_tensor=blue_first, pooling="avg"
+    )
+    return _with_momentum(network, bn_momentum)
+
+
+# Name of --encoder -> function that makes it.
+ENCODERS = {"resnet_v2_50": resnet_v2_50, "resnet50": resnet50, "resnet50v2": resnet50v2}
+
+
+def _with_momentum(network, bn_momentum):
+    for layer in network.layers:
+        if isinstance(layer, layers.BatchNormalization):
+            layer.momentum = bn_momentum
+    return network
 
 
 def _bottleneck(x, depth, stride, name, norm_relu):

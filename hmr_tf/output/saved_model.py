@@ -33,7 +33,16 @@ def export(hmr, path):
 
 def answers(hmr, image):
     """The exported signature as a function: crops -> dict of named tensors."""
-    body = hmr.with_mesh(hmr(image, training=False)[-1])
+    return _named(hmr, hmr(image, training=False)[-1])
+
+
+def every_answer(hmr, image):
+    """As `answers`, of every stage of the regressor: a list of dicts."""
+    return [_named(hmr, stage) for stage in hmr(image, training=False)]
+
+
+def _named(hmr, prediction):
+    body = hmr.with_mesh(prediction)
     return {
         "theta": body.theta,
         "camera": body.camera,

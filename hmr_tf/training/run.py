@@ -11,15 +11,10 @@ import tensorflow as tf
 from absl import logging
 from tensorflow import keras
 
-from hmr_tf import addons
 from hmr_tf.data import pipeline, shard_files
 from hmr_tf.errors import InputError
-from hmr_tf.networks import checkpoint
-from hmr_tf.networks.discriminator import Discriminator
-from hmr_tf.training import callbacks, losses
-from hmr_tf.training.trainer import Trainer, adam
-
-KEPT_CHECKPOINTS = 3
+from hmr_tf.networks import build, checkpoint
+from hmr_tf.training import assembly, callbacks
 
 
 def train(config):
@@ -29,16 +24,17 @@ def train(config):
       InputError: no data, a broken record, no motion capture for the prior, a folder that cannot
         be written or holds a training, a checkpoint of another network, a loss that is not finite.
     """
+    config = assembly.resolved(config)
     files, mocap_files = _find_data(config)
     keras.utils.set_random_seed(config.seed)
-    trainer = _build(config)
+    trainer = assembly.build_trainer(config)
     steps = _Steps.plan(_count(files.training), config, trainer.step)
     data, validation = _inputs(config, files, mocap_files, trainer.step)
     folder = _folder(config)
     _announce(config, folder, files, steps)
     try:
-        if not config.load_path:
-            checkpoint.calibrate_batch_norm(trainer.hmr.encoder, next(iter(data))[0]["image"])
+        if not (config.load_path or config.pretrained_model_path):
+            build.calibrate_batch_norm(trainer.hmr.encoder, next(iter(data))[0]["image"])
         manager = _checkpoints(trainer, folder)
         _fit(trainer, data, validation, steps, config, folder, manager)
     except tf.errors.OpError as error:
@@ -93,53 +89,6 @@ def _count(files):
     return shard_files.count_records(shard_files.paths(files))
 
 
-def _build(config):
-    """The networks and optimizers, fresh or as --load_path left them."""
-    if config.load_path:
-        _check_same_network(config)
-    hmr = checkpoint.build(
-        config.smpl_model_path,
-        config.img_size,
-        config.num_stage,
-        config.bn_momentum,
-        config.mean_params_path,
-    )
-    critic = None
-    if not config.encoder_only:
-        if config.critic_spectral_norm:
-            critic = Discriminator(addons.spectral_normalization)
-        else:
-            critic = Discriminator()
-    weights = losses.LossWeights(config.e_loss_weight, config.e_3d_weight, config.d_loss_weight)
-    xla = bool(tf.config.list_physical_devices("GPU")) if config.xla is None else config.xla
-    trainer = Trainer(hmr, critic, weights, xla)
-    trainer.compile(adam(config.e_lr), adam(config.d_lr))
-    if config.load_path:
-        checkpoint.restore(checkpoint.find(config.load_path), _parts(trainer))
-    return trainer
-
-
-def _check_same_network(config):
-    """Going on with other pictures or another body would be another experiment."""
-    trained_with = checkpoint.read_params(checkpoint.find(config.load_path))
-    for name in checkpoint.BUILT_FROM:
-        asked, stored = getattr(config, name), trained_with[name]
-        if asked != stored:
-            raise InputError(
-                f"--{name}={asked}, but the model of --load_path was trained with {stored!r}: "
-                "pass the flags it was trained with (they are in its params.json)."
-            )
-
-
-def _parts(trainer):
-    """What a checkpoint of a training holds."""
-    parts = checkpoint.trained_parts(trainer.hmr)
-    parts["encoder_optimizer"] = trainer.encoder_optimizer
-    if trainer.critic is not None:
-        parts.update(critic=trainer.critic, critic_optimizer=trainer.critic_optimizer)
-    return parts
-
-
 def _folder(config):
     """The run's folder, made: --model_dir, that of --load_path, or a new one."""
     if config.model_dir:
@@ -166,12 +115,7 @@ def _folder(config):
 
 def _checkpoints(trainer, folder):
     """The manager of the run's checkpoints; a run from the start begins with one at step 0."""
-    manager = tf.train.CheckpointManager(
-        tf.train.Checkpoint(**_parts(trainer)),
-        str(folder),
-        KEPT_CHECKPOINTS,
-        checkpoint_name="ckpt",
-    )
+    manager = checkpoint.manager(assembly.parts(trainer), folder)
     if trainer.step == 0:
         manager.save(checkpoint_number=0)
     return manager

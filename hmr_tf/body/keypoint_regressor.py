@@ -1,0 +1,74 @@
+"""HMR's 19 keypoints for SMPL files that do not say where they are: the official ones.
+
+Only HMR's own file has the learned regressor. A file with one can be given; else SMPL's joints and
+six of its vertices stand in: ankles to shoulders are SMPL's joints, a little inside of where people
+mark them.
+"""
+
+from pathlib import Path
+
+import numpy as np
+
+from hmr_tf.body import safe_npz, safe_pickle
+from hmr_tf.body.skeleton import KEYPOINTS, SMPL_JOINTS
+from hmr_tf.errors import InputError
+
+KEY = "cocoplus_regressor"
+NUM_SMPL_VERTICES = 6890
+# Vertices of SMPL's mesh, from 0: the face as `smplx` has it (its vertex_ids.py; the paper's
+# footnote counts from 1), the top of the head as DavidBoja/SMPL-Anthropometry.
+FACE_VERTICES = {
+    "head_top": 412,
+    "nose": 332,
+    "left_eye": 2800,
+    "right_eye": 6260,
+    "left_ear": 583,
+    "right_ear": 4071,
+}
+
+
+def read(path):
+    """A regressor from a file of its own.
+
+    Args:
+      path: .npy of (19, V) numbers, or an SMPL file (.pkl, .npz) with a cocoplus_regressor.
+
+    Returns:
+      (19, V) float64 array; V is not checked.
+
+    Raises:
+      InputError: no such file, or no regressor in it.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise InputError(f"--keypoint_regressor={path}: no such file.")
+    if path.suffix == ".npy":
+        return safe_npz.load_npy(path)
+    content = safe_npz.load(path, [KEY]) if path.suffix == ".npz" else safe_pickle.load(path)
+    if not isinstance(content, dict) or KEY not in content:
+        raise InputError(
+            f"--keypoint_regressor={path} holds no {KEY}: give a .npy of {len(KEYPOINTS)} x V "
+            "numbers, or HMR's neutral_smpl_with_cocoplus_reg.pkl."
+        )
+    return safe_pickle.to_array(content[KEY])
+
+
+def documented(joint_regressor):
+    """(24, V) SMPL's joint regressor -> (19, V): its own joints, and `FACE_VERTICES`.
+
+    Raises:
+      InputError: a mesh of another size, on which those vertices mean nothing.
+    """
+    num_vertices = joint_regressor.shape[-1]
+    if num_vertices != NUM_SMPL_VERTICES:
+        raise InputError(
+            f"it has no {KEY} and {num_vertices} vertices where SMPL has {NUM_SMPL_VERTICES}, so "
+            "that its keypoints are unknown: pass --keypoint_regressor=FILE."
+        )
+    regressor = np.zeros((len(KEYPOINTS), num_vertices))
+    for row, name in zip(regressor, KEYPOINTS):
+        if name in FACE_VERTICES:
+            row[FACE_VERTICES[name]] = 1
+        else:
+            row[:] = joint_regressor[SMPL_JOINTS.index(name)]
+    return regressor

@@ -1,0 +1,79 @@
+"""Networks with fresh weights, from the flags that say what they are made of."""
+
+from typing import NamedTuple
+
+import h5py
+import numpy as np
+import tensorflow as tf
+from tensorflow import keras
+
+from hmr_tf.body import model_file
+from hmr_tf.body.smpl import SMPL
+from hmr_tf.errors import InputError
+from hmr_tf.networks import encoder
+from hmr_tf.networks.hmr import HMR, IterativeRegressor, mean_theta
+
+
+class Architecture(NamedTuple):
+    """What a network is made of; the flags of the same names. Stands in params.json."""
+
+    smpl_model_path: str = ""  # empty: the built-in body
+    keypoint_regressor: str = ""  # empty: that of the SMPL file
+    encoder: str = "resnet_v2_50"  # a name of `encoder.ENCODERS`
+    img_size: int = 224
+    num_stage: int = 3
+
+
+FILES = ("smpl_model_path", "keypoint_regressor")  # of Architecture, the files
+
+
+def build(architecture, body, bn_momentum=0.997, mean_params_path=""):
+    """An HMR with fresh weights.
+
+    Args:
+      architecture: Architecture.
+      body: `model_file.ModelData`, as `read_body` gives it.
+      bn_momentum, mean_params_path: the flags of the same names.
+    """
+    start = mean_theta(*read_mean_params(mean_params_path)) if mean_params_path else mean_theta()
+    size = architecture.img_size
+    features = encoder.ENCODERS[architecture.encoder](size, bn_momentum)
+    hmr = HMR(features, IterativeRegressor(start, architecture.num_stage), SMPL(body))
+    hmr(tf.zeros([1, size, size, 3]))
+    return hmr
+
+
+def read_body(architecture):
+    """`model_file.ModelData` of the files that `architecture` names."""
+    path = architecture.smpl_model_path or model_file.BUILT_IN
+    return model_file.read_model(path, architecture.keypoint_regressor)
+
+
+def calibrate_batch_norm(network, images):
+    """Sets the moving statistics of an encoder with random weights to those of `images`.
+
+    Without it such an encoder answers nonsense outside training mode until the moving averages have
+    caught up; from ImageNet weights, as the original starts, there is nothing to set.
+    """
+    norms = [x for x in network.layers if isinstance(x, keras.layers.BatchNormalization)]
+    momentum = norms[0].momentum
+    for norm in norms:
+        norm.momentum = 0.0
+    network(images, training=True)
+    for norm in norms:
+        norm.momentum = momentum
+
+
+def read_mean_params(path):
+    """(72,) pose and (10,) betas of a neutral_smpl_mean_params.h5, or InputError."""
+    try:
+        with h5py.File(path, "r") as file:
+            shapes = {key: file[key].shape for key in ("pose", "shape")}
+            if shapes != {"pose": (72,), "shape": (10,)}:
+                raise InputError(
+                    f"--mean_params_path={path}: pose is {shapes['pose']} and shape "
+                    f"{shapes['shape']}, not (72,) and (10,)."
+                )
+            return tuple(np.asarray(file[key], np.float32) for key in shapes)
+    except (OSError, KeyError, TypeError, ValueError, AttributeError) as error:
+        raise InputError(f"--mean_params_path={path} is no mean-parameter file: {error}") from error
