@@ -68,6 +68,10 @@ class Config:
         (),
         "predict: box around the person, x,y,width,height in pixels. Empty: the whole photograph.",
     )
+    json_path: str = _option(
+        "",
+        "predict: OpenPose's JSON of the photograph, instead of --box: the most confident person.",
+    )
 
     encoder: str = _option(
         "resnet_v2_50",

@@ -53,11 +53,16 @@ def evaluate(options):
 def predict(options):
     """--mode=predict: a body over a photograph, as a picture, a mesh and arrays."""
     _needs(options, "load_path", "img_path")
-    box = _box(options.box)
+    box = _box(options)
     from hmr_tf.output import predict
 
     image = predict.read_image(options.img_path)
     hmr = _load(options)
+    if not len(hmr.smpl.faces):
+        raise InputError(
+            "The model was imported without an SMPL file and has no faces to draw: pass "
+            "--smpl_model_path=FILE."
+        )
     result = predict.predict(hmr, image, box)
     name = Path(options.img_path).stem
     with _writing(options):
@@ -141,8 +146,15 @@ def _needs(options, *names):
             raise InputError(f"--mode={options.mode} needs --{name}; see --help.")
 
 
-def _box(values):
-    """Four numbers from --box, or None."""
+def _box(options):
+    """Four numbers from --box or --json_path, or None."""
+    values = options.box
+    if options.json_path:
+        if values:
+            raise InputError("--box and --json_path both say where the person is: pass one.")
+        from hmr_tf.data import openpose
+
+        return openpose.most_confident(openpose.read(options.json_path)).box
     if not values:
         return None
     try:

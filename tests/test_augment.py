@@ -8,6 +8,7 @@ import tensorflow as tf
 
 from hmr_tf.body import rotation, skeleton
 from hmr_tf.data import augment
+from tests.golden import compare
 
 # How the samples' expected values were made: shift x, shift y, scale, flip.
 FORCED = {
@@ -208,12 +209,12 @@ def test_the_same_eagerly_and_in_tf_data(rng):
             np.testing.assert_allclose(inside[name], value, atol=1e-5, err_msg=name)
 
 
-# Against the original's numbers (files beside the project).
+# Against the original's numbers
 
 
 @pytest.fixture(scope="module")
-def flips(shared):
-    return np.load(shared / "parity" / "golden" / "flips.npz")
+def flips():
+    return compare.load("flips")
 
 
 def test_flips_are_the_originals(flips):
