@@ -71,3 +71,9 @@ def test_help_imports_no_tensorflow():
     )
     assert done.returncode == 0, done.stderr
     assert "--batch_size=NUMBER (default: 64)" in done.stdout
+
+
+def test_every_encoder_has_a_builder():
+    from hmr_tf.networks import encoder
+
+    assert set(config.ENCODERS) == set(encoder.ENCODERS)

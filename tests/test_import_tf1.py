@@ -136,7 +136,11 @@ def test_the_body_in_the_checkpoint_counts_and_the_file_gives_the_faces(folder, 
 
 
 def test_a_training_graph_without_its_optimizer(folder, tmp_path):
-    import_tf1(folder / "training.ckpt", tmp_path / "model", str(folder / "smpl.pkl"))
+    said = import_tf1(folder / "training.ckpt", tmp_path / "model", str(folder / "smpl.pkl"))
+    assert said[0] == "345 of 832 variables read, step 1234"
+    assert said[1].startswith("Not needed: 482 moments of Adam")
+    powers = [f"beta{beta}_power{suffix}" for beta in (1, 2) for suffix in ("", "_1")]
+    assert said[2:] == [f"Not needed: {', '.join(powers)}, global_step"]
     prefix = checkpoint.find(tmp_path / "model")
     assert prefix.endswith("ckpt-1234")
     assert checkpoint.held_parts(prefix) >= {"encoder", "regressor", "critic"}

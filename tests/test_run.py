@@ -1,5 +1,6 @@
 """Training runs and what watches them, with an encoder of one layer; prediction's input."""
 
+import json
 import struct
 from types import SimpleNamespace
 
@@ -12,7 +13,8 @@ from hmr_tf.config import Config
 from hmr_tf.data import record
 from hmr_tf.data.crop import Crop
 from hmr_tf.errors import InputError
-from hmr_tf.networks import checkpoint, encoder
+from hmr_tf.networks import build, checkpoint, encoder, pretrained
+from hmr_tf.networks.build import Architecture
 from hmr_tf.output import predict
 from hmr_tf.training import callbacks, run
 from hmr_tf.training.trainer import Trainer
@@ -111,6 +113,52 @@ def test_resuming_starts_from_what_was_saved_bit_for_bit(data_dir, tmp_path, mon
     assert len(saved["critic_optimizer"]) == 1 + 2 * len(trainer.critic.trainable_variables)
     assert resumed.step == int(resumed.critic_optimizer.iterations) == 2
     assert first_epoch == 1
+
+
+def imported(data_dir, folder):
+    """A model as --mode=import_tf1 leaves it, without optimizers; and its network."""
+    made_of = Architecture(str(data_dir / "body.npz"), img_size=tiny_hmr.SIZE, num_stage=2)
+    hmr = build.build(made_of, build.read_body(made_of))
+    folder.mkdir()
+    params = {**made_of._asdict(), checkpoint.IMPORTED: "model.ckpt-667589"}
+    (folder / checkpoint.PARAMS).write_text(json.dumps(params))
+    checkpoint.manager(checkpoint.trained_parts(hmr), folder).save(checkpoint_number=667589)
+    return hmr
+
+
+def test_an_imported_model_begins_a_new_training(data_dir, tmp_path, monkeypatch):
+    trained = []
+    monkeypatch.setattr(Trainer, "fit", lambda trainer, *_, **__: trained.append(trainer))
+    hmr = imported(data_dir, tmp_path / "imported")
+    more = {"load_path": str(tmp_path / "imported"), "smpl_model_path": ""}
+    with pytest.raises(InputError, match=r"imported without its optimizers.*pass --model_dir"):
+        run.train(config(data_dir, "", **more))
+    run.train(config(data_dir, tmp_path / "new", **more))
+    assert trained[0].step == 0
+    for ours, theirs in zip(trained[0].hmr.weights, hmr.weights):
+        np.testing.assert_array_equal(ours, theirs)
+    params = json.loads((tmp_path / "new" / checkpoint.PARAMS).read_text())
+    assert params["smpl_model_path"] == str(data_dir / "body.npz")
+
+
+def test_pretrained_weights_are_not_calibrated_away(data_dir, tmp_path, monkeypatch):
+    trained, asked = [], []
+    monkeypatch.setattr(Trainer, "fit", lambda trainer, *_, **__: trained.append(trainer))
+    monkeypatch.setattr(pretrained, "load", lambda *arguments: asked.append(arguments))
+    run.train(config(data_dir, tmp_path / "run", pretrained_model_path="some.ckpt"))
+    (path, name, hmr, critic), trainer = asked[0], trained[0]
+    assert (path, name) == ("some.ckpt", "resnet_v2_50")
+    assert hmr is trainer.hmr
+    assert critic is trainer.critic
+    (norm,) = (x for x in hmr.encoder.layers if "batch_norm" in x.name)
+    np.testing.assert_array_equal(norm.moving_mean, np.zeros(3))
+
+
+@pytest.mark.parametrize("flag", [{"num_stage": 3}, {"keypoint_regressor": "other.npy"}])
+def test_going_on_with_another_network_is_refused(data_dir, tmp_path, flag):
+    imported(data_dir, tmp_path / "first")
+    with pytest.raises(InputError, match=f"--{next(iter(flag))}=.*was trained with"):
+        run.train(config(data_dir, tmp_path / "more", load_path=str(tmp_path / "first"), **flag))
 
 
 def test_a_stopped_training_is_saved_where_it_stood(data_dir, tmp_path, monkeypatch):

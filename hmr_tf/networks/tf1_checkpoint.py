@@ -17,6 +17,7 @@ from hmr_tf.errors import InputError
 # A variable's last part, slim's for Keras's.
 _LEAVES = {"kernel": "weights", "bias": "biases"}
 _SLOTS = {"m": "Adam", "v": "Adam_1"}
+MOMENTS = tuple(f"/{slot}" for slot in _SLOTS.values())  # how the names of Adam's slots end
 _GLOBAL_STEP = "global_step"
 # What only a training graph has: TF1's Adam, whose powers of beta follow from the step.
 _TRAINING_ONLY = re.compile(rf".*/Adam(_1)?|beta[12]_power(_1)?|{_GLOBAL_STEP}")

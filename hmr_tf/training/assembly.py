@@ -21,20 +21,21 @@ def resolved(config):
     Raises:
       InputError: going on with another network would be another experiment.
     """
+    paths = {name: getattr(config, name) for name in build.FILES}
+    paths = {name: str(Path(path).absolute()) if path else "" for name, path in paths.items()}
     if not config.load_path:
-        path = model_file.find(config.smpl_model_path)
-        path = "" if path == model_file.BUILT_IN else str(path.absolute())
-        regressor = config.keypoint_regressor and str(Path(config.keypoint_regressor).absolute())
-        return dataclasses.replace(config, smpl_model_path=path, keypoint_regressor=regressor)
+        body = model_file.find(config.smpl_model_path)
+        paths["smpl_model_path"] = "" if body == model_file.BUILT_IN else str(body.absolute())
+        return dataclasses.replace(config, **paths)
     stored = checkpoint.architecture(checkpoint.find(config.load_path))._asdict()
     for name, value in stored.items():
-        asked = getattr(config, name)
-        if asked != value and not (asked == "" and name in build.FILES):
+        asked = paths.get(name, getattr(config, name))
+        if asked != value and not (asked == "" and name in paths):
             raise InputError(
                 f"--{name}={asked}, but the model of --load_path was trained with {value!r}: "
                 "pass the flags it was trained with (they are in its params.json)."
             )
-    return dataclasses.replace(config, **{name: stored[name] for name in build.FILES})
+    return dataclasses.replace(config, **{name: stored[name] for name in paths})
 
 
 def build_trainer(config):

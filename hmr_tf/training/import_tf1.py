@@ -47,17 +47,17 @@ def import_tf1(prefix, model_dir, smpl_model_path="", num_stage=3, keep_optimize
     hmr = build.build(Architecture(num_stage=num_stage), model_file.from_content(content, prefix))
     critic = Discriminator() if source.has_critic else None
     names = tf1_checkpoint.assign_hmr(source, hmr, critic)
-    num_read = len(names) + len(tf1_checkpoint.body_shapes(0))
+    read = {*names, *tf1_checkpoint.body_shapes(0)}
     parts = checkpoint.trained_parts(hmr)
     if critic is not None:
         parts["critic"] = critic
     if keep_optimizer:
         moments, optimizers = _optimizers(source, hmr, critic, names)
         source.assign(moments, _ANYTHING)
-        num_read += len(moments)
+        read.update(moments)
         parts.update(optimizers)
     _write(folder, parts, content, num_stage, source)
-    return _report(source, num_read, critic is not None, keep_optimizer, len(content["f"]))
+    return _report(source, read, bool(len(content["f"])))
 
 
 def _empty(folder):
@@ -113,13 +113,17 @@ def _write(folder, parts, content, num_stage, source):
         shutil.rmtree(partial, ignore_errors=True)
 
 
-def _report(source, num_read, has_critic, keep_optimizer, num_faces):
-    lines = [
-        f"{num_read} of {len(source.shapes)} variables read, the others are not needed: "
-        f"encoder, regressor, body{', critic' if has_critic else ''}"
-        f"{', optimizers' if keep_optimizer else ''}; step {source.step()}",
-    ]
-    if not num_faces:
+def _report(source, read, has_faces):
+    """Every variable of the file is used, or said not to be."""
+    needless = sorted(set(source.shapes) - read)
+    moments = [name for name in needless if name.endswith(tf1_checkpoint.MOMENTS)]
+    others = [name for name in needless if name not in moments]
+    lines = [f"{len(read)} of {len(source.shapes)} variables read, step {source.step()}"]
+    if moments:
+        lines.append(f"Not needed: {len(moments)} moments of Adam (--keep_optimizer takes them)")
+    if others:
+        lines.append(f"Not needed: {', '.join(others)}")
+    if not has_faces:
         lines.append(
             "The checkpoint has no faces and no SMPL file was given: to draw, pass "
             "--smpl_model_path=FILE with --mode=predict."
