@@ -51,23 +51,41 @@ def evaluate(options):
 
 
 def predict(options):
-    """--mode=predict: a body over a photograph, as a picture, a mesh and arrays."""
-    _needs(options, "load_path", "img_path")
-    box = _box(options)
-    from hmr_tf.output import predict
+    """--mode=predict: bodies over photographs or a video, as pictures, meshes and arrays."""
+    _needs(options, "load_path")
+    sources = [name for name in ("img_path", "video_path") if getattr(options, name)]
+    sources += ["webcam"] if options.webcam >= 0 else []
+    if len(sources) != 1:
+        raise InputError("--mode=predict needs one of --img_path, --video_path, --webcam.")
+    unknown = set(options.write) - set(config.FORMATS)
+    if unknown:
+        raise InputError(f"--write={min(unknown)} is not one of {', '.join(config.FORMATS)}.")
+    principal_px = _numbers(options, "principal_px", "x,y")
+    boxes = _boxes(options)
+    from hmr_tf.output import predict, video
 
-    image = predict.read_image(options.img_path)
-    hmr = _load(options)
-    if not len(hmr.smpl.faces):
-        raise InputError(
-            "The model was imported without an SMPL file and has no faces to draw: pass "
-            "--smpl_model_path=FILE."
-        )
-    result = predict.predict(hmr, image, box)
-    name = Path(options.img_path).stem
+    where = predict.Where(boxes, options.focal_px or None, principal_px)
+    paths = _photographs(options) if options.img_path else []
+    model = _drawing_model(options)
     with _writing(options):
-        paths = predict.write(_output(options), name, image, result, hmr.smpl.faces)
-    print(*paths, sep="\n")
+        if paths:
+            written, problems = predict.photographs(
+                model, paths, where, options.output_dir, options.write
+            )
+        else:
+            problems = []
+            path = options.video_path or video.record(
+                options.webcam, _output(options) / "webcam.mp4", options.num_frames
+            )
+            written = video.predict_video(model, path, where, options.smooth, options.output_dir)
+    if len(paths) == len(problems) == 1:
+        raise InputError(problems[0])
+    print(*written, sep="\n")
+    for problem in problems:
+        sys.stderr.write(f"error: {problem}\n")
+    if problems:
+        sys.stderr.write(f"error: {len(problems)} of {len(paths)} photographs were left out\n")
+    return 1 if problems else 0
 
 
 def export(options):
@@ -115,7 +133,7 @@ def main(argv):
     options = config.from_flags()
     if not options.mode:
         raise InputError(f"--mode is missing: one of {', '.join(RUN)}; see --help.")
-    RUN[options.mode](options)
+    return RUN[options.mode](options)
 
 
 @contextlib.contextmanager
@@ -146,25 +164,60 @@ def _needs(options, *names):
             raise InputError(f"--mode={options.mode} needs --{name}; see --help.")
 
 
-def _box(options):
-    """Four numbers from --box or --json_path, or None."""
-    values = options.box
-    if options.json_path:
-        if values:
-            raise InputError("--box and --json_path both say where the person is: pass one.")
-        from hmr_tf.data import openpose
+def _photographs(options):
+    """Paths of --img_path; a single one that cannot be read is refused before anything loads."""
+    from hmr_tf.data import photo
 
-        return openpose.most_confident(openpose.read(options.json_path)).box
+    paths = photo.find(options.img_path)
+    if len(paths) == 1:
+        photo.read_image(paths[0])
+    return paths
+
+
+def _drawing_model(options):
+    """The model of --load_path with its detector, and with faces to draw."""
+    from hmr_tf.output.model import Model
+
+    hmr = _load(options)
+    if not len(hmr.smpl.faces):
+        raise InputError(
+            "The model was imported without an SMPL file and has no faces to draw: pass "
+            "--smpl_model_path=FILE."
+        )
+    detector = None
+    if options.detector:
+        from hmr_tf.output.detector import Detector
+
+        with _phase("Loading the detector"):
+            detector = Detector(options.detector)
+    return Model(hmr, detector)
+
+
+def _boxes(options):
+    """What --box, --boxes or --json_path says, as `data.boxes.read` gives it; or None."""
+    given = [name for name in ("box", "boxes", "json_path") if getattr(options, name)]
+    if len(given) > 1:
+        raise InputError(f"--{given[0]} and --{given[1]} both say where people are: pass one.")
+    if options.box:
+        return {None: [_numbers(options, "box", "x,y,width,height")]}
+    from hmr_tf.data import boxes, openpose
+
+    if options.json_path:
+        return {None: [openpose.most_confident(openpose.read(options.json_path)).box]}
+    return boxes.read(options.boxes) if options.boxes else None
+
+
+def _numbers(options, name, form):
+    """The numbers of a flag such as --box=x,y,width,height; None where it is not given."""
+    values = getattr(options, name)
     if not values:
         return None
     try:
         numbers = tuple(float(value) for value in values)
     except ValueError:
         numbers = ()
-    if len(numbers) != 4 or not all(math.isfinite(number) for number in numbers):
-        raise InputError(
-            f"--box={','.join(values)} is not four numbers: x,y,width,height in pixels."
-        )
+    if len(numbers) != len(form.split(",")) or not all(map(math.isfinite, numbers)):
+        raise InputError(f"--{name}={','.join(values)} is not {form} in pixels.")
     return numbers
 
 
