@@ -31,7 +31,12 @@ class Body(NamedTuple):
 
 
 class SMPL(tf.Module):
-    """The body model as tensors. Nothing in it is trained."""
+    """The body model as tensors. Nothing in it is trained.
+
+    Nothing here is compiled: a SavedModel must run where there is no XLA, and a second of compiling
+    for every batch size pays only after thousands of bodies. `tf.function(smpl, jit_compile=True)`
+    does it for them.
+    """
 
     def __init__(self, model, vertex_ids=None, name="smpl"):
         """Args:
