@@ -13,7 +13,7 @@ from hmr_tf.data import crop, record
 from hmr_tf.errors import InputError
 
 JPEG_QUALITY = 95  # TensorFlow's default, which the original used
-MAX_PX = 1e6  # a point further away is a fault of the file
+MAX_PX, MAX_M = 1e6, 1e4  # a point or joint further away is a fault of the file
 _JPEG_START = b"\xff\xd8"
 MAX_LISTED_PROBLEMS = 1000
 
@@ -141,6 +141,7 @@ def _encode_person(person, jpeg, image):
             pose=person.pose,
             betas=person.betas,
             camera=_camera_in_crop(person, where_cut),
+            reference=person.reference,
         )
     )
 
@@ -156,7 +157,7 @@ def _fault(person, labelled, finite):
         return "no labelled keypoint"
     if not finite[labelled].all():
         return "keypoints are not numbers"
-    if person.joints is not None and not np.isfinite(person.joints).all():
+    if person.joints is not None and not (np.abs(person.joints) < MAX_M).all():
         return "joints are not numbers"
     return None
 

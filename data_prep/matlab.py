@@ -14,17 +14,17 @@ MAX_BYTES = 2**30  # of the variables read, unpacked; those of MPI-INF-3DHP take
 MAX_DEPTH = 4  # of cells in cells
 
 
-def load(path, names):
+def load(path, names, optional=()):
     """Reads variables of a MATLAB file.
 
     Args:
       path: file of version 5 or 7.3.
       names: variables to read.
+      optional: more of them, which may be missing.
 
     Returns:
-      dict: name -> array with MATLAB's axes, two or more. A cell array is an array of objects. A
-      struct array (version 5 only) is one too, of objects whose attributes are the fields; `fields`
-      and `items` take them apart.
+      dict, in that order: name -> array with MATLAB's axes, two or more. A cell array is an array
+      of arrays, a struct array (version 5 only) one of structs: see `items` and `field`.
 
     Raises:
       InputError: missing, unreadable, too large, or without one of the variables.
@@ -32,7 +32,8 @@ def load(path, names):
     try:
         if os.path.getsize(path) > MAX_BYTES:
             raise ValueError(f"larger than {MAX_BYTES:,} bytes")
-        found = _load_hdf5(path, names) if h5py.is_hdf5(path) else _load_version_5(path, names)
+        load_version = _load_hdf5 if h5py.is_hdf5(path) else _load_version_5
+        found = load_version(path, (*names, *optional))
     except FileNotFoundError as error:
         raise InputError(f"there is no {path}") from error
     except Exception as error:  # whatever a damaged file trips over is the file's fault
@@ -59,8 +60,8 @@ def field(item, name):
 
 
 def numbers(array):
-    """Numbers of an array as a list; [] for what holds none."""
-    return np.ravel(array).tolist() if _kind(array) in "biuf" else []
+    """Numbers of an array in one row; none for what holds none."""
+    return np.ravel(array) if _kind(array) in "biuf" else np.empty(0)
 
 
 def number(array):

@@ -65,7 +65,7 @@ def read(data_dir, split):
         name = matlab.text(_only(matlab.field(image, "image"), "name"))
         path = folder / Path(name).name
         people = matlab.items(matlab.field(image, "annorect"))
-        for number in matlab.numbers(alone):
+        for number in matlab.numbers(alone).tolist():
             yield _person(path, people, number)
 
 

@@ -36,6 +36,7 @@ class Person:
     betas: Optional[np.ndarray] = None  # (10,)
     camera: Optional[np.ndarray] = None  # (3,) focal length and principal point, pixels
     sequence: str = ""  # the sequence a frame belongs to
+    reference: Optional[tuple] = None  # `record.Reference`, of a test set
 
 
 class MocapPose(NamedTuple):

@@ -63,7 +63,7 @@ def test_the_last_shards_are_kept_out_of_training(data_dir):
         ((["lsp_ext"], ["lsp_ext"], 3), r"--val_shards=3 of lsp_ext: it has 3 shard file\(s\)"),
         ((["coco"], ["coco"], 1), r"--val_shards=1 of coco: it has 1 shard file\(s\)"),
         ((["lsp"],), r"no shards match .*lsp/train_\*\.tfrecord .*coco.*--dataset=lsp [^`]*`$"),
-        ((["mpii"],), r"mpii/train_.*no converter for it yet, choose others with --datasets$"),
+        ((["h36m"],), r"h36m_wjoints/train/.*no converter for it yet, choose others with [^ ]*$"),
         ((["cooc"],), r"--datasets=cooc is not known, only coco, h36m, lsp, .*mpii, synthetic$"),
         (([],), "--datasets is empty"),
     ],
