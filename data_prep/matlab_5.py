@@ -17,6 +17,7 @@ MAX_DEPTH = 12  # of structs and cells; MPII's has 8
 _HEADER_BYTES = 128
 _MATRIX, _COMPRESSED = 14, 15  # kinds of elements
 _CELL, _STRUCT, _TEXT, _NUMBERS = 1, 2, 4, range(6, 16)  # classes of arrays
+_TYPES = {_TEXT: (1, 2, 4, 16, 17, 18), **dict.fromkeys(_NUMBERS, (1, 2, 3, 4, 5, 6, 7, 9, 12, 13))}
 _NAME_BYTES = 512  # of an unpacked variable: its name is there
 
 
@@ -96,7 +97,9 @@ class _Walk:
 
     def head(self, position):
         """What stands behind an array's tag: flags, dimensions, name."""
-        _, start, _, position = self._tag(position)
+        _, start, stop, position = self._tag(position)
+        if stop - start != 8:
+            raise ValueError("an array without flags")
         flags, _ = self._pair.unpack_from(self._content, start)
         _, start, stop, position = self._tag(position)
         sides = struct.unpack_from(f"{self._order}{(stop - start) // 4}i", self._content, start)
@@ -116,11 +119,13 @@ class _Walk:
         head = self.head(start)
         if head.kind in (_CELL, _STRUCT):
             return self._check_members(head, depth)
-        if head.kind != _TEXT and head.kind not in _NUMBERS:
+        if head.kind not in _TYPES:
             raise ValueError("neither numbers, text, cells nor structs")
         position = head.end
         for _ in range(1 + head.is_complex):
-            _, start, stop, position = self._tag(position)
+            kind, start, stop, position = self._tag(position)
+            if kind not in _TYPES[head.kind]:  # scipy crashes on types that there are not
+                raise ValueError("numbers or text of an unknown type")
             if head.count > stop - start:  # a number takes a byte or more
                 raise ValueError("a larger array than its content")
         return position

@@ -96,7 +96,7 @@ def _only(structs, name):
 
 
 def _person(path, people, number):
-    where = f"{path.name}, person {number}"
+    where = f"{path.name}, person {number:g}"
     if number not in range(1, len(people) + 1):
         return Skipped("no such person in the image", where)
     points = matlab.items(_only(matlab.field(people[int(number) - 1], "annopoints"), "point"))
