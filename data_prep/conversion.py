@@ -157,8 +157,9 @@ def _fault(person, labelled, finite):
         return "no labelled keypoint"
     if not finite[labelled].all():
         return "keypoints are not numbers"
-    if person.joints is not None and not (np.abs(person.joints) < MAX_M).all():
-        return "joints are not numbers"
+    for joints in (person.joints, *(person.reference or ())[:2]):
+        if joints is not None and not (np.abs(joints) < MAX_M).all():
+            return "joints are not numbers"
     return None
 
 

@@ -4,6 +4,7 @@ Frames are chosen and scaled as in the original's `mpi_inf_3dhp_to_tfrecords.py`
 the set that HMR was trained on. The test set is read by `mpi_inf_3dhp_testset`.
 """
 
+import collections
 from pathlib import Path
 
 import numpy as np
@@ -52,7 +53,7 @@ def read(data_dir, split):
         raise InputError(
             f"mpi_inf_3dhp has no split {split}: pass --split=train, trainval (with S8) or test"
         )
-    root, num_found = Path(data_dir), 0
+    root, counts = Path(data_dir), collections.Counter()
     sequences = [Sequence(root, s, q) for s in SUBJECTS["trainval"] for q in SEQUENCES]
     if not any((sequence.folder / ANNOTATIONS).is_file() for sequence in sequences):
         raise InputError(f"there is no S1/Seq1/{ANNOTATIONS} in {root}: pass MPI-INF-3DHP's folder")
@@ -60,12 +61,14 @@ def read(data_dir, split):
     for sequence in sequences:
         if sequence.subject in SUBJECTS[split]:
             for item in _read_sequence(sequence, intrinsics):
-                num_found += isinstance(item, Person)
+                counts[getattr(item, "reason", None)] += 1
                 yield item
-    if not num_found:
+    if not counts[None]:
+        reasons = ", ".join(f"{reason}: {count}" for reason, count in counts.items())
         raise InputError(
-            f"there is no usable frame in {root}: each S1/Seq1 and so on needs {ANNOTATIONS} and "
-            "imageSequence/video_0.avi, or its frames in imageFrames/video_0/frame_000001.jpg"
+            f"there is no usable frame in {root} ({reasons}): each S1/Seq1 and so on needs "
+            f"{ANNOTATIONS} and imageSequence/video_0.avi, or its frames in "
+            "imageFrames/video_0/frame_000001.jpg"
         )
 
 

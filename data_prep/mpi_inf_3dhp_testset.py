@@ -20,6 +20,7 @@ from hmr_tf.data import record
 from hmr_tf.errors import InputError
 
 SEQUENCES = ("TS1", "TS2", "TS3", "TS4", "TS5", "TS6")
+ACTIVITIES = (1, 2, 3, 4, 5, 6, 7)
 ANNOTATIONS = "annot_data.mat"
 JOINTS = skeleton.MPI_INF_3DHP_JOINTS
 _LSP = list(skeleton.indices(skeleton.LSP_JOINTS, JOINTS))
@@ -63,11 +64,9 @@ def _read_sequence(folder):
         return
     for row, reference in enumerate(references):
         image = str(folder / "imageSequence" / f"img_{row + 1:06d}.jpg")
-        where = f"{folder.name}, {Path(image).name}"
         if not is_valid[row]:
+            where = f"{folder.name}, {Path(image).name}"
             yield Skipped("not a valid frame", where, is_problem=False)
-        elif not np.isfinite([*reference.joints, *reference.universal_joints]).all():
-            yield Skipped("joints are not numbers", where)
         else:
             joints = reference.joints[_LSP]
             yield person(
@@ -91,7 +90,9 @@ def _read_annotations(path):
             _by_frame(x, len(is_valid), 3) / 1000.0 for x in (joints_mm, universal_mm)
         )
         activities = np.zeros(len(is_valid), int)
-        activities[:] = matlab.numbers(activity[0]) if activity else 0
+        for array in activity:
+            numbers = matlab.numbers(array)
+            activities[:] = np.where(np.isin(numbers, ACTIVITIES), numbers, 0)
     except ValueError as error:
         raise InputError(f"{path} has not the form of {ANNOTATIONS}: {error}") from error
     return is_valid, points_px, [*map(record.Reference, joints, universal, activities)]
