@@ -91,7 +91,7 @@ def _load_version_5(path, names):
 def _load_hdf5(path, names):
     with h5py.File(path, "r") as file:
         reader = _Hdf5(file)
-        # what is only linked may stand in any other file
+        # a link may lead into any other file
         there = [name for name in names if isinstance(file.get(name, getlink=True), h5py.HardLink)]
         return {name: reader.read(file[name]) for name in there}
 
@@ -108,7 +108,7 @@ class _Hdf5:
         self._left_bytes -= max(item.dtype.itemsize, 8) * item.size
         if self._left_bytes < 0 or depth > MAX_DEPTH:
             raise ValueError("too large")
-        # and those numbers, too
+        # external and virtual ones take their numbers from other files
         if item.external or item.is_virtual or not (is_cell or item.dtype.kind in "biuf"):
             raise ValueError("neither numbers nor cells")
         values = item[()].T
