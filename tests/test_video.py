@@ -30,6 +30,13 @@ def test_frames_in_any_order(clip, order):
         assert abs(image.mean() - GREYS[index]) < 3
 
 
+def test_frames_are_counted(clip, tmp_path):
+    assert video.count_frames(clip) == len(GREYS)
+    (tmp_path / "video.avi").write_bytes(b"no video")
+    with pytest.raises(OSError, match="no readable video"):
+        video.count_frames(str(tmp_path / "video.avi"))
+
+
 def test_colours_are_rgb(tmp_path):
     path = str(tmp_path / "red.avi")
     writer = cv2.VideoWriter(path, cv2.VideoWriter_fourcc(*"MJPG"), 25, (32, 32))
