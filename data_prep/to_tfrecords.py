@@ -88,6 +88,7 @@ SOURCES = {
     "lsp_ext": Source("lsp_ext", "{}_%03d.tfrecord", 500, _listed("lsp", "read_extended")),
     "mpii": Source("mpii", "{}_%03d.tfrecord", 500, _listed("mpii")),
     "mpi_inf_3dhp": Source("mpi_inf_3dhp/{}", "train_%04d.tfrecord", 500, _mpi_inf_3dhp),
+    "h36m": Source("tf_records_human36m_wjoints/{}", "{}_%04d.tfrecord", 500, _listed("h36m")),
     "mosh": Source("mocap_neutrMosh", "{}_%03d.tfrecord", 10_000, _mosh),
     "synthetic": Source("synthetic", "{}_%03d.tfrecord", 500, _synthetic, False),
     "synthetic_mocap": Source(
@@ -112,7 +113,7 @@ def _define_flags():
     flags.DEFINE_string(
         "split",
         "train",
-        "lsp, synthetic: train, test. coco: train, val. mpi_inf_3dhp: train, trainval, test.",
+        "lsp, h36m, synthetic: train, test. coco: train, val. mpi_inf_3dhp: train, trainval, test.",
         **own,
     )
     flags.DEFINE_integer(
