@@ -7,7 +7,7 @@ import numpy as np
 from hmr_tf.errors import InputError
 
 MAX_BYTES = 2**32  # all arrays of a file together, unpacked; Human3.6M in SPIN's form has 1 GB
-_KINDS = "biufU"  # numbers and texts
+_KINDS = "biufSU"  # numbers and texts
 
 
 def read_arrays(path, names, max_bytes=MAX_BYTES):
