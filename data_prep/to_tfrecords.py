@@ -95,6 +95,7 @@ SOURCES = {
     "h36m": Source("tf_records_human36m_wjoints/{}", "{}_%04d.tfrecord", 500, _listed("h36m")),
     "mosh": Source("mocap_neutrMosh", "{}_%03d.tfrecord", 10_000, _mocap("mosh")),
     "amass": Source("mocap_neutrMosh", "{}_%03d.tfrecord", 10_000, _mocap("amass")),
+    "cmu": Source("mocap_neutrMosh", "{}_%03d.tfrecord", 10_000, _mocap("cmu")),
     "synthetic": Source("synthetic", "{}_%03d.tfrecord", 500, _synthetic, False),
     "synthetic_mocap": Source(
         "mocap_neutrMosh", "{}_%03d.tfrecord", 10_000, _synthetic_mocap, False
@@ -139,7 +140,7 @@ def _define_flags():
     flags.DEFINE_integer(
         "seed",
         0,
-        "mosh, amass, mpi_inf_3dhp: seed of the order; synthetic: seed of the people.",
+        "mosh, amass, cmu, mpi_inf_3dhp: seed of the order; synthetic: seed of the people.",
         lower_bound=0,
         **own,
     )

@@ -87,9 +87,9 @@ def find_mocap(mocap_dir, datasets):
     for name in datasets:
         source = "synthetic_mocap" if name == "synthetic" else "mosh"
         remedy = (
-            f"the prior is learned from motion capture: convert it, {_command(mocap_dir, source)}; "
-            "or use poses that need no download, --dataset=synthetic_mocap there and "
-            "--mocap_datasets=synthetic here; or train without the prior, --encoder_only"
+            f"the prior is learned from motion capture: convert it, {_command(mocap_dir, source)} "
+            "(or amass, or cmu); or use poses that need no download, --dataset=synthetic_mocap "
+            "there and --mocap_datasets=synthetic here; or train without the prior, --encoder_only"
         )
         files[name] = _matching(mocap_dir, MOCAP_PATTERN.format(dataset=name), remedy)
     return files
