@@ -158,6 +158,8 @@ def _bone(lines, in_degrees):
     fields = {line[0]: line[1:] for line in lines}
     direction = np.array(fields["direction"], float)
     *angles, letters = fields["axis"] if len(fields["axis"]) > 3 else [*fields["axis"], "XYZ"]
+    if len(angles) != 3 or sorted(letters.lower()) != ["x", "y", "z"]:
+        raise ValueError(f"axis {fields['axis']}")
     axes = Rotation.from_euler(letters.lower(), np.array(angles, float), in_degrees)
     length = np.linalg.norm(direction)
     if direction.shape != (3,) or not 0 < length < np.inf:

@@ -91,7 +91,8 @@ def _read_annotations(path):
             if num_rows > _MAX_ROWS:
                 raise ValueError(f"{num_rows} rows")
             annotations = {name: file[name][...] for name in _ROW_SHAPES}
-        if not (annotations["frame"] >= 1).all():
+        frames = annotations["frame"]
+        if not ((frames >= 1) & (frames <= _MAX_ROWS)).all():
             raise ValueError("frames are counted from 1")
         return annotations
     except Exception as error:  # h5py names no exceptions for damaged files

@@ -2,6 +2,7 @@
 
 import json
 
+import h5py
 import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
@@ -253,6 +254,27 @@ def test_a_damaged_annot_h5_is_counted_and_the_others_read(kind, tmp_path):
         "folder of no known take",
         "folder of no known take",
     ]
+
+
+@pytest.mark.parametrize(
+    ("name", "values"),
+    [
+        ("frame", [0, 5]),
+        ("frame", [1, np.inf]),
+        ("frame", [1, np.nan]),
+        ("camera", [54138969]),
+        ("pose/2d", np.zeros((2, 17, 2))),
+        ("pose/3d", np.zeros((2, 32, 3), "S4")),
+    ],
+)
+def test_an_annot_h5_of_another_form_is_counted(name, values, tmp_path):
+    path = h36m_fakes.write_fetch(tmp_path, "S1", "Eating-1") / "annot.h5"
+    with h5py.File(path, "a") as file:
+        del file[name]
+        file[name] = values
+    (item,) = h36m.read(tmp_path, "train")
+    assert item.reason == "annot.h5 unreadable"
+    assert str(path) in item.where
 
 
 def test_missing_images_and_keypoints_of_an_npz_are_counted(tmp_path):
