@@ -27,14 +27,14 @@ def is_here(data_dir):
 def read(data_dir, subjects, metadata):
     """Yields a Person or Skipped for every frame, by subject, action, take, camera."""
     smpl_folder = h36m_smpl.find(data_dir)
-    takes = []
+    takes = {}
     for path in sorted(p for s in subjects for p in data_dir.glob(f"{s}/*/{_ANNOTATIONS}")):
         take = _take(path.parent, metadata)
-        if take:
-            takes.append((take, path))
-        else:
+        if take is None:
             yield Skipped("folder of no known take", str(path.parent))
-    for take, path in sorted(takes, key=lambda pair: pair[0].order):
+        elif takes.setdefault(take, path) != path:
+            yield Skipped("folder of a take that has another", str(path.parent))
+    for take, path in sorted(takes.items(), key=lambda pair: pair[0].order):
         try:
             annotations = _read_annotations(path)
         except InputError as error:

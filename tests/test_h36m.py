@@ -75,6 +75,14 @@ def test_h36m_fetch_has_chosen_its_frames_already(tmp_path):
     assert [item.filename[-10:-4] for item in items] == ["000001", "000065", "000129"]
 
 
+def test_a_take_in_two_folders_comes_once(tmp_path):
+    for take in ("WalkDog-1", "WalkingDog-1"):
+        h36m_fakes.write_fetch(tmp_path, "S9", take)
+    fault, *items = h36m.read(tmp_path, "test")
+    assert fault.reason == "folder of a take that has another"
+    assert [item.sequence for item in items] == ["S9_WakingDog_0_cam0"] * 2
+
+
 def test_the_originals_names_for_sequences(tmp_path):
     for subject, stem, camera_id in (
         ("S11", "Phoning 2", "60457274"),
