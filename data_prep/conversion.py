@@ -8,7 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from data_prep import video
-from data_prep.person import MocapPose, Skipped, VideoFrame
+from data_prep.person import MocapPose, Noted, Skipped, VideoFrame
 from hmr_tf.data import crop, record
 from hmr_tf.errors import InputError
 
@@ -25,10 +25,14 @@ class Tally:
         self.skipped = collections.Counter()  # reason -> number
         self.has_3d = False  # whether any record has joints or is a posed body
         self.problems = []  # dicts of reason and where; of those whom no rule leaves out
+        self.notes = collections.Counter()  # what is noted of the records -> number
 
     def keep(self, items):
-        """Yields what is not Skipped; books the rest."""
+        """Yields people and poses; books the rest."""
         for item in items:
+            if isinstance(item, Noted):
+                self.notes[item.note] += item.number
+                continue
             if not isinstance(item, Skipped):
                 has_joints = getattr(item, "joints", None) is not None
                 self.has_3d |= has_joints or isinstance(item, MocapPose)
@@ -46,7 +50,8 @@ class Tally:
     def for_index(self):
         """What the index says about them."""
         skipped = dict(sorted(self.skipped.items()))
-        return {"has_3d": self.has_3d, "skipped": skipped, "problems": self.problems}
+        notes = {"notes": dict(sorted(self.notes.items()))} if self.notes else {}
+        return {"has_3d": self.has_3d, "skipped": skipped, "problems": self.problems, **notes}
 
 
 def by_image(items):

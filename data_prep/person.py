@@ -52,3 +52,10 @@ class Skipped(NamedTuple):
     reason: str  # the same words for all people left out for this reason: they are counted
     where: str  # file, annotation id or frame
     is_problem: bool = True  # False: the dataset's own rule leaves this person out
+
+
+class Noted(NamedTuple):
+    """What the index shall say of the records beside. Readers yield it; equal notes add up."""
+
+    note: str
+    number: int  # of records

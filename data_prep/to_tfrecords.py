@@ -45,12 +45,16 @@ def _listed(module, function="read"):
     return read
 
 
-def _mosh(options):
-    from data_prep import mosh
+def _mocap(module):
+    """A reader of collections of motion capture, in shuffled order."""
 
-    if options["split"].present:
-        raise InputError("mosh has no splits: leave --split out")
-    return mosh.read(options.data_dir, options.seed)
+    def read(options):
+        if options["split"].present:
+            raise InputError(f"{options.dataset} has no splits: leave --split out")
+        reader = importlib.import_module(f"data_prep.{module}")
+        return reader.read(options.data_dir, options.seed)
+
+    return read
 
 
 def _mpi_inf_3dhp(options):
@@ -88,7 +92,10 @@ SOURCES = {
     "lsp_ext": Source("lsp_ext", "{}_%03d.tfrecord", 500, _listed("lsp", "read_extended")),
     "mpii": Source("mpii", "{}_%03d.tfrecord", 500, _listed("mpii")),
     "mpi_inf_3dhp": Source("mpi_inf_3dhp/{}", "train_%04d.tfrecord", 500, _mpi_inf_3dhp),
-    "mosh": Source("mocap_neutrMosh", "{}_%03d.tfrecord", 10_000, _mosh),
+    "h36m": Source("tf_records_human36m_wjoints/{}", "{}_%04d.tfrecord", 500, _listed("h36m")),
+    "mosh": Source("mocap_neutrMosh", "{}_%03d.tfrecord", 10_000, _mocap("mosh")),
+    "amass": Source("mocap_neutrMosh", "{}_%03d.tfrecord", 10_000, _mocap("amass")),
+    "cmu": Source("mocap_neutrMosh", "{}_%03d.tfrecord", 10_000, _mocap("cmu")),
     "synthetic": Source("synthetic", "{}_%03d.tfrecord", 500, _synthetic, False),
     "synthetic_mocap": Source(
         "mocap_neutrMosh", "{}_%03d.tfrecord", 10_000, _synthetic_mocap, False
@@ -112,7 +119,7 @@ def _define_flags():
     flags.DEFINE_string(
         "split",
         "train",
-        "lsp, synthetic: train, test. coco: train, val. mpi_inf_3dhp: train, trainval, test.",
+        "lsp, h36m, synthetic: train, test. coco: train, val. mpi_inf_3dhp: train, trainval, test.",
         **own,
     )
     flags.DEFINE_integer(
@@ -126,14 +133,14 @@ def _define_flags():
     flags.DEFINE_integer(
         "limit",
         None,
-        "Stop after this many people or poses; mosh: of each collection.",
+        "Stop after this many people or poses; mosh, amass: of each collection.",
         lower_bound=1,
         **own,
     )
     flags.DEFINE_integer(
         "seed",
         0,
-        "mosh, mpi_inf_3dhp: seed of the order; synthetic: seed of the people.",
+        "mosh, amass, cmu, mpi_inf_3dhp: seed of the order; synthetic: seed of the people.",
         lower_bound=0,
         **own,
     )

@@ -20,9 +20,8 @@ OTHER_PATTERNS = {
 MOCAP_PATTERN = "mocap_neutrMosh/neutrSMPL_{dataset}_*.tfrecord"
 # Datasets with 3D labels, where no index says so.
 WITH_3D = ("h36m", "mpi_inf_3dhp", "synthetic")
-# People whom data_prep/to_tfrecords.py converts, and others of whom the original's files are read.
-CONVERTED = ("coco", "lsp", "lsp_ext", "mpi_inf_3dhp", "mpii", "synthetic")
-NOT_CONVERTED = ("h36m",)
+# People whom data_prep/to_tfrecords.py converts.
+CONVERTED = ("coco", "h36m", "lsp", "lsp_ext", "mpi_inf_3dhp", "mpii", "synthetic")
 
 
 class Split(NamedTuple):
@@ -88,9 +87,9 @@ def find_mocap(mocap_dir, datasets):
     for name in datasets:
         source = "synthetic_mocap" if name == "synthetic" else "mosh"
         remedy = (
-            f"the prior is learned from motion capture: convert it, {_command(mocap_dir, source)}; "
-            "or use poses that need no download, --dataset=synthetic_mocap there and "
-            "--mocap_datasets=synthetic here; or train without the prior, --encoder_only"
+            f"the prior is learned from motion capture: convert it, {_command(mocap_dir, source)} "
+            "(or amass, or cmu); or use poses that need no download, --dataset=synthetic_mocap "
+            "there and --mocap_datasets=synthetic here; or train without the prior, --encoder_only"
         )
         files[name] = _matching(mocap_dir, MOCAP_PATTERN.format(dataset=name), remedy)
     return files
@@ -133,13 +132,7 @@ def check_indexes(files):
 def _remedy(data_dir, dataset, split):
     if dataset in CONVERTED:
         return f"convert it, {_command(data_dir, dataset, split)}"
-    if dataset in NOT_CONVERTED:
-        return (
-            "the original's TFRecords are read; there is no converter for it yet, choose others "
-            "with --datasets"
-        )
-    known = ", ".join(sorted(CONVERTED + NOT_CONVERTED))
-    return f"--datasets={dataset} is not known, only {known}"
+    return f"--datasets={dataset} is not known, only {', '.join(CONVERTED)}"
 
 
 def _command(data_dir, dataset, split="train"):
