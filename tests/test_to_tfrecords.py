@@ -1,7 +1,9 @@
 """The converter as a command: files, index, summary; every kind of wrong input; interruptions."""
 
+import hashlib
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -12,6 +14,7 @@ import numpy as np
 import pytest
 from absl.testing import flagsaver
 
+import hmr_tf
 from data_prep import conversion, lsp, to_tfrecords
 from data_prep.person import MocapPose, Person
 from hmr_tf import command_line
@@ -62,15 +65,27 @@ def test_lsp_ext_becomes_shards_and_an_index(run, lsp_ext, tmp_path, capsys):
     index = json.loads((out / "lsp_ext" / "train_index.json").read_text())
     assert [f"{shard['file']}:{shard['records']}" for shard in index["shards"]] == shards
     problem = {"reason": "image unreadable", "where": str(lsp_ext / "images" / "im00004.jpg")}
+    sources = index.pop("sources")
+    digest = hashlib.sha256((lsp_ext / "joints.mat").read_bytes()).hexdigest()
+    assert sources["annotations"] == {"joints.mat": digest}
+    assert (sources["images"]["number"], sources["images"]["missing"]) == (5, 0)
     assert index == {
         "dataset": "lsp_ext",
         "split": "train",
+        "options": {
+            "annotations": "",
+            "limit": None,
+            "records_per_shard": 2,
+            "seed": 0,
+            "smpl_model_path": "",
+        },
+        "version": hmr_tf.__version__,
         "records": 4,
         "shards": index["shards"],
         "has_3d": False,
         "skipped": {"image unreadable": 1},
+        "num_problems": 1,
         "problems": [problem],
-        "options": {"limit": None, "records_per_shard": 2, "seed": 0},
     }
     output = capsys.readouterr().out
     assert output.startswith(
@@ -218,6 +233,7 @@ def test_an_interrupted_run_leaves_the_last_one(number, code, run, lsp_ext, tmp_
 
     monkeypatch.setattr(conversion, "encode", interrupted)
     assert run(**options, records_per_shard=2) == code
+    shutil.rmtree(tmp_path / "out" / "lsp_ext" / ".train_index.partial")  # one shard is whole
     assert contents(tmp_path / "out" / "lsp_ext") == before
 
 
