@@ -39,9 +39,10 @@ def unfinished_run(folder, index_name, run):
     with writable(folder):
         partial.mkdir(parents=True, exist_ok=True)
     with _locked(partial):
-        if _read(partial / _RUN) != run:
-            with writable(folder):
-                _remove(partial.iterdir())
+        is_same = _read(partial / _RUN) == run
+        with writable(folder):
+            _remove(partial.glob("*" + _UNFINISHED if is_same else "*"))
+        if not is_same:
             write_json(partial / _RUN, run)
         try:
             yield partial
