@@ -128,7 +128,8 @@ def writable(folder, *kinds):
         if not reason:  # TensorFlow's message is "path; reason"
             reason = str(getattr(error, "message", error)).split(";")[-1].strip()
         raise InputError(
-            f"cannot write to {folder} ({reason}); choose another --output_dir or make room"
+            f"cannot write to {folder} ({reason}); choose another --output_dir, or make room and "
+            "start again: what is whole is not done again"
         ) from error
 
 

@@ -113,9 +113,16 @@ def count_records(files):
     """Number of records in the shard files, from the indexes beside them or else by counting."""
     counts = {}
     for folder in {path.parent for path in files}:
-        for index in _indexes(folder):
-            counts.update(index.counts)
+        counts.update(indexed_counts(folder))
     return sum(counts[path] if path in counts else _count(path) for path in files)
+
+
+def indexed_counts(folder):
+    """Shard path -> number of records, as the indexes in the folder say; also of missing files."""
+    counts = {}
+    for index in _indexes(folder):
+        counts.update(index.counts)
+    return counts
 
 
 def check_indexes(files):
