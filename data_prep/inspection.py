@@ -130,9 +130,7 @@ def _evenly(files, number):
 
 def _compare_with_index(files, seen):
     """Records that the index promises (-1: no index), and where shards differ from it."""
-    promised = {}
-    for folder in {path.parent for path in files}:
-        promised.update(shard_files.indexed_counts(folder))
+    promised = shard_files.indexed_counts(files)
     if not promised:
         return -1, []
     faults = [

@@ -66,7 +66,7 @@ def test_what_is_there_is_counted(run, data_dir):
     code, printed = run(data_dir=data_dir, datasets="lsp", mocap_datasets="CMU")
     assert code == 0
     found = table(printed)
-    expected = dict(files="3", records="5", index="5", joints="5", SMPL="0", points="19.0")
+    expected = dict(files="3", records="5", index="5", joints="5", SMPL="0", points="14.0")
     assert {name: found["lsp", name] for name in expected} == expected
     assert found["lsp", "facing"] == "80%"
     assert [found["CMU", name] for name in ("records", "index", "SMPL")] == ["2", "2", "2"]
