@@ -13,7 +13,7 @@ from typing import NamedTuple, Optional
 
 from tqdm import tqdm
 
-from data_prep import pool, publish, shards
+from data_prep import beam, pool, publish, shards
 from data_prep.backlog import Backlog
 from data_prep.digests import ImageDigest
 from data_prep.tally import Tally
@@ -47,27 +47,37 @@ class Job(NamedTuple):
         return f"{self.split}_index.json"
 
 
+class Workers(NamedTuple):
+    """Who does the work. They change no byte of it."""
+
+    number: Optional[int] = None  # at most one for each shard; None: as many as are worth it
+    runner: str = ""  # one of `beam.RUNNERS`; empty: processes of this machine
+    runner_options: str = ""  # as of `beam.run`
+
+
+ALONE = Workers(1)
+
+
 class Result(NamedTuple):
     index: dict  # as it was published
     tally: Tally
     num_resumed: int  # shards that an earlier run, which was stopped, had made
 
 
-def convert(job, items, num_workers):
+def convert(job, items, workers=ALONE):
     """Writes the shards and the index of one split.
 
     Args:
       job: Job.
       items: iterator of Person, MocapPose and Skipped: what the reader yields.
-      num_workers: processes, at most one for each shard; 1: this one; None: as many as are worth
-        their start. The files are the same.
+      workers: Workers.
 
     Returns:
       Result.
 
     Raises:
-      InputError: nobody is left to convert, the folder cannot be written, a worker was killed; and
-        whatever the reader raises.
+      InputError: nobody is left to convert, the folder cannot be written, a worker was killed,
+        people were lost; and whatever the reader raises.
     """
     tally = Tally()
     if job.is_streamed:
@@ -83,7 +93,7 @@ def convert(job, items, num_workers):
         if not files:
             raise _nobody(job, tally)
         with _run(job, images) as (run, partial):
-            written = _write_listed(job, files, backlog, partial, num_workers)
+            written = _write_listed(job, files, backlog, partial, workers)
             return _publish(job, run, partial, *written, tally)
 
 
@@ -145,24 +155,48 @@ def _write_streamed(job, people, partial):
     return written, num_whole
 
 
-def _write_listed(job, files, backlog, partial, num_workers):
+def _write_listed(job, files, backlog, partial, workers):
     """As `_write_streamed`; `files` are name and number of people of each task in the backlog."""
     counts = {file: publish.whole_shard(partial, file) for file, _ in files}
     missing = {file: people for file, people in files if counts[file] is None}
-    tasks = (task for (file, _), task in zip(files, backlog) if file in missing)
-    if num_workers is None:
-        num_workers = min(pool.available_cores(), sum(missing.values()) // PEOPLE_WORTH_A_WORKER)
-    num_workers = min(num_workers, len(missing))
+    tasks = ((file, task) for (file, _), task in zip(files, backlog) if file in missing)
     num_people = sum(people for _, people in files)
     with _bar(job, num_people, num_people - sum(missing.values())) as bar:
-        if num_workers > 1:
-            for done in pool.run(functools.partial(_write, partial), tasks, num_workers):
-                counts[done["file"]] = done
-                bar.update(missing[done["file"]])
-        else:
-            for shard in map(pickle.loads, tasks):
-                counts[shard.file] = _write(partial, shard, bar.update)
+        for done in _do(tasks, missing, partial, workers, bar):
+            counts[done["file"]] = done
+    _check_counts(files, counts)
     return list(counts.values()), len(files) - len(missing)
+
+
+def _do(tasks, missing, partial, workers, bar):
+    """Yields what `shard_writer.write` returns of each task, a (name, pickled Shard)."""
+    work, number = functools.partial(_write, partial), workers.number
+    if workers.runner:
+        beam.run(work, tasks, partial, workers.runner, workers.runner_options, number)
+        yield from filter(None, (publish.whole_shard(partial, file) for file in missing))
+        return
+    if number is None:
+        number = min(pool.available_cores(), sum(missing.values()) // PEOPLE_WORTH_A_WORKER)
+    if min(number, len(missing)) <= 1:
+        for _, task in tasks:
+            yield _write(partial, pickle.loads(task), bar.update)
+        return
+    for done in pool.run(work, (task for _, task in tasks), min(number, len(missing))):
+        yield done
+        bar.update(missing[done["file"]])
+
+
+def _check_counts(files, counts):
+    """InputError where somebody went in and neither came out nor was skipped."""
+    for file, people in files:
+        if counts[file] is None:
+            raise InputError(
+                f"{file} and perhaps others were lost on the way; start again: what is whole is "
+                "not done again"
+            )
+        found = counts[file]["records"] + sum(counts[file]["skipped"].values())
+        if found != people:
+            raise InputError(f"{file}: {people} people went in and {found} came out")
 
 
 def _write(partial, shard, tick=None):

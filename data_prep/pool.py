@@ -60,7 +60,7 @@ def _workers(work, number):
     """dict: pipe -> process. In the end all are stopped in what they do."""
     context, workers = multiprocessing.get_context("spawn"), {}
     try:
-        with _environment(_ONE_THREAD), _ignored(signal.SIGINT):  # both are handed on
+        with environment(_ONE_THREAD), _ignored(signal.SIGINT):  # both are handed on
             for _ in range(number):
                 pipe, theirs = context.Pipe()
                 process = context.Process(target=_serve, args=(theirs,), daemon=True)
@@ -129,7 +129,8 @@ def _death(process):
 
 
 @contextlib.contextmanager
-def _environment(variables):
+def environment(variables):
+    """Sets environment variables, also for processes that are started meanwhile."""
     before = dict(os.environ)
     os.environ.update(variables)
     try:

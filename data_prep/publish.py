@@ -9,6 +9,7 @@ import fcntl
 import json
 import os
 import re
+import secrets
 import shutil
 from pathlib import Path
 
@@ -41,13 +42,13 @@ def unfinished_run(folder, index_name, run):
     with _locked(partial):
         is_same = _read(partial / _RUN) == run
         with writable(folder):
-            _remove(partial.glob("*" + _UNFINISHED if is_same else "*"))
+            _remove(path for path in partial.glob("*") if not is_same or not _is_whole(path))
         if not is_same:
             write_json(partial / _RUN, run)
         try:
             yield partial
         finally:
-            _remove(partial.glob("*" + _UNFINISHED))
+            _remove(path for path in partial.glob("*") if not _is_whole(path))
             if not any(partial.glob(_note("*.tfrecord"))):
                 shutil.rmtree(partial, ignore_errors=True)
 
@@ -56,10 +57,11 @@ def unfinished_run(folder, index_name, run):
 def whole_file(path):
     """Gives another name to write to. The file gets its own when all of it is on the disk.
 
-    The name is each process's own: a worker may outlive its killed parent by a moment.
+    That name is nobody else's: a worker may outlive its killed parent by a moment, and on a cluster
+    two may do the same.
     """
     path = Path(path)
-    unfinished = path.with_name(f"{path.name}.{os.getpid()}{_UNFINISHED}")
+    unfinished = path.with_name(f"{path.name}.{secrets.token_hex(4)}{_UNFINISHED}")
     try:
         yield unfinished
         with writable(path.parent):
@@ -131,6 +133,10 @@ def writable(folder, *kinds):
             f"cannot write to {folder} ({reason}); choose another --output_dir, or make room and "
             "start again: what is whole is not done again"
         ) from error
+
+
+def _is_whole(path):
+    return path.suffix in (".tfrecord", ".json")
 
 
 def _note(file):

@@ -76,6 +76,18 @@ def _define_flags():
         "strict", False, "Exit code 1 when anybody was left out because of a broken file.", **own
     )
 
+    flags.DEFINE_enum(
+        "runner",
+        "",
+        ["", "DirectRunner", "DataflowRunner", "FlinkRunner", "SparkRunner"],
+        "Convert with Apache Beam (requirements-beam.txt), for clusters; all workers must see both "
+        "folders. Empty: processes of this machine, which is faster there.",
+        **own,
+    )
+    flags.DEFINE_string(
+        "runner_options", "", "More options for Beam, as --project=mine --region=here.", **own
+    )
+
 
 _define_flags()
 # Flags that decide what is in the shards, beside those that have places of their own in the index.
@@ -98,6 +110,8 @@ def main(argv):
         )
     if OPTIONS.annotations and OPTIONS.dataset != "coco":
         raise InputError("--annotations goes with --dataset=coco only")
+    if OPTIONS.runner and source.is_streamed:
+        raise InputError(f"{OPTIONS.dataset} is made in one process: leave --runner out")
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # bad JPEGs are reported here
     os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")  # nothing here runs on a GPU
     convert = _survey if OPTIONS.dry_run else _convert
@@ -134,7 +148,8 @@ def _convert(job, items):
     from data_prep import engine
 
     start = time.time()
-    result = engine.convert(job, items, OPTIONS.num_workers)
+    workers = engine.Workers(OPTIONS.num_workers, OPTIONS.runner, OPTIONS.runner_options)
+    result = engine.convert(job, items, workers)
     index, num_files = result.index, len(result.index["shards"])
     resumed = f" ({result.num_resumed} by the run before)" if result.num_resumed else ""
     print(

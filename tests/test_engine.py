@@ -57,7 +57,7 @@ def contents(folder):
 
 
 def test_one_file_for_each_sequence(people, tmp_path):
-    result = engine.convert(job(tmp_path / "out", shard_name="%s.tfrecord"), people, 1)
+    result = engine.convert(job(tmp_path / "out", shard_name="%s.tfrecord"), people)
     assert shards_of(tmp_path / "out") == {"S9_a_0_cam0.tfrecord": 3, "b.tfrecord": 2}
     assert [shard["records"] for shard in result.index["shards"]] == [3, 2]
     assert (tmp_path / "out" / "test_index.json").is_file()
@@ -78,7 +78,7 @@ def stopped(people, tmp_path, monkeypatch):
 
         monkeypatch.setattr(engine, "_write", stops)
         with pytest.raises(InputError, match="is full"):
-            engine.convert(job(tmp_path / "out", **options), people, 1)
+            engine.convert(job(tmp_path / "out", **options), people)
         assert contents(tmp_path / "out") == {}
         return begun
 
@@ -88,9 +88,9 @@ def stopped(people, tmp_path, monkeypatch):
 @pytest.mark.parametrize("is_streamed", [False, True])
 def test_what_is_whole_is_not_done_again(is_streamed, stopped, people, tmp_path):
     options = {"is_streamed": is_streamed}
-    engine.convert(job(tmp_path / "whole", **options), people, 1)
+    engine.convert(job(tmp_path / "whole", **options), people)
     begun = stopped(**options)
-    result = engine.convert(job(tmp_path / "out", **options), people, 1)
+    result = engine.convert(job(tmp_path / "out", **options), people)
     assert begun == ["test_000.tfrecord", "test_001.tfrecord", "test_001.tfrecord"]
     assert result.num_resumed == 1
     assert contents(tmp_path / "out") == contents(tmp_path / "whole")
@@ -106,20 +106,20 @@ def test_what_is_whole_is_not_done_again(is_streamed, stopped, people, tmp_path)
 )
 def test_another_conversion_starts_afresh(more, stopped, people, tmp_path):
     stopped()
-    assert engine.convert(job(tmp_path / "out", **more), people, 1).num_resumed == 0
+    assert engine.convert(job(tmp_path / "out", **more), people).num_resumed == 0
 
 
 def test_changed_images_start_afresh(stopped, people, tmp_path):
     stopped()
     with open(people[-1].image, "ab") as image:
         image.write(b"another size")
-    assert engine.convert(job(tmp_path / "out"), people, 1).num_resumed == 0
+    assert engine.convert(job(tmp_path / "out"), people).num_resumed == 0
 
 
 def test_a_shard_of_nobody_is_no_file_but_is_remembered(stopped, people, tmp_path):
     Path(people[0].image).write_bytes(b"")
     stopped()
-    result = engine.convert(job(tmp_path / "out"), people, 1)
+    result = engine.convert(job(tmp_path / "out"), people)
     assert result.num_resumed == 1
     assert shards_of(tmp_path / "out") == {"test_001.tfrecord": 3}
     assert result.tally.num_problems == 2
@@ -129,21 +129,21 @@ def test_nobody_leaves_nothing(tmp_path):
     missing = [Person("nowhere.jpg", np.ones((19, 2)), np.ones(19))]
     for people in ([], [Skipped("image missing", "x")], missing):
         with pytest.raises(InputError, match="fake test: nobody to convert"):
-            engine.convert(job(tmp_path / "out"), people, 1)
+            engine.convert(job(tmp_path / "out"), people)
     assert not list(tmp_path.rglob("*.json"))
 
 
 def test_limit_counts_people(people, tmp_path):
     poses = itertools.repeat(MocapPose(np.zeros(72), np.zeros(10)))
-    result = engine.convert(job(tmp_path / "a", limit=3, is_streamed=True), poses, 1)
+    result = engine.convert(job(tmp_path / "a", limit=3, is_streamed=True), poses)
     assert result.index["records"] == 3
-    assert engine.convert(job(tmp_path / "b", limit=3), people, 1).index["records"] == 3
+    assert engine.convert(job(tmp_path / "b", limit=3), people).index["records"] == 3
 
 
 def test_workers_write_the_same_bytes(people, tmp_path):
     Path(people[2].image).unlink()
-    engine.convert(job(tmp_path / "one"), people, 1)
-    engine.convert(job(tmp_path / "two"), people, 2)
+    engine.convert(job(tmp_path / "one"), people)
+    engine.convert(job(tmp_path / "two"), people, engine.Workers(2))
     assert contents(tmp_path / "one") == contents(tmp_path / "two")
     assert len(contents(tmp_path / "two")) == 3
 

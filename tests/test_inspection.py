@@ -49,10 +49,10 @@ def data_dir(tmp_path, rng):
     """Five people in three shards, four of them facing the camera; two poses."""
     people = [someone(rng, left_x) for left_x in (70, 70, 30, 70, 70)]
     place = {"folder": tmp_path / "lsp", "split": "train", "shard_name": "train_%03d.tfrecord"}
-    engine.convert(job(**place), people, 1)
+    engine.convert(job(**place), people)
     place = {"folder": tmp_path / "mocap_neutrMosh", "split": "neutrSMPL_CMU"}
     poses = [MocapPose(np.zeros(72), np.zeros(10))] * 2
-    engine.convert(job(**place, shard_name="neutrSMPL_CMU_%03d.tfrecord"), poses, 1)
+    engine.convert(job(**place, shard_name="neutrSMPL_CMU_%03d.tfrecord"), poses)
     return tmp_path
 
 
