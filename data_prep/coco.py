@@ -47,13 +47,14 @@ WINDOW_PX = 400
 MAX_IMAGE_PX = 65_500  # a JPEG has no more
 
 
-def read(data_dir, split):
+def read(data_dir, split, annotations=""):
     """Yields a Person or Skipped for each annotated person, by image id, then as in the file.
 
     Args:
       data_dir: folder with annotations/; the images in images/train2014/ or train2014/ (or 2017),
         under the names of 2014 or of 2017.
       split: "train" or "val".
+      annotations: file of own COCO keypoints, whose file names start at data_dir; empty: COCO's.
 
     Raises:
       InputError: no such split, no annotation file, an unreadable one, no image folder.
@@ -61,8 +62,11 @@ def read(data_dir, split):
     if split not in SPLITS:
         raise InputError(f"coco has no split {split}: pass --split=train or --split=val")
     data_dir = Path(data_dir)
-    coco = _read_annotations(_annotation_file(data_dir, split))
-    folders = _image_folders(data_dir, split)
+    if annotations:
+        coco, folders = _read_annotations(Path(annotations)), [data_dir]
+    else:
+        coco = _read_annotations(_annotation_file(data_dir, split))
+        folders = _image_folders(data_dir, split)
     people_ids = {key for key, value in coco.cats.items() if value.get("name") == "person"} or {1}
     for image_id in sorted(coco.imgs):
         image = coco.imgs[image_id]

@@ -1,75 +1,22 @@
 """One person -> the bytes of one record: read the image, crop, encode. Alike for all datasets."""
 
-import collections
-import itertools
 from pathlib import Path
 
 import numpy as np
 import tensorflow as tf
 
 from data_prep import video
-from data_prep.person import MocapPose, Noted, Skipped, VideoFrame
+from data_prep.person import MocapPose, Skipped, VideoFrame
 from hmr_tf.data import crop, record
 from hmr_tf.errors import InputError
 
 JPEG_QUALITY = 95  # TensorFlow's default, which the original used
 MAX_PX, MAX_M = 1e6, 1e4  # a point or joint further away is a fault of the file
 _JPEG_START = b"\xff\xd8"
-MAX_LISTED_PROBLEMS = 1000
-
-
-class Tally:
-    """Counts who is left out, and why."""
-
-    def __init__(self):
-        self.skipped = collections.Counter()  # reason -> number
-        self.has_3d = False  # whether any record has joints or is a posed body
-        self.problems = []  # dicts of reason and where; of those whom no rule leaves out
-        self.notes = collections.Counter()  # what is noted of the records -> number
-
-    def keep(self, items):
-        """Yields people and poses; books the rest."""
-        for item in items:
-            if isinstance(item, Noted):
-                self.notes[item.note] += item.number
-                continue
-            if not isinstance(item, Skipped):
-                has_joints = getattr(item, "joints", None) is not None
-                self.has_3d |= has_joints or isinstance(item, MocapPose)
-                yield item
-                continue
-            self.skipped[item.reason] += 1
-            if item.is_problem and len(self.problems) < MAX_LISTED_PROBLEMS:
-                self.problems.append({"reason": item.reason, "where": item.where})
-
-    def summary(self):
-        """As "3 skipped (no keypoints: 2, image missing: 1)"."""
-        reasons = ", ".join(f"{reason}: {n}" for reason, n in self.skipped.most_common())
-        return f"{sum(self.skipped.values())} skipped" + (f" ({reasons})" if reasons else "")
-
-    def for_index(self):
-        """What the index says about them."""
-        skipped = dict(sorted(self.skipped.items()))
-        notes = {"notes": dict(sorted(self.notes.items()))} if self.notes else {}
-        return {"has_3d": self.has_3d, "skipped": skipped, "problems": self.problems, **notes}
-
-
-def by_image(items):
-    """Puts the people of one image file, who follow each other, into one list; others alone."""
-    for image, group in itertools.groupby(items, _image_path):
-        if image is None:
-            yield from ([item] for item in group)
-        else:
-            yield list(group)
-
-
-def _image_path(item):
-    image = getattr(item, "image", None)
-    return image if isinstance(image, (str, VideoFrame)) else None
 
 
 def encode(group):
-    """Records of the members of one list of `by_image`.
+    """Records of the members of one list of `shards.by_image`.
 
     Yields:
       For each member serialized bytes, or Skipped. The image is read once.

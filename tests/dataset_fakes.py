@@ -8,7 +8,8 @@ import numpy as np
 import scipy.io
 import tensorflow as tf
 
-from data_prep import conversion
+from data_prep import conversion, shards
+from data_prep.tally import Tally
 
 # A person who stands, as COCO has it: x, y, v of the 17 points, nose first, right ankle last.
 _X = [50, 52, 48, 55, 45, 60, 40, 64, 36, 66, 34, 57, 43, 58, 42, 59, 41]
@@ -87,8 +88,8 @@ def features(example):
 
 def convert(items):
     """Records and tally of what a reader yields."""
-    tally = conversion.Tally()
-    groups = conversion.by_image(tally.keep(items))
+    tally = Tally()
+    groups = shards.by_image(tally.keep(items))
     records = [r for group in groups for r in tally.keep(conversion.encode(group))]
     return [features(tf.train.Example.FromString(r)) for r in records], tally
 

@@ -91,7 +91,7 @@ def test_genders_are_noted(folder):
     ]
     records, tally = convert(items)
     assert len(records) == 12
-    assert tally.for_index()["notes"]["poses of male bodies"] == 10
+    assert tally.counts()["notes"]["poses of male bodies"] == 10
     assert not tally.skipped
 
 

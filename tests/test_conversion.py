@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from data_prep import conversion
+from data_prep import shards
 from data_prep.person import MocapPose, Person, Skipped
+from data_prep.tally import Tally
 from hmr_tf.data import crop
 from tests.dataset_fakes import convert, write_image
 
@@ -150,15 +151,17 @@ def test_an_image_may_go_through_a_jpeg_first(image, rng):
 def test_people_of_one_file_are_one_group(image, rng):
     people = [person(name, rng) for name in ("a", "a", "b", "a")]
     people += [person(image, rng), person(image, rng), MocapPose(np.zeros(72), np.zeros(10))]
-    assert [len(group) for group in conversion.by_image(people)] == [2, 1, 1, 1, 1, 1]
+    assert [len(group) for group in shards.by_image(people)] == [2, 1, 1, 1, 1, 1]
 
 
 def test_rules_are_counted_but_no_problems():
-    tally = conversion.Tally()
+    tally = Tally()
     items = [Skipped("a crowd", "x", False), Skipped("image missing", "y"), "someone"]
     assert list(tally.keep(items)) == ["someone"]
-    assert tally.for_index() == {
+    assert tally.counts() == {
         "has_3d": False,
         "skipped": {"a crowd": 1, "image missing": 1},
+        "num_problems": 1,
         "problems": [{"reason": "image missing", "where": "y"}],
+        "notes": {},
     }

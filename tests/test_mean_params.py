@@ -11,7 +11,7 @@ from data_prep import mean_params
 from hmr_tf import command_line
 from hmr_tf.data import record
 from hmr_tf.errors import InputError
-from hmr_tf.networks import checkpoint
+from hmr_tf.networks import build
 
 
 def write_records(folder, dataset, poses, betas):
@@ -97,7 +97,7 @@ def test_the_command_writes_what_training_reads(run, tmp_path, rng, capsys):
     assert run(mocap_datasets="CMU,H3.6") == 0
     path = tmp_path / "new" / "mean.h5"
     assert f"{path}: the mean of 5 poses in 2 files\n" in capsys.readouterr().out
-    pose, shape = checkpoint.read_mean_params(path)
+    pose, shape = build.read_mean_params(path)
     np.testing.assert_array_equal(pose[:3], 0)
     np.testing.assert_allclose(pose.reshape(24, 3)[1:], poses[:, 1:].mean(axis=0), atol=1e-4)
     np.testing.assert_allclose(shape, betas.mean(axis=0), atol=1e-6)
@@ -128,10 +128,10 @@ def test_a_file_that_is_there_is_replaced_or_kept(tmp_path):
     path = tmp_path / "mean.h5"
     for value in (1, 2):
         mean_params.write(path, np.full(72, value), np.full(10, value))
-    assert checkpoint.read_mean_params(path)[1][0] == 2
+    assert build.read_mean_params(path)[1][0] == 2
     with pytest.raises(TypeError):
         mean_params.write(path, np.full(72, 3), {})
-    assert checkpoint.read_mean_params(path)[1][0] == 2
+    assert build.read_mean_params(path)[1][0] == 2
     assert [file.name for file in tmp_path.iterdir()] == ["mean.h5"]
     with pytest.raises(InputError, match="cannot write --output="):
         mean_params.write(path / "below" / "a.h5", np.zeros(72), np.zeros(10))

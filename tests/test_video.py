@@ -5,8 +5,9 @@ import numpy as np
 import pytest
 
 from data_prep import video
-from data_prep.conversion import by_image, encode
+from data_prep.conversion import encode
 from data_prep.person import Person, Skipped, VideoFrame
+from data_prep.shards import by_image
 
 GREYS = np.arange(10, 250, 20)
 

@@ -110,11 +110,18 @@ def has_3d(dataset, files):
 
 def count_records(files):
     """Number of records in the shard files, from the indexes beside them or else by counting."""
+    counts = indexed_counts(files)
+    return sum(counts[path] if path in counts else _count(path) for path in files)
+
+
+def indexed_counts(files):
+    """Shard path -> number of records, as the indexes say that know any of `files`."""
     counts = {}
     for folder in {path.parent for path in files}:
         for index in _indexes(folder):
-            counts.update(index.counts)
-    return sum(counts[path] if path in counts else _count(path) for path in files)
+            if not index.counts.keys().isdisjoint(files):
+                counts.update(index.counts)
+    return counts
 
 
 def check_indexes(files):
