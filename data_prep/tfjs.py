@@ -6,8 +6,6 @@ import numpy as np
 import tensorflow as tf
 from google.protobuf import json_format
 
-from hmr_tf.output.detector import INPUT, OUTPUT
-
 # TensorFlow.js's fused operations, whose first two inputs are those of the plain one.
 _FUSED = {
     "_FusedConv2D": "Conv2D",
@@ -40,8 +38,8 @@ def save(model, weights, folder):
     pruned = imported.prune(source["name"], result["name"])
     module = tf.Module()
     module.find = tf.function(
-        lambda image: {OUTPUT: pruned(image)},
-        input_signature=[tf.TensorSpec([1, None, None, 3], tf.int32, name=INPUT)],
+        lambda image: {"people": pruned(image)},
+        input_signature=[tf.TensorSpec([1, None, None, 3], tf.int32, name="image")],
     )
     tf.saved_model.save(module, folder, signatures=module.find)
 

@@ -79,6 +79,12 @@ H36M_JOINTS = (
     *("spine", "neck", "nose", "head_top", "left_shoulder", "left_elbow", "left_wrist"),
     *("right_shoulder", "right_elbow", "right_wrist"),
 )
+# The 17 joints of MPI-INF-3DHP's test set, in its order.
+MPI_INF_3DHP_JOINTS = (
+    *("head_top", "neck", "right_shoulder", "right_elbow", "right_wrist"),
+    *("left_shoulder", "left_elbow", "left_wrist", "right_hip", "right_knee", "right_ankle"),
+    *("left_hip", "left_knee", "left_ankle", "pelvis", "spine", "head"),
+)
 
 # Bones drawn between the 19 keypoints, child first, as in the original's `util/renderer.py`.
 KEYPOINT_BONES = (

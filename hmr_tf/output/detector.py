@@ -13,7 +13,6 @@ from hmr_tf.body.skeleton import COCO_KEYPOINTS
 from hmr_tf.data import openpose
 from hmr_tf.errors import InputError
 
-INPUT, OUTPUT = "image", "people"  # of the SavedModel's signature
 _LONG_SIDE, _STRIDE = 256, 32
 _MIN_SCORE = 0.25
 # Of each person: 17 times y, x, confidence; y, x, y, x of the box; the score.
@@ -37,6 +36,7 @@ class Detector:
         try:
             self._model = tf.saved_model.load(str(folder))  # kept: it owns the function's tensors
             self._find = self._model.signatures["serving_default"]
+            (self._input,) = self._find.structured_input_signature[1]
         except (OSError, KeyError, ValueError, tf.errors.OpError) as error:
             raise InputError(
                 f"--detector={folder} is damaged: make it again with data_prep.movenet."
@@ -53,7 +53,7 @@ class Detector:
         full = [-(-side // _STRIDE) * _STRIDE for side in size]
         padded = np.zeros([*full, 3], np.int32)
         padded[:height, :width] = cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA)
-        people = self._find(**{INPUT: tf.constant(padded[None])})[OUTPUT][0].numpy()
+        people = self._answer(padded)
         people = people[people[:, -1] >= _MIN_SCORE]
         yxc = people[:, :_NUM_KEYPOINT_VALUES].reshape(len(people), -1, 3)
         points = yxc[..., 1::-1] * padded.shape[1::-1] / scale
@@ -61,3 +61,8 @@ class Detector:
         found = [openpose.detection(person) for person in keypoints]
         found = sorted(filter(None, found), key=lambda detection: -detection.score)
         return [detection.box for detection in found]
+
+    def _answer(self, picture):
+        """(6, 56) what the network says of one (H, W, 3) picture."""
+        (people,) = self._find(**{self._input: tf.constant(picture[None])}).values()
+        return people[0].numpy()
