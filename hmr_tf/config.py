@@ -11,7 +11,7 @@ from absl import flags
 
 from hmr_tf.errors import InputError
 
-MODES = ("train", "evaluate", "predict", "export", "import_tf1", "quickstart")
+MODES = ("train", "evaluate", "predict", "fit", "export", "import_tf1", "quickstart")
 ENCODERS = ("resnet_v2_50", "resnet50", "resnet50v2")
 FORMATS = ("overlay", "panels", "transparent", "obj", "npz")
 IMAGE_DATASETS = ("lsp", "lsp_ext", "mpii", "coco", "h36m", "mpi_inf_3dhp")
@@ -94,6 +94,7 @@ class Config:
     smooth: str = _option(
         "none", "predict, videos: filter of the motion.", choices=("none", "one_euro", "savgol")
     )
+    fit_steps: int = _option(250, "fit: steps of the descent.", least=5)
     write: tuple = _option(
         ("overlay", "obj", "npz"),
         f"predict: what to write of each photograph, of {', '.join(FORMATS)}.",
@@ -124,7 +125,7 @@ class Config:
         "train: this many last shards of each of --val_datasets are kept out of training.",
         least=1,
     )
-    split: str = _option("test", "evaluate: which split of --datasets.")
+    split: str = _option("test", "evaluate, fit: which split of --datasets.")
     use_3d_label: bool = _option(
         True,
         "Use 3D labels, half of each batch from datasets that have them. --nouse_3d_label: none.",

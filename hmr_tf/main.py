@@ -115,6 +115,37 @@ def import_tf1(options):
     print(*lines, options.model_dir, sep="\n")
 
 
+def fit(options):
+    """--mode=fit: SMPL parameters for people whose keypoints are labelled."""
+    _needs(options, "load_path", "data_dir")
+    if Path(options.output_dir).resolve() == Path(options.data_dir).resolve():
+        raise InputError("--output_dir is --data_dir: name another folder for the fitted records.")
+    from hmr_tf.data import shard_files
+
+    files = {n: shard_files.find(options.data_dir, n, options.split) for n in options.datasets}
+    hmr = _load(options)
+    from hmr_tf.networks import checkpoint
+    from hmr_tf.output import fit
+
+    critic = checkpoint.load_critic(options.load_path)
+    for name, paths in files.items():
+        with _writing(options):
+            done = fit.fit_dataset(
+                hmr,
+                critic,
+                paths,
+                options.data_dir,
+                options.output_dir,
+                options.batch_size,
+                options.fit_steps,
+            )
+        error_px = done.mean_error_norm * hmr.image_size / 2
+        print(
+            f"{name}: {done.num_fitted} of {done.num_people} people fitted, "
+            f"{error_px:.1f} px of the crop on average, {done.folder}"
+        )
+
+
 def quickstart(options):
     """--mode=quickstart: the whole way on synthetic people, in minutes."""
     from hmr_tf import quickstart
@@ -122,7 +153,7 @@ def quickstart(options):
     quickstart.run(options.output_dir, options.img_path)
 
 
-RUN = {f.__name__: f for f in (train, evaluate, predict, export, import_tf1, quickstart)}
+RUN = {f.__name__: f for f in (train, evaluate, predict, fit, export, import_tf1, quickstart)}
 
 
 def main(argv):

@@ -111,6 +111,25 @@ def _features_3d(record):
     return features
 
 
+def with_smpl(serialized, pose, betas, joints):
+    """An image record with SMPL parameters and 3D joints put in, all else as it was.
+
+    Args:
+      serialized: bytes of `encode`, or as the original wrote them.
+      pose: (24, 3) axis-angle; betas: (10,); joints: (14, 3) metres.
+    """
+    example = tf.train.Example.FromString(serialized)
+    features = {
+        "mosh/pose": _floats(np.reshape(pose, 72)),
+        "mosh/shape": _floats(np.reshape(betas, 10)),
+        "mosh/gt3d": _floats(np.reshape(joints, (_NUM_JOINTS, 3))),
+        "meta/has_3d": _integers(1),
+    }
+    for key, feature in features.items():
+        example.features.feature[key].CopyFrom(feature)
+    return example.SerializeToString(deterministic=True)
+
+
 def encode_mocap(pose, betas):
     """(72,) axis-angle and (10,) betas -> a serialized tf.train.Example (bytes)."""
     features = {"pose": _floats(np.reshape(pose, 72)), "shape": _floats(np.reshape(betas, 10))}

@@ -9,6 +9,7 @@ from hmr_tf.body import model_file
 from hmr_tf.errors import InputError
 from hmr_tf.networks import build
 from hmr_tf.networks.build import Architecture
+from hmr_tf.networks.discriminator import Discriminator
 
 PARAMS = "params.json"
 KEPT = 3  # checkpoints of a run
@@ -92,6 +93,20 @@ def load(load_path, smpl_model_path=""):
     hmr = build.build(made_of, body)
     restore(prefix, trained_parts(hmr))
     return hmr
+
+
+def load_critic(load_path):
+    """The critic of a trained model, or None where it was trained without.
+
+    Raises:
+      InputError: no checkpoint, or a critic of another kind (spectral normalisation).
+    """
+    prefix = find(load_path)
+    if "critic" not in held_parts(prefix):
+        return None
+    critic = Discriminator()
+    restore(prefix, {"critic": critic})
+    return critic
 
 
 def faces_of(smpl_model_path, num_vertices):
