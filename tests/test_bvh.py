@@ -9,6 +9,7 @@ from hmr_tf.body.skeleton import SMPL_JOINTS
 from hmr_tf.body.smpl import SMPL
 from hmr_tf.output import bvh, motion
 from hmr_tf.output.axes import from_y_up
+from tests import other_programs
 from tests.motions import walker
 
 
@@ -130,3 +131,12 @@ def test_bvhio_reads_the_same_joints(model, smpl, tmp_path):
         places = {joint.Name: np.array(joint.PositionWorld) for joint, _, _ in skeleton.layout()}
         ours = np.stack([places[name] for name in SMPL_JOINTS]) / 100
         np.testing.assert_allclose(ours, expected[frame], atol=1e-5)
+
+
+def test_blender_reads_the_same_joints(model, smpl, tmp_path):
+    person = walker(frames=6)
+    bvh.write_bvh(tmp_path / "a.bvh", person, model, fps=24)
+    found = other_programs.read_with_blender(tmp_path / "a.bvh", frame=4)  # it counts from 1
+    expected = joints_of(smpl, person)[3] @ from_y_up("z").T
+    ours = [found[f"a/{name}"] for name in SMPL_JOINTS]
+    np.testing.assert_allclose(ours, expected, atol=1e-5)

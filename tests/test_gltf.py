@@ -10,11 +10,12 @@ from hmr_tf.body.rest import rest_body
 from hmr_tf.body.skeleton import SMPL_JOINTS
 from hmr_tf.body.smpl import SMPL
 from hmr_tf.output import gltf, motion
-from tests import node_tools, tiny_body
+from hmr_tf.output.axes import from_y_up
+from tests import other_programs, tiny_body
 from tests.gltf_reader import Glb
 from tests.motions import walker
 
-FPS = 25.0
+FPS = 24.0  # Blender's own
 
 
 @pytest.fixture(scope="module")
@@ -134,10 +135,20 @@ def test_one_frame_is_a_still(model, plain_smpl):
     np.testing.assert_allclose(glb.skinned()[0], vertices_of(plain_smpl, person, 0), atol=1e-5)
 
 
+def morph_weights(glb):
+    """(N, T) of the first person's animation."""
+    animation = glb.document["animations"][0]
+    (channel,) = (c for c in animation["channels"] if c["target"]["path"] == "weights")
+    sampler = animation["samplers"][channel["sampler"]]
+    return glb.array(sampler["output"]).reshape(len(glb.array(sampler["input"])), -1)
+
+
 def test_pose_morphs_make_every_frame_exact(model, smpl):
     person = walker(frames=5)
     glb = Glb(gltf.glb([person], model, fps=FPS, pose_morphs=5))
-    for frame in range(5):
+    for frame, weights in enumerate(morph_weights(glb)):
+        assert (weights >= -1e-6).all()  # Blender cuts what is not between 0 and 1
+        assert (weights <= 1 + 1e-6).all()
         ours = glb.skinned(frame / FPS)[0]
         np.testing.assert_allclose(ours, vertices_of(smpl, person, frame), atol=1e-5)
 
@@ -209,7 +220,7 @@ def write(folder, name, model):
 
 def test_khronos_validator_finds_nothing(model, tmp_path):
     paths = [write(tmp_path, name, model) for name in FILES]
-    reports = node_tools.run("validate.cjs", "gltf-validator", *paths).splitlines()
+    reports = other_programs.run_node("gltf_validate.cjs", "gltf-validator", *paths).splitlines()
     assert len(reports) == len(paths)
     for report in map(json.loads, reports):
         assert (report["numErrors"], report["numWarnings"]) == (0, 0), report["messages"]
@@ -220,9 +231,23 @@ def test_khronos_validator_finds_nothing(model, tmp_path):
 )
 def test_three_js_skins_as_we_do(model, smpl, plain_smpl, tmp_path, name, frame):
     people, options = FILES[name]
-    output = node_tools.run("skin.cjs", "three", write(tmp_path, name, model), frame / FPS)
+    path = write(tmp_path, name, model)
+    output = other_programs.run_node("three_skin.cjs", "three", path, frame / FPS)
     meshes = np.frombuffer(output).reshape(len(people), -1, 3)
     layer = smpl if "pose_morphs" in options else plain_smpl
     for vertices, person in zip(meshes, people):
         expected = vertices_of(layer, person, frame - person.frames[0])
         np.testing.assert_allclose(vertices, expected, atol=1e-5)
+
+
+@pytest.mark.parametrize(("name", "frame"), [("two_people", 5), ("every_morph", 2)])
+def test_blender_skins_as_we_do(model, smpl, plain_smpl, tmp_path, name, frame):
+    people, options = FILES[name]
+    found = other_programs.read_with_blender(write(tmp_path, name, model), frame)
+    meshes = [points for points in found.values() if len(points) == len(model.v_template)]
+    assert len(meshes) == len(people)
+    layer = smpl if "pose_morphs" in options else plain_smpl
+    for vertices, person in zip(meshes, people):
+        expected = vertices_of(layer, person, frame - person.frames[0]) @ from_y_up("z").T
+        np.testing.assert_allclose(vertices, expected, atol=1e-5)
+        assert sum(key.startswith(f"{person.name}/") for key in found) == len(SMPL_JOINTS)

@@ -7,6 +7,7 @@ from hmr_tf.body.smpl import SMPL
 from hmr_tf.output.axes import from_y_up
 from hmr_tf.output.mesh import write_ply
 from hmr_tf.output.smpl_npz import write_smpl_npz
+from tests import other_programs
 from tests.motions import walker
 
 
@@ -68,3 +69,10 @@ def test_smpl_npz_poses_smpl(tmp_path, up_axis):
     meant = smpl(tf.constant(person.rotations, tf.float32), betas).vertices
     meant = (meant + person.transl[:, None]) @ from_y_up(up_axis).T.astype(np.float32)
     np.testing.assert_allclose(written + content["trans"][:, None], meant, atol=1e-5)
+
+
+def test_blender_reads_the_ply(tmp_path, rng):
+    bodies = rng.normal(size=(2, 5, 3))
+    write_ply(tmp_path / "a.ply", bodies, [(0, 1, 2), (2, 3, 4)])
+    (points,) = other_programs.read_with_blender(tmp_path / "a.ply").values()
+    np.testing.assert_allclose(points, bodies.reshape(-1, 3), atol=1e-6)

@@ -27,9 +27,10 @@ def write_glb(path, people, model, **options):
 def glb(people, model, fps=30.0, shape_morphs=False, pose_morphs=0):
     """The bytes of a GLB file with everybody in it.
 
-    Each person is a skinned mesh in their own shape, posed as in their first frame, and 24 joints
-    with SMPL's names. With more than one frame there is an animation "motion": rotations of all
-    joints and the way of the pelvis. Who is there for only a part of it has no size for the rest.
+    Each person is a skinned mesh in their own shape, posed as in their first frame, and a node of
+    their name with 24 joints under SMPL's names. With more than one frame there is an animation
+    "motion": rotations of all joints and the way of the pelvis. Who is there for only a part of it
+    has no size for the rest.
 
     Args:
       people: list of `motion.Motion`.
@@ -86,8 +87,11 @@ def _add_person(document, buffer, person, model, targets, skinning):
     nodes = gltf_animation.nodes_of(number)
     vertices, joints = rest_body(model, person.betas)
     document["nodes"] += _joint_nodes(person, joints, model.parents, nodes.joints[0])
-    document["nodes"].append({"name": person.name, "mesh": number, "skin": number})
-    document["scenes"][0]["nodes"] += [nodes.joints[0], nodes.mesh]
+    document["nodes"] += [
+        {"name": person.name, "children": [nodes.joints[0]]},
+        {"name": f"{person.name}_mesh", "mesh": number, "skin": number},
+    ]
+    document["scenes"][0]["nodes"] += [nodes.rig, nodes.mesh]
     attributes, faces = skinning
     normals = render.vertex_normals(vertices[None].astype(np.float32), model.faces)[0].numpy()
     normals[~normals.any(axis=1)] = (0, 1, 0)  # of vertices without a face

@@ -12,14 +12,15 @@ class Nodes(NamedTuple):
     """Numbers of a person's nodes in the file."""
 
     joints: range
+    rig: int  # holds the pelvis: what has a skeleton of its own is one armature in Blender
     mesh: int
 
 
 def nodes_of(number):
-    """Nodes of the person with that number: 24 joints, then the mesh, person after person."""
-    first = number * (len(SMPL_JOINTS) + 1)
-    mesh = first + len(SMPL_JOINTS)
-    return Nodes(range(first, mesh), mesh)
+    """Nodes of the person with that number: 24 joints, rig, mesh, person after person."""
+    first = number * (len(SMPL_JOINTS) + 2)
+    rig = first + len(SMPL_JOINTS)
+    return Nodes(range(first, rig), rig, rig + 1)
 
 
 def quaternions(rotations):

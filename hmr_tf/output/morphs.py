@@ -39,21 +39,25 @@ def of_person(motion, model, shape, num_pose):
 
 
 def _pose(motion, model, num_pose):
-    """(T, V, 3) and (N, T): the best T-dimensional picture of all frames' pose offsets.
+    """(T, V, 3) and (N, T): the best picture of all frames' pose offsets with T targets.
 
     The offsets are linear in 207 features, so their principal directions are found among these:
-    with the root of the offsets' Gram matrix, the features have the offsets' distances.
+    with the root of the offsets' Gram matrix, the features have the offsets' distances. The first
+    target is there in every frame, so that all weights lie between 0 and 1: Blender cuts others.
     """
     num_frames = len(motion.frames)
     features = (motion.rotations[:, 1:] - np.eye(3)).reshape(num_frames, -1)
     basis = model.posedirs.reshape(-1, features.shape[1])  # (V * 3, 207)
     squares, directions = np.linalg.eigh(basis.T @ basis)
     lengths = np.sqrt(np.maximum(squares, 0))
-    weights, strength, axes = np.linalg.svd(features @ (directions * lengths), full_matrices=False)
-    count = min(num_pose, len(strength))
-    weights = weights[:, :count] * strength[:count]
     unit = np.divide(1, lengths, out=np.zeros_like(lengths), where=lengths > 1e-9 * lengths.max())
-    offsets = basis @ (directions * unit) @ axes[:count].T
-    # Weights between -1 and 1: that is what sliders show.
-    largest = np.maximum(np.abs(weights).max(axis=0), 1e-12)
-    return (offsets * largest).T.reshape(count, -1, 3), weights / largest
+    points = features @ (directions * lengths)
+    center = points.mean(axis=0)
+    left, strength, axes = np.linalg.svd(points - center, full_matrices=False)
+    count = min(num_pose, num_frames) - 1
+    weights, axes = left[:, :count] * strength[:count], axes[:count]
+    low, span = weights.min(axis=0), np.maximum(np.ptp(weights, axis=0), 1e-12)
+    targets = np.concatenate([(center + low @ axes)[None], axes * span[:, None]])
+    offsets = targets @ (basis @ (directions * unit)).T
+    shares = np.concatenate([np.ones((num_frames, 1)), (weights - low) / span], axis=1)
+    return offsets.reshape(len(targets), -1, 3), shares

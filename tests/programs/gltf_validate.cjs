@@ -1,4 +1,4 @@
-// node validate.cjs FILE...: the Khronos validator's counts of issues, JSON, a line for each file.
+// node gltf_validate.cjs FILE...: the Khronos validator's counts of issues, JSON, a line for each file.
 const fs = require("fs");
 const validator = require("gltf-validator");
 

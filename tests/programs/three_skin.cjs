@@ -1,4 +1,4 @@
-// node skin.cjs FILE SECONDS: every vertex as three.js skins it at that time, float64 in the standard
+// node three_skin.cjs FILE SECONDS: every vertex as three.js skins it at that time, float64 in the standard
 // output, mesh after mesh.
 const fs = require("fs");
 const path = require("path");
