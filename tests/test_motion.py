@@ -4,7 +4,7 @@ import tensorflow as tf
 from scipy.spatial.transform import Rotation
 
 from hmr_tf.body import model_file
-from hmr_tf.body.rest import rest_body
+from hmr_tf.body.rest import rest_body, rest_joints
 from hmr_tf.body.smpl import SMPL
 from hmr_tf.output import axes, motion
 from tests import tiny_body
@@ -52,6 +52,19 @@ def test_one_shape_for_all_frames_and_the_pelvis_stays(model, rng):
     pelvises = np.stack([rest_body(model, b)[1][0] for b in betas]) + seen.transl
     now = rest_body(model, person.betas)[1][0] + person.transl
     np.testing.assert_allclose(now, axes.from_camera(pelvises), atol=1e-9)
+
+
+def test_rest_joints_of_many_shapes_at_once(model, rng):
+    betas = rng.normal(size=(3, 10))
+    expected = [rest_body(model, b)[1] for b in betas]
+    np.testing.assert_allclose(rest_joints(model, betas), expected, atol=1e-12)
+    np.testing.assert_allclose(rest_joints(model, betas[1]), expected[1], atol=1e-12)
+
+
+@pytest.mark.parametrize("betas", [np.zeros(11), np.full(10, np.nan)])
+def test_a_shape_of_other_betas_is_refused(model, betas):
+    with pytest.raises(ValueError, match=r"betas must be \(10,\), finite"):
+        rest_body(model, betas)
 
 
 def test_turning_a_motion_turns_its_points(model):

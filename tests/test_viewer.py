@@ -96,7 +96,7 @@ def browse(path, *flags):
             "--no-sandbox",
             f"--user-data-dir={path.parent / 'profile'}",
             "--window-size=900,400",
-            "--virtual-time-budget=300",
+            "--virtual-time-budget=500",
             f"--screenshot={shot}",
             "--dump-dom",
             *flags,

@@ -23,3 +23,10 @@ def rest_body(model, betas=None):
         raise ValueError(f"betas must be ({NUM_BETAS},), finite; received shape {betas.shape}")
     vertices = model.v_template + model.shapedirs @ betas
     return vertices, model.joint_regressor @ vertices
+
+
+def rest_joints(model, betas):
+    """(..., 10) betas -> (..., J, 3) joints of T-posed bodies, without building their meshes."""
+    template = model.joint_regressor @ model.v_template
+    per_beta = np.einsum("jv,vcs->sjc", model.joint_regressor, model.shapedirs)
+    return template + np.tensordot(np.asarray(betas, np.float64), per_beta, axes=1)

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from hmr_tf.body.rest import rest_body
+from hmr_tf.body.rest import rest_joints
 from hmr_tf.body.rotation import euler_zxy_from_matrix
 from hmr_tf.body.skeleton import SMPL_JOINTS
 from hmr_tf.output.axes import from_y_up
@@ -32,7 +32,7 @@ def write_bvh(path, motion, model, fps=30.0, up_axis="y", units_per_metre=100.0)
         raise ValueError(f"fps must be positive; received {fps}")
     motion = without_gaps(motion)
     turn = from_y_up(up_axis)
-    joints = rest_body(model, motion.betas)[1] @ turn.T * units_per_metre
+    joints = rest_joints(model, motion.betas) @ turn.T * units_per_metre
     pelvis = joints[0] + motion.transl @ turn.T * units_per_metre
     # Offsets stand in the file's frame, so each rotation is the same turn seen from there.
     rotations = turn @ motion.rotations @ turn.T

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from hmr_tf import render
-from hmr_tf.body.rest import rest_body
+from hmr_tf.body.rest import rest_body, rest_joints
 from hmr_tf.body.skeleton import SMPL_JOINTS
 from hmr_tf.output import gltf_animation, morphs
 from hmr_tf.output.gltf_buffer import INDICES, VERTICES, Buffer, container
@@ -57,7 +57,7 @@ def glb(people, model, fps=30.0, shape_morphs=False, pose_morphs=0):
     for person, target in zip(people, targets):
         _add_person(document, buffer, person, model, target, skinning)
     if len({frame for person in people for frame in person.frames}) > 1:
-        rest_pelvises = [rest_body(model, person.betas)[1][0] for person in people]
+        rest_pelvises = [rest_joints(model, person.betas)[0] for person in people]
         document["animations"] = [
             gltf_animation.animation(people, rest_pelvises, targets, fps, buffer)
         ]

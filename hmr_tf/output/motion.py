@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from hmr_tf.body.rest import rest_body
+from hmr_tf.body.rest import rest_joints
 from hmr_tf.body.rotation import axis_angle_from_matrix, matrix_from_axis_angle
 from hmr_tf.body.skeleton import SMPL_JOINTS
 from hmr_tf.output.axes import Y_UP_FROM_CAMERA
@@ -74,8 +74,8 @@ def from_camera(name, model, betas, rotations, transl, frames=None):
     """
     every_beta = np.atleast_2d(np.asarray(betas, np.float64))
     mean = every_beta.mean(axis=0)
-    pelvis_of_frames = np.stack([rest_body(model, b)[1][0] for b in every_beta])
-    transl = np.asarray(transl, np.float64) + pelvis_of_frames - rest_body(model, mean)[1][0]
+    pelvises, pelvis = (rest_joints(model, b)[..., 0, :] for b in (every_beta, mean))
+    transl = np.asarray(transl, np.float64) + pelvises - pelvis
     return turned(of_arrays(name, mean, rotations, transl, frames), Y_UP_FROM_CAMERA, model)
 
 
@@ -85,7 +85,7 @@ def turned(motion, matrix, model):
     SMPL turns the body about its pelvis, so that the translation changes with the rest pelvis p:
     t' = matrix (p + t) - p.
     """
-    pelvis = rest_body(model, motion.betas)[1][0]
+    pelvis = rest_joints(model, motion.betas)[0]
     rotations = motion.rotations.copy()
     rotations[:, 0] = matrix @ rotations[:, 0]
     transl = (motion.transl + pelvis) @ np.transpose(matrix) - pelvis
