@@ -13,7 +13,8 @@ from hmr_tf.errors import InputError
 
 MODES = ("train", "evaluate", "predict", "fit", "export", "import_tf1", "quickstart")
 ENCODERS = ("resnet_v2_50", "resnet50", "resnet50v2")
-FORMATS = ("overlay", "panels", "transparent", "obj", "npz")
+PHOTO_FORMATS = ("overlay", "panels", "transparent", "obj", "ply", "npz")
+MOTION_FORMATS = ("glb", "bvh", "amass", "viewer", "measure")
 IMAGE_DATASETS = ("lsp", "lsp_ext", "mpii", "coco", "h36m", "mpi_inf_3dhp")
 MOCAP_DATASETS = ("CMU", "H3.6", "jointLim")
 
@@ -97,8 +98,10 @@ class Config:
     fit_steps: int = _option(250, "fit: steps of the descent.", least=5)
     write: tuple = _option(
         ("overlay", "obj", "npz"),
-        f"predict: what to write of each photograph, of {', '.join(FORMATS)}.",
+        f"predict: what to write of each photograph, of {', '.join(PHOTO_FORMATS)}; and of "
+        f"{', '.join(MOTION_FORMATS)}. Videos: overlay, npz and the latter.",
     )
+    up_axis: str = _option("y", "predict: up in meshes and motions.", choices=("y", "z"))
 
     encoder: str = _option(
         "resnet_v2_50",

@@ -37,7 +37,7 @@ def evaluate(options):
     files = {
         name: shard_files.find(options.data_dir, name, options.split) for name in options.datasets
     }
-    hmr = _load(options)
+    hmr, _ = _load(options)
     from hmr_tf.evaluation import people
 
     results = people.evaluate(hmr, files, options.batch_size)
@@ -57,9 +57,7 @@ def predict(options):
     sources += ["webcam"] if options.webcam >= 0 else []
     if len(sources) != 1:
         raise InputError("--mode=predict needs one of --img_path, --video_path, --webcam.")
-    unknown = set(options.write) - set(config.FORMATS)
-    if unknown:
-        raise InputError(f"--write={min(unknown)} is not one of {', '.join(config.FORMATS)}.")
+    formats = _formats(options)
     principal_px = _numbers(options, "principal_px", "x,y")
     boxes = _boxes(options)
     from hmr_tf.output import predict, video
@@ -70,14 +68,16 @@ def predict(options):
     with _writing(options):
         if paths:
             written, problems = predict.photographs(
-                model, paths, where, options.output_dir, options.write
+                model, paths, where, options.output_dir, formats, options.up_axis
             )
         else:
             problems = []
             path = options.video_path or video.record(
                 options.webcam, _output(options) / "webcam.mp4", options.num_frames
             )
-            written = video.predict_video(model, path, where, options.smooth, options.output_dir)
+            written = video.predict_video(
+                model, path, where, options.output_dir, formats, options.smooth, options.up_axis
+            )
     if len(paths) == len(problems) == 1:
         raise InputError(problems[0])
     print(*written, sep="\n")
@@ -91,7 +91,7 @@ def predict(options):
 def export(options):
     """--mode=export: a SavedModel in --output_dir."""
     _needs(options, "load_path")
-    hmr = _load(options)
+    hmr, _ = _load(options)
     from hmr_tf.output import saved_model
 
     with _phase("Writing the SavedModel"), _writing(options):
@@ -123,7 +123,7 @@ def fit(options):
     from hmr_tf.data import shard_files
 
     files = {n: shard_files.find(options.data_dir, n, options.split) for n in options.datasets}
-    hmr = _load(options)
+    hmr, _ = _load(options)
     from hmr_tf.networks import checkpoint
     from hmr_tf.output import fit
 
@@ -182,11 +182,11 @@ def _phase(text):
 
 
 def _load(options):
-    """The trained model of --load_path."""
+    """The trained model of --load_path, and its body."""
     with _phase("Loading TensorFlow"):
         from hmr_tf.networks import checkpoint
     with _phase("Loading the model"):
-        return checkpoint.load(options.load_path, options.smpl_model_path)
+        return checkpoint.load_with_body(options.load_path, options.smpl_model_path)
 
 
 def _needs(options, *names):
@@ -205,12 +205,30 @@ def _photographs(options):
     return paths
 
 
+def _formats(options):
+    """What --write names; for videos only what can be written of them."""
+    if options.img_path:
+        known = config.PHOTO_FORMATS + config.MOTION_FORMATS
+        asked = options.write
+    else:
+        known = ("overlay", "npz", *config.MOTION_FORMATS)
+        asked = [name for name in options.write if name != "obj" or not _is_default(options)]
+    for name in asked:
+        if name not in known:
+            raise InputError(f"--write={name} is not one of {', '.join(known)}.")
+    return asked
+
+
+def _is_default(options):
+    return options.write == config.Config().write
+
+
 def _drawing_model(options):
     """The model of --load_path with its detector, and with faces to draw."""
     from hmr_tf.output.model import Model
 
-    hmr = _load(options)
-    if not len(hmr.smpl.faces):
+    hmr, body = _load(options)
+    if not len(body.faces):
         raise InputError(
             "The model was imported without an SMPL file and has no faces to draw: pass "
             "--smpl_model_path=FILE."
@@ -221,7 +239,7 @@ def _drawing_model(options):
 
         with _phase("Loading the detector"):
             detector = Detector(options.detector)
-    return Model(hmr, detector)
+    return Model(hmr, body, detector)
 
 
 def _boxes(options):

@@ -27,7 +27,7 @@ def picture(rng):
 
 @pytest.fixture(scope="module")
 def model(tmp_path_factory):
-    return Model(tiny_hmr.build(tmp_path_factory.mktemp("body")))
+    return Model(*tiny_hmr.with_body(tmp_path_factory.mktemp("body")))
 
 
 def seen_by(points, pinhole):
@@ -167,14 +167,16 @@ def test_a_file_a_folder_and_a_pattern(tmp_path):
 
 def test_written_files_open_elsewhere(tmp_path, model, picture):
     found = model.predict(picture, [BOX, (80, 5, 60, 80)])
-    scene = files.Scene(picture, found, model.faces)
-    paths = dict(zip(files.FORMATS, files.write(tmp_path / "out", "me", scene, files.FORMATS)))
+    scene = files.Scene(picture, found, model.body)
+    written = files.write(tmp_path / "out", "me", scene, files.OF_PHOTOGRAPHS)
+    paths = dict(zip(files.OF_PHOTOGRAPHS, written))
     assert cv2.imread(str(paths["overlay"])).shape == picture.shape
     assert cv2.imread(str(paths["transparent"]), cv2.IMREAD_UNCHANGED).shape == (90, 160, 4)
     assert cv2.imread(str(paths["panels"])).shape == (2 * (90 + 24), 3 * 160, 3)
     lines = paths["obj"].read_text().splitlines()
     assert sum(line.startswith("v ") for line in lines) == 2 * len(found[0].vertices)
     assert max(int(n) for line in lines if line[0] == "f" for n in line.split()[1:]) == 120
+    assert paths["ply"].read_bytes().startswith(b"ply")
     with np.load(paths["npz"]) as arrays:
         assert arrays["theta"].shape == (2, 85)
         np.testing.assert_array_equal(arrays["vertices"][1], found[1].vertices)

@@ -5,11 +5,15 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from hmr_tf.body import model_file
+from hmr_tf.body.smpl import SMPL
 from hmr_tf.errors import InputError
-from hmr_tf.output import video
+from hmr_tf.networks.hmr import HMR, IterativeRegressor, mean_theta
+from hmr_tf.output import files, video
 from hmr_tf.output.model import Model
 from hmr_tf.output.predict import Where
 from tests import tiny_hmr
+from tests.gltf_reader import Glb
 
 NUM_FRAMES, RATE_HZ = 20, 10.0
 LEFT, RIGHT = (4, 4, 20, 40), (60, 4, 20, 40)
@@ -17,7 +21,7 @@ LEFT, RIGHT = (4, 4, 20, 40), (60, 4, 20, 40)
 
 @pytest.fixture(scope="module")
 def model(tmp_path_factory):
-    return Model(tiny_hmr.build(tmp_path_factory.mktemp("body")))
+    return Model(*tiny_hmr.with_body(tmp_path_factory.mktemp("body")))
 
 
 @pytest.fixture(scope="module")
@@ -32,7 +36,7 @@ def clip(tmp_path_factory):
 
 
 def predicted(model, clip, folder, where, smoother="none"):
-    overlay, npz = video.predict_video(model, clip, where, smoother, folder)
+    overlay, npz = video.predict_video(model, clip, where, folder, smoother=smoother)
     frames = list(video.frames(str(overlay)))
     assert len(frames) == NUM_FRAMES
     assert frames[0].shape == (48, 96, 3)
@@ -76,9 +80,9 @@ def test_what_gives_nothing_is_said(model, clip, tmp_path):
     (tmp_path / "text.mp4").write_text("no video")
     for name in ("text.mp4", "none.mp4"):
         with pytest.raises(InputError, match=rf"--video_path=.*{name} gives no frames"):
-            video.predict_video(model, tmp_path / name, Where(), "none", tmp_path / "out")
+            video.predict_video(model, tmp_path / name, Where(), tmp_path / "out")
     with pytest.raises(InputError, match="nobody was found in any of the 20 frames"):
-        video.predict_video(model, clip, Where({"99": [LEFT]}), "none", tmp_path / "out")
+        video.predict_video(model, clip, Where({"99": [LEFT]}), tmp_path / "out")
     assert not (tmp_path / "out").exists()
 
 
@@ -94,3 +98,23 @@ def test_a_recording_ends_when_it_is_asked_to(clip, tmp_path, monkeypatch):
     for count, expected in ((5, 5), (0, NUM_FRAMES)):
         path = video.record(3, tmp_path / f"{count}.mp4", count)
         assert len(list(real(str(path)))) == expected
+
+
+def test_motions_for_animators(clip, tmp_path):
+    """The tiny body has no trunk to measure, so that the built-in one moves here."""
+    body = model_file.read_model()
+    hmr = HMR(tiny_hmr.encoder(tiny_hmr.SIZE), IterativeRegressor(mean_theta(), 1), SMPL(body))
+    model, where = Model(hmr, body), Where({"2": [LEFT], "5": [LEFT, RIGHT]})
+    written = video.predict_video(model, clip, where, tmp_path, files.OF_MOTION, up_axis="z")
+    assert sorted(path.name for path in written) == [
+        *("clip.glb", "clip.html", "clip_measures.csv"),
+        *(f"clip_person_0{end}" for end in (".bvh", "_amass.npz", "_measures.png")),
+        *(f"clip_person_1{end}" for end in (".bvh", "_amass.npz", "_measures.png")),
+    ]
+    with np.load(tmp_path / "clip_person_0_amass.npz") as file:
+        assert file["poses"].shape == (4, 72)  # frames 2 to 5, the gap filled
+        assert file["mocap_framerate"] == RATE_HZ
+    assert Glb((tmp_path / "clip.glb").read_bytes()).node("person_1")
+    head, first, _ = (tmp_path / "clip_measures.csv").read_text().splitlines()
+    assert head == "person,height_m,chest_m,waist_m,hips_m,arm_m,leg_m"
+    assert 1.2 < float(first.split(",")[1]) < 2.2

@@ -68,7 +68,12 @@ def architecture(prefix):
 
 
 def load(load_path, smpl_model_path=""):
-    """A trained HMR.
+    """The HMR of `load_with_body`."""
+    return load_with_body(load_path, smpl_model_path)[0]
+
+
+def load_with_body(load_path, smpl_model_path=""):
+    """A trained HMR and its body.
 
     Args:
       load_path: checkpoint prefix, or folder whose newest checkpoint is taken.
@@ -77,7 +82,7 @@ def load(load_path, smpl_model_path=""):
         the faces of the file.
 
     Returns:
-      HMR with the weights of the checkpoint.
+      HMR with the weights of the checkpoint, and its `model_file.ModelData`.
 
     Raises:
       InputError: no checkpoint, a damaged one, or one of another network.
@@ -92,7 +97,7 @@ def load(load_path, smpl_model_path=""):
         body = body._replace(faces=faces_of(file, len(body.v_template)))
     hmr = build.build(made_of, body)
     restore(prefix, trained_parts(hmr))
-    return hmr
+    return hmr, body
 
 
 def load_critic(load_path):

@@ -14,9 +14,14 @@ _AT_ONCE = 32  # crops; bounds the memory
 class Model:
     """A network that is loaded and answers; `hmr` is the network itself."""
 
-    def __init__(self, hmr, detector=None):
-        """Args: hmr: `networks.hmr.HMR`; detector: `output.detector.Detector`, or None."""
+    def __init__(self, hmr, body, detector=None):
+        """Args:
+        hmr: `networks.hmr.HMR`.
+        body: its `model_file.ModelData`.
+        detector: `output.detector.Detector`, or None.
+        """
         self.hmr = hmr
+        self.body = body
         self.detector = detector
         self._last = tf.function(lambda images: [saved_model.answers(hmr, images)])
         self._every = tf.function(lambda images: saved_model.every_answer(hmr, images))
@@ -29,7 +34,7 @@ class Model:
     @property
     def faces(self):
         """(F, 3) vertex ids of the mesh; empty for a model imported without an SMPL file."""
-        return self.hmr.smpl.faces
+        return self.body.faces
 
     def predict(self, image, boxes=None, focal_px=None, principal_px=None):
         """The bodies of everybody in a photograph.

@@ -20,7 +20,7 @@ class Where(NamedTuple):
     principal_px: Optional[tuple] = None  # (x, y)
 
 
-def photographs(model, paths, where, output_dir, formats):
+def photographs(model, paths, where, output_dir, formats, up_axis="y"):
     """Predicts and writes photograph after photograph.
 
     Args:
@@ -28,7 +28,8 @@ def photographs(model, paths, where, output_dir, formats):
       paths: of the photographs.
       where: Where.
       output_dir: folder for what is written.
-      formats: names of `files.FORMATS`.
+      formats: names of `files.OF_PHOTOGRAPHS` and `files.OF_MOTION`.
+      up_axis: of meshes and motions, "y" or "z".
 
     Returns:
       list of the paths written, and a list of what was wrong, a line for each bad photograph.
@@ -48,7 +49,7 @@ def photographs(model, paths, where, output_dir, formats):
             everybody = [person for *_, cuts in scenes for person in cuts]
             people = iter(predict_people(model.predict_crops, everybody))
             for path, image, cuts in scenes:
-                scene = files.Scene(image, [next(people) for _ in cuts], model.faces)
+                scene = files.Scene(image, [next(people) for _ in cuts], model.body, up_axis)
                 written += files.write(output_dir, names[path], scene, formats)
             bar.update(len(paths[start : start + _AT_ONCE]))
     return written, problems

@@ -11,9 +11,10 @@ from scipy.spatial.transform import Rotation
 from tqdm import tqdm
 
 from hmr_tf.errors import InputError
-from hmr_tf.output import panels, predict, tracks
+from hmr_tf.output import files, motion, panels, predict, tracks
 from hmr_tf.output.people import Person, predict_people
 
+OF_VIDEOS = ("overlay", "npz")
 _AT_ONCE = 16  # frames whose people are one batch
 _KEPT = (
     *("theta", "rotations", "betas", "transl", "box", "keypoints2d_px", "joints3d"),
@@ -48,15 +49,17 @@ def rate(source):
     return stated if np.isfinite(stated) and 0 < stated <= 1000 else 25.0
 
 
-def predict_video(model, path, where, smoother, output_dir):
-    """Predicts a video and writes NAME_overlay.mp4 and NAME.npz.
+def predict_video(model, path, where, output_dir, formats=OF_VIDEOS, smoother="none", up_axis="y"):
+    """Predicts a video and writes NAME_overlay.mp4, NAME.npz and so on.
 
     Args:
       model: `output.model.Model`.
       path: the video file.
       where: `predict.Where`; boxes of frame n have the name n, or OpenPose's NAME_0...n.
-      smoother: one of `tracks.SMOOTHERS`.
       output_dir: folder for what is written.
+      formats: names of `OF_VIDEOS` and `files.OF_MOTION`.
+      smoother: one of `tracks.SMOOTHERS`.
+      up_axis: of motions, "y" or "z".
 
     Returns:
       list of the paths written.
@@ -70,10 +73,35 @@ def predict_video(model, path, where, smoother, output_dir):
         raise InputError(f"nobody was found in any of the {len(seen)} frames of {path}.")
     followed = [_smoothed(model.hmr.smpl, t, smoother, rate_hz) for t in tracks.follow(seen)]
     folder.mkdir(parents=True, exist_ok=True)
-    npz, overlay = folder / f"{path.stem}.npz", folder / f"{path.stem}_overlay.mp4"
-    np.savez_compressed(npz, faces=model.faces, rate_hz=rate_hz, **_arrays(followed))
-    _draw_frames(model, path, followed, len(seen), rate_hz, overlay)
-    return [overlay, npz]
+    stem, paths = folder / path.stem, []
+    clip = _clip(model, path, followed, rate_hz, up_axis)
+    for wanted in formats:
+        if wanted == "overlay":
+            paths.append(Path(f"{stem}_overlay.mp4"))
+            _draw_frames(model, path, followed, len(seen), rate_hz, paths[-1])
+        elif wanted == "npz":
+            paths.append(Path(f"{stem}.npz"))
+            rows = _arrays(followed)
+            np.savez_compressed(paths[-1], faces=model.faces, rate_hz=rate_hz, **rows)
+        else:
+            paths += files.OF_MOTION[wanted](str(stem), clip)
+    return paths
+
+
+def _clip(model, path, followed, rate_hz, up_axis):
+    """Everybody's motion, and the first frame that somebody is in."""
+    moving = []
+    for number, track in enumerate(followed):
+        names = ("betas", "rotations", "transl")
+        arrays = [np.stack([person[name] for person in track.people]) for name in names]
+        moving.append(
+            motion.from_camera(f"person_{number}", model.body, *arrays, frames=track.frames)
+        )
+    first = min(track.frames[0] for track in followed)
+    image = next(itertools.islice(frames(str(path)), first, None))
+    people = [track.people[0] for track in followed if track.frames[0] == first]
+    drawn = _overlay(image, people, model.hmr.smpl, model.faces)
+    return files.Clip(moving, model.body, rate_hz, up_axis, image, drawn)
 
 
 def record(camera_number, path, num_frames=0):
