@@ -62,6 +62,12 @@ def scale_image(image, scale):
     The new size is rounded down, as in the original's `util/image.py:9`. Raises InputError where it
     would be too large for memory.
     """
+    size, scale_xy = _scaled_size(image, scale)
+    return cv2.resize(image, size), scale_xy
+
+
+def _scaled_size(image, scale):
+    """(width, height) of the scaled image, and the (2,) scale reached."""
     height, width = image.shape[:2]
     new_height, new_width = (max(int(np.floor(side * scale)), 1) for side in (height, width))
     if new_height * new_width > MAX_SCALED_PIXELS:
@@ -69,8 +75,21 @@ def scale_image(image, scale):
             f"the person is too small: making it tall enough scales the {width} x {height} image "
             f"{scale:.3g} times; leave this person out or use a larger photograph"
         )
-    scaled = cv2.resize(image, (new_width, new_height))
-    return scaled, np.array([new_width / width, new_height / height])
+    return (new_width, new_height), np.array([new_width / width, new_height / height])
+
+
+def _resize_corner(image, scale_xy, end):
+    """The upper left part of `cv2.resize` of the whole image, at least (width, height) `end` of it.
+
+    The same pixels, as OpenCV is given the same scale and counts from the same corner.
+    """
+    size = np.array(image.shape[1::-1])
+    columns, rows = np.minimum(np.ceil((np.asarray(end) + 0.5) / scale_xy).astype(int) + 1, size)
+    corner = image[:rows, :columns]
+    scaled = cv2.resize(corner, None, fx=scale_xy[0], fy=scale_xy[1])
+    if scaled.shape == corner.shape:  # then OpenCV has only copied it
+        return cv2.resize(image, tuple(np.rint(size * scale_xy).astype(int).tolist()))
+    return scaled
 
 
 def crop_inside(image, scale, center_px, window_px, center_on_pixel=False):
@@ -92,15 +111,15 @@ def crop_inside(image, scale, center_px, window_px, center_on_pixel=False):
 
     Source: the original's `coco_to_tfrecords.py:243-256`, but x with x's scale and y with y's.
     """
-    scaled, scale_xy = scale_image(image, scale)
-    height, width = scaled.shape[:2]
+    size, scale_xy = _scaled_size(image, scale)
     center = np.asarray(center_px) * scale_xy
     if center_on_pixel:
         center = np.round(center)
     start = np.maximum(center - window_px // 2, 0).astype(int)
-    end = np.minimum((center + window_px // 2).astype(int), [width, height])
+    end = np.minimum((center + window_px // 2).astype(int), size)
     if (end <= start).any():
         raise InputError("the person lies outside the image")
+    scaled = _resize_corner(image, scale_xy, end)
     pixels = scaled[start[1] : end[1], start[0] : end[0]]
     return pixels, Crop(scale_xy, start, pixels.shape[:2])
 
