@@ -7,6 +7,7 @@ the set that HMR was trained on. Coordinates stay 0-based.
 import contextlib
 import io
 import json
+import os
 import re
 from pathlib import Path
 
@@ -114,8 +115,8 @@ def _image_path(folders, file_name):
     """Where the image is, under its name of 2014 or 2017; where it should be, if nowhere."""
     number = re.sub(r"^COCO_(train|val)2014_", "", file_name)
     names = dict.fromkeys((file_name, number, *(f"COCO_{s}2014_{number}" for s in SPLITS)))
-    paths = (folder / name for name in names for folder in folders)
-    return str(next((path for path in paths if path.is_file()), folders[0] / file_name))
+    paths = (os.path.join(folder, name) for name in names for folder in folders)
+    return next(filter(os.path.isfile, paths), os.path.join(folders[0], file_name))
 
 
 def _points(annotation, where):
@@ -131,7 +132,7 @@ def _points(annotation, where):
     if not np.isfinite(points).all():
         return Skipped("keypoints are not numbers", where)
     flags = points[:, 2]
-    if not np.isin(flags, (0, 1, 2)).all():
+    if not set(flags.tolist()) <= {0, 1, 2}:
         return Skipped("keypoints are not 17 times x, y, v", where)
     if (flags == 2).sum() < MIN_VISIBLE:
         return Skipped(f"fewer than {MIN_VISIBLE} visible keypoints", where, is_problem=False)

@@ -101,3 +101,15 @@ def test_a_whole_image_moves_no_point(image, rng):
     where = crop.whole_image(image)
     assert where.size == (HEIGHT, WIDTH)
     np.testing.assert_array_equal(crop.to_crop(points, where), points)
+
+
+@pytest.mark.parametrize("scale", [0.13, 0.5, 0.61, 0.999, 1.0, 1.001, 1.0021, 1.5, 2.0, 3.7])
+@pytest.mark.parametrize("center", [(250, 160), (20, 30), (480, 320)])
+def test_a_crop_is_a_part_of_the_whole_image_scaled(scale, center, image):
+    """Only the corner with the crop is resized, in the same pixels."""
+    pixels, where = crop.crop_inside(image, scale, center, 100)
+    scaled, scale_xy = crop.scale_image(image, scale)
+    np.testing.assert_array_equal(scale_xy, where.scale_xy)
+    x, y = where.start_px
+    height, width = where.size
+    np.testing.assert_array_equal(pixels, scaled[y : y + height, x : x + width])
