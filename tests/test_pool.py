@@ -65,7 +65,7 @@ PARENT = """
 import pickle, signal
 from data_prep import pool
 signal.signal(signal.SIGINT, signal.default_int_handler)
-code = "import os, time; print(os.getpid(), flush=True); time.sleep(60)"
+code = "import os, time; os.write(1, str(os.getpid()).ljust(9).encode()); time.sleep(60)"
 list(pool.run(exec, [pickle.dumps(code)] * 2, 2))
 """
 
@@ -78,7 +78,7 @@ def test_workers_die_with_their_parent(number):
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
     )
-    workers = [int(parent.stdout.readline()) for _ in range(2)]
+    workers = [int(parent.stdout.read(9)) for _ in range(2)]
     assert all(map(_lives, workers))
     parent.send_signal(number)
     parent.communicate()
