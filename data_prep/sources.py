@@ -90,6 +90,16 @@ def _motion(module, annotations):
 
 
 _LSP = ("joints.mat",)
+# No **: there are a million frames beside them.
+_3DHP = (
+    *("S*/Seq*/annot.mat", "S*/Seq*/camera.calibration"),
+    *(f"{folder}TS*/annot_data.mat" for folder in ("", "mpi_inf_3dhp_test_set/")),
+)
+_H36M = (
+    *("metadata.xml", "S*/MyPoseFeatures/D*_Positions*/*.cdf", "S*/*/annot.h5"),
+    *("h36m*.npz", "annotation_body3d/fps10/h36m*.npz"),
+    *(f"{folder}neutrSMPL_H3.6/S*/*.pkl" for folder in ("", "neutrMosh/", "../neutrMosh/")),
+)
 _DRAWN = {"needs_data_dir": False, "is_streamed": True}
 
 SOURCES = {
@@ -106,7 +116,7 @@ SOURCES = {
         "train_%04d.tfrecord",
         500,
         _mpi_inf_3dhp,
-        ("**/annot.mat", "**/annot_data.mat"),
+        _3DHP,
         sequence_splits=("test",),
     ),
     "h36m": Source(
@@ -114,7 +124,7 @@ SOURCES = {
         "{}_%04d.tfrecord",
         500,
         _people("h36m"),
-        ("metadata.xml", "S*/*/annot.h5", "h36m*.npz"),
+        _H36M,
         sequence_splits=("test",),
     ),
     "mosh": _motion("mosh", ("neutrSMPL_*/*/*.pkl", "*/*.pkl")),
