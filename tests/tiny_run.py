@@ -119,7 +119,7 @@ def main(_):
         parts = [tf.config.LogicalDeviceConfiguration()] * cpus
         tf.config.set_logical_device_configuration(cpu, parts)
     norm = arguments.pop("batch_norm", True)
-    encoder.ENCODERS["resnet_v2_50"] = lambda size, *_: tiny_hmr.encoder(size, norm)
+    encoder.ENCODERS["resnet_v2_50"] = lambda *args: tiny_hmr.encoder(*args, batch_norm=norm)
     run.train(Config(**{k: tuple(v) if isinstance(v, list) else v for k, v in arguments.items()}))
 
 

@@ -32,7 +32,7 @@ class Trainer(keras.Model):
         self.hmr = hmr
         self.critic = critic
         self.loss_weights = weights or losses.LossWeights()
-        # Not the optimizer's: with float16 it does not count updates that overflowed.
+        # Of its own, so that a checkpoint has it in one place, whatever wraps the optimizer.
         self.steps_done = tf.Variable(
             0,
             trainable=False,
