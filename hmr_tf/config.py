@@ -4,6 +4,7 @@ Names and meanings are the original's `config.py`; values are the paper's, as in
 """
 
 import dataclasses
+import functools
 import math
 from typing import Optional
 
@@ -12,6 +13,8 @@ from absl import flags
 from hmr_tf.errors import InputError
 
 MODES = ("train", "evaluate", "predict", "fit", "export", "import_tf1", "quickstart")
+PRECISIONS = ("float32", "bfloat16", "float16")
+DISTRIBUTIONS = ("none", "mirrored", "multi_worker")
 ENCODERS = ("resnet_v2_50", "resnet50", "resnet50v2")
 PHOTO_FORMATS = ("overlay", "panels", "transparent", "obj", "ply", "npz")
 MOTION_FORMATS = ("glb", "bvh", "amass", "viewer", "measure")
@@ -19,11 +22,15 @@ IMAGE_DATASETS = ("lsp", "lsp_ext", "mpii", "coco", "h36m", "mpi_inf_3dhp")
 MOCAP_DATASETS = ("CMU", "H3.6", "jointLim")
 
 
-def _option(default, help, choices=None, least=0, most=None, heading=None):
+def _option(default, help, choices=None, least=0, most=None, heading=None, steers=False):
     """A field of `Config`; `heading` begins a group of flags in --help."""
-    metadata = {"help": help, "choices": choices, "heading": heading}
+    metadata = {"help": help, "choices": choices, "heading": heading, "steers": steers}
     metadata["bounds"] = {"lower_bound": least, "upper_bound": most}
     return dataclasses.field(default=default, metadata=metadata)
+
+
+# What a training becomes depends on it: to go on with another value is another training.
+_steering = functools.partial(_option, steers=True)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -103,58 +110,103 @@ class Config:
     )
     up_axis: str = _option("y", "predict: up in meshes and motions.", choices=("y", "z"))
 
-    encoder: str = _option(
+    encoder: str = _steering(
         "resnet_v2_50",
         "resnet_v2_50: the original's, of slim; the others: keras.applications.",
         choices=ENCODERS,
         heading="Network",
     )
-    img_size: int = _option(224, "Side of the network's input, pixels.", least=32)
-    num_stage: int = _option(3, "How often the regressor corrects its answer.", least=1)
-    bn_momentum: float = _option(
+    img_size: int = _steering(224, "Side of the network's input, pixels.", least=32)
+    num_stage: int = _steering(3, "How often the regressor corrects its answer.", least=1)
+    bn_momentum: float = _steering(
         0.997, "Batch norm: share of the old moving statistics kept per step.", most=1
     )
-    critic_spectral_norm: bool = _option(
+    critic_spectral_norm: bool = _steering(
         False, "Spectral normalisation in the critic (TensorFlow Addons)."
     )
 
-    datasets: tuple = _option(
+    datasets: tuple = _steering(
         IMAGE_DATASETS, "Image datasets to train on or to evaluate on.", heading="Data"
     )
-    mocap_datasets: tuple = _option(MOCAP_DATASETS, "Motion capture the prior is learned from.")
-    val_datasets: tuple = _option((), "train: datasets to validate on after each epoch.")
-    val_shards: int = _option(
+    mocap_datasets: tuple = _steering(MOCAP_DATASETS, "Motion capture the prior is learned from.")
+    val_datasets: tuple = _steering((), "train: datasets to validate on after each epoch.")
+    val_shards: int = _steering(
         1,
         "train: this many last shards of each of --val_datasets are kept out of training.",
         least=1,
     )
     split: str = _option("test", "evaluate, fit: which split of --datasets.")
-    use_3d_label: bool = _option(
+    use_3d_label: bool = _steering(
         True,
         "Use 3D labels, half of each batch from datasets that have them. --nouse_3d_label: none.",
     )
-    trans_max: int = _option(20, "Jitter: largest shift, pixels.")
-    scale_max: float = _option(1.23, "Jitter: largest scale.")
-    scale_min: float = _option(0.8, "Jitter: smallest scale.")
-    augment_occlusion: bool = _option(False, "Cut a square out of each crop (TensorFlow Addons).")
-    augment_color: bool = _option(False, "Jitter hue, saturation, value (TensorFlow Addons).")
+    trans_max: int = _steering(20, "Jitter: largest shift, pixels.")
+    scale_max: float = _steering(1.23, "Jitter: largest scale.")
+    scale_min: float = _steering(0.8, "Jitter: smallest scale.")
+    augment_occlusion: bool = _steering(False, "Cut a square out of each crop (TensorFlow Addons).")
+    augment_color: bool = _steering(False, "Jitter hue, saturation, value (TensorFlow Addons).")
 
-    batch_size: int = _option(64, "People per step.", least=1, heading="Training")
+    batch_size: int = _steering(64, "People per step.", least=1, heading="Training")
     epoch: int = _option(55, "Passes over the training people.", least=1)
     num_steps: int = _option(0, "Stop after this many steps instead of --epoch epochs.")
-    encoder_only: bool = _option(False, "Train without the adversarial prior.")
-    e_lr: float = _option(1e-5, "Learning rate of the encoder.")
-    d_lr: float = _option(1e-4, "Learning rate of the critic.")
-    e_loss_weight: float = _option(60.0, "Weight of the keypoint loss.")
-    d_loss_weight: float = _option(1.0, "Weight of the adversarial losses.")
-    e_3d_weight: float = _option(60.0, "Weight of the 3D losses.")
-    xla: Optional[bool] = _option(
+    encoder_only: bool = _steering(False, "Train without the adversarial prior.")
+    e_lr: float = _steering(1e-5, "Learning rate of the encoder.")
+    d_lr: float = _steering(1e-4, "Learning rate of the critic.")
+    e_loss_weight: float = _steering(60.0, "Weight of the keypoint loss.")
+    d_loss_weight: float = _steering(1.0, "Weight of the adversarial losses.")
+    e_3d_weight: float = _steering(60.0, "Weight of the 3D losses.")
+    clip_gradients: float = _steering(
+        0.0, "Largest norm of each network's gradient; longer ones are shortened. 0: any."
+    )
+    freeze_backbone: bool = _steering(
+        False, "Train the regressor alone, on the features of a fixed encoder."
+    )
+    seed: int = _steering(0, "Seed of weights, shuffling, jitter and dropout.", most=2**31 - 1)
+    allow_changed_flags: bool = _option(
+        False, "Go on from --load_path although flags differ from those it was trained with."
+    )
+
+    mixed_precision: str = _steering(
+        "float32",
+        "What the encoder computes in; float16 scales the loss. Weights and bodies are float32.",
+        choices=PRECISIONS,
+        heading="Machine",
+    )
+    xla: Optional[bool] = _steering(
         None, "Compile forward, losses and gradients with XLA. Not given: on where there is a GPU."
     )
-    seed: int = _option(0, "Seed of weights, shuffling, jitter and dropout.", most=2**31 - 1)
-    log_step: int = _option(10, "Steps between TensorBoard scalars.", least=1)
-    log_img_step: int = _option(100, "Steps between TensorBoard pictures; 0: none.")
+    steps_per_execution: int = _option(
+        1, "Steps that TensorFlow makes before it returns to Python.", least=1
+    )
+    deterministic: bool = _steering(
+        False, "The same bits in every run, on GPUs too, at the price of speed."
+    )
+    distribute: str = _steering(
+        "none",
+        "mirrored: all GPUs of this machine; multi_worker: those of all machines in TF_CONFIG. "
+        "--batch_size is that of all together.",
+        choices=DISTRIBUTIONS,
+    )
+    tf_data_service: str = _steering(
+        "",
+        "Address of a tf.data service that decodes and crops, as grpc://host:port; the order of "
+        "the people is then the service's.",
+    )
+
+    log_step: int = _option(
+        10, "Steps between lines and TensorBoard's curves.", least=1, heading="Watching"
+    )
+    log_img_step: int = _option(
+        100, "Steps between TensorBoard's pictures, meshes and histograms; 0: none."
+    )
+    profile_steps: tuple = _option((), "Record these steps for TensorBoard's profiler: first,last.")
     save_step: int = _option(1000, "Steps between checkpoints.", least=1)
+    save_minutes: float = _option(
+        30.0, "Minutes after which a checkpoint is due in any case; 0: never."
+    )
+    keep_checkpoints: int = _option(
+        3, "How many of the newest are kept, beside the best by validation.", least=1
+    )
 
 
 def define_flags(flag_values=flags.FLAGS):
@@ -184,6 +236,11 @@ def headings():
     """First flag of a group -> the group's title."""
     fields = dataclasses.fields(Config)
     return {f.name: f.metadata["heading"] for f in fields if f.metadata["heading"]}
+
+
+def steering():
+    """Names of the flags that decide what a training becomes."""
+    return [field.name for field in dataclasses.fields(Config) if field.metadata["steers"]]
 
 
 def from_flags(flag_values=flags.FLAGS):

@@ -85,8 +85,12 @@ def test_tensorboard_has_curves_and_pictures(folder):
                 tags.setdefault(value.tag, []).append(event.step)
     assert tags["train/encoder/keypoints"][:2] == [1, 2]
     assert tags["train/critic/real"][:2] == [1, 2]
-    assert 0 in tags["validation/keypoints"]
-    assert tags["people/validation"][:2] == [0, 2]
+    assert tags["validation/pa_mpjpe_mm"] == [0, 1, 2]
+    assert tags["people/validation"][:2] == tags["people/validation/mesh_VERTEX"][:2] == [0, 2]
+    for tag in ("weighted/keypoints", "train/camera/scale_std", "speed/images_per_second"):
+        assert tags[tag][:2] == [1, 2]
+    assert tags["critic_fake/left_elbow"] == tags["critic_real/all_joints"] == [2]
+    assert tags["_hparams_/session_start_info"] == [0]
 
 
 def test_evaluation_writes_its_numbers(folder, capsys):

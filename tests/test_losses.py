@@ -6,6 +6,7 @@ from hmr_tf.body.skeleton import LSP_JOINTS
 from hmr_tf.networks.hmr import Prediction
 from hmr_tf.training import losses
 from hmr_tf.training.losses import LossWeights
+from tests import tiny_hmr
 
 
 def test_keypoints_average_over_the_labelled_ones_of_the_batch():
@@ -77,6 +78,7 @@ def true_batch(answer):
     """The labels that `answer` gets right."""
     ones = tf.ones_like(answer.keypoints_norm[..., :1])
     return {
+        "image": tf.zeros([2, 16, 16, 3]),
         "keypoints_norm": tf.concat([answer.keypoints_norm, ones], axis=-1),
         "joints": answer.joints[:, :14] + 5.0,
         "rotations": answer.rotations,
@@ -89,7 +91,11 @@ def true_batch(answer):
 def test_encoder_loss_is_zero_for_the_truth_wherever_the_body_stands(rng):
     answer = stage(rng)
     parts = losses.encoder(
-        [stage(rng), answer], true_batch(answer), tf.ones([4, 25]), LossWeights()
+        [stage(rng), answer],
+        true_batch(answer),
+        tf.ones([4, 25]),
+        LossWeights(),
+        losses.count(true_batch(answer), {}),
     )
     assert {name: round(float(value), 6) for name, value in parts.items()} == dict.fromkeys(
         ("keypoints", "joints", "smpl", "adversarial", "total"), 0.0
@@ -99,13 +105,35 @@ def test_encoder_loss_is_zero_for_the_truth_wherever_the_body_stands(rng):
 def test_total_is_the_weighted_sum(rng):
     weights = LossWeights(keypoints=2.0, labels_3d=3.0, critic=5.0)
     batch = true_batch(stage(rng))
-    parts = losses.encoder([stage(rng)], batch, tf.zeros([2, 25]), weights)
+    counts = losses.count(batch, {})
+    parts = losses.encoder([stage(rng)], batch, tf.zeros([2, 25]), weights, counts)
     expected = (
         2 * parts["keypoints"] + 3 * (parts["joints"] + parts["smpl"]) + 5 * parts["adversarial"]
     )
     assert float(parts["total"]) == pytest.approx(float(expected), rel=1e-6)
     assert float(parts["adversarial"]) == pytest.approx(25)
-    without = losses.encoder([stage(rng)], batch, None, weights)
+    without = losses.encoder([stage(rng)], batch, None, weights, counts)
     assert "adversarial" not in without
     critic = losses.critic(tf.zeros([2, 25]), tf.ones([2, 25]), weights)
     assert float(critic["total"]) == pytest.approx(5 * (25 + 25))
+
+
+def test_parts_of_a_batch_add_up_to_the_whole(rng):
+    """Each part is divided by the counts of the whole, although labels are unevenly spread."""
+    answers, truth = [stage(rng, 4), stage(rng, 4)], tiny_hmr.data(rng, num_stage=2)[0]
+    truth["has_joints"] = tf.constant([True, True, True, False])
+    truth["keypoints_norm"] *= tf.constant([1.0, 1.0, 0.0, 1.0])[:, None, None]
+    mocap = {"betas": tf.zeros([8, 10])}
+    scores = tf.constant(rng.normal(size=(2, 4, 25)), tf.float32)
+
+    def parts(rows, counts=None):
+        batch = {name: value[rows] for name, value in truth.items()}
+        counts = counts or losses.count(batch, mocap)
+        some = [Prediction(*(x if x is None else x[rows] for x in one)) for one in answers]
+        fake = tf.reshape(scores[:, rows], [-1, 25])
+        return losses.encoder(some, batch, fake, LossWeights(), counts), counts
+
+    whole, counts = parts(slice(0, 4))
+    halves = [parts(rows, counts)[0] for rows in (slice(0, 2), slice(2, 4))]
+    for name, value in whole.items():
+        assert float(halves[0][name] + halves[1][name]) == pytest.approx(float(value), rel=1e-5)

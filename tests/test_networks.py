@@ -74,15 +74,26 @@ def test_regressor_adds_its_corrections_to_the_start(rng):
         np.testing.assert_allclose(answer, mean_theta() + [stage * correction] * 2, atol=1e-5)
 
 
-def test_regressor_drops_differently_in_every_stage(rng):
+def test_regressor_drops_what_the_dice_say(rng):
+    """Another mask in every stage and layer, the kept units twice as strong, none without dice."""
     keras.utils.set_random_seed(0)
     regressor = IterativeRegressor(mean_theta(), num_stage=2)
     features = tf.constant(rng.normal(size=(1, NUM_FEATURES)), tf.float32)
-    first, second = regressor(features, training=True)
-    again, _ = regressor(features, training=True)
-    assert not np.allclose(first, again)
-    np.testing.assert_allclose(*[regressor(features)[1] for _ in range(2)])
-    assert not np.allclose(first, second)
+    noise = np.ones(regressor.noise_shape(1), np.float32)
+    kept = [answer.numpy() for answer in regressor(features, noise=noise)]
+    plain = [answer.numpy() for answer in regressor(features)]
+    assert not np.allclose(kept[0], plain[0])
+    for stage in range(2):
+        for layer in range(2):
+            dropped = noise.copy()
+            dropped[:, stage, layer] = 0.0
+            answers = [answer.numpy() for answer in regressor(features, noise=dropped)]
+            assert np.array_equal(answers[0], kept[0]) == (stage == 1)
+            assert not np.allclose(answers[1], kept[1])
+    x = tf.concat([features, mean_theta()], axis=-1)
+    for fc in (regressor.fc1, regressor.fc2):
+        x = 2.0 * fc(x)
+    np.testing.assert_allclose(kept[0], mean_theta() + regressor.fc3(x), atol=1e-5)
 
 
 def test_prediction_agrees_with_itself(hmr, images):

@@ -321,7 +321,7 @@ def training(networks):
     """Three steps of the trainer, and what they left, by TF1's names."""
     hmr, critic, names = networks.hmr, networks.critic, networks.names
     batch, mocap = train_data()
-    hmr.regressor.dropout.rate = 0.0
+    hmr.regressor.dropout_rate = 0.0
     mean = inputs.mean_theta()
     set_by_rule(names, mean)
     stages = hmr(batch["image"], training=True)
@@ -333,11 +333,15 @@ def training(networks):
     step = tf.function(trainer.train_step)
     found = SimpleNamespace(stages=stages, scores=tf.concat(scores, 0), batch=batch, logs=[])
     found.before = {name: v.numpy() for name, v in names.items()}
-    found.logs.append({k: float(v) for k, v in step((batch, mocap)).items()})
+    found.logs.append(numbers(step((batch, mocap))))
     found.after = {name: v.numpy() for name, v in names.items()}
     found.gradients = _first_gradients(trainer, names)
-    found.logs += [{k: float(v) for k, v in step((batch, mocap)).items()} for _ in range(2)]
+    found.logs += [numbers(step((batch, mocap))) for _ in range(2)]
     return found
+
+
+def numbers(logs):
+    return {name: float(value) for name, value in logs.items() if value.shape.rank == 0}
 
 
 def _first_gradients(trainer, names):

@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import time
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from hmr_tf.data import augment, pipeline, record
 from hmr_tf.data.crop import Crop
 from hmr_tf.data.pipeline import Augmentation
 from hmr_tf.data.shard_files import Split
+from hmr_tf.data.stream import Part, file_names
 from hmr_tf.errors import InputError
 
 NO_JITTER = Augmentation(trans_max=0, scale_min=1.0, scale_max=1.0)
@@ -57,7 +59,14 @@ def shards(tmp_path_factory):
 
 
 def training(
-    shards, names, mocap=False, batch_size=4, augmentation=NO_JITTER, use_3d=False, seed=0
+    shards,
+    names,
+    mocap=False,
+    batch_size=4,
+    augmentation=NO_JITTER,
+    use_3d=False,
+    seed=0,
+    part=None,
 ):
     return pipeline.training(
         {name: shards[name] for name in names},
@@ -68,6 +77,7 @@ def training(
         augmentation=augmentation,
         use_3d=use_3d,
         seed=seed,
+        part=part,
     )
 
 
@@ -111,6 +121,83 @@ def test_half_of_a_batch_has_3d_labels_whatever_the_sizes(shards):
         np.testing.assert_array_equal(greys(batch) >= 100, batch["has_joints"])
         assert batch["has_joints"].numpy().sum() == batch["has_smpl"].numpy().sum() == 2
         assert batch["has_joints"].numpy()[:2].sum() == 1  # half of every part, too
+
+
+EVERYTHING = {"mocap": True, "augmentation": JITTER, "use_3d": True}
+
+
+def arrays(elements):
+    return [np.array(x) for x in tf.nest.flatten(elements)]
+
+
+@pytest.mark.parametrize("first", [1, 3, 7])
+def test_the_stream_can_be_begun_anywhere(shards, first):
+    """What comes then is what would have come: people, jitter, bodies; 7 is in another pass."""
+    names = ["coco", "h36m"]
+    whole = take(training(shards, names, **EVERYTHING), first + 2)[first:]
+    begun = take(training(shards, names, **EVERYTHING, part=Part(first)), 2)
+    for theirs, ours in zip(arrays(whole), arrays(begun)):
+        np.testing.assert_array_equal(ours, theirs)
+
+
+def test_the_order_does_not_hang_on_the_global_seed(shards):
+    """A process that resumes has drawn other numbers before."""
+    seen = []
+    for seed in (0, 1, None):
+        tf.random.set_seed(seed)
+        seen.append(arrays(take(training(shards, ["coco"], mocap=True), 2)))
+    for other in seen[1:]:
+        for a, b in zip(seen[0], other):
+            np.testing.assert_array_equal(a, b)
+
+
+@pytest.mark.parametrize(("num_workers", "num_replicas"), [(2, 1), (1, 2), (2, 2)])
+def test_replicas_have_the_rows_of_the_batch_in_turn(shards, num_workers, num_replicas):
+    names, options = ["coco", "h36m"], {**EVERYTHING, "batch_size": 8}
+    whole = take(training(shards, names, **options), 3)[1:]
+    parts = [
+        take(training(shards, names, **options, part=Part(1, worker, num_workers, num_replicas)), 4)
+        for worker in range(num_workers)
+    ]
+    for number, theirs in enumerate(whole):
+        ours = [
+            element
+            for part in parts
+            for element in part[number * num_replicas : (number + 1) * num_replicas]
+        ]
+        for a, *b in zip(arrays(theirs), *map(arrays, ours)):
+            np.testing.assert_array_equal(np.concatenate(b), a)
+
+
+def test_a_batch_that_cannot_be_shared_is_refused(shards):
+    with pytest.raises(InputError, match="--batch_size=4 cannot be shared by 3 replicas"):
+        training(shards, ["coco"], part=Part(num_workers=3))
+
+
+def test_waiting_is_measured():
+    slow = tf.data.Dataset.range(3).map(
+        lambda x: (x, tf.py_function(lambda: time.sleep(0.05), [], []))[:1]
+    )
+    for (_, seconds), least in zip(pipeline.with_waiting(slow), (0.05, 0.05, 0.05)):
+        assert least <= float(seconds) < 1.0
+    ready = tf.data.Dataset.from_tensors((1,)).repeat()
+    (_, seconds), *_ = take(pipeline.with_waiting(ready), 1)
+    assert float(seconds) < 0.05
+
+
+def test_people_of_a_batch_are_named(shards, tmp_path):
+    names = ["coco", "h36m"]
+    files = {name: shards[name] for name in names}
+    batch = take(training(shards, names, use_3d=True), 3)[2][0]
+    told, broken = file_names(files, batch_size=4, use_3d=True, seed=0, number=2)
+    assert told == [f"{grey}.jpg" for grey in greys(batch)]
+    assert broken == []
+    nan = np.full((19, 2), np.nan)
+    path = write(
+        tmp_path / "train_0.tfrecord", [person(5, False), person(6, False, keypoints_px=nan)]
+    )
+    _, broken = file_names({"coco": [path]}, batch_size=2, use_3d=False, seed=0, number=0)
+    assert broken == ["6.jpg"]
 
 
 def test_one_kind_fills_the_batch(shards):

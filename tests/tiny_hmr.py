@@ -15,11 +15,11 @@ from tests import tiny_body
 SIZE = 16
 
 
-def encoder(image_size):
-    """(B, S, S, 3) -> (B, 2048), with a batch norm like the real one."""
+def encoder(image_size, bn_momentum=0.99, batch_norm=True):
+    """(B, S, S, 3) -> (B, 2048), with a batch norm like the real one, if not without."""
     image = keras.Input((image_size, image_size, 3))
     pooled = keras.layers.AveragePooling2D(image_size // 4)(image)
-    normed = keras.layers.BatchNormalization()(pooled)
+    normed = keras.layers.BatchNormalization(momentum=bn_momentum)(pooled) if batch_norm else pooled
     features = keras.layers.Dense(NUM_FEATURES)(keras.layers.Flatten()(normed))
     return keras.Model(image, features)
 
@@ -43,6 +43,11 @@ def trainer(folder, critic=True, learning_rate=1e-3, **kwargs):
     made = Trainer(build(folder), Discriminator() if critic else None, **kwargs)
     made.compile(adam(learning_rate), adam(learning_rate))
     return made
+
+
+def numbers(logs):
+    """The scalars of a training step's logs as floats."""
+    return {name: float(value) for name, value in logs.items() if value.shape.rank == 0}
 
 
 def data(rng, batch_size=4, num_stage=3):

@@ -7,13 +7,9 @@ from tqdm import tqdm
 
 from hmr_tf import addons
 from hmr_tf.body import rotation
-from hmr_tf.data import augment, crop, record, shard_files
+from hmr_tf.data import augment, crop, record, shard_files, stream
 from hmr_tf.errors import InputError
 
-# Records in flight while shuffling: stored JPEGs, 20 to 80 KB each.
-SHUFFLED_RECORDS = 2000
-SHUFFLED_MOCAP = 20000
-FILES_AT_ONCE = 16
 DRAWN_AT_ONCE = 1024
 _DATA_ERRORS = (
     tf.errors.DataLossError,
@@ -33,41 +29,74 @@ class Augmentation(NamedTuple):
     occlusion: bool = False
 
 
-def training(files, mocap_files, *, batch_size, num_stage, image_size, augmentation, use_3d, seed):
+def training(
+    files,
+    mocap_files,
+    *,
+    batch_size,
+    num_stage,
+    image_size,
+    augmentation,
+    use_3d,
+    seed,
+    part=None,
+    service="",
+):
     """The endless training input: the same seed gives the same batches.
 
     Args:
       files: dataset name -> shard paths, `shard_files.Split.training`.
       mocap_files: dataset name -> shard paths, `shard_files.find_mocap`; None without the prior.
-      batch_size: B, people in a batch.
+      batch_size: B, people in a batch of all workers together.
       num_stage: T, bodies of motion capture per person.
       image_size: S, pixels.
       augmentation: Augmentation.
       use_3d: True: half of each batch is from datasets with 3D labels, if there are others too.
         False: 3D labels are switched off. Among themselves, datasets have shares by their sizes.
       seed: int.
+      part: `stream.Part`, which rows of which batches; None: all.
+      service: address of a tf.data service that decodes and crops, as grpc://host:port. Its
+        workers divide the records among them in no fixed order: the seed decides no longer.
 
     Returns:
-      Dataset of (batch, mocap), dicts of B and of T * B rows; mocap is {} without the prior.
+      Dataset of (batch, mocap), dicts of b and of T * b rows, where b is B over the number of
+      replicas of all workers; mocap is {} without the prior.
 
     Raises:
-      InputError: no 3D dataset to use, an odd batch to halve, no records, TensorFlow Addons absent.
+      InputError: no 3D dataset to use, a batch that cannot be halved or shared, no records,
+        TensorFlow Addons absent.
     """
-    records = _in_turn(_sources(files, use_3d, batch_size), seed)
-    crops = _crops(records, _jitters(augmentation, image_size, seed), image_size)
-    if augmentation.color:
-        crops = _with_color(crops, seed + 1)
-    batches = _batches(crops, batch_size, image_size, drop_remainder=True)
+    part = part or stream.Part()
+    rows, first = stream.rows(batch_size, part), part.first_batch * batch_size
+    records = stream.in_turn(stream.sources(files, use_3d, batch_size), seed, first)
+    jitters = _jitters(augmentation, image_size, seed, first)
+    numbered = stream.shared(tf.data.Dataset.zip((records, jitters)), batch_size, part)
+    crops = _crops(numbered, image_size, seed + 1 if augmentation.color else None)
+    batches = _batches(crops, rows, image_size, drop_remainder=True)
     if not use_3d:
         batches = batches.map(_without_3d)
     if augmentation.occlusion:
-        batches = _with_occlusion(batches, seed + 2)
+        batches = _with_occlusion(batches, seed + 2, part)
     if mocap_files is None:
         dataset = batches.map(lambda batch: (batch, {}))
     else:
-        mocap = _mocap(mocap_files, num_stage * batch_size, seed + 3)
+        mocap = _mocap(mocap_files, num_stage * batch_size, num_stage * rows, seed + 3, part)
         dataset = tf.data.Dataset.zip((batches, mocap))
+    if service:
+        dataset = dataset.apply(_served(service))
     return dataset.prefetch(tf.data.AUTOTUNE)
+
+
+def with_waiting(dataset):
+    """Dataset of (*element, seconds): how long whoever took the element had to wait for it."""
+    # zip takes from its datasets in turn: time, element, time.
+    clock = tf.data.Dataset.counter().map(lambda _: tf.timestamp())
+    timed = tf.data.Dataset.zip((clock, dataset, clock)).map(
+        lambda asked, element, given: (*element, tf.cast(given - asked, tf.float32))
+    )
+    options = tf.data.Options()
+    options.experimental_optimization.inject_prefetch = False  # it would take in advance
+    return timed.with_options(options)
 
 
 def validation(files, *, batch_size, image_size):
@@ -85,8 +114,7 @@ def validation(files, *, batch_size, image_size):
     num_batches = -(-shard_files.count_records(paths) // batch_size)
     records = tf.data.TFRecordDataset([str(path) for path in paths])
     plain = augment.no_jitter(image_size / crop.CROP_PX)
-    plain = tf.data.Dataset.from_tensors(plain).repeat()
-    crops = _crops(records, plain, image_size)
+    crops = _crops(records.map(lambda serialized: (serialized, plain)).enumerate(), image_size)
     batches = _batches(crops, batch_size, image_size, drop_remainder=False)
     dataset = batches.map(lambda batch: (batch,)).prefetch(tf.data.AUTOTUNE)
     return dataset.apply(tf.data.experimental.assert_cardinality(num_batches))
@@ -120,52 +148,8 @@ def explain_data_error(error, files, mocap_files=None):
     return None
 
 
-def _sources(files, use_3d, batch_size):
-    """The groups of shard paths that take turns in a batch."""
-    files = {name: paths for name, paths in files.items() if shard_files.count_records(paths)}
-    if not files:
-        raise InputError("the shards of --datasets hold no records: convert the datasets again")
-    if not use_3d:
-        return [shard_files.paths(files)]
-    kinds = {True: [], False: []}
-    for name, paths in files.items():
-        kinds[shard_files.has_3d(name, paths)] += paths
-    if not kinds[True]:
-        raise InputError(
-            f"no records with 3D labels in --datasets={','.join(files)}: add one of "
-            f"{', '.join(shard_files.WITH_3D)}, or train without them, --nouse_3d_label"
-        )
-    sources = [paths for paths in kinds.values() if paths]
-    if len(sources) > 1 and batch_size % 2:
-        raise InputError(
-            f"--batch_size={batch_size} is odd, and half of a batch comes from datasets with 3D "
-            "labels: pass an even one"
-        )
-    return sources
-
-
-def _in_turn(sources, seed):
-    """Records of each group of shards in turn: each part of a batch (a replica's) has all kinds."""
-    streams = [_shuffled(paths, SHUFFLED_RECORDS, seed + i) for i, paths in enumerate(sources)]
-    if len(streams) == 1:
-        return streams[0]
-    turns = tf.data.Dataset.range(len(streams)).repeat()
-    return tf.data.Dataset.choose_from_datasets(streams, turns)
-
-
-def _shuffled(paths, buffer_size, seed):
-    """Records of all files, each once per pass, for ever; a dataset's share follows its size."""
-    files = tf.data.Dataset.from_tensor_slices([str(path) for path in paths])
-    records = files.shuffle(len(paths), seed).interleave(
-        tf.data.TFRecordDataset,
-        cycle_length=min(len(paths), FILES_AT_ONCE),
-        num_parallel_calls=tf.data.AUTOTUNE,
-    )
-    return records.shuffle(buffer_size, seed).repeat()
-
-
-def _jitters(augmentation, image_size, seed):
-    """One Jitter for each person of the training, drawn many at a time."""
+def _jitters(augmentation, image_size, seed, first):
+    """One Jitter for each person of the training from the `first` on, drawn many at a time."""
 
     shrink = image_size / crop.CROP_PX
     limits = augmentation.scale_min * shrink, augmentation.scale_max * shrink
@@ -173,19 +157,24 @@ def _jitters(augmentation, image_size, seed):
     def draw(index):
         return augment.jitter([seed, index], DRAWN_AT_ONCE, augmentation.trans_max, *limits)
 
-    return tf.data.Dataset.counter().map(draw).unbatch()
+    draws = tf.data.Dataset.counter(first // DRAWN_AT_ONCE).map(draw)
+    return draws.unbatch().skip(first % DRAWN_AT_ONCE)
 
 
-def _crops(records, jitters, image_size):
-    """Dataset of (sample with the crop for its image, Placement)."""
+def _crops(numbered, image_size, color_seed=None):
+    """(number, (record, Jitter)) -> (sample with the crop for its image, Placement)."""
+    if color_seed is not None:
+        addons.require("augment_color")
 
-    def cut(serialized, jitter):
+    def cut(number, row):
+        serialized, jitter = row
         sample = record.decode(serialized)
         image, placement = augment.crop_image(sample, *jitter, image_size)
+        if color_seed is not None:
+            image = addons.random_color(image, [color_seed, number])
         return {**sample, "image": image}, placement
 
-    pairs = tf.data.Dataset.zip((records, jitters))
-    return pairs.map(cut, num_parallel_calls=tf.data.AUTOTUNE)
+    return numbered.map(cut, num_parallel_calls=tf.data.AUTOTUNE)
 
 
 def _batches(crops, batch_size, image_size, drop_remainder):
@@ -203,27 +192,18 @@ def _without_3d(batch):
     return {**batch, "has_joints": nobody, "has_smpl": nobody}
 
 
-def _with_color(crops, seed):
-    addons.require("augment_color")
-
-    def turn(index, cropped):
-        sample, placement = cropped
-        image = addons.random_color(sample["image"], [seed, index])
-        return {**sample, "image": image}, placement
-
-    return crops.enumerate().map(turn, num_parallel_calls=tf.data.AUTOTUNE)
-
-
-def _with_occlusion(batches, seed):
+def _with_occlusion(batches, seed, part):
     addons.require("augment_occlusion")
 
     def occlude(index, batch):
-        return {**batch, "image": addons.random_cutout(batch["image"], [seed, index])}
+        number = index * part.num_workers + part.worker
+        return {**batch, "image": addons.random_cutout(batch["image"], [seed, number])}
 
-    return batches.enumerate().map(occlude, num_parallel_calls=tf.data.AUTOTUNE)
+    numbered = batches.enumerate(part.first_batch * part.num_replicas)
+    return numbered.map(occlude, num_parallel_calls=tf.data.AUTOTUNE)
 
 
-def _mocap(files, rows, seed):
+def _mocap(files, rows_per_batch, rows, seed, part):
     """Dataset of dicts: rotations (rows, 23, 3, 3) without the global one, betas (rows, 10)."""
     paths = shard_files.paths(files)
     if not shard_files.count_records(paths):
@@ -236,6 +216,15 @@ def _mocap(files, rows, seed):
         rotations = rotation.matrix_from_axis_angle(mocap["pose"][:, 1:])
         return {"rotations": rotations, "betas": mocap["betas"]}
 
-    records = _shuffled(paths, SHUFFLED_MOCAP, seed)
-    poses = records.map(record.decode_mocap, num_parallel_calls=tf.data.AUTOTUNE)
+    records = stream.shuffled(paths, stream.SHUFFLED_MOCAP, seed, part.first_batch * rows_per_batch)
+    own = stream.shared(records, rows_per_batch, part)
+    poses = own.map(
+        lambda _, serialized: record.decode_mocap(serialized), num_parallel_calls=tf.data.AUTOTUNE
+    )
     return poses.batch(rows, drop_remainder=True).map(bodies)
+
+
+def _served(address):
+    """A transformation: what stands before it runs on the workers of a tf.data service."""
+    policy = tf.data.experimental.service.ShardingPolicy.DYNAMIC
+    return tf.data.experimental.service.distribute(policy, address, job_name="hmr_training")

@@ -1,5 +1,6 @@
 """Networks with fresh weights, from the flags that say what they are made of."""
 
+import contextlib
 from typing import NamedTuple
 
 import h5py
@@ -27,20 +28,35 @@ class Architecture(NamedTuple):
 FILES = ("smpl_model_path", "keypoint_regressor")  # of Architecture, the files
 
 
-def build(architecture, body, bn_momentum=0.997, mean_params_path=""):
+def build(architecture, body, bn_momentum=0.997, mean_params_path="", mixed_precision="float32"):
     """An HMR with fresh weights.
 
     Args:
       architecture: Architecture.
       body: `model_file.ModelData`, as `read_body` gives it.
       bn_momentum, mean_params_path: the flags of the same names.
+      mixed_precision: what the encoder computes in: float32, bfloat16 or float16. Its weights are
+        float32, and so is all that follows it.
     """
     start = mean_theta(*read_mean_params(mean_params_path)) if mean_params_path else mean_theta()
     size = architecture.img_size
-    features = encoder.ENCODERS[architecture.encoder](size, bn_momentum)
+    with _computing_in(mixed_precision):
+        features = encoder.ENCODERS[architecture.encoder](size, bn_momentum)
     hmr = HMR(features, IterativeRegressor(start, architecture.num_stage), SMPL(body))
     hmr(tf.zeros([1, size, size, 3]))
     return hmr
+
+
+@contextlib.contextmanager
+def _computing_in(precision):
+    """The layers made inside compute in this type, with variables of float32."""
+    policy = precision if precision == "float32" else f"mixed_{precision}"
+    before = keras.mixed_precision.global_policy()
+    keras.mixed_precision.set_global_policy(policy)
+    try:
+        yield
+    finally:
+        keras.mixed_precision.set_global_policy(before)
 
 
 def read_body(architecture):

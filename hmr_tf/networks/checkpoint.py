@@ -12,7 +12,7 @@ from hmr_tf.networks.build import Architecture
 from hmr_tf.networks.discriminator import Discriminator
 
 PARAMS = "params.json"
-KEPT = 3  # checkpoints of a run
+KEPT = 3  # checkpoints of a run, if nothing else is asked for
 # In params.json, of what `training.import_tf1` made: the path of the original's checkpoint.
 IMPORTED = "imported_from"
 
@@ -125,10 +125,13 @@ def faces_of(smpl_model_path, num_vertices):
     return model.faces
 
 
-def manager(parts, folder):
-    """The tf.train.CheckpointManager that writes `parts` (name -> trackable) into a folder."""
+def manager(parts, folder, kept=KEPT):
+    """The tf.train.CheckpointManager that writes `parts` (name -> trackable) into a folder.
+
+    A checkpoint counts from when the file `checkpoint` names it, which is written last and whole.
+    """
     checkpoint = tf.train.Checkpoint(**parts)
-    return tf.train.CheckpointManager(checkpoint, str(folder), KEPT, checkpoint_name="ckpt")
+    return tf.train.CheckpointManager(checkpoint, str(folder), kept, checkpoint_name="ckpt")
 
 
 def held_parts(prefix):
@@ -136,11 +139,16 @@ def held_parts(prefix):
     return {name.split("/")[0] for name, _ in tf.train.list_variables(prefix)}
 
 
-def restore(prefix, parts):
-    """Reads `parts` (name -> trackable) from a checkpoint; every variable must be there."""
+def restore(prefix, parts, strict=True):
+    """Reads `parts` (name -> trackable) from a checkpoint; if strict, all variables must be there.
+
+    Raises:
+      InputError: one is not, or has another shape; the file is damaged.
+    """
     try:
-        status = tf.train.Checkpoint(**parts).restore(prefix)
-        status.assert_existing_objects_matched().expect_partial()
+        status = tf.train.Checkpoint(**parts).restore(prefix).expect_partial()
+        if strict:
+            status.assert_existing_objects_matched()
     except (tf.errors.OpError, AssertionError, ValueError) as error:
         reason = str(error).strip().splitlines()[0]
         raise InputError(f"Checkpoint {prefix} does not fit this network: {reason}") from error

@@ -11,6 +11,8 @@ from hmr_tf.networks.encoder import NUM_FEATURES
 
 layers = keras.layers
 
+NUM_HIDDEN = 1024  # units of each hidden layer of the regressor
+
 
 class Prediction(NamedTuple):
     """What one stage of the regressor says; B crops."""
@@ -49,41 +51,55 @@ class IterativeRegressor(layers.Layer):
     """Corrects theta `num_stage` times from the features and its own last answer (IEF).
 
     Source: paper, section 3.2; the original's `models.py:58-90` and `trainer.py:226-271`. The mean
-    is a trained variable, gradients flow through all stages, dropout draws a new mask in each.
+    is a trained variable, gradients flow through all stages, dropout has a new mask in each. Always
+    float32, whatever the encoder computes in.
     """
 
     def __init__(self, start, num_stage=3, name="3D_module"):
         """Args: start: (1, 85) from `mean_theta`; num_stage: T, at least 1."""
-        super().__init__(name=name)
+        super().__init__(name=name, dtype="float32")
         self.num_stage = num_stage
+        self.dropout_rate = 0.5
         self._start = start
-        self.fc1 = layers.Dense(1024, activation="relu", name="fc1")
-        self.fc2 = layers.Dense(1024, activation="relu", name="fc2")
+        self.fc1 = layers.Dense(NUM_HIDDEN, activation="relu", name="fc1")
+        self.fc2 = layers.Dense(NUM_HIDDEN, activation="relu", name="fc2")
         # The first corrections are close to zero (the original's `models.py:81-88`).
         small = keras.initializers.VarianceScaling(0.01, "fan_avg", "uniform")
         self.fc3 = layers.Dense(theta.NUM_THETA, kernel_initializer=small, name="fc3")
-        self.dropout = layers.Dropout(0.5)
 
     def build(self, input_shape):
         constant = keras.initializers.Constant(self._start)
         self.mean = self.add_weight("mean_param", (1, theta.NUM_THETA), initializer=constant)
-        widths = {self.fc1: NUM_FEATURES + theta.NUM_THETA, self.fc2: 1024, self.fc3: 1024}
+        features = NUM_FEATURES + theta.NUM_THETA
+        widths = {self.fc1: features, self.fc2: NUM_HIDDEN, self.fc3: NUM_HIDDEN}
         for layer, width in widths.items():
             with tf.name_scope(layer.name):
                 layer.build((None, width))
         super().build(input_shape)
 
-    def call(self, features, training=None):
-        """(B, 2048) features -> list of `num_stage` thetas, (B, 85) each."""
+    def call(self, features, noise=None):
+        """(B, 2048) features -> list of `num_stage` thetas, (B, 85) each.
+
+        Args:
+          features: of the encoder.
+          noise: `noise_shape(B)` numbers from [0, 1), the dice of dropout; None: no dropout.
+        """
         answer = tf.tile(self.mean, [tf.shape(features)[0], 1])
         answers = []
-        for _ in range(self.num_stage):
+        for stage in range(self.num_stage):
             x = tf.concat([features, answer], axis=-1)
-            x = self.dropout(self.fc1(x), training=training)
-            x = self.dropout(self.fc2(x), training=training)
+            for layer, fc in enumerate((self.fc1, self.fc2)):
+                x = fc(x)
+                if noise is not None:
+                    kept = tf.cast(noise[:, stage, layer] >= self.dropout_rate, x.dtype)
+                    x *= kept / (1.0 - self.dropout_rate)
             answer = answer + self.fc3(x)
             answers.append(answer)
         return answers
+
+    def noise_shape(self, num_people):
+        """What dropout needs: a number for every person, stage, hidden layer and unit."""
+        return [num_people, self.num_stage, 2, NUM_HIDDEN]
 
 
 class HMR(keras.Model):
@@ -95,10 +111,16 @@ class HMR(keras.Model):
         self.regressor = regressor
         self.smpl = smpl
 
-    def call(self, images, training=None):
-        """(B, S, S, 3) in [-1, 1] -> tuple of `Prediction` without meshes, one per stage."""
-        answers = self.regressor(self.encoder(images, training=training), training=training)
-        return self.bodies(answers)
+    def call(self, images, training=None, noise=None):
+        """(B, S, S, 3) in [-1, 1] -> tuple of `Prediction` without meshes, one per stage.
+
+        Args:
+          images: the crops.
+          training: whether the encoder's batch norms use, and remember, the batch's statistics.
+          noise: what the regressor's dropout throws its dice with; None: no dropout.
+        """
+        features = tf.cast(self.encoder(images, training=training), tf.float32)
+        return self.bodies(self.regressor(features, noise=noise))
 
     def bodies(self, answers):
         """T thetas (B, 85) -> T `Prediction` without meshes, from one pass of SMPL."""

@@ -4,6 +4,7 @@ import dataclasses
 from pathlib import Path
 
 import tensorflow as tf
+from tensorflow import keras
 
 from hmr_tf import addons
 from hmr_tf.body import model_file
@@ -11,8 +12,10 @@ from hmr_tf.errors import InputError
 from hmr_tf.networks import build, checkpoint, pretrained
 from hmr_tf.networks.build import Architecture
 from hmr_tf.networks.discriminator import Discriminator
-from hmr_tf.training import losses
+from hmr_tf.training import losses, resuming
 from hmr_tf.training.trainer import Trainer, adam
+
+STEP = "step"  # in a checkpoint: how many steps were trained
 
 
 def resolved(config):
@@ -39,46 +42,73 @@ def resolved(config):
 
 
 def build_trainer(config):
-    """The networks and optimizers, fresh or as --load_path left them."""
+    """The networks and optimizers, fresh or as --load_path left them; within a strategy's scope.
+
+    Raises:
+      InputError: a file that is missing or damaged, a checkpoint of another network, flags that
+        --load_path was not trained with.
+    """
     made_of = Architecture(*(getattr(config, name) for name in Architecture._fields))
     body = build.read_body(made_of)
-    hmr = build.build(made_of, body, config.bn_momentum, config.mean_params_path)
+    if config.load_path:
+        resuming.refuse_changes(config, checkpoint.find(config.load_path))
+    hmr = build.build(
+        made_of, body, config.bn_momentum, config.mean_params_path, config.mixed_precision
+    )
+    hmr.encoder.trainable = not config.freeze_backbone
     critic = None
     if not config.encoder_only:
-        if config.critic_spectral_norm:
-            critic = Discriminator(addons.spectral_normalization)
-        else:
-            critic = Discriminator()
-    weights = losses.LossWeights(config.e_loss_weight, config.e_3d_weight, config.d_loss_weight)
-    xla = bool(tf.config.list_physical_devices("GPU")) if config.xla is None else config.xla
-    trainer = Trainer(hmr, critic, weights, xla)
-    trainer.compile(adam(config.e_lr), adam(config.d_lr))
+        critic = Discriminator(*([addons.spectral_normalization] * config.critic_spectral_norm))
+    trainer = Trainer(
+        hmr,
+        critic,
+        losses.LossWeights(config.e_loss_weight, config.e_3d_weight, config.d_loss_weight),
+        xla=bool(tf.config.list_physical_devices("GPU")) if config.xla is None else config.xla,
+        seed=config.seed,
+        clip_gradients=config.clip_gradients,
+    )
+    encoder_optimizer = adam(config.e_lr)
+    if config.mixed_precision == "float16":
+        encoder_optimizer = keras.mixed_precision.LossScaleOptimizer(encoder_optimizer)
+    trainer.compile(
+        encoder_optimizer, adam(config.d_lr), steps_per_execution=config.steps_per_execution
+    )
     if config.load_path:
-        _restore(trainer, checkpoint.find(config.load_path), bool(config.model_dir))
+        _restore(trainer, config)
     elif config.pretrained_model_path:
         pretrained.load(config.pretrained_model_path, config.encoder, hmr, critic)
     return trainer
 
 
-def _restore(trainer, prefix, has_new_folder):
+def _restore(trainer, config):
     """All that the training had; of an imported checkpoint, what it holds."""
+    prefix = checkpoint.find(config.load_path)
+    held = checkpoint.held_parts(prefix)
     wanted = parts(trainer)
     if checkpoint.IMPORTED in checkpoint.read_params(prefix):
-        held = checkpoint.held_parts(prefix)
-        if "encoder_optimizer" not in held and not has_new_folder:
+        if "encoder_optimizer" not in held and not config.model_dir:
             raise InputError(
                 f"The model {prefix} was imported without its optimizers, so that its training "
                 "begins at step 0: pass --model_dir for the new run, or import it with "
                 "--keep_optimizer."
             )
         wanted = {name: part for name, part in wanted.items() if name in held}
-    checkpoint.restore(prefix, wanted)
+    if resuming.changed_flags(config, prefix):
+        # Other flags can mean another critic and other moments: those that fit are taken.
+        checkpoint.restore(prefix, checkpoint.trained_parts(trainer.hmr))
+        checkpoint.restore(prefix, wanted, strict=False)
+    else:
+        checkpoint.restore(prefix, wanted)
+    if STEP not in held:  # the original's optimizer knows it
+        trainer.steps_done.assign(tf.cast(trainer.encoder_optimizer.iterations, tf.int64))
+    trainer.encoder_optimizer.learning_rate = config.e_lr
+    trainer.critic_optimizer.learning_rate = config.d_lr
 
 
 def parts(trainer):
     """What a checkpoint of a training holds."""
     held = checkpoint.trained_parts(trainer.hmr)
-    held["encoder_optimizer"] = trainer.encoder_optimizer
+    held.update({STEP: trainer.steps_done, "encoder_optimizer": trainer.encoder_optimizer})
     if trainer.critic is not None:
         held.update(critic=trainer.critic, critic_optimizer=trainer.critic_optimizer)
     return held

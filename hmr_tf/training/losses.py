@@ -19,33 +19,68 @@ class LossWeights(NamedTuple):
     critic: float = 1.0  # --d_loss_weight
 
 
-def weighted_mean(values, weights):
-    """Sum of weights * values over the number of weights that are not zero; 0 if all are.
+class Counts(NamedTuple):
+    """How many labels and bodies the means are over: of the batch, whoever has parts of it.
 
-    This is TF1's SUM_BY_NONZERO_WEIGHTS; `weights` broadcasts against `values`.
+    Where a batch is divided among replicas, each divides its sums by the counts of all of them: the
+    losses of the replicas add up to the loss of the batch, and so do their gradients.
     """
-    weights = tf.broadcast_to(tf.cast(weights, values.dtype), tf.shape(values))
-    count = tf.math.count_nonzero(weights, dtype=values.dtype)
-    return tf.math.divide_no_nan(tf.reduce_sum(weights * values), count)
+
+    keypoints: tf.Tensor  # labelled keypoints
+    joints: tf.Tensor  # people with 3D joints
+    smpl: tf.Tensor  # people with SMPL parameters
+    people: tf.Tensor
+    real: tf.Tensor  # bodies of motion capture
 
 
-def keypoints(labels, predicted):
+def count(batch, mocap):
+    """Counts of one batch of the pipeline."""
+
+    def nonzero(x):
+        return tf.math.count_nonzero(x, dtype=tf.float32)
+
+    people = batch["image"]
+    return Counts(
+        keypoints=nonzero(batch["keypoints_norm"][..., 2]),
+        joints=nonzero(batch["has_joints"]),
+        smpl=nonzero(batch["has_smpl"]),
+        people=tf.cast(tf.shape(people)[0], tf.float32),
+        real=tf.cast(tf.shape(mocap["betas"] if mocap else people)[0], tf.float32),
+    )
+
+
+def keypoints(labels, predicted, num_labelled=None):
     """Mean absolute reprojection error over the batch's labelled keypoints (paper, eq. 3).
 
     Args:
       labels: (B, K, 3) x and y in [-1, 1] and a weight, 0 where a keypoint is not labelled.
       predicted: (B, K, 2). Source: the original's `ops.py:14-24`.
+      num_labelled: how many weights are not zero; None: those of `labels`.
     """
-    return weighted_mean(tf.abs(labels[..., :2] - predicted), labels[..., 2:])
+    return _weighted_mean(tf.abs(labels[..., :2] - predicted), labels[..., 2:], num_labelled)
 
 
-def squared_3d(labels, predicted, has_label):
+def squared_3d(labels, predicted, has_label, num_labelled=None):
     """Half the mean squared error over the rows that have a label (paper, eq. 4-6; `ops.py:27-46`).
 
     Args:
       labels, predicted: (B, D); has_label: (B,).
+      num_labelled: how many rows have one; None: those of `has_label`.
     """
-    return 0.5 * weighted_mean(tf.square(labels - predicted), has_label[:, None])
+    return 0.5 * _weighted_mean(tf.square(labels - predicted), has_label[:, None], num_labelled)
+
+
+def _weighted_mean(values, weights, count=None):
+    """Sum of weights * values over the number of values whose weight is not zero; 0 if all are.
+
+    This is TF1's SUM_BY_NONZERO_WEIGHTS. `weights` (..., 1) holds for the last axis of `values`,
+    and `count` is how many of them are not zero.
+    """
+    weights = tf.cast(weights, values.dtype)
+    if count is None:
+        count = tf.math.count_nonzero(weights, dtype=values.dtype)
+    count *= tf.cast(tf.shape(values)[-1], values.dtype)
+    return tf.math.divide_no_nan(tf.reduce_sum(weights * values), count)
 
 
 def centred_on_hips(joints):
@@ -53,7 +88,7 @@ def centred_on_hips(joints):
     return joints - tf.reduce_mean(tf.gather(joints, LSP_HIPS, axis=1), axis=1, keepdims=True)
 
 
-def encoder(stages, batch, fake_scores, weights):
+def encoder(stages, batch, fake_scores, weights, counts):
     """What the encoder is trained on.
 
     Args:
@@ -61,6 +96,7 @@ def encoder(stages, batch, fake_scores, weights):
       batch: the pipeline's batch, see `data/augment.py`.
       fake_scores: (T * B, 25) critic scores of every stage, or None without the prior.
       weights: `LossWeights`.
+      counts: `Counts`.
 
     Returns:
       dict of scalars: `keypoints`, `joints`, `smpl`, `adversarial`; `total`, their weighted sum.
@@ -74,34 +110,51 @@ def encoder(stages, batch, fake_scores, weights):
 
     labelled = tf.concat([flat(batch["rotations"]), batch["betas"]], axis=1)
     predicted = tf.concat([flat(last.rotations), last.betas], axis=1)
-    predicted_joints = centred_on_hips(last.joints[:, : len(LSP_JOINTS)])
+    joints = flat(centred_on_hips(batch["joints"]))
+    predicted_joints = flat(centred_on_hips(last.joints[:, : len(LSP_JOINTS)]))
     parts = {
-        "keypoints": keypoints(batch["keypoints_norm"], last.keypoints_norm),
-        "joints": squared_3d(
-            flat(centred_on_hips(batch["joints"])), flat(predicted_joints), batch["has_joints"]
-        ),
-        "smpl": squared_3d(labelled, predicted, batch["has_smpl"]),
+        "keypoints": keypoints(batch["keypoints_norm"], last.keypoints_norm, counts.keypoints),
+        "joints": squared_3d(joints, predicted_joints, batch["has_joints"], counts.joints),
+        "smpl": squared_3d(labelled, predicted, batch["has_smpl"], counts.smpl),
     }
-    total = weights.keypoints * parts["keypoints"]
-    total += weights.labels_3d * (parts["joints"] + parts["smpl"])
     if fake_scores is not None:
-        parts["adversarial"] = least_squares(fake_scores, 1.0)
-        total += weights.critic * parts["adversarial"]
-    return {**parts, "total": total}
+        parts["adversarial"] = least_squares(fake_scores, 1.0, len(stages) * counts.people)
+    return {**parts, "total": sum(weighted(parts, weights).values())}
 
 
-def critic(real_scores, fake_scores, weights):
+def weighted(parts, weights):
+    """Each of `encoder`'s parts times its `LossWeights`."""
+    of = {
+        "keypoints": weights.keypoints,
+        "joints": weights.labels_3d,
+        "smpl": weights.labels_3d,
+        "adversarial": weights.critic,
+    }
+    return {name: of[name] * value for name, value in parts.items()}
+
+
+def critic(real_scores, fake_scores, weights, num_real=None, num_fake=None):
     """What the critic is trained on: real bodies to 1, predicted ones to 0 (paper, eq. 8).
+
+    Args:
+      real_scores, fake_scores: (N, 25).
+      weights: `LossWeights`.
+      num_real, num_fake: of the whole batch; None: the rows that are here.
 
     Returns:
       dict of scalars: `real`, `fake`, and `total`, their weighted sum.
 
     Source: the original's `trainer.py:401-419`.
     """
-    parts = {"real": least_squares(real_scores, 1.0), "fake": least_squares(fake_scores, 0.0)}
+    parts = {
+        "real": least_squares(real_scores, 1.0, num_real),
+        "fake": least_squares(fake_scores, 0.0, num_fake),
+    }
     return {**parts, "total": weights.critic * (parts["real"] + parts["fake"])}
 
 
-def least_squares(scores, target):
+def least_squares(scores, target, num_bodies=None):
     """Squared distance to `target`: sum of the 25 outputs, mean of the bodies (paper, eq. 7)."""
-    return tf.reduce_mean(tf.reduce_sum(tf.square(scores - target), axis=-1))
+    if num_bodies is None:
+        num_bodies = tf.cast(tf.shape(scores)[0], scores.dtype)
+    return tf.reduce_sum(tf.square(scores - target)) / num_bodies

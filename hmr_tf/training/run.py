@@ -3,7 +3,7 @@
 import dataclasses
 import json
 import os
-import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -11,86 +11,68 @@ import tensorflow as tf
 from absl import logging
 from tensorflow import keras
 
-from hmr_tf.data import pipeline, shard_files
 from hmr_tf.errors import InputError
 from hmr_tf.networks import build, checkpoint
-from hmr_tf.training import assembly, callbacks
+from hmr_tf.training import assembly, devices, inputs, progress, resuming, saving, watching
 
 
 def train(config):
     """Trains as `config` says; leaves checkpoints, params.json and curves in --model_dir.
 
+    SIGTERM saves, and ends the training as if it were done.
+
     Raises:
       InputError: no data, a broken record, no motion capture for the prior, a folder that cannot
-        be written or holds a training, a checkpoint of another network, a loss that is not finite.
+        be written or holds a training, a checkpoint of another network or of other flags, a loss
+        that is not finite, another worker that is gone.
     """
+    strategy = devices.strategy(config.distribute)
     config = assembly.resolved(config)
-    files, mocap_files = _find_data(config)
+    files = inputs.find(config)
     keras.utils.set_random_seed(config.seed)
-    trainer = assembly.build_trainer(config)
-    steps = _Steps.plan(_count(files.training), config, trainer.step)
-    data, validation = _inputs(config, files, mocap_files, trainer.step)
-    folder = _folder(config)
-    _announce(config, folder, files, steps)
+    if config.deterministic:
+        tf.config.experimental.enable_op_determinism()
+    stop = saving.Stop()
     try:
-        if not (config.load_path or config.pretrained_model_path):
-            build.calibrate_batch_norm(trainer.hmr.encoder, next(iter(data))[0]["image"])
-        manager = _checkpoints(trainer, folder)
-        _fit(trainer, data, validation, steps, config, folder, manager)
+        with strategy.scope(), stop.listening():
+            _train(config, files, strategy, stop)
     except tf.errors.OpError as error:
-        if "No space left" in str(error):
-            raise InputError(f"The disk of --model_dir={folder} is full: make room.") from error
-        explained = pipeline.explain_data_error(error, files, mocap_files)
+        explained = inputs.explain(error, files, strategy)
         if explained is None:
             raise
         raise explained from error
 
 
-def _find_data(config):
-    if not config.data_dir:
-        raise InputError("--data_dir is missing: the folder that data_prep/to_tfrecords.py wrote.")
-    files = shard_files.split(
-        config.data_dir, config.datasets, config.val_datasets, config.val_shards
+def _train(config, files, strategy, stop):
+    trainer = assembly.build_trainer(config)
+    steps = resuming.Steps.plan(inputs.count(files.training), config, trainer.step)
+    data = inputs.distributed(config, files, strategy, steps.done)
+    sample = inputs.plain(config, files)
+    folder = _folder(config, strategy)
+    machine = devices.describe(strategy)
+    logging.info(progress.summary(config, steps, files, trainer, machine, folder))
+    first = next(iter(sample))[0]
+    if not (config.load_path or config.pretrained_model_path):
+        strategy.run(build.calibrate_batch_norm, (trainer.hmr.encoder, first["image"]))
+    parts = assembly.parts(trainer)
+    manager = checkpoint.manager(parts, folder, config.keep_checkpoints)
+    if trainer.step == 0:
+        manager.save(checkpoint_number=0)
+    checkpoints = saving.Checkpoints(
+        *(manager, config.save_step, config.save_minutes, stop),
+        agree=lambda wishes: devices.any_worker(strategy, wishes),
+        num_workers=devices.num_workers(strategy),
     )
-    if config.encoder_only:
-        return files, None
-    return files, shard_files.find_mocap(config.data_dir, config.mocap_datasets)
+    watchers = watching.watchers(config, files, folder, steps, first, parts, stop, strategy)
+    _fit(trainer, data, steps, [*watchers, checkpoints, saving.StopAt(steps.end)], checkpoints)
+    if stop.asked:
+        logging.info("Stopped by SIGTERM: go on with --load_path=%s", checkpoints.save())
 
 
-def _inputs(config, files, mocap_files, done):
-    """The training data, and the validation data or None; `done` steps were trained before."""
-    augmentation = pipeline.Augmentation(
-        config.trans_max,
-        config.scale_min,
-        config.scale_max,
-        config.augment_color,
-        config.augment_occlusion,
-    )
-    data = pipeline.training(
-        files.training,
-        mocap_files,
-        batch_size=config.batch_size,
-        num_stage=config.num_stage,
-        image_size=config.img_size,
-        augmentation=augmentation,
-        use_3d=config.use_3d_label,
-        # Going on after a stop, other people and other jitter than at the start.
-        seed=config.seed + done,
-    )
-    if not files.validation:
-        return data, None
-    validation = pipeline.validation(
-        files.validation, batch_size=config.batch_size, image_size=config.img_size
-    )
-    return data, validation
-
-
-def _count(files):
-    return shard_files.count_records(shard_files.paths(files))
-
-
-def _folder(config):
+def _folder(config, strategy):
     """The run's folder, made: --model_dir, that of --load_path, or a new one."""
+    if devices.worker(strategy):  # what it must save with the others, nobody will read
+        return Path(tempfile.mkdtemp(prefix="hmr_worker_"))
     if config.model_dir:
         folder = Path(config.model_dir)
     elif config.load_path:
@@ -113,81 +95,19 @@ def _folder(config):
     return folder
 
 
-def _checkpoints(trainer, folder):
-    """The manager of the run's checkpoints; a run from the start begins with one at step 0."""
-    manager = checkpoint.manager(assembly.parts(trainer), folder)
-    if trainer.step == 0:
-        manager.save(checkpoint_number=0)
-    return manager
-
-
-@dataclasses.dataclass(frozen=True)
-class _Steps:
-    """How fit() counts."""
-
-    per_epoch: int
-    epochs: int
-    first_epoch: int
-    end: int  # the step to stop after
-
-    @classmethod
-    def plan(cls, num_people, config, done):
-        """`done`: steps trained before."""
-        per_epoch = max(num_people // config.batch_size, 1)
-        epochs = config.epoch
-        if config.num_steps:
-            per_epoch = min(per_epoch, config.num_steps)
-            epochs = -(-config.num_steps // per_epoch)
-        end = config.num_steps or epochs * per_epoch
-        if done >= end:
-            raise InputError(
-                f"--load_path is at step {done}, and training ends at step {end}: ask for more "
-                "with --epoch or --num_steps."
-            )
-        return cls(per_epoch, epochs, done // per_epoch, end)
-
-
-def _announce(config, folder, files, steps):
-    kept_out = _count(files.validation)
-    logging.info(
-        "Training on %d people of %s%s, batch %d, %d steps of %d an epoch, %s.\n"
-        "Writing to %s; watch it with: tensorboard --logdir %s",
-        _count(files.training),
-        ", ".join(files.training),
-        f", {kept_out} kept out to validate" if kept_out else "",
-        config.batch_size,
-        steps.end,
-        steps.per_epoch,
-        "without the prior" if config.encoder_only else "with the adversarial prior",
-        folder,
-        folder,
-    )
-
-
-def _fit(trainer, data, validation, steps, config, folder, manager):
-    writer = tf.summary.create_file_writer(str(folder / "tensorboard"))
-    watchers = [callbacks.Scalars(writer, config.log_step)]
-    if validation:
-        watchers.append(callbacks.ValidationBar(len(validation)))
-    if config.log_img_step:
-        people = next(iter(validation or data))[0]
-        name = "people/validation" if validation else "people/training"
-        watchers.append(callbacks.Pictures(writer, config.log_img_step, people, name))
-    checkpoints = callbacks.Checkpoints(manager, config.save_step)
+def _fit(trainer, data, steps, watchers, checkpoints):
+    """Trains; Ctrl-C saves before it ends the program."""
     checkpoints.set_model(trainer)
-    watchers += [checkpoints, callbacks.StopAt(steps.end)]
-    if validation:
-        trainer.evaluate(validation, verbose=0, callbacks=watchers[:2])
+    trainer.start_at(steps.first_epoch, steps.first_step)
     logging.info("Building the graph: the first step takes half a minute.")
     try:
         trainer.fit(
             data,
-            validation_data=validation,
             steps_per_epoch=steps.per_epoch,
             epochs=steps.epochs,
             initial_epoch=steps.first_epoch,
             callbacks=watchers,
-            verbose=1 if sys.stdout.isatty() else 0,
+            verbose=0,
         )
     except KeyboardInterrupt:
         logging.info("\nStopped: go on with --load_path=%s", checkpoints.save())

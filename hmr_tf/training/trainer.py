@@ -3,7 +3,7 @@
 import tensorflow as tf
 from tensorflow import keras
 
-from hmr_tf.training import losses
+from hmr_tf.training import losses, statistics
 
 
 def adam(learning_rate):
@@ -18,26 +18,40 @@ def adam(learning_rate):
 class Trainer(keras.Model):
     """HMR and its critic, trained together."""
 
-    def __init__(self, hmr, critic=None, weights=None, xla=False):
+    def __init__(self, hmr, critic=None, weights=None, xla=False, seed=0, clip_gradients=0.0):
         """Args:
         hmr: `networks.hmr.HMR`.
         critic: `networks.discriminator.Discriminator`, or None to train without the prior.
         weights: `losses.LossWeights`; None means the paper's.
         xla: compile forward, losses and gradients with XLA. The optimizers stay outside: a wholly
           compiled step fails under tf.distribute.
+        seed: of dropout; with the number of the step it decides what is dropped.
+        clip_gradients: largest norm of each network's whole gradient; 0: any.
         """
         super().__init__(name="trainer")
         self.hmr = hmr
         self.critic = critic
         self.loss_weights = weights or losses.LossWeights()
+        # Of its own, so that a checkpoint has it in one place, whatever wraps the optimizer.
+        self.steps_done = tf.Variable(
+            0,
+            trainable=False,
+            dtype=tf.int64,
+            aggregation=tf.VariableAggregation.ONLY_FIRST_REPLICA,
+        )
+        self._first_step = (0, 0)
+        self._seed = seed
+        self._clip_gradients = clip_gradients
+        self.xla = xla
+        self.distribute_reduction_method = "first"  # the logs are summed before Keras has them
         self._differentiated = self._differentiate
         if xla:
             self._differentiated = tf.function(self._differentiate, jit_compile=True)
-        self._validation = {}
 
-    def compile(self, encoder_optimizer, critic_optimizer=None, **kwargs):
+    def compile(self, encoder_optimizer, critic_optimizer=None, steps_per_execution=1):
         """As keras.Model.compile, with an optimizer for each of the two networks."""
-        super().compile(**kwargs)
+        super().compile(steps_per_execution=steps_per_execution)
+        self.stride = steps_per_execution
         self.encoder_optimizer = encoder_optimizer
         self.critic_optimizer = critic_optimizer
         # Made now, or the first step would be traced twice and a restored checkpoint find no slots.
@@ -52,50 +66,94 @@ class Trainer(keras.Model):
         """One update of encoder and critic from one forward pass (the original's session.run).
 
         Args:
-          data: (batch, mocap); mocap is empty without the critic.
+          data: (batch, mocap) and, if anyone measures it, the seconds that they were waited for;
+            mocap is empty without the critic. Of several replicas, this one's part.
+
+        Returns:
+          dict of scalars, `<group>/<name>`: losses of the whole batch (encoder, critic,
+          keypoints_by_stage), `statistics.of_bodies` and the critic's scores, (N, 25) each; of
+          several replicas, those of the first.
         """
-        logs, encoder_gradients, critic_gradients = self._differentiated(*data)
-        self.encoder_optimizer.apply_gradients(zip(encoder_gradients, self.hmr.trained))
-        if self.critic is not None:
-            variables = self.critic.trainable_variables
-            self.critic_optimizer.apply_gradients(zip(critic_gradients, variables))
+        batch, mocap, *waited = data
+        counts = _summed(losses.count(batch, mocap))
+        noise = self._noise(tf.shape(batch["image"])[0])
+        parts, watched, gradients = self._differentiated(batch, mocap, counts, noise)
+        for (optimizer, variables), gradient in zip(self._moved(), gradients):
+            self._update(optimizer, variables, gradient)
+        self.steps_done.assign_add(1)
+        logs = {**_summed(parts), **watched}
+        if waited:
+            logs["input/wait_seconds"] = waited[0]
         return logs
 
-    def _differentiate(self, batch, mocap):
-        """Named losses, then both lists of gradients, all at the weights before the step."""
+    def _differentiate(self, batch, mocap, counts, noise):
+        """Named losses, what is watched, and each network's gradients, all before the step."""
         with tf.GradientTape() as encoder_tape, tf.GradientTape() as critic_tape:
-            stages = self.hmr(batch["image"], training=True)
+            stages = self.hmr(batch["image"], training=True, noise=noise)
             fake_scores = None
             if self.critic is not None:
                 fake_scores = self.critic(every_stage(stages), training=True)
                 real_scores = self.critic((mocap["rotations"], mocap["betas"]), training=True)
-                critic = losses.critic(real_scores, fake_scores, self.loss_weights)
-            encoder = losses.encoder(stages, batch, fake_scores, self.loss_weights)
-        encoder_gradients = encoder_tape.gradient(encoder["total"], self.hmr.trained)
-        if self.critic is None:
-            return _named("encoder", encoder), encoder_gradients, []
-        critic_gradients = critic_tape.gradient(critic["total"], self.critic.trainable_variables)
-        logs = {**_named("encoder", encoder), **_named("critic", critic)}
-        return logs, encoder_gradients, critic_gradients
+                critic = losses.critic(
+                    *(real_scores, fake_scores, self.loss_weights),
+                    *(counts.real, len(stages) * counts.people),
+                )
+            encoder = losses.encoder(stages, batch, fake_scores, self.loss_weights, counts)
+            scaled = encoder["total"]
+            if _scales_loss(self.encoder_optimizer):
+                scaled = self.encoder_optimizer.get_scaled_loss(scaled)
+        gradients = [encoder_tape.gradient(scaled, self.hmr.trained)]
+        parts, watched = _named("encoder", encoder), statistics.of_bodies(stages[-1])
+        parts.update(statistics.keypoints_by_stage(stages, batch, counts))
+        if self.critic is not None:
+            gradients.append(critic_tape.gradient(critic["total"], self.critic.trainable_variables))
+            parts.update(_named("critic", critic))
+            watched.update({"scores/real": real_scores, "scores/fake": fake_scores})
+        return parts, watched, gradients
 
-    def test_step(self, data):
-        """Validation: the encoder's losses on people kept out, averaged over the batches."""
-        batch = data[0] if isinstance(data, (tuple, list)) else data
-        stages = self.hmr(batch["image"], training=False)
-        parts = losses.encoder(stages, batch, None, self.loss_weights)
-        for name, value in parts.items():
-            self._mean(name).update_state(value)
-        return {name: mean.result() for name, mean in self._validation.items()}
+    def _moved(self):
+        """Each optimizer with the variables it moves."""
+        yield self.encoder_optimizer, self.hmr.trained
+        if self.critic is not None:
+            yield self.critic_optimizer, self.critic.trainable_variables
 
-    def _mean(self, name):
-        if name not in self._validation:
-            self._validation[name] = keras.metrics.Mean(name=name)
-        return self._validation[name]
+    def _update(self, optimizer, variables, gradients):
+        if _scales_loss(optimizer):
+            gradients = optimizer.get_unscaled_gradients(gradients)
+        gradients = _summed(gradients)
+        if self._clip_gradients:
+            gradients, _ = tf.clip_by_global_norm(gradients, self._clip_gradients)
+        pairs = zip(gradients, variables)
+        optimizer.apply_gradients(pairs, experimental_aggregate_gradients=False)
+
+    def _noise(self, num_people):
+        """Dropout's dice: those of the whole batch, of which each replica has its people's."""
+        replica = tf.distribute.get_replica_context()
+        number = replica.num_replicas_in_sync
+        noise = tf.random.stateless_uniform(
+            self.hmr.regressor.noise_shape(number * num_people),
+            tf.stack([tf.constant(self._seed, tf.int64), self.steps_done]),
+            alg="philox",  # the same on every device
+        )
+        first = replica.replica_id_in_sync_group * num_people
+        return noise[first : first + num_people]
 
     @property
     def step(self):
-        """How many updates the encoder has had."""
-        return int(self.encoder_optimizer.iterations)
+        """How many batches it has been trained on."""
+        return int(self.steps_done)
+
+    def is_due(self, every):
+        """Whether what happens every so many steps is to happen now, after a step or several."""
+        return self.step % every < self.stride
+
+    def start_at(self, epoch, step):
+        """`fit()` begins with this step of this epoch."""
+        self._first_step = (epoch, step)
+
+    def _maybe_load_initial_counters_from_ckpt(self, steps_per_epoch, initial_epoch):
+        """Where Keras asks in which step of the first epoch to begin, which `fit` cannot say."""
+        return self._first_step
 
     @property
     def learned(self):
@@ -105,7 +163,7 @@ class Trainer(keras.Model):
 
     @property
     def metrics(self):
-        return list(self._validation.values())
+        return []
 
 
 def every_stage(stages):
@@ -113,6 +171,19 @@ def every_stage(stages):
     (T * B, 10)."""
     rotations = tf.concat([stage.rotations[:, 1:] for stage in stages], axis=0)
     return rotations, tf.concat([stage.betas for stage in stages], axis=0)
+
+
+def _summed(tensors):
+    """The same structure, summed over all replicas."""
+    replica = tf.distribute.get_replica_context()
+    if replica.num_replicas_in_sync == 1:
+        return tensors
+    flat = replica.all_reduce(tf.distribute.ReduceOp.SUM, tf.nest.flatten(tensors))
+    return tf.nest.pack_sequence_as(tensors, flat)
+
+
+def _scales_loss(optimizer):
+    return isinstance(optimizer, keras.mixed_precision.LossScaleOptimizer)
 
 
 def _named(prefix, parts):

@@ -1,0 +1,142 @@
+"""Which records come when: the endless stream of people and of motion capture.
+
+What comes at a place of the stream follows from the seed and the place alone, so that a stopped
+training goes on in the middle and several workers divide the stream without talking.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+import tensorflow as tf
+
+from hmr_tf.data import record, shard_files
+from hmr_tf.errors import InputError
+
+# Records in flight while shuffling: stored JPEGs, 20 to 80 KB each.
+SHUFFLED_RECORDS = 2000
+SHUFFLED_MOCAP = 20000
+FILES_AT_ONCE = 16
+
+
+class Part(NamedTuple):
+    """Which part of the endless stream of batches a dataset gives; the default is all of it."""
+
+    first_batch: int = 0
+    worker: int = 0  # this worker's number, and how many there are: each has a block of the rows
+    num_workers: int = 1
+    num_replicas: int = 1  # of this worker; each row block is cut into so many, one after another
+
+
+def sources(files, use_3d, batch_size):
+    """The groups of shard paths that take turns in a batch."""
+    files = {name: paths for name, paths in files.items() if shard_files.count_records(paths)}
+    if not files:
+        raise InputError("the shards of --datasets hold no records: convert the datasets again")
+    if not use_3d:
+        return [shard_files.paths(files)]
+    kinds = {True: [], False: []}
+    for name, paths in files.items():
+        kinds[shard_files.has_3d(name, paths)] += paths
+    if not kinds[True]:
+        raise InputError(
+            f"no records with 3D labels in --datasets={','.join(files)}: add one of "
+            f"{', '.join(shard_files.WITH_3D)}, or train without them, --nouse_3d_label"
+        )
+    sources = [paths for paths in kinds.values() if paths]
+    if len(sources) > 1 and batch_size % 2:
+        raise InputError(
+            f"--batch_size={batch_size} is odd, and half of a batch comes from datasets with 3D "
+            "labels: pass an even one"
+        )
+    return sources
+
+
+def rows(batch_size, part):
+    """How many people of each batch a replica has."""
+    replicas = part.num_workers * part.num_replicas
+    if batch_size % replicas:
+        raise InputError(
+            f"--batch_size={batch_size} cannot be shared by {replicas} replicas: pass a multiple"
+        )
+    return batch_size // replicas
+
+
+def in_turn(sources, seed, first):
+    """Records of each group of shards in turn: each part of a batch (a replica's) has all kinds.
+
+    `first`: how many records to leave out, a multiple of the number of groups.
+    """
+    first //= len(sources)
+    streams = [
+        shuffled(paths, SHUFFLED_RECORDS, seed + i, first) for i, paths in enumerate(sources)
+    ]
+    if len(streams) == 1:
+        return streams[0]
+    turns = tf.data.Dataset.range(len(streams)).repeat()
+    return tf.data.Dataset.choose_from_datasets(streams, turns)
+
+
+def shuffled(paths, buffer_size, seed, first):
+    """Records of all files, each once per pass, for ever; a dataset's share follows its size.
+
+    The order of a pass follows from the seed and its number, so that leaving out the `first`
+    records costs at most the reading of one pass.
+    """
+    files = tf.constant([str(path) for path in paths])
+
+    def one_pass(number):
+        names = _in_order(tf.data.Dataset.from_tensor_slices(files), len(paths), seed, number)
+        records = names.interleave(
+            tf.data.TFRecordDataset,
+            cycle_length=min(len(paths), FILES_AT_ONCE),
+            num_parallel_calls=tf.data.AUTOTUNE,
+        )
+        return _in_order(records, buffer_size, seed, number)
+
+    count = shard_files.count_records(paths)
+    passes = tf.data.Dataset.range(first // count, tf.int64.max)
+    return passes.flat_map(one_pass).skip(first % count)
+
+
+def _in_order(strings, buffer_size, seed, number):
+    """`strings.shuffle` for a seed that is a tensor: `Dataset.shuffle` compares it with None's."""
+    shuffled = tf.raw_ops.ShuffleDataset(
+        input_dataset=tf.data.experimental.to_variant(strings),
+        buffer_size=tf.constant(buffer_size, tf.int64),
+        seed=tf.constant(seed, tf.int64),
+        seed2=number + 1,  # two zeros would mean: any order
+        output_types=[tf.string],
+        output_shapes=[[]],
+        reshuffle_each_iteration=False,
+    )
+    return tf.data.experimental.from_variant(shuffled, strings.element_spec)
+
+
+def shared(rows, rows_per_batch, part):
+    """Dataset of (number in the stream, row): those of this worker."""
+    numbered = rows.enumerate(part.first_batch * rows_per_batch)
+    if part.num_workers == 1:
+        return numbered
+    own = rows_per_batch // part.num_workers
+    return numbered.filter(lambda number, _: number % rows_per_batch // own == part.worker)
+
+
+def file_names(files, *, batch_size, use_3d, seed, number):
+    """Who is in a batch of `training` with the same arguments.
+
+    Args:
+      number: of the batch, the first one being 0.
+
+    Returns:
+      Two lists of B and fewer: file names of the photographs, and of those whose labels are not
+      finite.
+    """
+    names, broken = [], []
+    records = in_turn(sources(files, use_3d, batch_size), seed, number * batch_size)
+    for serialized in records.take(batch_size):
+        sample = record.decode(serialized)
+        names.append(sample["filename"].numpy().decode(errors="replace"))
+        labels = ("keypoints_px", "center_px", "joints", "pose", "betas")
+        if not all(np.isfinite(sample[name].numpy()).all() for name in labels):
+            broken.append(names[-1])
+    return names, broken

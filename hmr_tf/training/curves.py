@@ -1,0 +1,133 @@
+"""TensorBoard's numbers: losses, learning rates, speed, the critic's scores; flags; profiles."""
+
+import time
+
+import tensorflow as tf
+from tensorboard.plugins.hparams import api as hparams
+from tensorflow import keras
+
+from hmr_tf.networks.discriminator import JUDGED
+from hmr_tf.training import losses
+
+WAIT = "input/wait_seconds"
+
+
+class Curves(keras.callbacks.Callback):
+    """Every N steps, every number of the step, and how fast it goes."""
+
+    def __init__(self, writer, every, batch_size, say=None, clock=time.monotonic):
+        """Args:
+        writer: tf.summary writer.
+        every: steps between points.
+        batch_size: people of a step.
+        say: called with (step, numbers) at each point, for the console.
+        clock: seconds.
+        """
+        super().__init__()
+        self._writer = writer
+        self._every = every
+        self._batch_size = batch_size
+        self._say = say
+        self._clock = clock
+
+    def on_train_begin(self, logs=None):
+        self._since, self._step, self._waited = self._clock(), self.model.step, 0.0
+
+    def on_train_batch_end(self, batch, logs=None):
+        # Of several steps in one execution the last one is heard of; the others are like it.
+        self._waited += float(logs.get(WAIT, 0.0)) * self.model.stride
+        if not self.model.is_due(self._every):
+            return
+        numbers = {f"train/{name}": float(v) for name, v in logs.items() if _is_number(name)}
+        numbers.update(self._weighted(logs), **self._learning_rates(), **self._speed(WAIT in logs))
+        step = self.model.step
+        with self._writer.as_default(step):
+            for name, value in numbers.items():
+                tf.summary.scalar(name, value)
+        self._writer.flush()
+        if self._say:
+            self._say(step, numbers)
+
+    def _weighted(self, logs):
+        """What each part of the encoder's loss adds to its total."""
+        prefix = "encoder/"
+        parts = {k[len(prefix) :]: float(v) for k, v in logs.items() if k.startswith(prefix)}
+        parts.pop("total", None)
+        weighted = losses.weighted(parts, self.model.loss_weights)
+        return {f"weighted/{name}": value for name, value in weighted.items()}
+
+    def _learning_rates(self):
+        rates = {"learning_rate/encoder": self.model.encoder_optimizer.learning_rate}
+        if self.model.critic is not None:
+            rates["learning_rate/critic"] = self.model.critic_optimizer.learning_rate
+        return {name: float(rate) for name, rate in rates.items()}
+
+    def _speed(self, has_waits):
+        """Since the last point."""
+        now, step = self._clock(), self.model.step
+        seconds = max(now - self._since, 1e-9)
+        numbers = {"speed/images_per_second": (step - self._step) * self._batch_size / seconds}
+        if has_waits:
+            numbers["speed/input_wait_share"] = self._waited / seconds
+        self._since, self._step, self._waited = now, step, 0.0
+        return numbers
+
+
+def _is_number(name):
+    return not name.startswith("scores/") and name != WAIT
+
+
+class Histograms(keras.callbacks.Callback):
+    """Every N steps, how the critic's 25 outputs judge real and predicted bodies, by name."""
+
+    def __init__(self, writer, every):
+        """Args: writer: tf.summary writer; every: steps between histograms."""
+        super().__init__()
+        self._writer = writer
+        self._every = every
+
+    def on_train_batch_end(self, batch, logs=None):
+        if not self.model.is_due(self._every):
+            return
+        with self._writer.as_default(self.model.step):
+            for kind in ("real", "fake"):
+                scores = logs[f"scores/{kind}"]
+                for name, column in zip(JUDGED, scores.T):
+                    tf.summary.histogram(f"critic_{kind}/{name}", column)
+        self._writer.flush()
+
+
+def write_flags(writer, flags):
+    """The run's flags for TensorBoard's hparams page; `flags`: name -> value."""
+    plain = {k: v if isinstance(v, (bool, int, float)) else str(v) for k, v in flags.items()}
+    with writer.as_default(0):
+        hparams.hparams(plain)
+
+
+class Profile(keras.callbacks.Callback):
+    """Records what TensorFlow does between two steps."""
+
+    def __init__(self, folder, first, last):
+        """Args: folder: for TensorBoard; first, last: steps to record, by their numbers."""
+        super().__init__()
+        self._folder = str(folder)
+        self._first = first
+        self._last = last
+        self._recording = False
+
+    def on_train_batch_begin(self, batch, logs=None):
+        if not self._recording and self._first <= self.model.step + 1 <= self._last:
+            tf.profiler.experimental.start(self._folder)
+            self._recording = True
+
+    def on_train_batch_end(self, batch, logs=None):
+        if self._recording and self.model.step >= self._last:
+            self._end()
+
+    def on_train_end(self, logs=None):
+        if self._recording:
+            self._end()
+
+    def _end(self):
+        tf.profiler.experimental.stop()
+        self._recording = False

@@ -1,0 +1,90 @@
+"""Errors on people kept out, at the start and after each epoch; the best network is kept."""
+
+import json
+import os
+
+import tensorflow as tf
+from absl import logging
+from tensorflow import keras
+
+from hmr_tf.evaluation import people
+from hmr_tf.networks import checkpoint
+from hmr_tf.training import saving
+
+# The first of these that is known decides which network is the best.
+DECIDING = ("pa_mpjpe_mm", "keypoints_px")
+RECORD = "best.json"
+
+
+class Validation(keras.callbacks.Callback):
+    """TensorBoard curves of the errors of `evaluation.people`."""
+
+    def __init__(self, files, batch_size, writer, best=None, stop=None):
+        """Args:
+        files: dataset name -> shard paths of the people kept out.
+        batch_size: how many people at once.
+        writer: tf.summary writer.
+        best: Best, or None to keep none.
+        stop: `saving.Stop`; whoever must stop at once does not validate before.
+        """
+        super().__init__()
+        self._files = files
+        self._batch_size = batch_size
+        self._writer = writer
+        self._best = best
+        self._stop = stop or saving.Stop()
+
+    def on_train_begin(self, logs=None):
+        if self.model.step == 0:
+            self._validate()
+
+    def on_epoch_end(self, epoch, logs=None):
+        if self._stop.asked:
+            return
+        errors = self._validate()
+        if self._best:
+            self._best.offer(errors, self.model)
+
+    def _validate(self):
+        errors = people.evaluate(self.model.hmr, self._files, self._batch_size)
+        with self._writer.as_default(self.model.step):
+            for name, value in errors.items():
+                tf.summary.scalar(f"validation/{name}", value)
+        self._writer.flush()
+        parts = ", ".join(f"{name} {value:.4g}" for name, value in errors.items())
+        logging.info("validation at step %d: %s", self.model.step, parts)
+        return errors
+
+
+class Best:
+    """The network with the smallest error, in a folder of its own."""
+
+    def __init__(self, parts, run_folder):
+        """Args: parts: name -> trackable; run_folder: the --model_dir, with its params.json."""
+        self._folder = run_folder / "best"
+        self._params = run_folder / checkpoint.PARAMS
+        self._manager = checkpoint.manager(parts, self._folder, kept=1)
+
+    def offer(self, errors, trainer):
+        """Saves the network if it is better than the one that is kept, or than none."""
+        name = next(name for name in DECIDING if name in errors)
+        if errors[name] >= self._kept_error(name):
+            return
+        saving.refuse_broken(trainer)
+        self._folder.mkdir(exist_ok=True)
+        self._write(checkpoint.PARAMS, self._params.read_text())
+        self._manager.save(checkpoint_number=trainer.step)
+        kept = {"metric": name, "error": errors[name], "step": trainer.step}
+        self._write(RECORD, json.dumps(kept) + "\n")
+
+    def _kept_error(self, name):
+        try:
+            kept = json.loads((self._folder / RECORD).read_text())
+            return float(kept["error"]) if kept["metric"] == name else float("inf")
+        except (OSError, ValueError, KeyError, TypeError):
+            return float("inf")
+
+    def _write(self, name, text):
+        part = self._folder / f"{name}.part"
+        part.write_text(text)
+        os.replace(part, self._folder / name)

@@ -1,0 +1,83 @@
+"""Who watches a run: the callbacks that the flags ask for."""
+
+import dataclasses
+
+import tensorflow as tf
+from absl import logging
+
+from hmr_tf.errors import InputError
+from hmr_tf.training import (
+    curves,
+    devices,
+    guards,
+    inputs,
+    pictures,
+    progress,
+    validation,
+)
+
+
+def watchers(config, files, folder, steps, batch, parts, stop, strategy):
+    """The callbacks of `fit()` that look on.
+
+    Args:
+      config: Config.
+      files: `inputs.Files`.
+      folder: of the run.
+      steps: `resuming.Steps`.
+      batch: people to draw where none are kept out.
+      parts: what a checkpoint of the training holds.
+      stop: `saving.Stop`.
+      strategy: tf.distribute.Strategy; of its workers the first one alone writes and speaks.
+
+    Raises:
+      InputError: --profile_steps is no pair of steps.
+    """
+    chief = devices.worker(strategy) == 0
+    logs = folder / "tensorboard"
+    writer = tf.summary.create_file_writer(str(logs))
+    curves.write_flags(writer, dataclasses.asdict(config))
+    terminal = progress.on_terminal() and chief
+
+    def say(step, numbers):
+        if chief and not terminal:
+            logging.info(progress.line(step, numbers, steps.end))
+
+    found = [
+        guards.FiniteLosses(inputs.names_of_batch(config, files)),
+        guards.Collapse(),
+        curves.Curves(writer, config.log_step, config.batch_size, say),
+    ]
+    if terminal:
+        found.append(progress.Bar(steps.end))
+    if config.log_img_step:
+        if not config.encoder_only:
+            found.append(curves.Histograms(writer, config.log_img_step))
+        found.append(_pictures(config, files, batch, writer))
+    if config.profile_steps:
+        found.append(curves.Profile(logs, *profiled(config.profile_steps)))
+    if files.validation:
+        best = validation.Best(parts, folder)
+        found.append(validation.Validation(files.validation, config.batch_size, writer, best, stop))
+    return found
+
+
+def _pictures(config, files, batch, writer):
+    """Of people kept out, if there are any."""
+    name = "people/training"
+    if files.validation:
+        batch, name = inputs.first_kept_out(config, files), "people/validation"
+    return pictures.Pictures(writer, config.log_img_step, batch, name)
+
+
+def profiled(values):
+    """First and last step of --profile_steps."""
+    try:
+        first, last = (int(value) for value in values)
+    except ValueError:
+        first, last = 0, 0
+    if not 0 < first <= last:
+        raise InputError(
+            f"--profile_steps={','.join(values)} is not two numbers of steps, as 100,110."
+        )
+    return first, last

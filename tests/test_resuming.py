@@ -1,0 +1,160 @@
+"""A training that was stopped goes on as if it had not been."""
+
+import json
+import os
+import random
+import signal
+
+import numpy as np
+import pytest
+
+from hmr_tf.config import Config
+from hmr_tf.errors import InputError
+from hmr_tf.networks import checkpoint, encoder
+from hmr_tf.training import guards, resuming, run
+from hmr_tf.training.resuming import Steps
+from hmr_tf.training.trainer import Trainer
+from tests import tiny_hmr, tiny_run
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _small_encoder():
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(encoder.ENCODERS, "resnet_v2_50", lambda size, *_: tiny_hmr.encoder(size))
+        yield
+
+
+@pytest.fixture(scope="module")
+def data_dir(tmp_path_factory):
+    return tiny_run.write_data(tmp_path_factory.mktemp("data"), num_people=10)
+
+
+@pytest.fixture(scope="module")
+def killed(data_dir, tmp_path_factory):
+    """A run in its own process, killed three steps or so after a checkpoint; and the step of it."""
+    folder = tmp_path_factory.mktemp("killed") / "run"
+    flags = {"num_steps": 1000, "save_step": 4}
+    process = tiny_run.start(tiny_run.options(data_dir, folder, **flags))
+    until_step(process, random.choice((7, 11)))
+    process.kill()
+    assert process.wait() == -signal.SIGKILL
+    process.stdout.close()
+    return folder, int(checkpoint.find(folder).rpartition("-")[2])
+
+
+def until_step(process, number):
+    """Reads what a training says, up to its line of that step."""
+    said = []
+    for text in process.stdout:
+        said.append(text)
+        if f"step {number}/" in text:
+            return
+    pytest.fail("".join(said[-20:]))
+
+
+@pytest.fixture(scope="module")
+def resumed(data_dir, killed):
+    """The same run, gone on with until it got SIGTERM a few steps later; and that step."""
+    folder, saved = killed
+    last = max(step for tag, step in losses(folder))
+    looked_on = guards.Collapse.on_train_batch_end
+
+    def stop(callback, batch, logs=None):
+        looked_on(callback, batch, logs)
+        if callback.model.step == last + 1:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(guards.Collapse, "on_train_batch_end", stop)
+        more = {"num_steps": 1000, "load_path": str(folder)}
+        run.train(tiny_run.config(data_dir, "", **more))
+    return folder, saved, last
+
+
+def losses(model_dir):
+    """(tag, step) -> what was trained there: once, or twice if a checkpoint was before it."""
+    found = {}
+    for tag, values in tiny_run.curves(model_dir).items():
+        if tag.startswith(("train/", "weighted/")):
+            found.update({(tag, step): list(map(float, both)) for step, both in values.items()})
+    return found
+
+
+def test_a_killed_training_goes_on_to_the_same_losses(resumed):
+    """kill -9 in the middle of an epoch; what came after the checkpoint is trained once more."""
+    folder, saved, last = resumed
+    found = losses(folder)
+    again = {step for (_, step), values in found.items() if len(values) == 2}
+    assert again == set(range(saved + 1, last + 1))
+    assert len(again) >= 3
+    assert len({tag for tag, _ in found}) > 15
+    for place, values in found.items():
+        assert len(set(values)) == 1, (place, values)
+    assert {step for _, step in found} == set(range(1, last + 2))
+
+
+def test_sigterm_saves_and_is_no_failure(resumed):
+    folder, _, last = resumed
+    assert checkpoint.find(folder).endswith(f"ckpt-{last + 1}")
+    assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
+
+
+def test_changed_flags_are_shown_and_refused(data_dir, resumed, tmp_path, caplog, monkeypatch):
+    changes = {"e_lr": 0.25, "batch_size": 8, "freeze_backbone": True, "num_steps": 2000}
+    flags = {**changes, "load_path": str(resumed[0])}
+    with pytest.raises(InputError, match=r"\(3, shown above\).*--allow_changed_flags") as error:
+        run.train(tiny_run.config(data_dir, tmp_path / "more", **flags))
+    assert "\n" not in str(error.value)
+    table = [line.split() for line in caplog.text.splitlines()]
+    for row in (["--e_lr", "1e-05", "0.25"], ["--batch_size", "4", "8"]):
+        assert row in table
+    assert not (tmp_path / "more").exists()
+
+    trained = []
+    monkeypatch.setattr(Trainer, "fit", lambda trainer, *_, **__: trained.append(trainer))
+    run.train(tiny_run.config(data_dir, tmp_path / "more", **flags, allow_changed_flags=True))
+    (trainer,) = trained
+    assert float(trainer.encoder_optimizer.learning_rate) == 0.25
+    assert trainer.step == resumed[2] + 1
+    moved = trainer.encoder_optimizer.get_slot(trainer.hmr.regressor.fc1.kernel, "m")
+    assert np.abs(moved).max() > 0
+    assert json.loads((tmp_path / "more" / checkpoint.PARAMS).read_text())["batch_size"] == 8
+
+
+def test_where_things_are_and_how_long_it_takes_may_change(data_dir, killed, tmp_path):
+    flags = {"num_steps": 2, "log_step": 7, "save_minutes": 1.0, "keep_checkpoints": 1}
+    moved = tiny_run.config(data_dir, tmp_path / "elsewhere", **flags)
+    prefix = checkpoint.find(killed[0])
+    assert resuming.changed_flags(moved, prefix) == []
+    changed = tiny_run.config(data_dir, "", datasets=("coco", "lsp"), xla=True)
+    assert resuming.changed_flags(changed, prefix) == [
+        ("datasets", ["coco"], ["coco", "lsp"]),
+        ("xla", None, True),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("options", "done", "expected"),
+    [
+        # 10 people in batches of 4: two steps an epoch, the rest comes in another one
+        ({"epoch": 3}, 0, (2, 3, 0, 0, 6)),
+        ({"epoch": 3}, 2, (2, 3, 1, 0, 6)),
+        ({"epoch": 3}, 3, (2, 3, 1, 1, 6)),
+        ({"epoch": 3, "num_steps": 5}, 0, (2, 3, 0, 0, 5)),
+        ({"num_steps": 1}, 0, (2, 1, 0, 0, 1)),
+        ({"num_steps": 5}, 3, (2, 3, 1, 1, 5)),
+        # fewer people than a batch
+        ({"epoch": 2, "batch_size": 64}, 0, (1, 2, 0, 0, 2)),
+    ],
+)
+def test_steps_and_epochs(options, done, expected):
+    plan = Steps.plan(10, Config(**{"batch_size": 4, **options}), done)
+    assert (plan.per_epoch, plan.epochs, plan.first_epoch, plan.first_step, plan.end) == expected
+    # The epochs that are left have room for the steps that are left.
+    assert plan.epochs * plan.per_epoch >= plan.end
+
+
+@pytest.mark.parametrize("options", [{"epoch": 3}, {"num_steps": 6}, {"num_steps": 4}])
+def test_a_training_that_is_done_says_so(options):
+    with pytest.raises(InputError, match=r"is at step 6.*--epoch or --num_steps"):
+        Steps.plan(10, Config(batch_size=4, **options), 6)
