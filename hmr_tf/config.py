@@ -15,6 +15,8 @@ MODES = ("train", "evaluate", "predict", "export", "import_tf1", "quickstart")
 ENCODERS = ("resnet_v2_50", "resnet50", "resnet50v2")
 IMAGE_DATASETS = ("lsp", "lsp_ext", "mpii", "coco", "h36m", "mpi_inf_3dhp")
 MOCAP_DATASETS = ("CMU", "H3.6", "jointLim")
+EXPORT_FORMATS = ("saved_model", "tflite")
+EXPORT_DTYPES = ("float32", "bfloat16", "float16")
 
 
 def _option(default, help, choices=None, least=0, most=None, heading=None):
@@ -125,6 +127,19 @@ class Config:
     log_step: int = _option(10, "Steps between TensorBoard scalars.", least=1)
     log_img_step: int = _option(100, "Steps between TensorBoard pictures; 0: none.")
     save_step: int = _option(1000, "Steps between checkpoints.", least=1)
+
+    export_format: str = _option(
+        "saved_model",
+        "saved_model: for TensorFlow Serving and OpenVINO; tflite: for phones, one crop at a time.",
+        choices=EXPORT_FORMATS,
+        heading="Export",
+    )
+    export_dtype: str = _option(
+        "float32",
+        "What the encoder computes in. bfloat16: for CPUs that have it (AVX-512 BF16, AMX) and "
+        "GPUs; float16: for GPUs, and for a tflite file of half the size.",
+        choices=EXPORT_DTYPES,
+    )
 
 
 def define_flags(flag_values=flags.FLAGS):

@@ -60,8 +60,8 @@ def freeze(hmr, dtype="float32"):
     betas = tf.TensorSpec([None, theta.NUM_BETAS], tf.float32, name="betas")
     regress, pose_body = _constant(last_theta, image), _constant(hmr.smpl, pose, betas)
     return Frozen(
-        theta=lambda image: regress(image)[0],
-        body=lambda pose, betas: Body(*pose_body(pose, betas)),
+        theta=lambda image: regress(tf.convert_to_tensor(image))[0],
+        body=lambda pose, betas: Body(*pose_body(*map(tf.convert_to_tensor, (pose, betas)))),
         image_size=size,
     )
 
