@@ -14,6 +14,7 @@ import numpy as np
 from pycocotools import mask as coco_mask
 from pycocotools.coco import COCO
 
+from data_prep import person_size
 from data_prep.person import Person, Skipped
 from hmr_tf.body import skeleton
 from hmr_tf.data import crop
@@ -22,22 +23,19 @@ from hmr_tf.errors import InputError
 SPLITS = ("train", "val")
 YEARS = ("2014", "2017")
 
-COCO_KEYPOINTS = (
-    *skeleton.FACE_KEYPOINTS,
-    *("left_shoulder", "right_shoulder", "left_elbow", "right_elbow", "left_wrist", "right_wrist"),
-    *("left_hip", "right_hip", "left_knee", "right_knee", "left_ankle", "right_ankle"),
-)
 # COCO has no neck and no head top.
-_SHARED = [name for name in skeleton.KEYPOINTS if name in COCO_KEYPOINTS]
+_SHARED = [name for name in skeleton.KEYPOINTS if name in skeleton.COCO_KEYPOINTS]
 _TO = list(skeleton.indices(_SHARED, skeleton.KEYPOINTS))
-_FROM = list(skeleton.indices(_SHARED, COCO_KEYPOINTS))
+_FROM = list(skeleton.indices(_SHARED, skeleton.COCO_KEYPOINTS))
 _ANKLES = list(skeleton.indices(("left_ankle", "right_ankle"), skeleton.KEYPOINTS))
 _TORSO = [
     skeleton.indices((f"{side}_shoulder", f"{side}_hip"), skeleton.KEYPOINTS)
     for side in ("left", "right")
 ]
 _FACE_AND_SHOULDERS = (*skeleton.FACE_KEYPOINTS, "left_shoulder", "right_shoulder")
-_ELSEWHERE = [i for i, name in enumerate(COCO_KEYPOINTS) if name not in _FACE_AND_SHOULDERS]
+_ELSEWHERE = [
+    i for i, name in enumerate(skeleton.COCO_KEYPOINTS) if name not in _FACE_AND_SHOULDERS
+]
 
 MIN_VISIBLE = 6
 MIN_MASK_HEIGHT_PX = 60
@@ -46,13 +44,14 @@ WINDOW_PX = 400
 MAX_IMAGE_PX = 65_500  # a JPEG has no more
 
 
-def read(data_dir, split):
+def read(data_dir, split, annotations=""):
     """Yields a Person or Skipped for each annotated person, by image id, then as in the file.
 
     Args:
       data_dir: folder with annotations/; the images in images/train2014/ or train2014/ (or 2017),
         under the names of 2014 or of 2017.
       split: "train" or "val".
+      annotations: file of own COCO keypoints, whose file names start at data_dir; empty: COCO's.
 
     Raises:
       InputError: no such split, no annotation file, an unreadable one, no image folder.
@@ -60,8 +59,11 @@ def read(data_dir, split):
     if split not in SPLITS:
         raise InputError(f"coco has no split {split}: pass --split=train or --split=val")
     data_dir = Path(data_dir)
-    coco = _read_annotations(_annotation_file(data_dir, split))
-    folders = _image_folders(data_dir, split)
+    if annotations:
+        coco, folders = _read_annotations(Path(annotations)), [data_dir]
+    else:
+        coco = _read_annotations(_annotation_file(data_dir, split))
+        folders = _image_folders(data_dir, split)
     people_ids = {key for key, value in coco.cats.items() if value.get("name") == "person"} or {1}
     for image_id in sorted(coco.imgs):
         image = coco.imgs[image_id]
@@ -123,7 +125,7 @@ def _points(annotation, where):
     if not annotation.get("keypoints") or annotation.get("num_keypoints") == 0:
         return Skipped("no keypoints", where, is_problem=False)
     try:
-        points = np.array(annotation["keypoints"], float).reshape(len(COCO_KEYPOINTS), 3)
+        points = np.array(annotation["keypoints"], float).reshape(len(skeleton.COCO_KEYPOINTS), 3)
     except (TypeError, ValueError):
         return Skipped("keypoints are not 17 times x, y, v", where)
     if not np.isfinite(points).all():
@@ -211,17 +213,12 @@ def _scale(keypoints_px, labelled):
     With an ankle the diagonal of the labelled points' box becomes 150 px, else the torso 75 px,
     else the diagonal 50 px (`coco_to_tfrecords.py:158-191`).
     """
-    low, high = crop.box_of_labelled(keypoints_px, labelled)
-    diagonal = np.linalg.norm(high - low)
-    torso = [
-        np.linalg.norm(keypoints_px[shoulder] - keypoints_px[hip])
-        for shoulder, hip in _TORSO
-        if labelled[shoulder] and labelled[hip]
-    ]
+    diagonal = person_size.diagonal(keypoints_px, labelled)
+    torso = person_size.mean_length(keypoints_px, labelled, _TORSO)
     if labelled[_ANKLES].any():
         now, wanted = diagonal, DIAGONAL_PX
-    elif torso:
-        now, wanted = np.mean(torso), TORSO_PX
+    elif torso is not None:
+        now, wanted = torso, TORSO_PX
     else:
         now, wanted = diagonal, NO_TORSO_DIAGONAL_PX
     return wanted / now if now else None

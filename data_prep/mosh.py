@@ -6,14 +6,13 @@ Pickles of Python 2, read without running anything in them. Source: the original
 
 from pathlib import Path
 
-import numpy as np
-
-from data_prep.person import MocapPose, Skipped
+from data_prep import h36m_recordings, mocap
+from data_prep.person import Skipped
 from hmr_tf.body import safe_pickle
 from hmr_tf.errors import InputError
 
 # Human3.6M's test subjects: the prior must not have seen them.
-TEST_SUBJECTS = ("S9", "S11")
+TEST_SUBJECTS = h36m_recordings.SUBJECTS["test"]
 
 
 def read(data_dir, seed):
@@ -41,38 +40,27 @@ def read(data_dir, seed):
 
 
 def _read_collection(paths, seed):
-    """Yields the Skipped first, then the poses of all files in shuffled order."""
-    poses, betas = [], []
     for path in paths:
         if path.parent.name in TEST_SUBJECTS:
             yield Skipped("a test subject of Human3.6M", str(path), is_problem=False)
-            continue
-        try:
-            file_poses, file_betas = _read_file(path)
-        except InputError as error:
-            yield Skipped("pickle unreadable", str(error))
-            continue
-        poses.append(file_poses)
-        betas.append(np.broadcast_to(file_betas, (len(file_poses), 10)))
-    if not poses:
-        return
-    poses, betas = np.concatenate(poses), np.concatenate(betas)
-    for row in np.random.default_rng(seed).permutation(len(poses)):
-        yield MocapPose(poses[row], betas[row])
+    paths = [path for path in paths if path.parent.name not in TEST_SUBJECTS]
+    yield from mocap.shuffled(paths, read_file, seed, "pickle unreadable")
 
 
-def _read_file(path):
-    """One pickle -> (N, 72) and (10,) float32."""
+def read_file(path, keys=("poses", "new_poses")):
+    """One pickle -> (N, 72) poses under the first of the keys that is there, and (10,) betas.
+
+    Raises:
+      InputError: no readable pickle, or none of poses and betas.
+    """
     content = safe_pickle.load(path)
     if not isinstance(content, dict) or "betas" not in content:
         raise InputError(f"{path} has no betas")
     try:
-        poses = safe_pickle.to_array(content.get("poses", content.get("new_poses")))
+        poses = next((content[key] for key in keys if key in content), None)
+        poses = safe_pickle.to_array(poses)
         betas = safe_pickle.to_array(content["betas"]).ravel()
     except InputError as error:
         raise InputError(f"{path}: {error}") from error
-    if poses.ndim != 2 or poses.shape[1] != 72 or betas.shape != (10,):
-        raise InputError(f"{path}: poses {poses.shape}, betas {betas.shape}; not N x 72 and 10")
-    if not all((np.abs(numbers) < 1e6).all() for numbers in (poses, betas)):  # NaN is not either
-        raise InputError(f"{path}: some poses or betas are not numbers")
-    return poses.astype(np.float32), betas.astype(np.float32)
+    mocap.check(path, poses, betas)
+    return poses, betas

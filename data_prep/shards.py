@@ -1,57 +1,49 @@
-"""Writes shard files. Nothing else opens them; a run that ends early leaves what was there before.
+"""People -> shards, one task each. Who is in which file is known before an image is opened."""
 
-Shards are written into a hidden folder beside the old ones and take their place when all are there.
-"""
-
-import contextlib
 import itertools
-import json
-import re
-import shutil
-from pathlib import Path
+from collections.abc import Iterable
+from typing import NamedTuple
 
-import tensorflow as tf
-
-from hmr_tf.errors import InputError
+from data_prep.person import VideoFrame
 
 
-@contextlib.contextmanager
-def publishing(folder, shard_name, index_name):
-    """Gives a folder to write into; at the end its files replace the last run's shards and index.
+class Shard(NamedTuple):
+    """One file, which one process writes alone."""
 
-    Args:
-      folder: where the shards shall be; made where it is missing.
-      shard_name: with a place for the number, as "train_%03d.tfrecord": all of them are replaced.
-      index_name: name of the index in both folders.
-
-    Yields:
-      Path of the folder to write into; removed with all that is in it when the body raises.
-
-    Raises:
-      InputError: the folder cannot be written.
-    """
-    folder = Path(folder)
-    partial = folder / f".{Path(index_name).stem}.partial"
-    with _writable(folder):
-        shutil.rmtree(partial, ignore_errors=True)  # of a run that was killed
-        partial.mkdir(parents=True)
-    try:
-        yield partial
-        with _writable(folder):
-            _replace(partial, folder, shard_name, index_name)
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
+    file: str
+    groups: Iterable  # lists of people of one image, as of `by_image`
 
 
-def chunks(groups, size):
-    """Cuts a stream of lists into streams of lists, one for each shard.
+def by_image(items):
+    """Puts the people of one image file, who follow each other, into one list; others alone."""
+    for image, group in itertools.groupby(items, image_path):
+        if image is None:
+            yield from ([item] for item in group)
+        else:
+            yield list(group)
+
+
+def image_path(item):
+    """Path or VideoFrame of a Person; None where the image is an array, and of a MocapPose."""
+    image = getattr(item, "image", None)
+    return image if isinstance(image, (str, VideoFrame)) else None
+
+
+def numbered(groups, shard_name, size):
+    """Cuts a stream of lists into shards.
 
     A shard takes whole lists (the people of one image) until it has `size` members or more, as the
-    original's `coco_to_tfrecords.py:318-331`. Each stream is read to its end before the next one.
+    original's `coco_to_tfrecords.py:318-331`. Its groups are a stream too, to be read before the
+    next shard is asked for.
+
+    Args:
+      groups: lists, as of `by_image`.
+      shard_name: with a place for the number, as "train_%03d.tfrecord".
+      size: int.
     """
     groups = iter(groups)
-    for first in groups:
-        yield _until_full(first, groups, size)
+    for number, first in enumerate(groups):
+        yield Shard(shard_name % number, _until_full(first, groups, size))
 
 
 def _until_full(first, others, size):
@@ -63,63 +55,14 @@ def _until_full(first, others, size):
             return
 
 
-def write_shard(path, records):
-    """Writes serialized records into one file and returns how many; no file where there are none.
+def by_sequence(groups, shard_name):
+    """One shard for each sequence, whose frames follow each other; otherwise as `numbered`.
 
-    The file has another name until it is whole.
-
-    Raises:
-      InputError: it cannot be written.
+    `shard_name` has a place for the sequence, as "%s.tfrecord".
     """
-    path = Path(path)
-    unfinished, count = path.with_suffix(".unfinished"), 0
-    with _writable(path.parent):
-        writer = tf.io.TFRecordWriter(str(unfinished))
-    try:
-        for record in records:
-            with _writable(path.parent):
-                writer.write(record)
-            count += 1
-    finally:
-        with _writable(path.parent):
-            writer.close()
-    if count:
-        unfinished.replace(path)
-    else:
-        unfinished.unlink()
-    return count
-
-
-def write_index(path, index):
-    """Writes the dict that says what is in the shards, as JSON.
-
-    Raises:
-      InputError: it cannot be written.
-    """
-    with _writable(Path(path).parent):
-        Path(path).write_text(json.dumps(index, indent=2) + "\n")
-
-
-def _replace(partial, folder, shard_name, index_name):
-    """The index goes first and comes last: while it is there, it is true."""
-    (folder / index_name).unlink(missing_ok=True)
-    number = re.compile(re.sub(r"%\d*d", r"\\d+", re.escape(shard_name)))
-    for old in folder.iterdir():
-        if number.fullmatch(old.name):
-            old.unlink()
-    for new in sorted(partial.iterdir(), key=lambda path: path.name == index_name):
-        new.replace(folder / new.name)
-
-
-@contextlib.contextmanager
-def _writable(folder):
-    """A full disk or a forbidden folder is the user's to mend."""
-    try:
-        yield
-    except (OSError, tf.errors.OpError) as error:
-        reason = getattr(error, "strerror", None)
-        if not reason:  # TensorFlow's message is "path; reason"
-            reason = str(getattr(error, "message", error)).split(";")[-1].strip()
-        raise InputError(
-            f"cannot write to {folder} ({reason}); choose another --output_dir or make room"
-        ) from error
+    seen = set()
+    for sequence, members in itertools.groupby(groups, lambda group: group[0].sequence):
+        if not sequence or "/" in sequence or sequence in seen:
+            raise ValueError(f"sequence {sequence!r} of the reader: no name, or in two pieces")
+        seen.add(sequence)
+        yield Shard(shard_name % sequence, members)

@@ -4,83 +4,20 @@ Converts one dataset, as it is downloaded, to TFRecords, with the original's fea
 names. Running it again replaces what it wrote before. FOLDER is then the --data_dir of hmr_tf.main.
 """
 
-import importlib
-import itertools
 import os
 import signal
 import sys
 import time
 from pathlib import Path
-from typing import Callable, NamedTuple
 
 # `python data_prep/to_tfrecords.py` puts data_prep/ on the path, not the folder that holds it.
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from absl import flags
-from tqdm import tqdm
 
+from data_prep.sources import SOURCES
 from hmr_tf import command_line
 from hmr_tf.errors import InputError
-
-
-class Source(NamedTuple):
-    """Where the records of a dataset go, and who reads it."""
-
-    folder: str  # below --output_dir
-    shard_name: str  # {} is the split or the collection
-    records_per_shard: int  # the original's "shards" flags
-    read: Callable  # options -> {split or collection: items}
-    needs_data_dir: bool = True
-
-
-def _listed(module, function="read"):
-    """A reader that opens no image: all people are listed first, so that the bar knows the end."""
-
-    def read(options):
-        people = getattr(importlib.import_module(f"data_prep.{module}"), function)
-        listing = people(options.data_dir, options.split)
-        title = f"{options.dataset} {options.split}: listing"
-        return {options.split: list(tqdm(listing, title, unit=" people", leave=False))}
-
-    return read
-
-
-def _mosh(options):
-    from data_prep import mosh
-
-    if options["split"].present:
-        raise InputError("mosh has no splits: leave --split out")
-    return mosh.read(options.data_dir, options.seed)
-
-
-def _synthetic(options):
-    from data_prep import synthetic
-
-    people = synthetic.read(
-        options.data_dir, options.split, options.limit, options.seed, options.smpl_model_path
-    )
-    return {options.split: people}
-
-
-def _synthetic_mocap(options):
-    from data_prep import synthetic
-
-    if options.split != "train":  # its shards would replace those of the training poses
-        raise InputError("synthetic_mocap has no splits: leave --split out")
-    poses = synthetic.read_mocap(options.split, options.limit, options.seed)
-    return {"neutrSMPL_synthetic": poses}
-
-
-SOURCES = {
-    "coco": Source("coco", "{}_%04d_wmeta.tfrecord", 500, _listed("coco")),
-    "lsp": Source("lsp", "{}_%03d.tfrecord", 500, _listed("lsp")),
-    "lsp_ext": Source("lsp_ext", "{}_%03d.tfrecord", 500, _listed("lsp", "read_extended")),
-    "mosh": Source("mocap_neutrMosh", "{}_%03d.tfrecord", 10_000, _mosh),
-    "synthetic": Source("synthetic", "{}_%03d.tfrecord", 500, _synthetic, False),
-    "synthetic_mocap": Source(
-        "mocap_neutrMosh", "{}_%03d.tfrecord", 10_000, _synthetic_mocap, False
-    ),
-}
 
 # Flags of their own, so that hmr_tf.main's may have the same names in one process.
 OPTIONS = flags.FlagValues()
@@ -96,7 +33,12 @@ def _define_flags():
         **own,
     )
     flags.DEFINE_string("output_dir", "", "Folder for the TFRecords of all datasets.", **own)
-    flags.DEFINE_string("split", "train", "lsp, synthetic: train, test. coco: train, val.", **own)
+    flags.DEFINE_string(
+        "split",
+        "train",
+        "lsp, h36m, synthetic: train, test. coco: train, val. mpi_inf_3dhp: train, trainval, test.",
+        **own,
+    )
     flags.DEFINE_integer(
         "records_per_shard",
         None,
@@ -108,19 +50,58 @@ def _define_flags():
     flags.DEFINE_integer(
         "limit",
         None,
-        "Stop after this many people or poses; mosh: of each collection.",
+        "Stop after this many people or poses; mosh, amass: of each collection.",
         lower_bound=1,
         **own,
     )
     flags.DEFINE_integer(
-        "seed", 0, "mosh: seed of the order; synthetic: seed of the people.", lower_bound=0, **own
+        "seed",
+        0,
+        "mosh, amass, cmu, mpi_inf_3dhp: seed of the order; synthetic: seed of the people.",
+        lower_bound=0,
+        **own,
     )
     flags.DEFINE_string(
         "smpl_model_path", "", "synthetic: SMPL model. Empty: the CC0 body of hmr_tf.", **own
     )
+    flags.DEFINE_string(
+        "annotations",
+        "",
+        "coco: own file of COCO keypoints; its file names start at --data_dir. Empty: COCO's.",
+        **own,
+    )
+    flags.DEFINE_integer(
+        "num_workers",
+        None,
+        "Processes that convert, at most one for each file; 1: no others. They change no byte. Not "
+        "given: one for each core, fewer where there is little to do.",
+        lower_bound=1,
+        **own,
+    )
+    flags.DEFINE_bool(
+        "dry_run", False, "Only count the people and show the first problems; write nothing.", **own
+    )
+    flags.DEFINE_bool(
+        "strict", False, "Exit code 1 when anybody was left out because of a broken file.", **own
+    )
+
+    flags.DEFINE_enum(
+        "runner",
+        "",
+        ["", "DirectRunner", "DataflowRunner", "FlinkRunner", "SparkRunner"],
+        "Convert with Apache Beam (requirements-beam.txt), for clusters; all workers must see both "
+        "folders. Empty: processes of this machine, which is faster there.",
+        **own,
+    )
+    flags.DEFINE_string(
+        "runner_options", "", "More options for Beam, as --project=mine --region=here.", **own
+    )
 
 
 _define_flags()
+# Flags that decide what is in the shards, beside those that have places of their own in the index.
+_DECIDING = ("annotations", "limit", "records_per_shard", "seed", "smpl_model_path")
+_SHOWN_PROBLEMS = 10
 
 
 def main(argv):
@@ -129,66 +110,78 @@ def main(argv):
     if not OPTIONS.dataset:
         raise InputError(f"--dataset is missing: one of {', '.join(SOURCES)}; see --help")
     source = SOURCES[OPTIONS.dataset]
-    if not OPTIONS.output_dir:
+    if not OPTIONS.output_dir and not OPTIONS.dry_run:
         raise InputError("--output_dir is missing: the folder for the TFRecords; see --help")
     is_given = OPTIONS.data_dir or source.needs_data_dir
     if is_given and not os.path.isdir(OPTIONS.data_dir):
         raise InputError(
             f"--data_dir={OPTIONS.data_dir} is no folder: pass the folder of the dataset"
         )
+    if OPTIONS.annotations and OPTIONS.dataset != "coco":
+        raise InputError("--annotations goes with --dataset=coco only")
+    if OPTIONS.runner and source.is_streamed:
+        raise InputError(f"{OPTIONS.dataset} is made in one process: leave --runner out")
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # bad JPEGs are reported here
     os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")  # nothing here runs on a GPU
+    convert = _survey if OPTIONS.dry_run else _convert
+    problems = 0
     for name, items in source.read(OPTIONS).items():
-        _convert(source, name, items)
+        problems += convert(_job(source, name), items)
+    return 1 if problems and OPTIONS.strict else 0
 
 
-def _convert(source, name, items):
-    """Writes the shards and the index of one split or collection; says in one line what it did."""
-    from data_prep import conversion, shards
+def _job(source, name):
+    from data_prep import digests, engine
 
-    start, tally = time.time(), conversion.Tally()
-    people = itertools.islice(tally.keep(items), OPTIONS.limit)
-    if isinstance(items, list):
-        people = list(people)
-    folder, shard_name = Path(OPTIONS.output_dir) / source.folder, source.shard_name.format(name)
+    is_by_sequence = name in source.sequence_splits
     size = OPTIONS.records_per_shard or source.records_per_shard
-    title, index_name = f"{OPTIONS.dataset} {name}", f"{name}_index.json"
-    with shards.publishing(folder, shard_name, index_name) as partial:
-        written = _write_shards(partial, shard_name, size, people, tally, title)
-        count = sum(shard["records"] for shard in written)
-        if not count:
-            raise InputError(
-                f"{title}: nobody to convert in {OPTIONS.data_dir} ({tally.summary()})"
-            )
-        index = {"dataset": OPTIONS.dataset, "split": name, "records": count, "shards": written}
-        options = {"limit": OPTIONS.limit, "records_per_shard": size, "seed": OPTIONS.seed}
-        shards.write_index(partial / index_name, {**index, **tally.for_index(), "options": options})
-    seconds = time.time() - start
-    print(
-        f"{title}: {count} records in {len(written)} files, {tally.summary()}, "
-        f"{seconds:.1f} s, {folder}"
+    options = {flag: OPTIONS[flag].value for flag in _DECIDING}
+    return engine.Job(
+        dataset=OPTIONS.dataset,
+        split=name,
+        data_dir=OPTIONS.data_dir,
+        folder=Path(OPTIONS.output_dir) / source.folder.format(name),
+        shard_name="%s.tfrecord" if is_by_sequence else source.shard_name.format(name),
+        records_per_shard=size,
+        limit=OPTIONS.limit,
+        options={**options, "records_per_shard": size},
+        annotation_digests=digests.of_files(
+            OPTIONS.data_dir, source.annotations, [OPTIONS.annotations, OPTIONS.smpl_model_path]
+        ),
+        is_streamed=source.is_streamed,
     )
 
 
-def _write_shards(folder, shard_name, size, people, tally, title):
-    """Returns what the index says of the shards: [{"file", "records"}]."""
-    from data_prep import conversion, shards
+def _convert(job, items):
+    """Converts one split or collection and says in one line what it did; returns the problems."""
+    from data_prep import engine
 
-    written = []
-    total = len(people) if isinstance(people, list) else OPTIONS.limit
-    with tqdm(desc=title, unit=" records", total=total, leave=False, mininterval=0.5) as bar:
-        for number, groups in enumerate(shards.chunks(conversion.by_image(people), size)):
-            records = (r for group in groups for r in tally.keep(conversion.encode(group)))
-            file = shard_name % number
-            count = shards.write_shard(folder / file, _ticking(bar, records))
-            written += [{"file": file, "records": count}] if count else []
-    return written
+    start = time.time()
+    workers = engine.Workers(OPTIONS.num_workers, OPTIONS.runner, OPTIONS.runner_options)
+    result = engine.convert(job, items, workers)
+    index, num_files = result.index, len(result.index["shards"])
+    resumed = f" ({result.num_resumed} by the run before)" if result.num_resumed else ""
+    print(
+        f"{job.title}: {index['records']} records in {num_files} files{resumed}, "
+        f"{result.tally.summary()}, {time.time() - start:.1f} s, {job.folder}"
+    )
+    return result.tally.num_problems
 
 
-def _ticking(bar, records):
-    for record in records:
-        yield record
-        bar.update()
+def _survey(job, items):
+    """Says what a conversion would read; returns the problems."""
+    from data_prep import digests, engine
+    from data_prep.tally import Tally
+
+    tally, images = Tally(), digests.ImageDigest(job.data_dir)
+    sizes = [sum(map(len, shard.groups)) for shard in engine.list_shards(job, items, tally, images)]
+    print(
+        f"{job.title}: {sum(sizes)} people for {len(sizes)} files, {tally.summary()}; "
+        f"{images.number} images or videos, {images.num_missing} missing; nothing was written"
+    )
+    for problem in tally.problems[:_SHOWN_PROBLEMS]:
+        print(f"  {problem['reason']}: {problem['where']}")
+    return tally.num_problems + images.num_missing
 
 
 def _terminated(signum, frame):

@@ -3,6 +3,8 @@
 import importlib.util
 import os
 
+__version__ = "1.0.0"  # goes into the index of converted datasets
+
 # Keras 3 cannot run this trainer under tf.distribute. Where it is TensorFlow's default (2.16 on),
 # requirements.txt installs Keras 2 as tf_keras, and TensorFlow reads this to hand it out.
 if importlib.util.find_spec("tf_keras"):
@@ -12,12 +14,13 @@ if importlib.util.find_spec("tf_keras"):
 os.environ.setdefault("OPENCV_IO_MAX_IMAGE_PIXELS", str(1 << 27))
 
 
-def load(model_dir, smpl_model_path=None):
+def load(model_dir, smpl_model_path=None, detector=None):
     """A trained model, ready to predict.
 
     Args:
       model_dir: folder of a training or of --mode=import_tf1, or a checkpoint prefix in it.
       smpl_model_path: SMPL file to use; None: the one the model was trained with.
+      detector: folder that `python -m data_prep.movenet` made; None: people's boxes must be given.
 
     Returns:
       `hmr_tf.output.model.Model`.
@@ -26,6 +29,8 @@ def load(model_dir, smpl_model_path=None):
       hmr_tf.errors.InputError: no checkpoint, a damaged one, no such SMPL file.
     """
     from hmr_tf.networks import checkpoint
+    from hmr_tf.output.detector import Detector
     from hmr_tf.output.model import Model
 
-    return Model(checkpoint.load(str(model_dir), str(smpl_model_path or "")))
+    parts = checkpoint.load_with_body(str(model_dir), str(smpl_model_path or ""))
+    return Model(*parts, Detector(detector) if detector else None)

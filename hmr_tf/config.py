@@ -11,8 +11,10 @@ from absl import flags
 
 from hmr_tf.errors import InputError
 
-MODES = ("train", "evaluate", "predict", "export", "import_tf1", "quickstart")
+MODES = ("train", "evaluate", "predict", "fit", "export", "import_tf1", "quickstart")
 ENCODERS = ("resnet_v2_50", "resnet50", "resnet50v2")
+PHOTO_FORMATS = ("overlay", "panels", "transparent", "obj", "ply", "npz")
+MOTION_FORMATS = ("glb", "bvh", "amass", "viewer", "measure")
 IMAGE_DATASETS = ("lsp", "lsp_ext", "mpii", "coco", "h36m", "mpi_inf_3dhp")
 MOCAP_DATASETS = ("CMU", "H3.6", "jointLim")
 EXPORT_FORMATS = ("saved_model", "tflite")
@@ -65,15 +67,43 @@ class Config:
         "train, import_tf1: folder for checkpoints and TensorBoard. Empty: logs/HMR_<date>_<time>.",
     )
     output_dir: str = _option("output", "predict, evaluate, export: folder for what they write.")
-    img_path: str = _option("", "predict: the photograph (JPEG, PNG or BMP).")
+    img_path: str = _option(
+        "",
+        "predict: the photograph (JPEG, PNG, BMP), a folder of them, or a pattern as 'a/*.jpg'.",
+        heading="Prediction",
+    )
+    video_path: str = _option("", "predict: a video file instead of --img_path.")
+    webcam: int = _option(
+        -1, "predict: number of a camera; what it sees is recorded, then predicted.", least=-1
+    )
+    num_frames: int = _option(0, "predict: so many frames of --webcam; 0: until Ctrl-C.")
     box: tuple = _option(
         (),
-        "predict: box around the person, x,y,width,height in pixels. Empty: the whole photograph.",
+        "predict: box around the person, x,y,width,height in pixels. Empty: as --boxes says, else "
+        "whom --detector finds, else the whole photograph is one person's crop.",
+    )
+    boxes: str = _option(
+        "",
+        "predict: where people are: OpenPose's JSON or a folder of it, COCO's JSON, or a CSV with "
+        "image,x,y,width,height.",
     )
     json_path: str = _option(
         "",
-        "predict: OpenPose's JSON of the photograph, instead of --box: the most confident person.",
+        "predict: OpenPose's JSON of the photograph; its most confident person is taken.",
     )
+    detector: str = _option("", "predict: folder of the person detector, see the README.")
+    focal_px: float = _option(0.0, "predict: focal length, pixels of the photograph; 0: assumed.")
+    principal_px: tuple = _option((), "predict: x,y of the principal point. Empty: the middle.")
+    smooth: str = _option(
+        "none", "predict, videos: filter of the motion.", choices=("none", "one_euro", "savgol")
+    )
+    fit_steps: int = _option(250, "fit: steps of the descent.", least=5)
+    write: tuple = _option(
+        ("overlay", "obj", "npz"),
+        f"predict: what to write of each photograph, of {', '.join(PHOTO_FORMATS)}; and of "
+        f"{', '.join(MOTION_FORMATS)}. Videos: overlay, npz and the latter.",
+    )
+    up_axis: str = _option("y", "predict: up in meshes and motions.", choices=("y", "z"))
 
     encoder: str = _option(
         "resnet_v2_50",
@@ -100,7 +130,7 @@ class Config:
         "train: this many last shards of each of --val_datasets are kept out of training.",
         least=1,
     )
-    split: str = _option("test", "evaluate: which split of --datasets.")
+    split: str = _option("test", "evaluate, fit: which split of --datasets.")
     use_3d_label: bool = _option(
         True,
         "Use 3D labels, half of each batch from datasets that have them. --nouse_3d_label: none.",

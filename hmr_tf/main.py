@@ -37,7 +37,7 @@ def evaluate(options):
     files = {
         name: shard_files.find(options.data_dir, name, options.split) for name in options.datasets
     }
-    hmr = _load(options)
+    hmr, _ = _load(options)
     from hmr_tf.evaluation import people
 
     results = people.evaluate(hmr, files, options.batch_size)
@@ -51,23 +51,41 @@ def evaluate(options):
 
 
 def predict(options):
-    """--mode=predict: a body over a photograph, as a picture, a mesh and arrays."""
-    _needs(options, "load_path", "img_path")
-    box = _box(options)
-    from hmr_tf.output import predict
+    """--mode=predict: bodies over photographs or a video, as pictures, meshes and arrays."""
+    _needs(options, "load_path")
+    sources = [name for name in ("img_path", "video_path") if getattr(options, name)]
+    sources += ["webcam"] if options.webcam >= 0 else []
+    if len(sources) != 1:
+        raise InputError("--mode=predict needs one of --img_path, --video_path, --webcam.")
+    formats = _formats(options)
+    principal_px = _numbers(options, "principal_px", "x,y")
+    boxes = _boxes(options)
+    from hmr_tf.output import predict, video
 
-    image = predict.read_image(options.img_path)
-    hmr = _load(options)
-    if not len(hmr.smpl.faces):
-        raise InputError(
-            "The model was imported without an SMPL file and has no faces to draw: pass "
-            "--smpl_model_path=FILE."
-        )
-    result = predict.predict(hmr, image, box)
-    name = Path(options.img_path).stem
+    where = predict.Where(boxes, options.focal_px or None, principal_px)
+    paths = _photographs(options) if options.img_path else []
+    model = _drawing_model(options)
     with _writing(options):
-        paths = predict.write(_output(options), name, image, result, hmr.smpl.faces)
-    print(*paths, sep="\n")
+        if paths:
+            written, problems = predict.photographs(
+                model, paths, where, options.output_dir, formats, options.up_axis
+            )
+        else:
+            problems = []
+            path = options.video_path or video.record(
+                options.webcam, _output(options) / "webcam.mp4", options.num_frames
+            )
+            written = video.predict_video(
+                model, path, where, options.output_dir, formats, options.smooth, options.up_axis
+            )
+    if len(paths) == len(problems) == 1:
+        raise InputError(problems[0])
+    print(*written, sep="\n")
+    for problem in problems:
+        sys.stderr.write(f"error: {problem}\n")
+    if problems:
+        sys.stderr.write(f"error: {len(problems)} of {len(paths)} photographs were left out\n")
+    return 1 if problems else 0
 
 
 def export(options):
@@ -75,7 +93,7 @@ def export(options):
     _needs(options, "load_path")
     if (options.export_format, options.export_dtype) == ("tflite", "bfloat16"):
         raise InputError("--export_format=tflite knows no bfloat16: use float32 or float16.")
-    hmr = _load(options)
+    hmr, _ = _load(options)
     folder = _output(options)
     if options.export_format == "tflite":
         from hmr_tf.output import tflite
@@ -107,6 +125,37 @@ def import_tf1(options):
     print(*lines, options.model_dir, sep="\n")
 
 
+def fit(options):
+    """--mode=fit: SMPL parameters for people whose keypoints are labelled."""
+    _needs(options, "load_path", "data_dir")
+    if Path(options.output_dir).resolve() == Path(options.data_dir).resolve():
+        raise InputError("--output_dir is --data_dir: name another folder for the fitted records.")
+    from hmr_tf.data import shard_files
+
+    files = {n: shard_files.find(options.data_dir, n, options.split) for n in options.datasets}
+    hmr, _ = _load(options)
+    from hmr_tf.networks import checkpoint
+    from hmr_tf.output import fit
+
+    critic = checkpoint.load_critic(options.load_path)
+    for name, paths in files.items():
+        with _writing(options):
+            done = fit.fit_dataset(
+                hmr,
+                critic,
+                paths,
+                options.data_dir,
+                options.output_dir,
+                options.batch_size,
+                options.fit_steps,
+            )
+        error_px = done.mean_error_norm * hmr.image_size / 2
+        print(
+            f"{name}: {done.num_fitted} of {done.num_people} people fitted, "
+            f"{error_px:.1f} px of the crop on average, {done.folder}"
+        )
+
+
 def quickstart(options):
     """--mode=quickstart: the whole way on synthetic people, in minutes."""
     from hmr_tf import quickstart
@@ -114,7 +163,7 @@ def quickstart(options):
     quickstart.run(options.output_dir, options.img_path)
 
 
-RUN = {f.__name__: f for f in (train, evaluate, predict, export, import_tf1, quickstart)}
+RUN = {f.__name__: f for f in (train, evaluate, predict, fit, export, import_tf1, quickstart)}
 
 
 def main(argv):
@@ -125,7 +174,7 @@ def main(argv):
     options = config.from_flags()
     if not options.mode:
         raise InputError(f"--mode is missing: one of {', '.join(RUN)}; see --help.")
-    RUN[options.mode](options)
+    return RUN[options.mode](options)
 
 
 @contextlib.contextmanager
@@ -143,11 +192,11 @@ def _phase(text):
 
 
 def _load(options):
-    """The trained model of --load_path."""
+    """The trained model of --load_path, and its body."""
     with _phase("Loading TensorFlow"):
         from hmr_tf.networks import checkpoint
     with _phase("Loading the model"):
-        return checkpoint.load(options.load_path, options.smpl_model_path)
+        return checkpoint.load_with_body(options.load_path, options.smpl_model_path)
 
 
 def _needs(options, *names):
@@ -156,25 +205,78 @@ def _needs(options, *names):
             raise InputError(f"--mode={options.mode} needs --{name}; see --help.")
 
 
-def _box(options):
-    """Four numbers from --box or --json_path, or None."""
-    values = options.box
-    if options.json_path:
-        if values:
-            raise InputError("--box and --json_path both say where the person is: pass one.")
-        from hmr_tf.data import openpose
+def _photographs(options):
+    """Paths of --img_path; a single one that cannot be read is refused before anything loads."""
+    from hmr_tf.data import photo
 
-        return openpose.most_confident(openpose.read(options.json_path)).box
+    paths = photo.find(options.img_path)
+    if len(paths) == 1:
+        photo.read_image(paths[0])
+    return paths
+
+
+def _formats(options):
+    """What --write names; for videos only what can be written of them."""
+    if options.img_path:
+        known = config.PHOTO_FORMATS + config.MOTION_FORMATS
+        asked = options.write
+    else:
+        known = ("overlay", "npz", *config.MOTION_FORMATS)
+        asked = [name for name in options.write if name != "obj" or not _is_default(options)]
+    for name in asked:
+        if name not in known:
+            raise InputError(f"--write={name} is not one of {', '.join(known)}.")
+    return asked
+
+
+def _is_default(options):
+    return options.write == config.Config().write
+
+
+def _drawing_model(options):
+    """The model of --load_path with its detector, and with faces to draw."""
+    from hmr_tf.output.model import Model
+
+    hmr, body = _load(options)
+    if not len(body.faces):
+        raise InputError(
+            "The model was imported without an SMPL file and has no faces to draw: pass "
+            "--smpl_model_path=FILE."
+        )
+    detector = None
+    if options.detector:
+        from hmr_tf.output.detector import Detector
+
+        with _phase("Loading the detector"):
+            detector = Detector(options.detector)
+    return Model(hmr, body, detector)
+
+
+def _boxes(options):
+    """What --box, --boxes or --json_path says, as `data.boxes.read` gives it; or None."""
+    given = [name for name in ("box", "boxes", "json_path") if getattr(options, name)]
+    if len(given) > 1:
+        raise InputError(f"--{given[0]} and --{given[1]} both say where people are: pass one.")
+    if options.box:
+        return {None: [_numbers(options, "box", "x,y,width,height")]}
+    from hmr_tf.data import boxes, openpose
+
+    if options.json_path:
+        return {None: [openpose.most_confident(openpose.read(options.json_path)).box]}
+    return boxes.read(options.boxes) if options.boxes else None
+
+
+def _numbers(options, name, form):
+    """The numbers of a flag such as --box=x,y,width,height; None where it is not given."""
+    values = getattr(options, name)
     if not values:
         return None
     try:
         numbers = tuple(float(value) for value in values)
     except ValueError:
         numbers = ()
-    if len(numbers) != 4 or not all(math.isfinite(number) for number in numbers):
-        raise InputError(
-            f"--box={','.join(values)} is not four numbers: x,y,width,height in pixels."
-        )
+    if len(numbers) != len(form.split(",")) or not all(map(math.isfinite, numbers)):
+        raise InputError(f"--{name}={','.join(values)} is not {form} in pixels.")
     return numbers
 
 

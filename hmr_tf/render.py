@@ -207,11 +207,12 @@ def draw_keypoints(image, keypoints_px, visible, radius_px=None):
     for child, parent in skeleton.KEYPOINT_BONES:
         if child in points and parent in points:
             ends = points[child], points[parent]
-            cv2.line(image, *ends, _side_color(child), max(1, radius_px - 1), cv2.LINE_AA)
+            cv2.line(image, *ends, side_color(child), max(1, radius_px - 1), cv2.LINE_AA)
     for name, point in points.items():
-        cv2.circle(image, point, radius_px, _side_color(name), -1, cv2.LINE_AA)
+        cv2.circle(image, point, radius_px, side_color(name), -1, cv2.LINE_AA)
     return image
 
 
-def _side_color(name):
+def side_color(name):
+    """RGB of a keypoint's side: "left_...", "right_...", or the middle."""
     return _SIDE_COLORS.get(name.partition("_")[0], _MIDDLE_COLOR)

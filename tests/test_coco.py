@@ -15,7 +15,7 @@ from tests.dataset_fakes import STANDING, annotation, assert_as_original, conver
 def unlabelled(*names, flag=0):
     """STANDING without these points."""
     points = STANDING.copy()
-    points[list(skeleton.indices(names, coco.COCO_KEYPOINTS)), 2] = flag
+    points[list(skeleton.indices(names, skeleton.COCO_KEYPOINTS)), 2] = flag
     return points
 
 
@@ -30,7 +30,7 @@ def read_one(folder, **entries):
 
 def test_points_have_their_places(tmp_path):
     person = read_one(tmp_path)
-    for name, point in zip(coco.COCO_KEYPOINTS, STANDING):
+    for name, point in zip(skeleton.COCO_KEYPOINTS, STANDING):
         i = skeleton.KEYPOINTS.index(name)
         assert person.keypoints_px[i].tolist() == point[:2].tolist()
         assert person.labelled[i] == 2

@@ -77,3 +77,10 @@ def test_every_encoder_has_a_builder():
     from hmr_tf.networks import encoder
 
     assert set(config.ENCODERS) == set(encoder.ENCODERS)
+
+
+def test_every_format_has_a_writer():
+    from hmr_tf.output import files
+
+    assert set(config.PHOTO_FORMATS) == set(files.OF_PHOTOGRAPHS)
+    assert set(config.MOTION_FORMATS) == set(files.OF_MOTION)

@@ -6,7 +6,7 @@ import pytest
 import tensorflow as tf
 
 from hmr_tf.data import crop, crop_ops
-from hmr_tf.output import predict
+from hmr_tf.output import people
 
 SIGNATURE = [tf.TensorSpec([None, None, 3], tf.uint8), tf.TensorSpec([None, 4], tf.float32)]
 crop_224 = tf.function(lambda i, b: crop_ops.crop_people(i, b, 224), input_signature=SIGNATURE)
@@ -25,7 +25,7 @@ def assert_same(crop_people, size, image, boxes):
     """Grey levels may differ by one in a thousandth of the pixels: OpenCV is built in many ways."""
     ours = crop_people(image, boxes)
     for i, box in enumerate(boxes.astype(float)):
-        pixels, where = predict.crop_person(image, tuple(box), size)
+        pixels, where = people.crop_person(image, tuple(box), size)
         np.testing.assert_array_equal(ours.start_px[i], where.start_px)
         np.testing.assert_allclose(ours.scale_xy[i], where.scale_xy, rtol=1e-6)
         difference = np.abs(pixels.astype(int) - ours.pixels[i].numpy())

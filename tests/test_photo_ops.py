@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from hmr_tf.data import photo as photos
 from hmr_tf.data import photo_ops
-from hmr_tf.output import predict
 
 decode = tf.function(photo_ops.decode, input_signature=[tf.TensorSpec([], tf.string)])
 
@@ -44,7 +44,7 @@ def with_exif(jpeg, segment):
 def test_reads_the_pixels_that_opencv_reads(photo, suffix, tmp_path):
     content = encoded(photo, suffix)
     (tmp_path / "photo").write_bytes(content)
-    np.testing.assert_array_equal(decode(content), predict.read_image(tmp_path / "photo"))
+    np.testing.assert_array_equal(decode(content), photos.read_image(tmp_path / "photo"))
 
 
 @pytest.mark.parametrize("suffix", [".jpg", ".png"])
@@ -59,7 +59,7 @@ def test_grey_becomes_three_channels(photo, suffix):
 def test_turns_upright_as_opencv_does(photo, value, order, tmp_path):
     content = with_exif(encoded(photo, ".jpg"), exif(value, order, start=8 + 2 * value))
     (tmp_path / "photo.jpg").write_bytes(content)
-    upright = predict.read_image(tmp_path / "photo.jpg")
+    upright = photos.read_image(tmp_path / "photo.jpg")
     assert upright.shape[:2] == ((64, 40) if value > 4 else (40, 64))
     np.testing.assert_array_equal(decode(content), upright)
 

@@ -1,71 +1,139 @@
+"""From photographs to bodies and back to their pixels; folders, boxes, files."""
+
+import struct
+from pathlib import Path
+
 import cv2
 import numpy as np
 import pytest
 import tensorflow as tf
 
 from hmr_tf.body import camera
+from hmr_tf.body.skeleton import KEYPOINTS, SMPL_JOINTS
 from hmr_tf.data import crop as crops
+from hmr_tf.data import photo
 from hmr_tf.errors import InputError
-from hmr_tf.output import mesh, predict
+from hmr_tf.output import files, mesh, people, predict
+from hmr_tf.output.model import Model
 from tests import tiny_hmr
+
+BOX = (40, 10, 30, 60)
 
 
 @pytest.fixture
-def photo(rng):
+def picture(rng):
     return rng.integers(0, 256, size=(90, 160, 3), dtype=np.uint8)
 
 
-@pytest.fixture
-def hmr(tmp_path):
-    return tiny_hmr.build(tmp_path)
+@pytest.fixture(scope="module")
+def model(tmp_path_factory):
+    return Model(*tiny_hmr.with_body(tmp_path_factory.mktemp("body")))
 
 
-def test_keypoints_come_back_in_the_photographs_pixels(hmr, photo):
+def seen_by(points, pinhole):
+    return pinhole.focal_px * points[:, :2] / points[:, 2:] + pinhole.principal_px
+
+
+def test_keypoints_come_back_in_the_photographs_pixels(model, picture):
     """A point's place in the crop and its place in the photograph show the same thing."""
-    result = predict.predict(hmr, photo, (40, 10, 30, 60))
-    _, crop = predict.crop_person(photo, (40, 10, 30, 60), tiny_hmr.SIZE)
-    weak = camera.project(result["joints3d"][None], result["camera"][None])[0]
+    (person,) = model.predict(picture, BOX)
+    _, crop = people.crop_person(picture, BOX, tiny_hmr.SIZE)
+    weak = camera.project(person.joints3d[None], person.camera[None])[0]
     expected = crops.to_image(camera.pixels_from_norm(weak, tiny_hmr.SIZE), crop)
-    np.testing.assert_allclose(result["keypoints2d_px"], expected, atol=1e-2)
+    np.testing.assert_allclose(person.keypoints2d_px, expected, atol=1e-2)
 
 
-def test_the_person_box_ends_in_the_middle_of_the_crop(photo):
-    _, crop = predict.crop_person(photo, (40, 10, 30, 60), 224)
+def test_a_person_has_named_results(model, picture):
+    first, second = model.predict(picture, [BOX, (0, 0, 50, 80)])
+    assert first.joint_names == KEYPOINTS
+    assert first.smpl_joint_names == SMPL_JOINTS
+    np.testing.assert_array_equal(first["box"], BOX)
+    np.testing.assert_array_equal(second.theta[3:75].reshape(24, 3), second.pose)
+    np.testing.assert_array_equal(second.pose[0], second.global_orient)
+    np.testing.assert_array_equal(second.pose[1:], second.body_pose)
+    np.testing.assert_array_equal(second.theta[75:], second.betas)
+    with pytest.raises(AttributeError, match="a person has no shape, only theta"):
+        _ = first.shape
+
+
+@pytest.mark.parametrize(
+    "given", [{}, {"focal_px": 300.0}, {"focal_px": 900, "principal_px": (5, 99)}]
+)
+@pytest.mark.parametrize("box", [None, BOX])
+def test_the_placed_body_falls_on_the_same_pixels(model, picture, box, given):
+    """Points at the body's own depth do for any camera; the others the better the longer it is."""
+    (person,) = model.predict(picture, [box], **given)
+    pinhole = people.pinhole_of(picture, *(given.get(k) for k in ("focal_px", "principal_px")))
+    assert person.focal_px == np.float32(pinhole.focal_px)
+    np.testing.assert_array_equal(person.principal_px, np.float32(pinhole.principal_px))
+    flat = person.joints3d * (1, 1, 0) + person.transl
+    np.testing.assert_allclose(seen_by(flat, pinhole), person.keypoints2d_px, rtol=0.03, atol=1.0)
+    (far,) = model.predict(picture, [box], focal_px=1e5)
+    pixels = seen_by(far.joints3d + far.transl, people.pinhole_of(picture, 1e5))
+    np.testing.assert_allclose(pixels, person.keypoints2d_px, rtol=0.03, atol=1.0)
+
+
+def test_the_whole_photograph_has_the_originals_camera():
+    """500 px for 224 (`util/renderer.py:239`); all people share it, so that they can meet."""
+    pinhole = people.pinhole_of(np.zeros((448, 200, 3), np.uint8))
+    assert pinhole == camera.Pinhole(1000.0, (100, 224))
+    weak = np.float32([0.9, 0.1, -0.2])
+    crop = crops.Crop(np.array([0.5, 0.5]), np.array([-62, 0]), (224, 224))
+    place = crop.scale_xy[None], crop.start_px[None]
+    transl = camera.place_in_photograph(weak[None], 224, *place, pinhole)[0]
+    expected = camera.perspective_translation(weak[None], 224)[0]
+    np.testing.assert_allclose(transl, expected, rtol=1e-6)
+
+
+def test_the_person_box_ends_in_the_middle_of_the_crop(picture):
+    _, crop = people.crop_person(picture, BOX, 224)
     np.testing.assert_allclose(crops.to_crop((55, 40), crop), (112, 112), atol=1)
     corners = crops.to_crop([(40, 10), (70, 70)], crop)
     assert np.linalg.norm(corners[1] - corners[0]) == pytest.approx(crops.PERSON_PX, rel=0.02)
 
 
-def test_without_a_box_the_whole_photograph_is_seen(photo):
-    pixels, crop = predict.crop_person(photo, None, 224)
+def test_without_a_box_the_whole_photograph_is_seen(picture):
+    pixels, crop = people.crop_person(picture, None, 224)
     assert pixels.shape == (224, 224, 3)
     corners = crops.to_crop([(0, 0), (160, 90)], crop)
     np.testing.assert_allclose(corners, [(0, 49), (224, 175)], atol=1)
 
 
-def test_perspective_placement_falls_on_the_weak_perspective_keypoints(hmr, photo):
-    """Points at the body's own depth: nearer and farther ones differ by perspective."""
-    result = predict.predict(hmr, photo)
-    joints = result["joints3d"] * (1, 1, 0) + result["transl"]
-    pixels = result["focal_px"] * joints[:, :2] / joints[:, 2:] + result["principal_px"]
-    np.testing.assert_allclose(pixels, result["keypoints2d_px"], rtol=0.02, atol=0.5)
+@pytest.mark.parametrize(
+    "box",
+    [(0, 0, 0, 10), (500, 0, 10, 10), (0, -50, 10, 20), (0, 0, -1, 5), (np.nan, 0, 1, 1)],
+)
+def test_boxes_with_nothing_in_them_are_refused(model, picture, box):
+    with pytest.raises(InputError, match="The box"):
+        model.predict(picture, box)
 
 
-@pytest.mark.parametrize("box", [(0, 0, 0, 10), (500, 0, 10, 10), (0, -50, 10, 20), (0, 0, -1, 5)])
-def test_boxes_with_nothing_in_them_are_refused(photo, box):
-    with pytest.raises(InputError, match="--box"):
-        predict.crop_person(photo, box, 224)
+@pytest.mark.parametrize("image", [np.zeros((5, 5)), np.zeros((5, 5, 3)), np.zeros((1, 5, 5, 3))])
+def test_what_is_no_picture_is_refused(model, image):
+    with pytest.raises(ValueError, match=r"image must be \(H, W, 3\) uint8 RGB; received"):
+        model.predict(image)
 
 
-def test_reads_grey_alpha_and_16_bit_as_rgb(tmp_path, photo):
-    grey, alpha = photo[..., 0], np.dstack([photo, photo[..., :1]])
-    for name, image in (("grey", grey), ("alpha", alpha), ("deep", photo.astype(np.uint16) * 257)):
+def test_crops_of_another_shape_are_refused(model):
+    with pytest.raises(ValueError, match=r"images must be \(B, 16, 16, 3\)"):
+        model.predict_crops(np.zeros((1, 224, 224, 3)))
+
+
+def test_reads_grey_alpha_and_16_bit_as_rgb(tmp_path, picture):
+    grey, alpha = picture[..., 0], np.dstack([picture, picture[..., :1]])
+    deep = picture.astype(np.uint16) * 257
+    for name, image in (("grey", grey), ("alpha", alpha), ("deep", deep)):
         path = tmp_path / f"{name}.png"
         cv2.imwrite(str(path), image)
-        read = predict.read_image(path)
+        read = photo.read_image(path)
         assert (read.shape, read.dtype) == ((90, 160, 3), np.uint8)
-    cv2.imwrite(str(tmp_path / "colour.png"), photo[..., ::-1])
-    np.testing.assert_array_equal(predict.read_image(tmp_path / "colour.png"), photo)
+    cv2.imwrite(str(tmp_path / "colour.png"), picture[..., ::-1])
+    np.testing.assert_array_equal(photo.read_image(tmp_path / "colour.png"), picture)
+
+
+def test_a_picture_of_one_pixel(model):
+    (person,) = model.predict(np.full((1, 1, 3), 99, np.uint8))
+    assert np.isfinite(person.vertices).all()
 
 
 @pytest.mark.parametrize("content", [b"", b"no image", b"\xff\xd8\xff\xe0 half a jpeg"])
@@ -73,35 +141,121 @@ def test_refuses_what_is_no_image(tmp_path, content):
     path = tmp_path / "photo.jpg"
     path.write_bytes(content)
     with pytest.raises(InputError, match=r"photo\.jpg"):
-        predict.read_image(path)
+        photo.read_image(path)
 
 
-def test_refuses_half_a_photograph(tmp_path, photo):
-    _, whole = cv2.imencode(".jpg", photo)
+def test_refuses_half_a_photograph(tmp_path, picture):
+    _, whole = cv2.imencode(".jpg", picture)
     (tmp_path / "half.jpg").write_bytes(whole.tobytes()[: len(whole) // 2])
     with pytest.raises(InputError, match=r"half\.jpg is damaged"):
-        predict.read_image(tmp_path / "half.jpg")
+        photo.read_image(tmp_path / "half.jpg")
 
 
-def test_written_files_open_elsewhere(tmp_path, hmr, photo):
-    result = predict.predict(hmr, photo)
-    overlay, obj, npz = predict.write(tmp_path / "out", "me", photo, result, hmr.smpl.faces)
-    assert cv2.imread(str(overlay)).shape == photo.shape
-    lines = obj.read_text().splitlines()
-    assert sum(line.startswith("v ") for line in lines) == len(result["vertices"])
-    assert max(int(n) for line in lines if line[0] == "f" for n in line.split()[1:]) == 60
-    with np.load(npz) as arrays:
-        assert arrays["theta"].shape == (85,)
-        np.testing.assert_array_equal(arrays["vertices"], result["vertices"])
+def test_a_file_a_folder_and_a_pattern(tmp_path):
+    for name in ("b.png", "a.JPG", "c.txt", "d.bmp"):
+        (tmp_path / name).touch()
+    assert [p.name for p in photo.find(tmp_path)] == ["a.JPG", "b.png", "d.bmp"]
+    assert [p.name for p in photo.find(f"{tmp_path}/*.b*")] == ["d.bmp"]
+    assert photo.find("none.jpg") == [Path("none.jpg")]
+    for path, said in (
+        (f"{tmp_path}/*.gif", "matches no file"),
+        (tmp_path / "x", "no photographs"),
+    ):
+        (tmp_path / "x").mkdir(exist_ok=True)
+        with pytest.raises(InputError, match=said):
+            photo.find(path)
+
+
+def test_written_files_open_elsewhere(tmp_path, model, picture):
+    found = model.predict(picture, [BOX, (80, 5, 60, 80)])
+    scene = files.Scene(picture, found, model.body)
+    written = files.write(tmp_path / "out", "me", scene, files.OF_PHOTOGRAPHS)
+    paths = dict(zip(files.OF_PHOTOGRAPHS, written))
+    assert cv2.imread(str(paths["overlay"])).shape == picture.shape
+    assert cv2.imread(str(paths["transparent"]), cv2.IMREAD_UNCHANGED).shape == (90, 160, 4)
+    assert cv2.imread(str(paths["panels"])).shape == (2 * (90 + 24), 3 * 160, 3)
+    lines = paths["obj"].read_text().splitlines()
+    assert sum(line.startswith("v ") for line in lines) == 2 * len(found[0].vertices)
+    assert max(int(n) for line in lines if line[0] == "f" for n in line.split()[1:]) == 120
+    assert paths["ply"].read_bytes().startswith(b"ply")
+    with np.load(paths["npz"]) as arrays:
+        assert arrays["theta"].shape == (2, 85)
+        np.testing.assert_array_equal(arrays["vertices"][1], found[1].vertices)
+        assert tuple(arrays["joint_names"]) == KEYPOINTS
 
 
 def test_obj_counts_vertices_from_one(tmp_path):
-    mesh.write_obj(tmp_path / "a.obj", np.eye(3), np.array([[0, 1, 2]]))
-    assert (tmp_path / "a.obj").read_text().splitlines()[-1] == "f 1 2 3"
+    mesh.write_obj(tmp_path / "a.obj", [np.eye(3), np.eye(3)], np.array([[0, 1, 2]]))
+    lines = (tmp_path / "a.obj").read_text().splitlines()
+    assert [line for line in lines if line[0] in "of"] == [
+        *("o person_0", "f 1 2 3"),
+        *("o person_1", "f 4 5 6"),
+    ]
 
 
-def test_prediction_does_not_depend_on_the_batch(hmr, rng):
-    images = tf.constant(rng.uniform(-1, 1, size=(3, 16, 16, 3)), tf.float32)
-    together = hmr(images)[-1].theta
-    alone = [hmr(images[i : i + 1])[-1].theta[0] for i in range(3)]
+def test_one_bad_file_among_others(tmp_path, model, picture):
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    for number in range(10):
+        files.write_png(folder / f"{number}.png", picture)
+    (folder / "4.png").write_bytes(b"no image")
+    boxes = {str(number): [BOX] * (number != 7) for number in range(10)}
+    where = predict.Where(boxes)
+    written, problems = predict.photographs(
+        model, photo.find(folder), where, tmp_path / "out", ["npz"]
+    )
+    assert [path.name for path in written] == [f"{n}.npz" for n in range(10) if n not in (4, 7)]
+    assert "4.png is no image" in problems[0]
+    assert "7.png: nobody was found" in problems[1]
+    alone = model.predict(picture, BOX)[0]
+    with np.load(written[-1]) as arrays:
+        np.testing.assert_allclose(arrays["theta"][0], alone.theta, atol=1e-5)
+
+
+def test_photographs_of_one_name_do_not_overwrite_each_other(tmp_path, model, picture):
+    paths = [tmp_path / "a.png", tmp_path / "a.bmp"]
+    for path in paths:
+        cv2.imwrite(str(path), picture)
+    written, _ = predict.photographs(model, paths, predict.Where(), tmp_path / "out", ["npz"])
+    assert [path.name for path in written] == ["a_png.npz", "a_bmp.npz"]
+
+
+def test_prediction_does_not_depend_on_the_batch(model, rng):
+    images = rng.uniform(-1, 1, size=(3, 16, 16, 3)).astype(np.float32)
+    together = model.predict_crops(images)["theta"]
+    alone = [model.predict_crops(images[i : i + 1])["theta"][0] for i in range(3)]
     np.testing.assert_allclose(together, alone, atol=1e-5)
+
+
+def test_the_network_sees_rgb_from_minus_one_to_one(model, monkeypatch, rng):
+    """Parity fact 1 of the original: 2 * (x / 255 - 0.5), as in training."""
+    seen, answer = [], model.predict_crops
+    monkeypatch.setattr(model, "predict_crops", lambda x: [seen.append(x), answer(x)][1])
+    picture = rng.integers(0, 256, size=(tiny_hmr.SIZE, tiny_hmr.SIZE, 3), dtype=np.uint8)
+    picture[0, :3] = [(255, 0, 0), (0, 255, 0), (0, 0, 255)]
+    model.predict(picture)
+    assert seen[0].dtype == np.float32
+    np.testing.assert_allclose(seen[0][0], picture / 127.5 - 1.0, atol=1e-6)
+
+
+def with_orientation(jpeg, orientation):
+    """The JPEG with an EXIF block of that one entry: tag 0x0112, one 16-bit number."""
+    entry = struct.pack("<HHIHH", 0x0112, 3, 1, orientation, 0)
+    tiff = b"II*\0" + struct.pack("<IH", 8, 1) + entry + struct.pack("<I", 0)
+    exif = b"Exif\0\0" + tiff
+    return jpeg[:2] + b"\xff\xe1" + struct.pack(">H", len(exif) + 2) + exif + jpeg[2:]
+
+
+@pytest.mark.parametrize(("orientation", "turns"), [(1, 0), (3, 2), (6, 3), (8, 1)])
+def test_a_photograph_is_turned_upright(tmp_path, orientation, turns):
+    """`turns`: quarters of a turn to the left; 6, a camera held upright, is one to the right."""
+    stored = np.zeros((32, 48, 3), np.uint8)
+    stored[:, :24] = (255, 0, 0)
+    stored[16:, 24:] = (0, 0, 255)
+    path = tmp_path / "photo.jpg"
+    encoded = cv2.imencode(".jpg", stored[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 100])[1]
+    path.write_bytes(with_orientation(encoded.tobytes(), orientation))
+    image = photo.read_image(path)
+    expected = np.rot90(stored, turns)
+    assert image.shape == expected.shape
+    assert np.abs(image.astype(int) - expected).mean() < 8

@@ -3,7 +3,14 @@ import pytest
 import tensorflow as tf
 from scipy.spatial.transform import Rotation
 
-from hmr_tf.body.rotation import matrix_from_axis_angle, procrustes_align, reflect
+from hmr_tf.body.rotation import (
+    axis_angle_from_matrix,
+    euler_zxy_from_matrix,
+    matrix_from_axis_angle,
+    procrustes_align,
+    quaternion_from_matrix,
+    reflect,
+)
 from hmr_tf.body.skeleton import SMPL_JOINTS, mirror
 
 QUARTER = np.pi / 2
@@ -93,3 +100,79 @@ def test_procrustes_never_mirrors(rng):
 def test_procrustes_of_a_single_point_is_that_point():
     source, target = np.ones((1, 14, 3)), np.full((1, 14, 3), 5.0)
     np.testing.assert_allclose(procrustes_align(source, target), target)
+
+
+AXES = np.array([(1, 0, 0), (0, 1, 0), (0, 0, 1), (-1, 0, 0), (0.6, 0, -0.8), (-0.36, 0.48, 0.8)])
+ANGLES = (0, 1e-9, 1e-5, 0.3, QUARTER, 3, np.pi - 1e-5, np.pi - 1e-9, np.pi)
+
+
+@pytest.mark.parametrize("angle", ANGLES)
+@pytest.mark.parametrize("axis", AXES)
+def test_axis_angle_to_matrix_and_back(axis, angle):
+    matrix = Rotation.from_rotvec(axis * angle).as_matrix()
+    back = axis_angle_from_matrix(matrix)
+    # Half a turn about an axis is half a turn about its opposite.
+    candidates = [axis * angle] + [-axis * angle] * (angle > np.pi - 1e-8)
+    assert min(np.abs(back - candidate).max() for candidate in candidates) < 1e-8
+    np.testing.assert_allclose(Rotation.from_rotvec(back).as_matrix(), matrix, atol=1e-12)
+
+
+def test_axis_angle_survives_float32_matrices(rng):
+    axis = rng.normal(size=(200, 3))
+    axis_angle = np.pi * axis / np.linalg.norm(axis, axis=-1, keepdims=True)
+    matrix = Rotation.from_rotvec(axis_angle).as_matrix().astype(np.float32)
+    back = Rotation.from_rotvec(axis_angle_from_matrix(matrix)).as_matrix()
+    np.testing.assert_allclose(back, matrix, atol=1e-6)
+
+
+def test_quaternions_are_those_of_scipy_at_every_angle(rng):
+    rotations = Rotation.random(300, random_state=3)
+    near_half_turn = Rotation.from_rotvec(AXES * (np.pi - 1e-7))
+    for rotation in (rotations, near_half_turn):
+        ours, theirs = quaternion_from_matrix(rotation.as_matrix()), rotation.as_quat()
+        theirs *= np.sign(theirs[:, 3:])
+        np.testing.assert_allclose(ours, theirs, atol=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("axis_angle", "quaternion"),
+    [
+        ((0, 0, 0), (0, 0, 0, 1)),
+        ((QUARTER, 0, 0), (np.sqrt(0.5), 0, 0, np.sqrt(0.5))),
+        ((0, -QUARTER, 0), (0, -np.sqrt(0.5), 0, np.sqrt(0.5))),
+        ((0, 0, np.pi), (0, 0, 1, 0)),
+    ],
+)
+def test_quaternions_by_hand(axis_angle, quaternion):
+    matrix = Rotation.from_rotvec(axis_angle).as_matrix()
+    np.testing.assert_allclose(quaternion_from_matrix(matrix), quaternion, atol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("axis_angle", "zxy"),
+    [
+        ((0, 0, 0.3), (0.3, 0, 0)),
+        ((0.3, 0, 0), (0, 0.3, 0)),
+        ((0, 0.3, 0), (0, 0, 0.3)),
+        ((0, -2.9, 0), (0, 0, -2.9)),
+        ((QUARTER, 0, 0), (0, QUARTER, 0)),
+        ((-QUARTER, 0, 0), (0, -QUARTER, 0)),
+    ],
+)
+def test_which_euler_angle_turns_about_which_axis(axis_angle, zxy):
+    matrix = Rotation.from_rotvec(axis_angle).as_matrix()
+    np.testing.assert_allclose(euler_zxy_from_matrix(matrix), zxy, atol=1e-12)
+
+
+def test_euler_angles_give_the_matrix_back_also_where_two_axes_coincide(rng):
+    anywhere = rng.uniform(-np.pi, np.pi, (200, 3))
+    locked = anywhere.copy()
+    locked[:, 1] = np.sign(anywhere[:, 1]) * QUARTER
+    nearly = locked.copy()
+    nearly[:, 1] += np.geomspace(1e-9, 1e-3, len(nearly))
+    angles = np.concatenate([anywhere, locked, nearly])
+    matrices = Rotation.from_euler("ZXY", angles).as_matrix()
+    for dtype, atol in ((np.float64, 2e-6), (np.float32, 3e-6)):
+        ours = euler_zxy_from_matrix(matrices.astype(dtype))
+        back = Rotation.from_euler("ZXY", ours).as_matrix()
+        np.testing.assert_allclose(back, matrices, atol=atol)

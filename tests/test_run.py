@@ -1,10 +1,8 @@
 """Training runs and what watches them, with an encoder of one layer; prediction's input."""
 
 import json
-import struct
 from types import SimpleNamespace
 
-import cv2
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -15,7 +13,6 @@ from hmr_tf.data.crop import Crop
 from hmr_tf.errors import InputError
 from hmr_tf.networks import build, checkpoint, encoder, pretrained
 from hmr_tf.networks.build import Architecture
-from hmr_tf.output import predict
 from hmr_tf.training import callbacks, run
 from hmr_tf.training.trainer import Trainer
 from tests import tiny_body, tiny_hmr
@@ -238,51 +235,3 @@ def test_stops_at_the_step_asked_for(step, stops):
     model = SimpleNamespace(step=step, stop_training=False)
     watched_by(callbacks.StopAt(3), model).on_train_batch_end(0)
     assert model.stop_training is stops
-
-
-# What the network is given of a photograph
-
-
-def test_the_network_sees_rgb_from_minus_one_to_one(tmp_path, rng):
-    """Parity fact 1 of the original: 2 * (x / 255 - 0.5), as in training."""
-    hmr = tiny_hmr.build(tmp_path)
-    seen = []
-
-    class Watched:
-        image_size = tiny_hmr.SIZE
-        with_mesh = staticmethod(hmr.with_mesh)
-
-        def __call__(self, images, training=None):
-            seen.append((images.numpy(), training))
-            return hmr(images, training=training)
-
-    photo = rng.integers(0, 256, size=(tiny_hmr.SIZE, tiny_hmr.SIZE, 3), dtype=np.uint8)
-    photo[0, :3] = [(255, 0, 0), (0, 255, 0), (0, 0, 255)]
-    predict.predict(Watched(), photo)
-    ((images, training),) = seen
-    assert not training
-    assert images.dtype == np.float32
-    np.testing.assert_allclose(images[0], photo / 127.5 - 1.0, atol=1e-6)
-
-
-def with_orientation(jpeg, orientation):
-    """The JPEG with an EXIF block of that one entry: tag 0x0112, one 16-bit number."""
-    entry = struct.pack("<HHIHH", 0x0112, 3, 1, orientation, 0)
-    tiff = b"II*\0" + struct.pack("<IH", 8, 1) + entry + struct.pack("<I", 0)
-    exif = b"Exif\0\0" + tiff
-    return jpeg[:2] + b"\xff\xe1" + struct.pack(">H", len(exif) + 2) + exif + jpeg[2:]
-
-
-@pytest.mark.parametrize(("orientation", "turns"), [(1, 0), (3, 2), (6, 3), (8, 1)])
-def test_a_photograph_is_turned_upright(tmp_path, orientation, turns):
-    """`turns`: quarters of a turn to the left; 6, a camera held upright, is one to the right."""
-    stored = np.zeros((32, 48, 3), np.uint8)
-    stored[:, :24] = (255, 0, 0)
-    stored[16:, 24:] = (0, 0, 255)
-    path = tmp_path / "photo.jpg"
-    encoded = cv2.imencode(".jpg", stored[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 100])[1]
-    path.write_bytes(with_orientation(encoded.tobytes(), orientation))
-    image = predict.read_image(path)
-    expected = np.rot90(stored, turns)
-    assert image.shape == expected.shape
-    assert np.abs(image.astype(int) - expected).mean() < 8

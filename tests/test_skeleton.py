@@ -1,7 +1,8 @@
 import numpy as np
+import pytest
 import tensorflow as tf
 
-from hmr_tf.body import theta
+from hmr_tf.body import skeleton, theta
 from hmr_tf.body.skeleton import (
     KEYPOINT_BONES,
     KEYPOINTS,
@@ -46,3 +47,39 @@ def test_theta_is_camera_then_pose_then_betas():
     np.testing.assert_array_equal(parts.camera, numbers[:, :3])
     np.testing.assert_array_equal(parts.pose[1], np.arange(85 + 3, 85 + 75).reshape(24, 3))
     np.testing.assert_array_equal(parts.betas, numbers[:, 75:])
+
+
+def test_points_go_from_one_vocabulary_to_another_by_name(rng):
+    points = rng.normal(size=(2, 19, 3))
+    coco = skeleton.convert(points, skeleton.KEYPOINTS, skeleton.COCO_KEYPOINTS)
+    assert coco.shape == (2, 17, 3)
+    left_wrist = skeleton.KEYPOINTS.index("left_wrist")
+    np.testing.assert_array_equal(coco[:, 9], points[:, left_wrist])  # COCO's tenth point
+    back = skeleton.convert(coco, skeleton.COCO_KEYPOINTS, skeleton.KEYPOINTS)
+    known = [name not in ("neck", "head_top") for name in skeleton.KEYPOINTS]
+    np.testing.assert_array_equal(back[:, known], points[:, known])
+    assert np.isnan(back[:, np.logical_not(known)]).all()
+
+
+def test_what_one_vocabulary_lacks_a_second_may_have(rng):
+    joints, smpl_joints = rng.normal(size=(19, 3)), rng.normal(size=(24, 3))
+    names = skeleton.KEYPOINTS + skeleton.SMPL_JOINTS
+    points = np.concatenate([joints, smpl_joints])
+    openpose = skeleton.convert(points, names, skeleton.OPENPOSE_KEYPOINTS)
+    np.testing.assert_array_equal(openpose[8], smpl_joints[0])  # the pelvis
+    np.testing.assert_array_equal(openpose[1], joints[12])  # LSP's neck, not SMPL's
+
+
+@pytest.mark.parametrize(
+    ("vocabulary", "size"),
+    [
+        (skeleton.COCO_KEYPOINTS, 17),
+        (skeleton.OPENPOSE_KEYPOINTS, 25),
+        (skeleton.H36M_JOINTS, 17),
+        (skeleton.MPI_INF_3DHP_JOINTS, 17),
+    ],
+)
+def test_other_vocabularies_have_no_name_twice_and_a_mirror(vocabulary, size):
+    assert len(set(vocabulary)) == len(vocabulary) == size
+    mirror = skeleton.mirror(vocabulary)
+    assert [mirror[mirror[i]] for i in range(size)] == list(range(size))

@@ -4,7 +4,7 @@ import tensorflow as tf
 from scipy.spatial.transform import Rotation
 
 from hmr_tf.body import model_file
-from hmr_tf.body.skeleton import KEYPOINTS, SMPL_JOINTS, SMPL_PARENTS
+from hmr_tf.body.skeleton import KEYPOINTS, LSP_JOINTS, SMPL_JOINTS
 from hmr_tf.body.smpl import SMPL
 from hmr_tf.errors import InputError
 from tests import tiny_body
@@ -28,7 +28,7 @@ def slow_smpl(model, pose, betas):
     rest = rest + model.posedirs @ (rotations[1:] - np.eye(3)).ravel()
     turns, places = [rotations[0]], [joints[0]]
     for joint in range(1, 24):
-        parent = SMPL_PARENTS[joint]
+        parent = model.parents[joint]
         turns.append(turns[parent] @ rotations[joint])
         places.append(places[parent] + turns[parent] @ (joints[joint] - joints[parent]))
     vertices = np.zeros_like(rest)
@@ -55,12 +55,50 @@ def test_equals_the_paper_written_out(rng, model, smpl):
         np.testing.assert_allclose(body.keypoints[i], keypoints, atol=5e-6)
 
 
+def test_any_tree_whose_parents_come_first(rng, model):
+    limbs = model._replace(parents=np.array([-1] + [j if j % 6 else 0 for j in range(23)]))
+    pose, betas = inputs(rng)
+    body = SMPL(limbs)(tf.constant(pose, tf.float32), tf.constant(betas, tf.float32))
+    for i in range(len(pose)):
+        vertices, joints, _ = slow_smpl(limbs, pose[i], betas[i])
+        np.testing.assert_allclose(body.vertices[i], vertices, atol=1e-5)
+        np.testing.assert_allclose(body.joints[i], joints, atol=1e-5)
+
+
 def test_joints_only_gives_the_same_joints(rng, smpl):
     pose, betas = (tf.constant(x, tf.float32) for x in inputs(rng))
     full, light = smpl(pose, betas), smpl.joints_only(pose, betas)
     assert light.vertices is None
     np.testing.assert_array_equal(light.keypoints, full.keypoints)
     np.testing.assert_array_equal(light.joints, full.joints)
+
+
+def test_joints_only_never_builds_the_mesh(model, smpl):
+    specs = tf.TensorSpec([None, 24, 3]), tf.TensorSpec([None, 10])
+
+    def used(path):
+        graph = tf.function(path).get_concrete_function(*specs).graph
+        sizes = [t.shape for op in graph.get_operations() for t in op.outputs if t.shape.rank]
+        return {v.name for v in graph.variables}, any(len(model.v_template) in s for s in sizes)
+
+    (names, per_vertex), (light_names, light_per_vertex) = used(smpl), used(smpl.joints_only)
+    assert names - light_names == {"blend:0", "weights:0"}
+    assert (per_vertex, light_per_vertex) == (True, False)
+
+
+def test_the_14_joints_are_the_first_keypoints(rng, smpl):
+    body = smpl.joints_only(*(tf.constant(x, tf.float32) for x in inputs(rng)))
+    lsp = [KEYPOINTS.index(name) for name in LSP_JOINTS]
+    assert body.lsp_joints.shape == (4, 14, 3)
+    np.testing.assert_array_equal(body.lsp_joints, body.keypoints.numpy()[:, lsp])
+
+
+def test_theta_is_as_good_as_its_parts(rng, smpl):
+    pose, betas = (tf.constant(x, tf.float32) for x in inputs(rng))
+    theta = tf.concat([tf.ones([4, 3]), tf.reshape(pose, [4, 72]), betas], axis=1)
+    for path in (smpl, smpl.joints_only):
+        for whole, split in zip(path(theta), path(pose, betas)):
+            np.testing.assert_array_equal(whole, split)
 
 
 def test_matrices_are_as_good_as_axis_angle(rng, smpl):
@@ -97,24 +135,31 @@ def test_smpls_vertex_numbers_are_refused_on_the_built_in_body():
         SMPL(model_file.read_model(), vertex_ids=[332])
 
 
-def test_gradient_equals_finite_difference(rng, smpl):
+@pytest.mark.parametrize("mode", ["eager", "graph", "xla"])
+def test_gradient_equals_finite_difference(rng, model, smpl, mode):
+    """Of each body along a random direction; the first is at zero rotation, one turned by pi."""
     pose, betas = inputs(rng)
-    weight = rng.normal(size=(4, len(KEYPOINTS), 3)).astype(np.float32)
     pose_dir, betas_dir = rng.normal(size=pose.shape), rng.normal(size=betas.shape)
+    weights = [rng.normal(size=(count, 3)) for count in (len(model.v_template), 24, 19)]
 
-    def value(p, b):
-        body = smpl.joints_only(tf.cast(p, tf.float32), tf.cast(b, tf.float32))
-        return tf.reduce_sum(weight * body.keypoints)
+    def gradient(p, b):
+        with tf.GradientTape() as tape:
+            tape.watch([p, b])
+            parts = [tf.cast(w, tf.float32) * x for w, x in zip(weights, smpl(p, b))]
+            value = tf.add_n([tf.reduce_sum(part) for part in parts])
+        return tape.gradient(value, [p, b])
 
-    p, b = tf.constant(pose), tf.constant(betas)
-    with tf.GradientTape() as tape:
-        tape.watch([p, b])
-        y = value(p, b)
-    slope = sum(np.sum(g * d) for g, d in zip(tape.gradient(y, [p, b]), (pose_dir, betas_dir)))
-    step = 1e-3
-    difference = value(pose + step * pose_dir, betas + step * betas_dir)
-    difference -= value(pose - step * pose_dir, betas - step * betas_dir)
-    np.testing.assert_allclose(slope, difference / (2 * step), rtol=2e-3)
+    def value(i, step):
+        body = slow_smpl(model, pose[i] + step * pose_dir[i], betas[i] + step * betas_dir[i])
+        return sum(np.sum(w * x) for w, x in zip(weights, body))
+
+    if mode != "eager":
+        gradient = tf.function(gradient, jit_compile=mode == "xla")
+    slopes = gradient(tf.constant(pose, tf.float32), tf.constant(betas, tf.float32))
+    for i in range(len(pose)):
+        slope = np.sum(slopes[0][i] * pose_dir[i]) + np.sum(slopes[1][i] * betas_dir[i])
+        difference = (value(i, 1e-5) - value(i, -1e-5)) / 2e-5
+        np.testing.assert_allclose(slope, difference, rtol=1e-4)
 
 
 def test_eager_graph_and_xla_agree(rng, smpl):

@@ -1,7 +1,10 @@
 """The converter as a command: files, index, summary; every kind of wrong input; interruptions."""
 
+import hashlib
 import json
 import os
+import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -10,12 +13,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import scipy.io
+import tensorflow as tf
 from absl.testing import flagsaver
 
+import hmr_tf
 from data_prep import conversion, lsp, to_tfrecords
 from data_prep.person import MocapPose, Person
 from hmr_tf import command_line
-from hmr_tf.data import record
+from hmr_tf.data import record, shard_files
+from tests import mpi_fakes
 from tests.dataset_fakes import annotation, read_folder, write_coco, write_lsp, write_mosh
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -49,6 +56,21 @@ def shards_of(folder, pattern="*.tfrecord"):
     return [f"{name}:{len(records)}" for name, records in read_folder(folder, pattern).items()]
 
 
+@pytest.mark.parametrize("split", ["train", "trainval", "test"])
+def test_splits_of_mpi_inf_3dhp_have_folders_of_their_own(split, run, tmp_path, rng):
+    source, out = tmp_path / "source", tmp_path / "out"
+    sequence = mpi_fakes.write_sequence(source / "S1/Seq1", *mpi_fakes.standing_3dhp(1, rng))
+    mpi_fakes.write_frame(sequence / "imageFrames/video_0/frame_000001.jpg", 0)
+    labels = rng.uniform(20, 90, (1, 17, 2)), rng.uniform(-900, 900, (1, 17, 3))
+    mpi_fakes.write_testset_sequence(source / "mpi_inf_3dhp_test_set/TS1", *labels, valid=[1])
+    assert run(dataset="mpi_inf_3dhp", data_dir=source, output_dir=out, split=split) == 0
+    (path,) = shard_files.find(out, "mpi_inf_3dhp", split)
+    assert path.parent == out / "mpi_inf_3dhp" / split
+    assert split == "test" or path.name == "train_0000.tfrecord"
+    assert shard_files.has_3d("mpi_inf_3dhp", [path])
+    assert record.check_shards([path]) == 1
+
+
 def contents(folder):
     return {path.name: path.read_bytes() for path in sorted(folder.iterdir())}
 
@@ -62,15 +84,28 @@ def test_lsp_ext_becomes_shards_and_an_index(run, lsp_ext, tmp_path, capsys):
     index = json.loads((out / "lsp_ext" / "train_index.json").read_text())
     assert [f"{shard['file']}:{shard['records']}" for shard in index["shards"]] == shards
     problem = {"reason": "image unreadable", "where": str(lsp_ext / "images" / "im00004.jpg")}
+    sources = index.pop("sources")
+    digest = hashlib.sha256((lsp_ext / "joints.mat").read_bytes()).hexdigest()
+    assert sources["annotations"] == {"joints.mat": digest}
+    assert (sources["images"]["number"], sources["images"]["missing"]) == (5, 0)
     assert index == {
         "dataset": "lsp_ext",
         "split": "train",
+        "options": {
+            "annotations": "",
+            "limit": None,
+            "records_per_shard": 2,
+            "seed": 0,
+            "smpl_model_path": "",
+        },
+        "version": hmr_tf.__version__,
         "records": 4,
         "shards": index["shards"],
         "has_3d": False,
         "skipped": {"image unreadable": 1},
+        "num_problems": 1,
         "problems": [problem],
-        "options": {"limit": None, "records_per_shard": 2, "seed": 0},
+        "notes": {},
     }
     output = capsys.readouterr().out
     assert output.startswith(
@@ -154,7 +189,7 @@ def test_synthetic_people_and_poses(run, tmp_path, rng, monkeypatch):
     ("options", "reason"),
     [
         ({"dataset": None}, "--dataset is missing"),
-        ({"dataset": "cooc"}, "coco|lsp|lsp_ext|mosh"),
+        ({"dataset": "cooc"}, "coco|lsp|lsp_ext|"),
         ({"data_dir": "/nowhere"}, "--data_dir=/nowhere is no folder"),
         ({"data_dir": ""}, "--data_dir= is no folder"),
         ({"dataset": "synthetic", "data_dir": "/nowhere"}, "--data_dir=/nowhere is no folder"),
@@ -167,6 +202,8 @@ def test_synthetic_people_and_poses(run, tmp_path, rng, monkeypatch):
         ({"dataset": "lsp"}, "use --dataset=lsp_ext"),
         ({"split": "val"}, "no split val"),
         ({"limit": 0}, "--limit=0"),
+        ({"num_workers": 0}, "--num_workers=0"),
+        ({"annotations": "x.json"}, "--annotations goes with --dataset=coco"),
         ({"records_per_shard": "many"}, "--records_per_shard=many"),
         ({"datadir": "x"}, "Unknown command line flag 'datadir'"),
     ],
@@ -180,6 +217,62 @@ def test_wrong_input_is_one_line_and_exit_2(options, reason, run, lsp_ext, tmp_p
     assert captured.err.count("error: ") == 1
     assert reason in captured.err
     assert not (tmp_path / "out").exists()
+
+
+def test_a_dry_run_counts_and_writes_nothing(run, lsp_ext, tmp_path, capsys):
+    joints = scipy.io.loadmat(lsp_ext / "joints.mat")["joints"]
+    scipy.io.savemat(lsp_ext / "joints.mat", {"joints": np.concatenate([joints] * 2, axis=2)})
+    options = {"dataset": "lsp_ext", "data_dir": lsp_ext, "output_dir": tmp_path / "out"}
+    assert run(**options, dry_run="true", records_per_shard=2) == 0
+    first, *others = capsys.readouterr().out.splitlines()
+    assert first == (
+        "lsp_ext train: 5 people for 3 files, 5 skipped (image missing: 5); 5 images or videos, "
+        "0 missing; nothing was written"
+    )
+    assert others == [
+        f"  image missing: {lsp_ext / 'images'}, image {number}" for number in range(6, 11)
+    ]
+    assert run(dataset="lsp_ext", data_dir=lsp_ext, dry_run="true", strict="true") == 1
+    assert not (tmp_path / "out").exists()
+
+
+def test_strict_writes_and_then_fails(run, lsp_ext, tmp_path):
+    options = {"dataset": "lsp_ext", "data_dir": lsp_ext, "output_dir": tmp_path, "strict": "true"}
+    assert run(**options) == 0
+    (lsp_ext / "images" / "im00004.jpg").write_bytes(b"")
+    assert run(**options) == 1
+    assert shards_of(tmp_path / "lsp_ext") == ["train_000.tfrecord:4"]
+
+
+def test_strict_minds_no_rule_of_the_dataset(run, tmp_path):
+    folder = write_coco(tmp_path / "coco", [annotation(1), annotation(2, iscrowd=1)])
+    options = {"dataset": "coco", "data_dir": folder, "output_dir": tmp_path / "out"}
+    assert run(**options, strict="true") == 0
+
+
+def test_own_annotations(run, tmp_path):
+    folder = write_coco(tmp_path / "mine", [annotation(1)], images="", prefix="photos/")
+    (made,) = (folder / "annotations").iterdir()
+    mine = made.rename(tmp_path / "people.json")
+    options = {"dataset": "coco", "data_dir": folder, "output_dir": tmp_path / "out"}
+    assert run(**options, annotations=mine) == 0
+    assert shards_of(tmp_path / "out" / "coco") == ["train_0000_wmeta.tfrecord:1"]
+    index = json.loads((tmp_path / "out" / "coco" / "train_index.json").read_text())
+    assert list(index["sources"]["annotations"]) == [str(mine)]
+
+
+def test_a_full_disk_is_one_line_and_leaves_no_half_file(
+    run, lsp_ext, tmp_path, monkeypatch, capsys
+):
+    class Full(tf.io.TFRecordWriter):
+        def write(self, record):
+            raise tf.errors.ResourceExhaustedError(None, None, "x; No space left on device")
+
+    monkeypatch.setattr(tf.io, "TFRecordWriter", Full)
+    assert run(dataset="lsp_ext", data_dir=lsp_ext, output_dir=tmp_path / "out") == 2
+    error = capsys.readouterr().err.splitlines()[-1]
+    assert re.search(r"error: cannot write to .*out.*\(No space left on device\)", error)
+    assert contents(tmp_path / "out" / "lsp_ext") == {}
 
 
 def test_nobody_to_convert_is_an_error_and_writes_nothing(run, lsp_ext, tmp_path, capsys):
@@ -218,6 +311,7 @@ def test_an_interrupted_run_leaves_the_last_one(number, code, run, lsp_ext, tmp_
 
     monkeypatch.setattr(conversion, "encode", interrupted)
     assert run(**options, records_per_shard=2) == code
+    shutil.rmtree(tmp_path / "out" / "lsp_ext" / ".train_index.partial")  # one shard is whole
     assert contents(tmp_path / "out" / "lsp_ext") == before
 
 
@@ -236,7 +330,7 @@ def test_the_file_runs_from_anywhere_and_helps_without_tensorflow(tmp_path):
         text=True,
     )
     assert done.returncode == 0
-    assert "--dataset=coco|lsp|lsp_ext|mosh|synthetic|synthetic_mocap\n" in done.stdout
+    assert f"--dataset={'|'.join(to_tfrecords.SOURCES)}\n" in done.stdout
     assert "--verbosity" not in done.stdout
     assert not [name for name in ("tensorflow", "cv2", "scipy") if f"| {name}\n" in done.stderr]
 

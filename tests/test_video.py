@@ -5,8 +5,9 @@ import numpy as np
 import pytest
 
 from data_prep import video
-from data_prep.conversion import by_image, encode
+from data_prep.conversion import encode
 from data_prep.person import Person, Skipped, VideoFrame
+from data_prep.shards import by_image
 
 GREYS = np.arange(10, 250, 20)
 
@@ -28,6 +29,13 @@ def test_frames_in_any_order(clip, order):
         image = video.read_frame(VideoFrame(clip, index))
         assert image.shape == (48, 64, 3)
         assert abs(image.mean() - GREYS[index]) < 3
+
+
+def test_frames_are_counted(clip, tmp_path):
+    assert video.count_frames(clip) == len(GREYS)
+    (tmp_path / "video.avi").write_bytes(b"no video")
+    with pytest.raises(OSError, match="no readable video"):
+        video.count_frames(str(tmp_path / "video.avi"))
 
 
 def test_colours_are_rgb(tmp_path):

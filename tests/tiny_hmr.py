@@ -26,10 +26,15 @@ def encoder(image_size):
 
 def build(folder, num_stage=3):
     """HMR over the tiny body; `folder` is where its model file goes."""
-    smpl = SMPL(model_file.read_model(tiny_body.write(folder / "tiny.npz")))
-    hmr = HMR(encoder(SIZE), IterativeRegressor(mean_theta(), num_stage), smpl)
+    return with_body(folder, num_stage)[0]
+
+
+def with_body(folder, num_stage=3):
+    """As `build`, and the body's `ModelData`."""
+    body = model_file.read_model(tiny_body.write(folder / "tiny.npz"))
+    hmr = HMR(encoder(SIZE), IterativeRegressor(mean_theta(), num_stage), SMPL(body))
     hmr(tf.zeros([1, SIZE, SIZE, 3]))
-    return hmr
+    return hmr, body
 
 
 def trainer(folder, critic=True, learning_rate=1e-3, **kwargs):

@@ -4,6 +4,8 @@ Camera frame: x to the right, y down, z away from the viewer. "norm" coordinates
 over the square crop; a pixel's centre lies at +0.5.
 """
 
+from typing import NamedTuple
+
 import tensorflow as tf
 
 # Focal length, in pixels of the crop, of the original's renderer (`util/renderer.py:239`).
@@ -45,3 +47,50 @@ def perspective_translation(camera, image_size, focal_px=FOCAL_PX):
     """
     scale = tf.maximum(tf.abs(camera[:, :1]), 1e-6)
     return tf.concat([camera[:, 1:], focal_px / (0.5 * image_size * scale)], axis=-1)
+
+
+class Pinhole(NamedTuple):
+    """A perspective camera: pixel = focal_px * (x, y) / z + principal_px."""
+
+    focal_px: float
+    principal_px: tuple  # (x, y)
+
+
+def pinhole_of_photograph(height, width, crop_px, focal_px=None):
+    """The camera assumed where nobody knows it: its axis through the middle of the photograph.
+
+    Without `focal_px` it is the original's 500 px for a crop of `crop_px`, applied to the whole
+    photograph: about 25 degrees of view along its longer side.
+    """
+    focal_px = focal_px or FOCAL_PX / crop_px * max(height, width)
+    return Pinhole(float(focal_px), (width / 2, height / 2))
+
+
+def place_in_photograph(camera, crop_size, scale_xy, start_px, pinhole):
+    """Where bodies stand before the camera of the whole photograph, in metres.
+
+    The network's weak perspective puts a point of the body at the pixel
+    u = k * (X + t) + u0 of the photograph, with k = 0.5 * crop_size * s / scale pixels a metre and
+    u0 = (0.5 * crop_size + start) / scale, the middle of the crop. The pinhole puts it at
+    f * (X + T) / (Z + T_z) + c. At the body's own depth, Z = 0, both agree for
+
+        T_z = f / k,    T = t + (u0 - c) / k.
+
+    Nearer and farther points differ by perspective, the less the longer f. Source: similar
+    triangles, as the original's `util/renderer.py:239-262` for a pinhole in the crop's middle.
+
+    Args:
+      camera: (B, 3) the network's scale and shift; |s| under 1e-6 counts as 1e-6.
+      crop_size: side of the crops, pixels.
+      scale_xy, start_px: (B, 2) places of the crops, `data.crop.Crop`.
+      pinhole: Pinhole of the photograph, or of each: (B, 1) and (B, 2).
+
+    Returns:
+      (B, 3) metres to add to the vertices.
+    """
+    scale_xy, start_px = tf.cast(scale_xy, tf.float32), tf.cast(start_px, tf.float32)
+    px_per_metre = 0.5 * crop_size * tf.maximum(tf.abs(camera[:, :1]), 1e-6) / scale_xy
+    middle_px = (0.5 * crop_size + start_px) / scale_xy
+    shift = camera[:, 1:] + (middle_px - pinhole.principal_px) / px_per_metre
+    depth = pinhole.focal_px / tf.reduce_mean(px_per_metre, axis=1, keepdims=True)
+    return tf.concat([shift, depth], axis=1)

@@ -3,6 +3,8 @@
 "left" and "right" are the person's own. "head_top" (LSP) and "head" (SMPL) are different points.
 """
 
+import numpy as np
+
 # The 24 joints of SMPL, each with its parent, in the order of `kintree_table`.
 _SMPL_TREE = (
     ("pelvis", None),
@@ -56,6 +58,34 @@ FACE_KEYPOINTS = ("nose", "left_eye", "right_eye", "left_ear", "right_ear")
 # The 19 keypoints of HMR ("cocoplus"): LSP's 14 joints, then COCO's five face points.
 KEYPOINTS = LSP_JOINTS + FACE_KEYPOINTS
 
+# COCO's 17 keypoints.
+COCO_KEYPOINTS = (
+    *FACE_KEYPOINTS,
+    *("left_shoulder", "right_shoulder", "left_elbow", "right_elbow", "left_wrist", "right_wrist"),
+    *("left_hip", "right_hip", "left_knee", "right_knee", "left_ankle", "right_ankle"),
+)
+# OpenPose's BODY_25.
+OPENPOSE_KEYPOINTS = (
+    *("nose", "neck", "right_shoulder", "right_elbow", "right_wrist"),
+    *("left_shoulder", "left_elbow", "left_wrist", "pelvis", "right_hip", "right_knee"),
+    *("right_ankle", "left_hip", "left_knee", "left_ankle"),
+    *("right_eye", "left_eye", "right_ear", "left_ear"),
+    *("left_big_toe", "left_small_toe", "left_heel"),
+    *("right_big_toe", "right_small_toe", "right_heel"),
+)
+# The 17 joints of Human3.6M that are in use; its "nose" is the front of the neck's top.
+H36M_JOINTS = (
+    *("pelvis", "right_hip", "right_knee", "right_ankle", "left_hip", "left_knee", "left_ankle"),
+    *("spine", "neck", "nose", "head_top", "left_shoulder", "left_elbow", "left_wrist"),
+    *("right_shoulder", "right_elbow", "right_wrist"),
+)
+# The 17 joints of MPI-INF-3DHP's test set, in its order.
+MPI_INF_3DHP_JOINTS = (
+    *("head_top", "neck", "right_shoulder", "right_elbow", "right_wrist"),
+    *("left_shoulder", "left_elbow", "left_wrist", "right_hip", "right_knee", "right_ankle"),
+    *("left_hip", "left_knee", "left_ankle", "pelvis", "spine", "head"),
+)
+
 # Bones drawn between the 19 keypoints, child first, as in the original's `util/renderer.py`.
 KEYPOINT_BONES = (
     ("right_ankle", "right_knee"),
@@ -82,6 +112,25 @@ KEYPOINT_BONES = (
 def indices(names, vocabulary):
     """Positions of `names` in `vocabulary`, as a tuple of int; ValueError for a name it lacks."""
     return tuple(vocabulary.index(name) for name in names)
+
+
+def convert(points, source, target):
+    """The same points in another vocabulary, by name.
+
+    Args:
+      points: (..., len(source), C) array.
+      source, target: vocabularies of this module, or any tuples of its names. Two sources, such as
+        KEYPOINTS + SMPL_JOINTS of joined points, may repeat a name: the first one counts.
+
+    Returns:
+      (..., len(target), C) float array; NaN where the source has no such point.
+    """
+    points = np.asarray(points, float)
+    found = np.full((*points.shape[:-2], len(target), points.shape[-1]), np.nan)
+    for place, name in enumerate(target):
+        if name in source:
+            found[..., place, :] = points[..., source.index(name), :]
+    return found
 
 
 def mirror(vocabulary):

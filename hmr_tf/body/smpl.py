@@ -1,7 +1,8 @@
 """SMPL (Loper et al. 2015): pose and shape to a mesh, its joints and the 19 keypoints.
 
 Rest shape, joints and keypoints are all linear in f = [1, betas, rotations 1-23], so each is one
-matrix product; what remains is the chain of 24 joints and the skinning.
+matrix product; what remains is the chain of 24 joints and the skinning. Points are kept by
+component, (B, 3, N), so that every step of the skinning runs along the vertices.
 """
 
 from typing import NamedTuple, Optional
@@ -9,7 +10,9 @@ from typing import NamedTuple, Optional
 import numpy as np
 import tensorflow as tf
 
+from hmr_tf.body import theta
 from hmr_tf.body.rotation import matrix_from_axis_angle
+from hmr_tf.body.skeleton import LSP_JOINTS
 from hmr_tf.errors import InputError
 
 
@@ -21,9 +24,19 @@ class Body(NamedTuple):
     keypoints: tf.Tensor  # (B, 19, 3) metres, order of `skeleton.KEYPOINTS`
     rotations: tf.Tensor  # (B, 24, 3, 3) each joint relative to its parent
 
+    @property
+    def lsp_joints(self):
+        """(B, 14, 3) metres, the keypoints named in `skeleton.LSP_JOINTS`."""
+        return self.keypoints[:, : len(LSP_JOINTS)]
+
 
 class SMPL(tf.Module):
-    """The body model as tensors. Nothing in it is trained."""
+    """The body model as tensors. Nothing in it is trained.
+
+    Nothing here is compiled: a SavedModel must run where there is no XLA, and a second of compiling
+    for every batch size pays only after thousands of bodies. `tf.function(smpl, jit_compile=True)`
+    does it for them.
+    """
 
     def __init__(self, model, vertex_ids=None, name="smpl"):
         """Args:
@@ -42,11 +55,9 @@ class SMPL(tf.Module):
         posed = slice(None) if vertex_ids is None else np.asarray(vertex_ids)
         self.faces = model.faces if vertex_ids is None else None
         self.topology = model.topology
-        self._levels = _tree_levels(model.parents)
-        blend = _blend_matrix(model)  # (218, V, 3)
-        keypoint_mass, keypoint_blend = _keypoint_basis(model, blend)
-        num_features = len(blend)
-        num_shape = 1 + model.shapedirs.shape[-1]
+        self._parents = model.parents.tolist()
+        blend = _blend_matrix(model)  # (218, 3, V)
+        parts = _keypoint_parts(model, blend)
         # The rest joints follow from betas alone: the template as it is, without pose blend shapes.
         shape_only = np.concatenate([model.v_template[None], np.moveaxis(model.shapedirs, -1, 0)])
         rest_joints = np.einsum("jv,fvc->fjc", model.joint_regressor, shape_only)
@@ -54,103 +65,127 @@ class SMPL(tf.Module):
         def constant(array, name):
             return tf.Variable(array.astype(np.float32), trainable=False, name=name)
 
-        # Component-major, so that every step of the skinning runs along the vertices.
-        self._blend = constant(
-            np.moveaxis(blend[:, posed], 2, 1).reshape(num_features, -1), "blend"
-        )
-        self._weights = constant(model.weights[posed].T, "weights")
-        self._rest_joints = constant(rest_joints.reshape(num_shape, -1), "rest_joints")
-        self._keypoint_blend = constant(keypoint_blend.reshape(num_features, -1), "keypoint_blend")
-        self._keypoint_mass = constant(keypoint_mass, "keypoint_mass")
+        def by_feature(array, name):
+            return constant(array.reshape(len(array), -1), name)
 
-    def __call__(self, pose, betas):
-        """(B, 24, 3) axis-angle or (B, 24, 3, 3) matrices, and (B, 10) betas -> Body."""
-        features, chain, body = self._posed(pose, betas)
-        rest = tf.reshape(tf.matmul(features, self._blend), [tf.shape(betas)[0], 1, 3, -1])
-        skinned = tf.matmul(chain, self._weights)  # (B, 12, V): a 3x4 transform for every vertex
-        skinned = tf.reshape(skinned, [tf.shape(betas)[0], 3, 4, -1])
-        vertices = tf.reduce_sum(skinned[:, :, :3] * rest, axis=2) + skinned[:, :, 3]
+        self._rest_joints = by_feature(rest_joints, "rest_joints")
+        self._blend = by_feature(blend[..., posed], "blend")
+        self._weights = constant(model.weights[posed].T, "weights")
+        self._part_blend = by_feature(parts.blend, "part_blend")
+        self._part_bones = constant(parts.bones, "part_bones")
+        self._part_keypoints = constant(parts.keypoints, "part_keypoints")
+        self._keypoint_weights = constant(parts.keypoint_weights, "keypoint_weights")
+        self._ancestors = constant(_ancestors(self._parents), "ancestors")
+
+    def __call__(self, pose, betas=None):
+        """A pose and a shape -> Body.
+
+        Args:
+          pose: (B, 24, 3) axis-angle in radians, or (B, 24, 3, 3) matrices; or theta, (B, 85).
+          betas: (B, 10), or None with theta, which holds them.
+        """
+        features, turns, shifts, body = self._posed(pose, betas)
+        rest = tf.reshape(tf.matmul(features, self._blend), [tf.shape(features)[0], 3, -1])
+        shift = _shared(shifts, self._weights)
+        vertices = tf.add_n([*_turned(rest, turns, self._weights), shift])
         return body._replace(vertices=tf.transpose(vertices, [0, 2, 1]))
 
-    def joints_only(self, pose, betas):
+    def joints_only(self, pose, betas=None):
         """As `__call__`, but never builds the mesh: what training needs."""
-        return self._posed(pose, betas)[2]
+        return self._posed(pose, betas)[-1]
 
     def _posed(self, pose, betas):
+        if betas is None:
+            _, pose, betas = theta.split(pose)
         rotations = pose if pose.shape.rank == 4 else matrix_from_axis_angle(pose)
         batch = tf.shape(betas)[0]
-        one = tf.ones_like(betas[:, :1])
-        shape_features = tf.concat([one, betas], axis=-1)
+        shape_features = tf.concat([tf.ones_like(betas[:, :1]), betas], axis=-1)
         features = tf.concat([shape_features, tf.reshape(rotations[:, 1:], [batch, -1])], axis=-1)
         rest_joints = tf.reshape(tf.matmul(shape_features, self._rest_joints), [batch, 24, 3])
         turns, joints = self._chain(rotations, rest_joints)
         # Where a point goes: turned about the rest joint, carried to the posed joint.
         shifts = joints - tf.linalg.matvec(turns, rest_joints)
-        blend = tf.reshape(tf.matmul(features, self._keypoint_blend), [batch, -1, 24, 3])
-        keypoints = tf.einsum("bjCc,bkjc->bkC", turns, blend)
-        keypoints += tf.einsum("kj,bjC->bkC", self._keypoint_mass, shifts)
-        transforms = tf.concat([turns, shifts[..., None]], axis=-1)  # (B, 24, 3, 4)
-        chain = tf.transpose(tf.reshape(transforms, [batch, 24, 12]), [0, 2, 1])
-        return features, chain, Body(None, joints, keypoints, rotations)
+        keypoints = self._keypoints(features, turns, shifts)
+        return features, turns, shifts, Body(None, joints, keypoints, rotations)
 
     def _chain(self, rotations, rest_joints):
-        """World rotation (B, 24, 3, 3) and place (B, 24, 3) of the joints, level by level."""
-        turns, joints = rotations[:, :1], rest_joints[:, :1]
-        for level in self._levels:
-            parent_turns = tf.gather(turns, level.parents, axis=1)
-            bones = tf.gather(rest_joints, level.joints, axis=1)
-            bones -= tf.gather(rest_joints, level.parent_joints, axis=1)
-            own = tf.gather(rotations, level.joints, axis=1)
-            places = tf.gather(joints, level.parents, axis=1) + tf.linalg.matvec(
-                parent_turns, bones
-            )
-            turns = tf.concat([turns, tf.matmul(parent_turns, own)], axis=1)
-            joints = tf.concat([joints, places], axis=1)
-        order = np.argsort(np.concatenate([[0], *(level.joints for level in self._levels)]))
-        return tf.gather(turns, order, axis=1), tf.gather(joints, order, axis=1)
+        """World rotation (B, 24, 3, 3) and place (B, 24, 3) of the joints."""
+        bones = rest_joints[:, 1:] - tf.gather(rest_joints, self._parents[1:], axis=1)
+        bones = tf.concat([rest_joints[:, :1], bones], axis=1)
+        own = tf.concat([rotations, bones[..., None]], axis=-1)  # (B, 24, 3, 4)
+        world = own[:, :1]
+        for start, stop in _levels(self._parents):
+            parent_turns = tf.gather(world[..., :3], self._parents[start:stop], axis=1)
+            world = tf.concat([world, tf.matmul(parent_turns, own[:, start:stop])], axis=1)
+        return world[..., :3], tf.einsum("jk,bkC->bjC", self._ancestors, world[..., 3])
+
+    def _keypoints(self, features, turns, shifts):
+        parts = tf.reshape(tf.matmul(features, self._part_blend), [tf.shape(features)[0], 3, -1])
+        parts = tf.add_n(_turned(parts, turns, self._part_bones))
+        keypoints = tf.tensordot(parts, self._part_keypoints, 1)
+        keypoints += _shared(shifts, self._keypoint_weights)
+        return tf.transpose(keypoints, [0, 2, 1])
 
 
-class _Level(NamedTuple):
-    joints: list  # SMPL numbers of the joints at this depth
-    parent_joints: list  # SMPL numbers of their parents
-    parents: list  # places of their parents among the joints done before
+def _shared(vectors, weights):
+    """(B, 24, 3) one vector a joint, (24, N) -> (B, 3, N) each point's weighted sum of them."""
+    return tf.tensordot(vectors, weights, [[1], [0]])
 
 
-def _tree_levels(parents):
-    depth = [0]
-    for parent in parents[1:]:
-        depth.append(depth[parent] + 1)
-    done, levels = [0], []
-    for level in range(1, max(depth) + 1):
-        joints = [joint for joint, d in enumerate(depth) if d == level]
-        parent_joints = [int(parents[joint]) for joint in joints]
-        levels.append(_Level(joints, parent_joints, [done.index(p) for p in parent_joints]))
-        done += joints
-    return levels
+def _turned(points, turns, weights):
+    """The three terms of every point times its blended rotation.
+
+    A sum over x, y and z, each with the column of the rotation that it meets: a 3x4 matrix for
+    every vertex is never stored whole.
+    """
+    return [_shared(turns[..., c], weights) * points[:, c, None] for c in range(3)]
+
+
+def _levels(parents):
+    """Runs of joints (start, stop), the root left out, whose parents all come before the run."""
+    starts = [1]
+    for joint, parent in enumerate(parents):
+        if parent >= starts[-1]:
+            starts.append(joint)
+    return list(zip(starts, [*starts[1:], len(parents)]))
+
+
+def _ancestors(parents):
+    """(J, J), 1 where the second joint is the first or comes before it on the way to the root."""
+    above = np.eye(len(parents))
+    for joint, parent in enumerate(parents[1:], 1):
+        above[joint] += above[parent]
+    return above
 
 
 def _blend_matrix(model):
-    """(218, V, 3) rest vertices of each feature of f."""
+    """(218, 3, V) rest vertices of each feature of f."""
     # posedirs count from the identity, f holds whole rotations: what is too much is taken out once.
     identity = np.tile(np.eye(3).ravel(), 23)
     template = model.v_template - model.posedirs @ identity
-    return np.concatenate(
-        [template[None], np.moveaxis(model.shapedirs, -1, 0), np.moveaxis(model.posedirs, -1, 0)]
-    )
+    return np.concatenate([template.T[None], model.shapedirs.T, model.posedirs.T])
 
 
-def _keypoint_basis(model, blend):
-    """What a keypoint is made of.
-
-    Returns:
-      (K, J) share of each bone, and (218, K, J, 3) its rest point by feature, times that share.
+class _KeypointParts(NamedTuple):
+    """What a keypoint is made of: P parts, each carried by one bone.
 
     A keypoint is a weighted sum of vertices and a vertex of bones' transforms; swapping the sums
-    leaves a few numbers per keypoint and bone instead of the mesh.
+    leaves a few points to carry instead of the mesh.
     """
+
+    blend: np.ndarray  # (218, 3, P) rest place by feature, times the part's weight
+    bones: np.ndarray  # (J, P) 1 where the bone carries the part
+    keypoints: np.ndarray  # (P, K) 1 where the part belongs to the keypoint
+    keypoint_weights: np.ndarray  # (J, K) weight of each bone
+
+
+def _keypoint_parts(model, blend):
     used = np.flatnonzero(model.keypoint_regressor.any(axis=0))
     share = np.einsum("kv,vj->kjv", model.keypoint_regressor[:, used], model.weights[used])
-    basis = share.reshape(-1, len(used)) @ np.moveaxis(blend[:, used], 1, 0).reshape(len(used), -1)
-    num_keypoints, num_joints, _ = share.shape
-    basis = basis.reshape(num_keypoints, num_joints, len(blend), 3)
-    return share.sum(axis=-1), np.moveaxis(basis, 2, 0)
+    keypoint, bone = np.nonzero(share.any(axis=-1))
+    return _KeypointParts(
+        blend=np.tensordot(blend[..., used], share[keypoint, bone], [[2], [1]]),
+        bones=np.eye(share.shape[1])[:, bone],
+        keypoints=np.eye(share.shape[0])[keypoint],
+        keypoint_weights=share.sum(axis=-1).T,
+    )

@@ -1,6 +1,6 @@
 """The test-time crop as TensorFlow operations, for servers where no Python runs.
 
-The same pixels as `output.predict.crop_person` of one box: only those that end in the crop are
+The same pixels as `output.people.crop_person` of one box: only those that end in the crop are
 computed, in the fixed-point arithmetic with which `cv2.resize` filters uint8.
 """
 

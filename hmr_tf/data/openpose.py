@@ -40,7 +40,7 @@ def read(path, threshold=THRESHOLD):
         if Path(path).stat().st_size > MAX_BYTES:
             raise InputError(f"--json_path={path} is too large for one photograph")
         people = json.loads(Path(path).read_bytes())["people"]
-        found = [_detection(_keypoints(person), threshold) for person in people]
+        found = [detection(_keypoints(person), threshold) for person in people]
     except FileNotFoundError as error:
         raise InputError(f"--json_path={path}: no such file") from error
     except (OSError, KeyError, TypeError, ValueError, RecursionError) as error:
@@ -68,7 +68,8 @@ def _keypoints(person):
     return np.array(values, np.float64).reshape(-1, 3)
 
 
-def _detection(keypoints, threshold):
+def detection(keypoints, threshold=THRESHOLD):
+    """(K, 3) x, y, confidence -> Detection, or None where too little is confident."""
     counted = keypoints[(keypoints[:, 2] > threshold) & np.isfinite(keypoints).all(axis=1)]
     if not len(counted):
         return None

@@ -1,6 +1,6 @@
 """JPEG and PNG bytes to an upright image, as TensorFlow operations, for servers.
 
-What `output.predict.read_image` does for files. The bytes come from strangers: the size of an image
+What `data.photo.read_image` does for files. The bytes come from strangers: the size of an image
 is known before memory is taken for it.
 """
 

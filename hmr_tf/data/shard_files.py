@@ -20,9 +20,8 @@ OTHER_PATTERNS = {
 MOCAP_PATTERN = "mocap_neutrMosh/neutrSMPL_{dataset}_*.tfrecord"
 # Datasets with 3D labels, where no index says so.
 WITH_3D = ("h36m", "mpi_inf_3dhp", "synthetic")
-# People whom data_prep/to_tfrecords.py converts, and others of whom the original's files are read.
-CONVERTED = ("coco", "lsp", "lsp_ext", "synthetic")
-NOT_CONVERTED = ("h36m", "mpi_inf_3dhp", "mpii")
+# People whom data_prep/to_tfrecords.py converts.
+CONVERTED = ("coco", "h36m", "lsp", "lsp_ext", "mpi_inf_3dhp", "mpii", "synthetic")
 
 
 class Split(NamedTuple):
@@ -88,9 +87,9 @@ def find_mocap(mocap_dir, datasets):
     for name in datasets:
         source = "synthetic_mocap" if name == "synthetic" else "mosh"
         remedy = (
-            f"the prior is learned from motion capture: convert it, {_command(mocap_dir, source)}; "
-            "or use poses that need no download, --dataset=synthetic_mocap there and "
-            "--mocap_datasets=synthetic here; or train without the prior, --encoder_only"
+            f"the prior is learned from motion capture: convert it, {_command(mocap_dir, source)} "
+            "(or amass, or cmu); or use poses that need no download, --dataset=synthetic_mocap "
+            "there and --mocap_datasets=synthetic here; or train without the prior, --encoder_only"
         )
         files[name] = _matching(mocap_dir, MOCAP_PATTERN.format(dataset=name), remedy)
     return files
@@ -111,11 +110,18 @@ def has_3d(dataset, files):
 
 def count_records(files):
     """Number of records in the shard files, from the indexes beside them or else by counting."""
+    counts = indexed_counts(files)
+    return sum(counts[path] if path in counts else _count(path) for path in files)
+
+
+def indexed_counts(files):
+    """Shard path -> number of records, as the indexes say that know any of `files`."""
     counts = {}
     for folder in {path.parent for path in files}:
         for index in _indexes(folder):
-            counts.update(index.counts)
-    return sum(counts[path] if path in counts else _count(path) for path in files)
+            if not index.counts.keys().isdisjoint(files):
+                counts.update(index.counts)
+    return counts
 
 
 def check_indexes(files):
@@ -133,13 +139,7 @@ def check_indexes(files):
 def _remedy(data_dir, dataset, split):
     if dataset in CONVERTED:
         return f"convert it, {_command(data_dir, dataset, split)}"
-    if dataset in NOT_CONVERTED:
-        return (
-            "the original's TFRecords are read; there is no converter for it yet, choose others "
-            "with --datasets"
-        )
-    known = ", ".join(sorted(CONVERTED + NOT_CONVERTED))
-    return f"--datasets={dataset} is not known, only {known}"
+    return f"--datasets={dataset} is not known, only {', '.join(CONVERTED)}"
 
 
 def _command(data_dir, dataset, split="train"):

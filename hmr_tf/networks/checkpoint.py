@@ -9,6 +9,7 @@ from hmr_tf.body import model_file
 from hmr_tf.errors import InputError
 from hmr_tf.networks import build
 from hmr_tf.networks.build import Architecture
+from hmr_tf.networks.discriminator import Discriminator
 
 PARAMS = "params.json"
 KEPT = 3  # checkpoints of a run
@@ -67,7 +68,12 @@ def architecture(prefix):
 
 
 def load(load_path, smpl_model_path=""):
-    """A trained HMR.
+    """The HMR of `load_with_body`."""
+    return load_with_body(load_path, smpl_model_path)[0]
+
+
+def load_with_body(load_path, smpl_model_path=""):
+    """A trained HMR and its body.
 
     Args:
       load_path: checkpoint prefix, or folder whose newest checkpoint is taken.
@@ -76,7 +82,7 @@ def load(load_path, smpl_model_path=""):
         the faces of the file.
 
     Returns:
-      HMR with the weights of the checkpoint.
+      HMR with the weights of the checkpoint, and its `model_file.ModelData`.
 
     Raises:
       InputError: no checkpoint, a damaged one, or one of another network.
@@ -91,7 +97,21 @@ def load(load_path, smpl_model_path=""):
         body = body._replace(faces=faces_of(file, len(body.v_template)))
     hmr = build.build(made_of, body)
     restore(prefix, trained_parts(hmr))
-    return hmr
+    return hmr, body
+
+
+def load_critic(load_path):
+    """The critic of a trained model, or None where it was trained without.
+
+    Raises:
+      InputError: no checkpoint, or a critic of another kind (spectral normalisation).
+    """
+    prefix = find(load_path)
+    if "critic" not in held_parts(prefix):
+        return None
+    critic = Discriminator()
+    restore(prefix, {"critic": critic})
+    return critic
 
 
 def faces_of(smpl_model_path, num_vertices):

@@ -1,9 +1,12 @@
 """A trained model as an object: what `hmr_tf.load` returns."""
 
+import os
+
 import numpy as np
 import tensorflow as tf
 
-from hmr_tf.output import saved_model
+from hmr_tf.data import photo
+from hmr_tf.output import people, saved_model
 
 _AT_ONCE = 32  # crops; bounds the memory
 
@@ -11,9 +14,15 @@ _AT_ONCE = 32  # crops; bounds the memory
 class Model:
     """A network that is loaded and answers; `hmr` is the network itself."""
 
-    def __init__(self, hmr):
-        """Args: hmr: `networks.hmr.HMR`."""
+    def __init__(self, hmr, body, detector=None):
+        """Args:
+        hmr: `networks.hmr.HMR`.
+        body: its `model_file.ModelData`.
+        detector: `output.detector.Detector`, or None.
+        """
         self.hmr = hmr
+        self.body = body
+        self.detector = detector
         self._last = tf.function(lambda images: [saved_model.answers(hmr, images)])
         self._every = tf.function(lambda images: saved_model.every_answer(hmr, images))
 
@@ -25,7 +34,43 @@ class Model:
     @property
     def faces(self):
         """(F, 3) vertex ids of the mesh; empty for a model imported without an SMPL file."""
-        return self.hmr.smpl.faces
+        return self.body.faces
+
+    def predict(self, image, boxes=None, focal_px=None, principal_px=None):
+        """The bodies of everybody in a photograph.
+
+        Args:
+          image: (H, W, 3) uint8 RGB, or the path of a JPEG, PNG or BMP.
+          boxes: (x, y, width, height) of each person in pixels, or one such box. None: whom the
+            detector finds; without a detector the whole photograph is one person's crop.
+          focal_px, principal_px: the photograph's camera, where it is known: see
+            `body.camera.place_in_photograph`.
+
+        Returns:
+          list of `output.people.Person`, dicts of named arrays.
+
+        Raises:
+          InputError: no image, an empty box, nobody found.
+        """
+        if isinstance(image, (str, os.PathLike)):
+            image = photo.read_image(image)
+        image = np.asarray(image)
+        if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8:
+            raise ValueError(
+                f"image must be (H, W, 3) uint8 RGB; received {image.shape} {image.dtype}"
+            )
+        if boxes is None:
+            boxes = self.find(image)
+        elif np.shape(boxes) == (4,) and boxes[0] is not None:
+            boxes = [boxes]
+        boxes = [None if box is None else tuple(map(float, box)) for box in boxes]
+        pinhole = people.pinhole_of(image, focal_px, principal_px)
+        cuts = people.cut_people(image, boxes, pinhole, self.image_size)
+        return people.predict_people(self.predict_crops, cuts)
+
+    def find(self, image):
+        """Boxes of the people in a photograph; [None], the whole, without a detector."""
+        return [None] if self.detector is None else self.detector(image)
 
     def predict_crops(self, images, stages=False):
         """Bodies of people who were cropped already, each about 150 px tall in 224.

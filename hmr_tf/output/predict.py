@@ -1,129 +1,76 @@
-"""From a photograph to a body: crop, network, and back to the photograph's own pixels."""
+"""--mode=predict on photographs: read, find people, predict, write; one bad file stops no other."""
 
-from pathlib import Path
+from typing import NamedTuple, Optional
 
-import cv2
-import numpy as np
-import tensorflow as tf
+from tqdm import tqdm
 
-from hmr_tf import render
-from hmr_tf.body import camera
-from hmr_tf.data import crop as crops
+from hmr_tf.data import photo
 from hmr_tf.errors import InputError
-from hmr_tf.output.mesh import write_obj
+from hmr_tf.output import files
+from hmr_tf.output.people import cut_people, pinhole_of, predict_people
+
+_AT_ONCE = 8  # photographs whose people are one batch
 
 
-def read_image(path):
-    """(H, W, 3) uint8 RGB, turned upright as the EXIF says; InputError if it is no image."""
-    path = Path(path)
-    if not path.is_file():
-        raise InputError(f"--img_path={path}: no such file; give a JPEG, PNG or BMP photograph.")
-    try:
-        image = cv2.imread(str(path), cv2.IMREAD_COLOR)
-        content = path.read_bytes()
-        if content.startswith(b"\xff\xd8"):
-            tf.io.decode_jpeg(content)  # OpenCV fills what a truncated file lacks with grey
-    except (cv2.error, OSError, tf.errors.InvalidArgumentError) as error:
-        raise InputError(
-            f"--img_path={path} is damaged or too large: give another photograph."
-        ) from error
-    if image is None:
-        raise InputError(
-            f"--img_path={path} is no image that can be read: give a JPEG, PNG or BMP."
-        )
-    return cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
+class Where(NamedTuple):
+    """What is known of people's places and of the camera."""
+
+    boxes: Optional[dict] = None  # of `data.boxes.read`; None: whom the model finds
+    focal_px: Optional[float] = None
+    principal_px: Optional[tuple] = None  # (x, y)
 
 
-def crop_person(image, box, image_size):
-    """The square the network sees.
+def photographs(model, paths, where, output_dir, formats, up_axis="y"):
+    """Predicts and writes photograph after photograph.
 
     Args:
-      image: (H, W, 3) uint8.
-      box: (x, y, width, height) of the person in pixels; None: the whole photograph is seen, as in
-        the original's `demo.py:99-104`.
-      image_size: side of the crop.
+      model: `output.model.Model`.
+      paths: of the photographs.
+      where: Where.
+      output_dir: folder for what is written.
+      formats: names of `files.OF_PHOTOGRAPHS` and `files.OF_MOTION`.
+      up_axis: of meshes and motions, "y" or "z".
 
     Returns:
-      (S, S, 3) uint8 and the `Crop` that leads back.
-
-    Raises:
-      InputError: the box is empty or outside the photograph.
+      list of the paths written, and a list of what was wrong, a line for each bad photograph.
     """
-    height, width = image.shape[:2]
-    if box is None:
-        middle = np.round(np.array([width, height]) / 2)
-        return crops.crop_padded(image, image_size / max(height, width), middle, image_size)
-    x, y, box_width, box_height = box
-    if not (box_width > 0 and box_height > 0):
-        raise InputError(f"--box={box}: width and height must be positive: x,y,width,height.")
-    if x >= width or y >= height or x + box_width <= 0 or y + box_height <= 0:
-        raise InputError(f"--box={box} lies outside the {width} x {height} photograph.")
-    person_px = crops.PERSON_PX * image_size / crops.CROP_PX
-    scale = person_px / np.hypot(box_width, box_height)
-    return crops.crop_padded(image, scale, (x + box_width / 2, y + box_height / 2), image_size)
+    written, problems = [], []
+    names = _names(paths)
+    with tqdm(paths, "Predicting", unit="photo", leave=False, disable=len(paths) < 2) as bar:
+        for start in range(0, len(paths), _AT_ONCE):
+            scenes = []
+            for path in paths[start : start + _AT_ONCE]:
+                try:
+                    image = photo.read_image(path)
+                    scenes.append((path, image, cut(model, image, path.stem, where)))
+                except InputError as error:
+                    said = str(error)
+                    problems.append(said if str(path) in said else f"{path}: {said}")
+            everybody = [person for *_, cuts in scenes for person in cuts]
+            people = iter(predict_people(model.predict_crops, everybody))
+            for path, image, cuts in scenes:
+                scene = files.Scene(image, [next(people) for _ in cuts], model.body, up_axis)
+                written += files.write(output_dir, names[path], scene, formats)
+            bar.update(len(paths[start : start + _AT_ONCE]))
+    return written, problems
 
 
-def predict(hmr, image, box=None):
-    """The body of one person.
+def cut(model, image, name, where):
+    """Everybody in one photograph, a list of `people.Cut`; InputError where nobody is."""
+    if where.boxes is None:
+        boxes = model.find(image)
+    else:
+        boxes = where.boxes.get(name, where.boxes.get(None, []))
+    if not boxes:
+        raise InputError("nobody was found in it; pass --box=x,y,width,height or --boxes=FILE.")
+    pinhole = pinhole_of(image, where.focal_px, where.principal_px)
+    return cut_people(image, boxes, pinhole, model.image_size)
 
-    Args:
-      hmr: `networks.hmr.HMR`.
-      image: (H, W, 3) uint8 RGB.
-      box: (x, y, width, height) or None, see `crop_person`.
 
-    Returns:
-      dict of numpy arrays: `theta` (85,), `camera` (3,), `rotations` (24, 3, 3), `betas` (10,),
-      `vertices` (V, 3) m, `joints3d` (19, 3) m, `smpl_joints` (24, 3) m, `keypoints2d_px` (19, 2)
-      in the photograph's pixels, `transl` (3,) m and `focal_px`: vertices + transl, seen by a
-      pinhole of that focal length (px of the photograph) with its axis through `principal_px`, lie
-      on the person.
-    """
-    image_size = hmr.image_size
-    pixels, crop = crop_person(image, box, image_size)
-    inputs = tf.cast(pixels[None], tf.float32) / 127.5 - 1.0
-    body = hmr.with_mesh(hmr(inputs, training=False)[-1])
-    keypoints = camera.pixels_from_norm(body.keypoints_norm[0].numpy(), image_size)
-    scale = float(crop.scale_xy.mean())
+def _names(paths):
+    """Path -> name of what is written; with the ending where two differ by nothing else."""
+    stems = [path.stem for path in paths]
     return {
-        "theta": body.theta[0].numpy(),
-        "camera": body.camera[0].numpy(),
-        "rotations": body.rotations[0].numpy(),
-        "betas": body.betas[0].numpy(),
-        "vertices": body.vertices[0].numpy(),
-        "joints3d": body.joints[0].numpy(),
-        "smpl_joints": body.smpl_joints[0].numpy(),
-        "keypoints2d_px": crops.to_image(keypoints, crop).astype(np.float32),
-        "transl": camera.perspective_translation(body.camera, image_size)[0].numpy(),
-        "focal_px": np.float32(camera.FOCAL_PX / scale),
-        "principal_px": crops.to_image([image_size / 2] * 2, crop).astype(np.float32),
+        path: path.stem if stems.count(path.stem) == 1 else path.name.replace(".", "_")
+        for path in paths
     }
-
-
-def overlay(image, result, faces):
-    """(H, W, 3) uint8: the body drawn over the whole photograph."""
-    picture, _ = render.render_scene(
-        result["vertices"][None],
-        result["transl"][None],
-        faces,
-        result["focal_px"],
-        result["principal_px"],
-        image.shape[:2],
-        background=image[None],
-    )
-    return picture[0].numpy()
-
-
-def write(output_dir, name, image, result, faces):
-    """Writes NAME_overlay.png, NAME.obj (y up) and NAME.npz; returns their paths."""
-    folder = Path(output_dir)
-    folder.mkdir(parents=True, exist_ok=True)
-    paths = [folder / f"{name}{suffix}" for suffix in ("_overlay.png", ".obj", ".npz")]
-    drawn = render.draw_keypoints(
-        overlay(image, result, faces), result["keypoints2d_px"], np.ones(19, bool)
-    )
-    if not cv2.imwrite(str(paths[0]), cv2.cvtColor(drawn, cv2.COLOR_RGB2BGR)):
-        raise OSError(f"{paths[0]} was not written")
-    # The camera's y points down; viewers of OBJ files expect it up: half a turn about x.
-    write_obj(paths[1], result["vertices"] * (1, -1, -1), faces)
-    np.savez_compressed(paths[2], faces=faces, **result)
-    return paths

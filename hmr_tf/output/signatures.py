@@ -3,6 +3,8 @@
 A server gives the message of the check that failed to the client, and goes on.
 """
 
+from typing import NamedTuple
+
 import tensorflow as tf
 
 from hmr_tf.body import camera, skeleton, theta
@@ -37,43 +39,59 @@ def answers_of_crops(network, image):
 
 
 def answers_of_photos(network, image_bytes, boxes):
-    """`predict_image_bytes`: as `answers_of_crops`, but in the photographs' pixels.
-
-    Also `transl`, `focal_px` and `principal_px`, the placement of `output.predict.predict`.
-    """
+    """`predict_image_bytes`: what `output.people.Person` holds of everybody, but names and box."""
     size = network.image_size
     image_bytes, boxes = tf.ensure_shape(image_bytes, [None]), tf.ensure_shape(boxes, [None, 4])
     with tf.control_dependencies(_valid(image_bytes, boxes)):
         boxes = tf.reshape(boxes, [tf.size(image_bytes), -1, 4])
-
-    def of_photo(content_and_boxes):
-        content, boxes = content_and_boxes
-        image = photo_ops.decode(content)
-        with tf.control_dependencies(_people_seen(image, boxes, size)):
-            return crop_ops.crop_people(image, boxes, size)
-
-    specs = crop_ops.Crops(
-        tf.TensorSpec([None, size, size, 3], tf.uint8),
-        tf.TensorSpec([None, 2], tf.float32),
-        tf.TensorSpec([None, 2], tf.float32),
-    )
-    of_photos = tf.map_fn(
-        of_photo,
+    cuts = tf.map_fn(
+        lambda photo: _cut(*photo, size),
         (image_bytes, boxes),
-        fn_output_signature=specs,
+        fn_output_signature=_Cut(
+            crop_ops.Crops(
+                tf.TensorSpec([None, size, size, 3], tf.uint8),
+                tf.TensorSpec([None, 2], tf.float32),
+                tf.TensorSpec([None, 2], tf.float32),
+            ),
+            tf.TensorSpec([None, 2], tf.float32),
+        ),
         parallel_iterations=_PHOTOS_AT_ONCE,
     )
-    crops = crop_ops.Crops(*(tf.reshape(x, [-1, *x.shape[2:]]) for x in of_photos))
+    crops, photo_size = tf.nest.map_structure(lambda x: tf.reshape(x, [-1, *x.shape[2:]]), cuts)
     prediction = network.predict(tf.cast(crops.pixels, tf.float32) / 127.5 - 1.0)
     found = named(prediction, size)
-    middle = tf.fill([tf.shape(boxes)[0] * tf.shape(boxes)[1], 1, 2], size / 2)
+    pinhole = camera.Pinhole(
+        camera.FOCAL_PX / crop.CROP_PX * tf.reduce_max(photo_size, axis=1, keepdims=True),
+        photo_size / 2,
+    )
+    pose = theta.split(prediction.theta).pose
     return {
         **found,
+        "pose": pose,
+        "global_orient": pose[:, 0],
+        "body_pose": pose[:, 1:],
         "keypoints2d_px": crop_ops.to_image(found["keypoints2d_px"], crops),
-        "transl": camera.perspective_translation(prediction.camera, size),
-        "focal_px": camera.FOCAL_PX / tf.reduce_mean(crops.scale_xy, axis=1),
-        "principal_px": crop_ops.to_image(middle, crops)[:, 0],
+        "transl": camera.place_in_photograph(
+            prediction.camera, size, crops.scale_xy, crops.start_px, pinhole
+        ),
+        "focal_px": pinhole.focal_px[:, 0],
+        "principal_px": pinhole.principal_px,
     }
+
+
+class _Cut(NamedTuple):
+    """Everybody of one photograph."""
+
+    crops: crop_ops.Crops
+    photo_size: tf.Tensor  # (N, 2) width and height of the photograph
+
+
+def _cut(content, boxes, image_size):
+    image = photo_ops.decode(content)
+    photo_size = tf.cast(tf.reverse(tf.shape(image)[:2], [0]), tf.float32)
+    with tf.control_dependencies(_people_seen(photo_size, boxes, image_size)):
+        crops = crop_ops.crop_people(image, boxes, image_size)
+    return _Cut(crops, tf.tile(photo_size[None], [tf.shape(boxes)[0], 1]))
 
 
 def answers_of_bodies(network, pose, betas):
@@ -116,15 +134,14 @@ def _valid(image_bytes, boxes):
     return [_from_one_to(MAX_PEOPLE, boxes, "boxes", "people"), finite, paired]
 
 
-def _people_seen(image, boxes, image_size):
-    """Checks of the boxes of one photograph, those of `output.predict.crop_person`."""
-    source = tf.cast(tf.reverse(tf.shape(image)[:2], [0]), tf.float32)
-    inside = (boxes[:, :2] < source) & (boxes[:, :2] + boxes[:, 2:] > 0)
-    scaled = source * crop_ops.person_scale(boxes[:, 2:], image_size)
+def _people_seen(photo_size, boxes, image_size):
+    """Checks of the boxes of one photograph, those of `output.people.crop_person`."""
+    inside = (boxes[:, :2] < photo_size) & (boxes[:, :2] + boxes[:, 2:] > 0)
+    scaled = photo_size * crop_ops.person_scale(boxes[:, 2:], image_size)
     return [
         tf.debugging.Assert(
             tf.reduce_all(inside),
-            ["A box lies outside its photograph, which is of width and height", source],
+            ["A box lies outside its photograph, which is of width and height", photo_size],
         ),
         tf.debugging.Assert(
             tf.reduce_all(tf.reduce_prod(scaled, axis=1) <= crop.MAX_SCALED_PIXELS),

@@ -1,0 +1,96 @@
+"""AMASS: motion capture as SMPL-H poses, <collection>/<subject>/*_poses.npz, for the prior.
+
+SMPL-H has SMPL's body joints and, in place of its two hands, fifteen joints in each; the first of
+them turns all of a hand's index finger and stands for the hand, as in VIBE's `amass_utils.py`. Its
+betas belong to male and female models: for the neutral one they are an approximation.
+"""
+
+import collections
+import re
+from pathlib import Path
+
+import numpy as np
+
+from data_prep import mocap, npz
+from data_prep.person import Noted
+from hmr_tf.errors import InputError
+
+_NO_POSES = re.compile(r"shape\.npz|.*_stagei\.npz")  # the body's shape alone
+_RATES = ("mocap_framerate", "mocap_frame_rate")
+_NUM_JOINTS = 52
+_SMPL_JOINTS = (*range(22), 22, 37)  # the body's, then the first of each hand
+_NUM_BETAS = 10
+_MAX_BYTES = 2**30  # of one file's arrays; AMASS's largest have 200 MB
+
+
+def read(data_dir, seed):
+    """Finds the collections and reads each of them lazily.
+
+    Args:
+      data_dir: folder of collections (CMU, KIT, ...), or one of these.
+      seed: of the order in which the poses come.
+
+    Returns:
+      dict: shard name, as "neutrSMPL_CMU" -> iterator of MocapPose, Skipped and, at its end, Noted:
+      how many poses are of which gender.
+
+    Raises:
+      InputError: there are no files.
+    """
+    data_dir = Path(data_dir).resolve()
+    is_collection = any(not _NO_POSES.fullmatch(p.name) for p in data_dir.glob("*/*.npz"))
+    folders = [data_dir] if is_collection else sorted(p for p in data_dir.iterdir() if p.is_dir())
+    files = {}
+    for folder in folders:
+        paths = sorted(p for p in folder.rglob("*.npz") if not _NO_POSES.fullmatch(p.name))
+        if paths:
+            files[f"neutrSMPL_{re.sub('[^A-Za-z0-9.-]', '_', folder.name)}"] = paths
+    if not files:
+        raise InputError(
+            f"there are no <collection>/<subject>/*_poses.npz in {data_dir}: pass AMASS's folder"
+        )
+    return {name: _read_collection(paths, seed) for name, paths in files.items()}
+
+
+def _read_collection(paths, seed):
+    genders = collections.Counter()
+
+    def read_and_note(path):
+        poses, betas, gender = read_file(path)
+        genders[gender] += len(poses)
+        return poses, betas
+
+    yield from mocap.shuffled(paths, read_and_note, seed, "npz unreadable")
+    for gender, number in sorted(genders.items()):
+        yield Noted(f"poses of {gender} bodies", number)
+
+
+def read_file(path):
+    """One file -> (N, 72) poses at 25 Hz, (10,) betas, gender.
+
+    Raises:
+      InputError: unreadable, or poses, betas or rate are not there or of another form.
+    """
+    arrays = npz.read_arrays(path, ("poses", "betas", "gender", *_RATES), _MAX_BYTES)
+    rate = next((arrays[name] for name in _RATES if name in arrays), None)
+    if rate is None or "poses" not in arrays or "betas" not in arrays:
+        raise InputError(f"{path} has no poses, betas or {_RATES[0]}")
+    poses, betas = arrays["poses"], arrays["betas"].ravel()[:_NUM_BETAS]
+    numbers = (poses, betas, rate)
+    if any(array.dtype.kind not in "fiu" for array in numbers) or rate.size != 1:
+        raise InputError(f"{path}: poses, betas or {_RATES[0]} are not numbers")
+    if poses.ndim != 2 or poses.shape[1] != 3 * _NUM_JOINTS:
+        raise InputError(f"{path}: poses {poses.shape}; SMPL-H has N x {3 * _NUM_JOINTS}")
+    try:
+        rows = mocap.rows_at_25_hz(len(poses), float(rate.ravel()[0]))
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from error
+    poses = poses[rows].reshape(-1, _NUM_JOINTS, 3)[:, _SMPL_JOINTS].reshape(-1, 72)
+    mocap.check(path, poses, betas)
+    return poses, betas, _gender(arrays.get("gender", np.array("")))
+
+
+def _gender(array):
+    """Some files hold text, some bytes."""
+    text = str(array.astype("U").ravel()[0]) if array.size else ""
+    return text if text in ("male", "female", "neutral") else "unknown"

@@ -1,0 +1,91 @@
+"""The same tasks as of `pool`, done by Apache Beam: for a cluster, where one machine is too few.
+
+All workers must see --data_dir and --output_dir under the same paths (a network file system). Tasks
+travel as files: Beam's plan of the work holds only their names, for some runners take no large one.
+"""
+
+import logging
+import os
+import pickle
+import shlex
+from pathlib import Path
+
+from data_prep import pool, publish
+from hmr_tf.errors import InputError
+
+RUNNERS = ("DirectRunner", "DataflowRunner", "FlinkRunner", "SparkRunner")
+_REQUIREMENTS = "data_prep/requirements-beam.txt"
+_TASK, _FAULT = ".task", ".fault"
+
+
+def run(work, tasks, partial, runner, options, num_workers=None):
+    """Does all tasks. What `work` returns is not sent back: whoever asks looks for the results.
+
+    Args:
+      work: function of a module that all workers can import, of one task.
+      tasks: iterable of names and pickled tasks.
+      partial: Path of a folder that all workers see, for the tasks.
+      runner: one of `RUNNERS`. DirectRunner is this machine.
+      options: text of more options for Beam, as "--project=mine --region=europe-west1".
+      num_workers: processes of DirectRunner; None: one for each core.
+
+    Raises:
+      InputError: Beam is not installed, does not take the options, or the pipeline failed.
+    """
+    beam, make_options = _import_beam()
+    arguments = [f"--runner={runner}", *shlex.split(options)]
+    if runner == "DirectRunner":
+        # In its mode multi_threading records were lost, without a word.
+        workers = num_workers or pool.available_cores()
+        arguments += ["--direct_running_mode=multi_processing", f"--direct_num_workers={workers}"]
+        # Only on this machine: what goes wrong is raised here, and need not be logged by each.
+        arguments.append("--default_sdk_harness_log_level=CRITICAL")
+        logging.getLogger("apache_beam").setLevel(logging.CRITICAL)
+    paths = []
+    try:
+        for name, task in tasks:
+            paths.append(str((partial / name).absolute()) + _TASK)
+            with publish.writable(partial):
+                Path(paths[-1]).write_bytes(pickle.dumps((work, task)))
+        with pool.environment({"PYTHONPATH": _python_path()}):
+            with beam.Pipeline(options=make_options(arguments)) as pipeline:
+                _ = pipeline | beam.Create(paths) | beam.Reshuffle() | beam.Map(do_task)
+    except RuntimeError as error:  # what becomes of a worker's exception
+        reason = str(error).strip().splitlines()[-1][:300]
+        raise InputError(
+            f"the Beam pipeline failed ({reason}); start again: what is whole is not done again"
+        ) from error
+    finally:
+        for path in paths:
+            Path(path).unlink(missing_ok=True)
+    for fault in sorted(partial.glob("*" + _FAULT)):
+        raise InputError(fault.read_text())
+
+
+def do_task(path):
+    """In a worker of Beam: does the task in a file."""
+    path = Path(path)
+    work, task = pickle.loads(path.read_bytes())
+    try:
+        work(pickle.loads(task))
+    except InputError as error:
+        path.write_text(str(error))  # in the place of the task: there is room even on a full disk
+        path.rename(path.with_suffix(_FAULT))
+
+
+def _import_beam():
+    try:
+        import apache_beam
+        from apache_beam.options.pipeline_options import PipelineOptions
+    except ImportError as error:
+        raise InputError(
+            f"--runner needs Apache Beam ({error}): pip install -r {_REQUIREMENTS}; or leave "
+            "--runner out, which is faster on one machine"
+        ) from error
+    return apache_beam, PipelineOptions
+
+
+def _python_path():
+    """Workers on this machine find the project as this process does."""
+    root = str(Path(__file__).resolve().parents[1])
+    return os.pathsep.join(filter(None, [root, os.environ.get("PYTHONPATH")]))

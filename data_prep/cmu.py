@@ -1,0 +1,125 @@
+"""CMU's motion capture (mocap.cs.cmu.edu): 01.asf, 01_01.amc, ... -> SMPL poses, for the prior.
+
+For users without AMASS or MoSh. Bones are matched by direction; nothing is known of the shape of
+the body, so all betas are zero, and what they do to the joints is not considered.
+"""
+
+from pathlib import Path
+
+import numpy as np
+from scipy.spatial.transform import Rotation
+
+from data_prep import asf_amc, mocap
+from hmr_tf.body import skeleton
+from hmr_tf.errors import InputError
+
+HZ = 120  # the files do not say
+_DOWN, _LEFT, _RIGHT = (0.0, -1.0, 0.0), (1.0, 0.0, 0.0), (-1.0, 0.0, 0.0)  # SMPL's left is +x
+# SMPL joint -> the bone that it moves.
+_TRUNK = {
+    "pelvis": asf_amc.ROOT,
+    "spine1": "lowerback",
+    "spine2": "upperback",
+    "spine3": "thorax",
+    "neck": "upperneck",
+    "head": "head",
+}
+# And limbs, each with the bone whose direction tells how far it rests from SMPL's rest pose: feet
+# rest on their shins, so that a foot at rest is one in SMPL too. None: as the trunk.
+_LIMBS = {
+    "hip": ("femur", "femur"),
+    "knee": ("tibia", "tibia"),
+    "ankle": ("foot", "tibia"),
+    "foot": ("toes", "tibia"),
+    "collar": ("clavicle", None),
+    "shoulder": ("humerus", "humerus"),
+    "elbow": ("radius", "radius"),
+    "wrist": ("hand", "hand"),
+    "hand": ("fingers", "fingers"),
+}
+_LEGS = ("hip", "knee", "ankle", "foot")
+_NEEDED = [f"{side}{bone}" for side in "lr" for bone in ("femur", "tibia", "humerus", "radius")]
+
+
+def read(data_dir, seed):
+    """Finds all .amc files below the folder.
+
+    Args:
+      data_dir: folder; each .amc stands in one folder with its .asf.
+      seed: of the order in which the poses come.
+
+    Returns:
+      dict: "neutrSMPL_CMU" -> iterator of MocapPose and Skipped.
+
+    Raises:
+      InputError: there are no files.
+    """
+    paths = sorted(Path(data_dir).rglob("*.amc"))
+    if not paths:
+        raise InputError(
+            f"there are no .amc files in {data_dir}: pass the folder of CMU's subjects"
+        )
+    return {"neutrSMPL_CMU": mocap.shuffled(paths, read_file, seed, "motion unreadable")}
+
+
+def read_file(path):
+    """.amc file -> (N, 72) poses at 25 Hz and (10,) betas, which are zero; or InputError."""
+    bones = asf_amc.read_skeleton(_skeleton_file(path))
+    motion = asf_amc.read_motion(path, bones, lambda number: mocap.rows_at_25_hz(number, HZ))
+    poses, betas = smpl_poses(bones, motion), np.zeros(10)
+    mocap.check(path, poses, betas)
+    return poses, betas
+
+
+def _skeleton_file(path):
+    """01.asf for 01_02.amc, or else the only one in the folder."""
+    own = path.with_name(f"{path.stem.rpartition('_')[0]}.asf")
+    if own.is_file():
+        return own
+    others = list(path.parent.glob("*.asf"))
+    if len(others) != 1:
+        raise InputError(f"{path}: {len(others)} skeletons (.asf) are beside it, not one")
+    return others[0]
+
+
+def smpl_poses(bones, motion):
+    """Skeleton and its motion -> (T, 72) SMPL poses.
+
+    A joint whose bone the skeleton lacks stays at rest.
+
+    Raises:
+      InputError: it lacks an upper or lower arm or leg.
+    """
+    missing = [name for name in _NEEDED if name not in bones.bones]
+    if missing:
+        raise InputError(f"the skeleton has no {', '.join(missing)}: it is not as CMU's are")
+    of_bones = asf_amc.global_rotations(bones, motion)
+    rotations, pose = [], []
+    for name, parent in zip(skeleton.SMPL_JOINTS, skeleton.SMPL_PARENTS):
+        above = rotations[parent] if parent >= 0 else Rotation.identity()
+        bone, rest = _bone_and_rest(name, bones)
+        rotations.append(of_bones[bone] * rest if bone in of_bones else above)
+        pose.append((above.inv() * rotations[-1]).as_rotvec())
+    return np.concatenate(pose, axis=1)
+
+
+def _bone_and_rest(joint, bones):
+    """Name of the joint's bone, and the rotation from SMPL's rest pose to the skeleton's."""
+    if joint in _TRUNK:
+        return _TRUNK[joint], Rotation.identity()
+    side, _, part = joint.partition("_")
+    bone, told_by = (name and side[0] + name for name in _LIMBS[part])
+    if told_by not in bones.bones:
+        return bone, Rotation.identity()
+    smpl_direction = _DOWN if part in _LEGS else {"left": _LEFT, "right": _RIGHT}[side]
+    return bone, _shortest_turn(np.array(smpl_direction), bones.bones[told_by].direction)
+
+
+def _shortest_turn(start, end):
+    """The Rotation by the smallest angle that turns one unit vector into another."""
+    axis = np.cross(start, end)
+    sine, cosine = np.linalg.norm(axis), start @ end
+    if sine < 1e-9:  # no turn, or a half turn about any axis across
+        across = np.roll(start, 1)
+        return Rotation.from_rotvec(np.pi * across if cosine < 0 else np.zeros(3))
+    return Rotation.from_rotvec(axis / sine * np.arctan2(sine, cosine))

@@ -1,0 +1,86 @@
+"""python data_prep/inspect_tfrecords.py --data_dir=TFRECORDS --datasets=coco,lsp_ext [flags]
+
+Reads converted datasets back: every checksum, every image, every count of the index. Prints a table
+and, with --output, draws people with their keypoints on one picture: look whether left is left.
+Exit code 1 where something is broken.
+"""
+
+import os
+import sys
+from pathlib import Path
+
+# `python data_prep/inspect_tfrecords.py` puts data_prep/ on the path, not the folder that holds it.
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from absl import flags
+
+from hmr_tf import command_line
+from hmr_tf.errors import InputError
+
+# Flags of their own, so that hmr_tf.main's may have the same names in one process.
+OPTIONS = flags.FlagValues()
+COLUMNS = ("dataset", "split", "files", "records", "index", "joints", "SMPL", "points", "facing")
+
+
+def _define_flags():
+    own = {"flag_values": OPTIONS}
+    flags.DEFINE_string("data_dir", "", "Folder of the TFRecords of all datasets.", **own)
+    flags.DEFINE_list("datasets", [], "Datasets to read, as coco,lsp_ext.", **own)
+    flags.DEFINE_list("mocap_datasets", [], "Motion capture to read, as CMU.", **own)
+    flags.DEFINE_string("split", "train", "train, val, test, ...", **own)
+    flags.DEFINE_string("output", "", "PNG file to draw people on; empty: none.", **own)
+    flags.DEFINE_integer(
+        "people", 18, "How many people of each dataset to draw.", lower_bound=1, **own
+    )
+
+
+_define_flags()
+
+
+def main(argv):
+    if len(argv) > 1:
+        raise InputError(f"{argv[1]!r} is no flag: every option is --name=value; see --help")
+    if not (OPTIONS.datasets or OPTIONS.mocap_datasets):
+        raise InputError("--datasets is empty: name at least one, as in --datasets=lsp_ext,coco")
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")  # nothing here runs on a GPU
+    from data_prep import inspection
+    from hmr_tf.data import shard_files
+
+    found = [
+        inspection.inspect_people(
+            name, OPTIONS.split, shard_files.find(OPTIONS.data_dir, name, OPTIONS.split), _people()
+        )
+        for name in OPTIONS.datasets
+    ]
+    if OPTIONS.mocap_datasets:
+        files = shard_files.find_mocap(OPTIONS.data_dir, OPTIONS.mocap_datasets)
+        found += [inspection.inspect_mocap(name, paths) for name, paths in files.items()]
+    _print_table(found)
+    faults = [fault for one in found for fault in one.faults]
+    for fault in faults:
+        print(f"broken: {fault}")
+    if OPTIONS.output:
+        inspection.write_sheet(OPTIONS.output, found)
+        print(f"people: {OPTIONS.output}")
+    return 1 if faults else 0
+
+
+def _people():
+    return OPTIONS.people if OPTIONS.output else 0
+
+
+def _print_table(found):
+    rows = [COLUMNS, *(one.row() for one in found)]
+    widths = [max(map(len, column)) for column in zip(*rows)]
+    for name, *values in rows:
+        cells = [name.ljust(widths[0]), *(v.rjust(w) for v, w in zip(values, widths[1:]))]
+        print("  ".join(cells))
+    print(
+        "points: labelled of 19, mean; facing: people whose left shoulder is further right in the "
+        "picture,\nusually well over half: far under half, left and right are swapped"
+    )
+
+
+if __name__ == "__main__":
+    command_line.run(main, OPTIONS)

@@ -1,0 +1,143 @@
+"""Reads shards back and says what is in them and what is broken."""
+
+from pathlib import Path
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+import tensorflow as tf
+from tqdm import tqdm
+
+from data_prep import contact_sheet, publish
+from hmr_tf.body import skeleton
+from hmr_tf.data import record, shard_files
+from hmr_tf.errors import InputError
+
+_LEFT, _RIGHT = skeleton.indices(("left_shoulder", "right_shoulder"), skeleton.KEYPOINTS)
+
+
+class Inspection(NamedTuple):
+    """What was found in one split of a dataset."""
+
+    dataset: str
+    split: str
+    num_files: int
+    num_records: int
+    num_indexed: int  # records that the index promises; -1: there is no index
+    num_joints: int  # records with 3D joints
+    num_smpl: int  # records with pose and betas
+    num_points: int  # labelled points of all
+    num_shoulders: int  # people with both shoulders labelled
+    num_facing: int  # those of them whose left shoulder is further right in the picture
+    faults: list  # of text, one line each
+    samples: list  # some of the people, as of `record.decode`
+
+    def row(self):
+        """Text for a table, one for each of `inspect_tfrecords.COLUMNS`."""
+        mean = self.num_points / self.num_records if self.num_records else 0
+        facing = f"{self.num_facing / self.num_shoulders:.0%}" if self.num_shoulders else "-"
+        index = "none" if self.num_indexed < 0 else self.num_indexed
+        points = f"{mean:.1f}" if self.num_points else "-"
+        row = (self.dataset, self.split, self.num_files, self.num_records, index)
+        return [str(cell) for cell in (*row, self.num_joints, self.num_smpl, points, facing)]
+
+
+def inspect_people(dataset, split, files, num_drawn):
+    """Decodes every record of the shards.
+
+    Args:
+      dataset, split: names, for the table.
+      files: sorted paths of all its shards.
+      num_drawn: how many people to keep, evenly from first to last.
+
+    Returns:
+      Inspection.
+    """
+    counts = dict.fromkeys(("joints", "smpl", "points", "shoulders", "facing"), 0)
+    samples, seen, faults = [], {}, []
+    drawn = _evenly(files, num_drawn)
+    for number, sample in enumerate(_read(files, record.decode, seen, faults, dataset)):
+        if number in drawn:
+            samples.append(sample)
+        x, labelled = sample["keypoints_px"][:, 0], sample["keypoints_px"][:, 2] > 0
+        has_shoulders = labelled[_LEFT] and labelled[_RIGHT]
+        counts["joints"] += bool(sample["has_joints"])
+        counts["smpl"] += bool(sample["has_smpl"])
+        counts["points"] += int(labelled.sum())
+        counts["shoulders"] += has_shoulders
+        counts["facing"] += has_shoulders and x[_LEFT] > x[_RIGHT]
+    num_indexed, wrong = _compare_with_index(files, seen)
+    values = {f"num_{name}": int(value) for name, value in counts.items()}
+    return Inspection(
+        dataset,
+        split,
+        len(files),
+        sum(seen.values()),
+        num_indexed,
+        **values,
+        faults=faults + wrong,
+        samples=samples,
+    )
+
+
+def inspect_mocap(dataset, files):
+    """As `inspect_people`, for motion capture."""
+    seen, faults = {}, []
+    number = sum(1 for _ in _read(files, record.decode_mocap, seen, faults, dataset))
+    num_indexed, wrong = _compare_with_index(files, seen)
+    return Inspection(
+        dataset, "mocap", len(files), number, num_indexed, 0, number, 0, 0, 0, faults + wrong, []
+    )
+
+
+def write_sheet(path, inspections):
+    """Draws the samples of all on one PNG; InputError where it cannot be written."""
+    sheet = contact_sheet.draw({f"{x.dataset} {x.split}": x.samples for x in inspections})
+    is_made, png = cv2.imencode(".png", cv2.cvtColor(sheet, cv2.COLOR_RGB2BGR))
+    assert is_made
+    with publish.whole_file(path) as unfinished, publish.writable(Path(path).parent):
+        unfinished.write_bytes(png)
+
+
+def _read(files, decode, seen, faults, title):
+    """Yields decoded records as numpy; books the number of whole ones and what is broken."""
+    for path in tqdm(files, title, unit=" files", leave=False):
+        seen[path] = 0
+        try:
+            dataset = tf.data.TFRecordDataset(str(path)).map(decode, tf.data.AUTOTUNE)
+            for sample in dataset.as_numpy_iterator():
+                seen[path] += 1
+                yield sample
+        except tf.errors.OpError as error:
+            faults.append(_reason(path, decode, error))
+
+
+def _reason(path, decode, error):
+    try:
+        record.check_shards([path], decode)
+    except InputError as reason:
+        return str(reason)
+    return f"{path}: {error}"
+
+
+def _evenly(files, number):
+    try:
+        total = shard_files.count_records(files)
+    except InputError:  # a file that is cut off; what is wrong with it comes out later
+        total = number
+    return set(np.linspace(0, max(total - 1, 0), number).astype(int).tolist())
+
+
+def _compare_with_index(files, seen):
+    """Records that the index promises (-1: no index), and where shards differ from it."""
+    promised = shard_files.indexed_counts(files)
+    if not promised:
+        return -1, []
+    faults = [
+        f"{path}: the index says {promised[path]} records, {number} are readable"
+        for path, number in seen.items()
+        if promised.get(path, number) != number
+    ]
+    faults += [f"{path}: not in the index" for path in files if path not in promised]
+    faults += [f"{path}: in the index, but not there" for path in promised if not path.is_file()]
+    return sum(promised.get(path, 0) for path in files), faults

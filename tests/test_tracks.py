@@ -1,0 +1,58 @@
+"""People keep their identity from frame to frame; filtered motion is calmer and stays true."""
+
+import numpy as np
+import pytest
+from scipy.spatial.transform import Rotation
+
+from hmr_tf.output import tracks
+
+
+def person(x, name=None):
+    return {"box": (x, 0, 10, 20), "name": name}
+
+
+def test_overlap_of_known_boxes():
+    shared = tracks.overlap([(0, 0, 10, 10)], [(0, 0, 10, 10), (5, 0, 10, 10), (20, 0, 5, 5)])
+    np.testing.assert_allclose(shared, [[1, 1 / 3, 0]])
+
+
+def test_two_people_walk_past_each_other_in_any_order():
+    frames = []
+    for number in range(10):
+        pair = [person(3 * number, "right"), person(100 - 3 * number, "left")]
+        frames.append(pair[:: 1 if number % 2 else -1])
+    found = tracks.follow(frames)
+    assert [len(track.frames) for track in found] == [10, 10]
+    assert all(len({p["name"] for p in track.people}) == 1 for track in found)
+
+
+def test_a_gap_is_bridged_and_a_long_one_is_not():
+    gap = [[]] * tracks.MAX_GAP
+    bridged, lost = ([[person(0)], *empty, [person(1)]] for empty in (gap[1:], gap))
+    assert [track.frames for track in tracks.follow(bridged)] == [[0, tracks.MAX_GAP]]
+    assert len(tracks.follow(lost)) == 2
+    assert tracks.follow([[], []]) == []
+
+
+@pytest.mark.parametrize("kind", ["one_euro", "savgol"])
+def test_noise_goes_and_slow_motion_stays(kind, rng):
+    time = np.arange(200) / 25
+    truth = np.stack([np.sin(0.5 * time), np.full(200, 3.0)], axis=1)
+    noisy = truth + rng.normal(scale=0.05, size=truth.shape)
+    calm = tracks.smooth(noisy, kind, 25.0)
+    assert np.std(np.diff(calm, axis=0)) < 0.5 * np.std(np.diff(noisy, axis=0))
+    assert np.abs(calm - truth).mean() < np.abs(noisy - truth).mean()
+    np.testing.assert_allclose(tracks.smooth(np.full((30, 2), 7.0), kind, 25.0), 7.0)
+
+
+@pytest.mark.parametrize("kind", tracks.SMOOTHERS)
+@pytest.mark.parametrize("length", [1, 2, 5, 40])
+def test_filtered_rotations_are_rotations(kind, length, rng):
+    turns = Rotation.from_rotvec(rng.normal(scale=2, size=(length * 24, 3))).as_matrix()
+    calm = tracks.smooth_rotations(turns.reshape(length, 24, 3, 3), kind, 25.0)
+    np.testing.assert_allclose(
+        calm @ np.swapaxes(calm, -1, -2), np.eye(3)[None, None] + 0 * calm, atol=1e-9
+    )
+    np.testing.assert_allclose(np.linalg.det(calm), 1.0, atol=1e-9)
+    if kind == "none":
+        np.testing.assert_allclose(calm, turns.reshape(calm.shape), atol=1e-9)
