@@ -6,7 +6,6 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-import tensorflow as tf
 
 from hmr_tf.body import camera
 from hmr_tf.body.skeleton import KEYPOINTS, SMPL_JOINTS
