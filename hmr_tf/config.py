@@ -20,6 +20,8 @@ PHOTO_FORMATS = ("overlay", "panels", "transparent", "obj", "ply", "npz")
 MOTION_FORMATS = ("glb", "bvh", "amass", "viewer", "measure")
 IMAGE_DATASETS = ("lsp", "lsp_ext", "mpii", "coco", "h36m", "mpi_inf_3dhp")
 MOCAP_DATASETS = ("CMU", "H3.6", "jointLim")
+EXPORT_FORMATS = ("saved_model", "tflite")
+EXPORT_DTYPES = ("float32", "bfloat16", "float16")
 
 
 def _option(default, help, choices=None, least=0, most=None, heading=None, steers=False):
@@ -206,6 +208,19 @@ class Config:
     )
     keep_checkpoints: int = _option(
         3, "How many of the newest are kept, beside the best by validation.", least=1
+    )
+
+    export_format: str = _option(
+        "saved_model",
+        "saved_model: for TensorFlow Serving and OpenVINO; tflite: for phones, one crop at a time.",
+        choices=EXPORT_FORMATS,
+        heading="Export",
+    )
+    export_dtype: str = _option(
+        "float32",
+        "What the encoder computes in. bfloat16: for CPUs that have it (AVX-512 BF16, AMX) and "
+        "GPUs; float16: for GPUs, and for a tflite file of half the size.",
+        choices=EXPORT_DTYPES,
     )
 
 

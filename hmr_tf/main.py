@@ -89,14 +89,24 @@ def predict(options):
 
 
 def export(options):
-    """--mode=export: a SavedModel in --output_dir."""
+    """--mode=export: a SavedModel or a TFLite file in --output_dir."""
     _needs(options, "load_path")
+    if (options.export_format, options.export_dtype) == ("tflite", "bfloat16"):
+        raise InputError("--export_format=tflite knows no bfloat16: use float32 or float16.")
     hmr, _ = _load(options)
-    from hmr_tf.output import saved_model
+    folder = _output(options)
+    if options.export_format == "tflite":
+        from hmr_tf.output import tflite
 
-    with _phase("Writing the SavedModel"), _writing(options):
-        saved_model.export(hmr, _output(options))
-    print(options.output_dir)
+        with _phase("Converting"), _writing(options):
+            path, error = tflite.export(hmr, folder, options.export_dtype)
+        print(f"{path}: vertices at most {1e3 * error:.2g} mm from those of TensorFlow")
+    else:
+        from hmr_tf.output import saved_model
+
+        with _phase("Writing the SavedModel"), _writing(options):
+            saved_model.export(hmr, folder, options.export_dtype)
+        print(folder)
 
 
 def import_tf1(options):

@@ -6,7 +6,6 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-import tensorflow as tf
 
 from hmr_tf.body import camera
 from hmr_tf.body.skeleton import KEYPOINTS, SMPL_JOINTS
@@ -77,10 +76,11 @@ def test_the_whole_photograph_has_the_originals_camera():
     """500 px for 224 (`util/renderer.py:239`); all people share it, so that they can meet."""
     pinhole = people.pinhole_of(np.zeros((448, 200, 3), np.uint8))
     assert pinhole == camera.Pinhole(1000.0, (100, 224))
-    weak = np.array([0.9, 0.1, -0.2])
+    weak = np.float32([0.9, 0.1, -0.2])
     crop = crops.Crop(np.array([0.5, 0.5]), np.array([-62, 0]), (224, 224))
-    transl = camera.place_in_photograph(weak, 224, crop.scale_xy, crop.start_px, pinhole)
-    expected = camera.perspective_translation(tf.constant(weak[None], tf.float32), 224)[0]
+    place = crop.scale_xy[None], crop.start_px[None]
+    transl = camera.place_in_photograph(weak[None], 224, *place, pinhole)[0]
+    expected = camera.perspective_translation(weak[None], 224)[0]
     np.testing.assert_allclose(transl, expected, rtol=1e-6)
 
 

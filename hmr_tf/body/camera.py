@@ -6,7 +6,6 @@ over the square crop; a pixel's centre lies at +0.5.
 
 from typing import NamedTuple
 
-import numpy as np
 import tensorflow as tf
 
 # Focal length, in pixels of the crop, of the original's renderer (`util/renderer.py:239`).
@@ -68,7 +67,7 @@ def pinhole_of_photograph(height, width, crop_px, focal_px=None):
 
 
 def place_in_photograph(camera, crop_size, scale_xy, start_px, pinhole):
-    """Where a body stands before the camera of the whole photograph, in metres.
+    """Where bodies stand before the camera of the whole photograph, in metres.
 
     The network's weak perspective puts a point of the body at the pixel
     u = k * (X + t) + u0 of the photograph, with k = 0.5 * crop_size * s / scale pixels a metre and
@@ -81,16 +80,17 @@ def place_in_photograph(camera, crop_size, scale_xy, start_px, pinhole):
     triangles, as the original's `util/renderer.py:239-262` for a pinhole in the crop's middle.
 
     Args:
-      camera: (3,) the network's scale and shift; |s| under 1e-6 counts as 1e-6.
-      crop_size: side of the crop, pixels.
-      scale_xy, start_px: the crop's place, `data.crop.Crop`.
-      pinhole: Pinhole of the photograph.
+      camera: (B, 3) the network's scale and shift; |s| under 1e-6 counts as 1e-6.
+      crop_size: side of the crops, pixels.
+      scale_xy, start_px: (B, 2) places of the crops, `data.crop.Crop`.
+      pinhole: Pinhole of the photograph, or of each: (B, 1) and (B, 2).
 
     Returns:
-      (3,) metres to add to the vertices.
+      (B, 3) metres to add to the vertices.
     """
-    scale_xy, start_px = np.asarray(scale_xy, float), np.asarray(start_px, float)
-    px_per_metre = 0.5 * crop_size * max(abs(float(camera[0])), 1e-6) / scale_xy
+    scale_xy, start_px = tf.cast(scale_xy, tf.float32), tf.cast(start_px, tf.float32)
+    px_per_metre = 0.5 * crop_size * tf.maximum(tf.abs(camera[:, :1]), 1e-6) / scale_xy
     middle_px = (0.5 * crop_size + start_px) / scale_xy
-    shift = np.asarray(camera[1:], float) + (middle_px - pinhole.principal_px) / px_per_metre
-    return np.array([*shift, pinhole.focal_px / px_per_metre.mean()])
+    shift = camera[:, 1:] + (middle_px - pinhole.principal_px) / px_per_metre
+    depth = pinhole.focal_px / tf.reduce_mean(px_per_metre, axis=1, keepdims=True)
+    return tf.concat([shift, depth], axis=1)

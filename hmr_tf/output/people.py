@@ -116,8 +116,9 @@ def predict_people(predict_crops, cuts):
 
 def _person(answer, cut):
     pose = theta.split(answer["theta"][None]).pose[0].numpy()
+    place = cut.crop.scale_xy[None], cut.crop.start_px[None]
     transl = camera.place_in_photograph(
-        answer["camera"], len(cut.pixels), cut.crop.scale_xy, cut.crop.start_px, cut.pinhole
+        answer["camera"][None], len(cut.pixels), *place, cut.pinhole
     )
     keypoints_px = crops.to_image(answer["keypoints2d_px"], cut.crop)
     return Person(
@@ -130,7 +131,7 @@ def _person(answer, cut):
             "smpl_joint_names": SMPL_JOINTS,
             "keypoints2d_px": keypoints_px.astype(np.float32),
             "box": np.array(cut.box, np.float32),
-            "transl": transl.astype(np.float32),
+            "transl": transl[0].numpy(),
             "focal_px": np.float32(cut.pinhole.focal_px),
             "principal_px": np.array(cut.pinhole.principal_px, np.float32),
         }

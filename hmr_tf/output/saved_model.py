@@ -1,55 +1,98 @@
-"""The trained network as a SavedModel: TF Serving and TensorFlow load it without this code."""
+"""The trained network as a SavedModel: TF Serving and TensorFlow load it without this code.
 
-import contextlib
-import io
+Three signatures, of any number of people each:
+
+  serving_default      `image` (B, S, S, 3) float32 RGB in [-1, 1], people cropped already
+  predict_image_bytes  `image_bytes` (M,) JPEG or PNG files and `boxes` (N, 4) float32 x, y, width,
+                       height of the people: all in one photograph, M = 1, or one in each, M = N
+  body                 `pose` (B, 24, 3) axis-angle and `betas` (B, 10): SMPL as a service
+"""
+
+import json
+from pathlib import Path
 
 import tensorflow as tf
-from tensorflow import keras
 
-from hmr_tf.body import camera
+from hmr_tf.body import skeleton, theta
+from hmr_tf.output import frozen, signatures, warmup
 
 
-def export(hmr, path):
-    """Writes a SavedModel whose `serving_default` takes crops.
+def export(hmr, path, dtype="float32"):
+    """Writes a SavedModel, warm-up requests, a batching configuration and the mesh's names.
 
     Args:
       hmr: `networks.hmr.HMR`.
       path: folder to write; TF Serving expects .../NAME/VERSION.
+      dtype: of the encoder, one of `frozen.DTYPES`; everything else is float32.
 
-    Signature: `image` (B, S, S, 3) float32 RGB in [-1, 1] -> the last stage's `theta` (B, 85),
-    `camera` (B, 3), `rotations` (B, 24, 3, 3), `betas` (B, 10), `vertices` (B, V, 3) m, `joints3d`
-    (B, 19, 3) m, `smpl_joints` (B, 24, 3) m and `keypoints2d_px` (B, 19, 2), pixels of the crop.
+    Raises:
+      OSError: the folder cannot be written.
     """
-    image_size = hmr.image_size
-    archive = keras.export.ExportArchive()
-    archive.track(hmr)
-    image = tf.TensorSpec([None, image_size, image_size, 3], tf.float32, name="image")
-    archive.add_endpoint(
-        "serving_default", lambda image: answers(hmr, image), input_signature=[image]
-    )
-    with contextlib.redirect_stdout(io.StringIO()):  # Keras lists every captured variable there
-        archive.write_out(str(path))
+    network = frozen.freeze(hmr, dtype)
+    size = hmr.image_size
+    image = tf.TensorSpec([None, size, size, 3], tf.float32, name="image")
+    image_bytes = tf.TensorSpec([None], tf.string, name="image_bytes")
+    boxes = tf.TensorSpec([None, 4], tf.float32, name="boxes")
+    pose = tf.TensorSpec([None, len(skeleton.SMPL_JOINTS), 3], tf.float32, name="pose")
+    betas = tf.TensorSpec([None, theta.NUM_BETAS], tf.float32, name="betas")
+
+    def serving_default(image):
+        return signatures.answers_of_crops(network, image)
+
+    def predict_image_bytes(image_bytes, boxes):
+        return signatures.answers_of_photos(network, image_bytes, boxes)
+
+    def body(pose, betas):
+        return signatures.answers_of_bodies(network, pose, betas)
+
+    inputs = {
+        serving_default: [image],
+        predict_image_bytes: [image_bytes, boxes],
+        body: [pose, betas],
+    }
+    module = tf.Module()
+    for function, specs in inputs.items():
+        setattr(module, function.__name__, tf.function(function, input_signature=specs))
+    endpoints = {function.__name__: getattr(module, function.__name__) for function in inputs}
+    tf.saved_model.save(module, str(path), signatures=endpoints)
+    extra = Path(path) / "assets.extra"
+    extra.mkdir(exist_ok=True)
+    warmup.write(extra / warmup.FILE_NAME, size)
+    (extra / "batching.config").write_text(BATCHING)
+    (extra / "body.json").write_text(json.dumps(_names(hmr.smpl)))
+
+
+# For --batching_parameters_file; the sizes that are allowed are all warm after eight requests.
+BATCHING = """\
+max_batch_size { value: 32 }
+batch_timeout_micros { value: 5000 }
+num_batch_threads { value: 2 }
+max_enqueued_batches { value: 64 }
+allowed_batch_sizes: 1
+allowed_batch_sizes: 2
+allowed_batch_sizes: 4
+allowed_batch_sizes: 8
+allowed_batch_sizes: 16
+allowed_batch_sizes: 32
+"""
+
+
+def _names(smpl):
+    """What the numbers of an answer belong to."""
+    return {
+        "keypoints": skeleton.KEYPOINTS,
+        "smpl_joints": skeleton.SMPL_JOINTS,
+        "smpl_parents": [int(parent) for parent in skeleton.SMPL_PARENTS],
+        "faces": smpl.faces.tolist(),
+    }
 
 
 def answers(hmr, image):
-    """The exported signature as a function: crops -> dict of named tensors."""
-    return _named(hmr, hmr(image, training=False)[-1])
+    """Crops -> dict of named tensors: the last stage's of `every_answer`."""
+    return signatures.named(hmr.with_mesh(hmr(image, training=False)[-1]), hmr.image_size)
 
 
 def every_answer(hmr, image):
     """As `answers`, of every stage of the regressor: a list of dicts."""
-    return [_named(hmr, stage) for stage in hmr(image, training=False)]
-
-
-def _named(hmr, prediction):
-    body = hmr.with_mesh(prediction)
-    return {
-        "theta": body.theta,
-        "camera": body.camera,
-        "rotations": body.rotations,
-        "betas": body.betas,
-        "vertices": body.vertices,
-        "joints3d": body.joints,
-        "smpl_joints": body.smpl_joints,
-        "keypoints2d_px": camera.pixels_from_norm(body.keypoints_norm, hmr.image_size),
-    }
+    stages = hmr(image, training=False)
+    return [signatures.named(hmr.with_mesh(stage), hmr.image_size) for stage in stages]

@@ -1,0 +1,177 @@
+"""What the exported model costs, crop to vertices, beside the original's way and its peers.
+
+    pip install -r benchmarks/requirements.txt
+    TF_ENABLE_ONEDNN_OPTS=1 python -m benchmarks.inference [--batch_sizes=1,8] [--rounds=15]
+
+The original's way is one function over variables that poses a full mesh in each of three stages,
+every vertex with a 4x4 matrix of its own. Ours is the SavedModel of --mode=export, loaded from
+disk; beside it the same weights in `torch.compile` (channels last) and the same SavedModel in
+OpenVINO's own reader. All take turns in one process. Printed: milliseconds an image, median and
+best over the rounds, and the median of each round's ratio to ours, which other work on the machine
+moves less. Peers that are not installed are left out. bfloat16 is quick only on a CPU that has it.
+
+Last, of the bytes of a JPEG: decoding, crop, SMPL and camera over encoder and regressor alone.
+"""
+
+import argparse
+import os
+import statistics
+import tempfile
+import time
+from pathlib import Path
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+# The threads of PyTorch and OpenVINO would otherwise spin on into the turn of the next one.
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+
+import numpy as np
+import tensorflow as tf
+
+from benchmarks import original_smpl
+from hmr_tf.body import camera, model_file, theta
+from hmr_tf.networks import build
+from hmr_tf.output import frozen, saved_model
+
+OURS = "ours, float32"
+
+
+def as_the_original(hmr, model):
+    """Three meshes from variables (its `RunModel.py:91-150`)."""
+    smpl = original_smpl.layer(model)
+
+    @tf.function
+    def run(images):
+        stages = []
+        features = hmr.encoder(images, training=False)
+        for answer in hmr.regressor(features, training=False):
+            camera_, pose, betas = theta.split(answer)
+            vertices, joints = smpl(pose, betas)
+            stages.append((answer, vertices, joints, camera.project(joints, camera_)))
+        return stages
+
+    return lambda images: run(tf.constant(images))[-1][1].numpy()
+
+
+def exported(path):
+    served = tf.saved_model.load(str(path)).signatures["serving_default"]
+    return lambda images: served(image=tf.constant(images))["vertices"].numpy()
+
+
+def in_openvino(path, precision):
+    import openvino
+
+    core = openvino.Core()
+    options = {"INFERENCE_PRECISION_HINT": precision, "PERFORMANCE_HINT": "LATENCY"}
+    model = core.compile_model(core.read_model(str(path)), "CPU", options)
+    return lambda images: model(images)["vertices"]
+
+
+def in_torch(hmr, model, bfloat16):
+    from benchmarks import torch_hmr
+
+    run = torch_hmr.compiled(hmr, model, bfloat16)
+    return lambda images: run(images)[1]
+
+
+def contenders(hmr, model, folder):
+    """Name -> function of crops, of all that are installed."""
+    for dtype in ("float32", "bfloat16"):
+        start = time.perf_counter()
+        saved_model.export(hmr, folder / dtype, dtype)
+        size = sum(file.stat().st_size for file in (folder / dtype).rglob("*") if file.is_file())
+        print(f"{dtype}: exported in {time.perf_counter() - start:.1f} s, {size / 1e6:.1f} MB")
+    start = time.perf_counter()
+    made = {OURS: exported(folder / "float32")}
+    print(f"loaded in {time.perf_counter() - start:.1f} s")
+    makers = {
+        "the original's way": lambda: as_the_original(hmr, model),
+        "ours, bfloat16": lambda: exported(folder / "bfloat16"),
+        "torch.compile": lambda: in_torch(hmr, model, bfloat16=False),
+        "torch.compile, bfloat16": lambda: in_torch(hmr, model, bfloat16=True),
+        "OpenVINO": lambda: in_openvino(folder / "float32", "f32"),
+        "OpenVINO, bfloat16": lambda: in_openvino(folder / "float32", "bf16"),
+    }
+    for name, make in makers.items():
+        try:
+            made[name] = make()
+        except ImportError as error:
+            print(f"{name}: left out, {error}")
+    return made
+
+
+def in_turn(runs, rounds, calls):
+    """Name -> seconds a call, one number for each round; after one call to warm up."""
+    times = {name: [] for name in runs}
+    for run in runs.values():
+        run()
+    for _ in range(rounds):
+        for name, run in runs.items():
+            run()  # the caches are another one's
+            start = time.perf_counter()
+            for _ in range(calls):
+                run()
+            times[name].append((time.perf_counter() - start) / calls)
+    return times
+
+
+def ratio(times, base):
+    """Median over the rounds."""
+    return statistics.median(mine / its for mine, its in zip(times, base))
+
+
+def compare(runs, images, rounds):
+    """Prints what every contender takes and how far its vertices are from the original's way."""
+    exact = runs["the original's way"](images)
+    calls = max(1, 8 // len(images))
+    times = in_turn({n: (lambda r=r: r(images)) for n, r in runs.items()}, rounds, calls)
+    for name, values in times.items():
+        per_image = [1e3 * value / len(images) for value in values]
+        error = 1e3 * np.linalg.norm(runs[name](images) - exact, axis=-1).mean()
+        print(
+            f"batch {len(images)}  {name:24}{statistics.median(per_image):7.1f} ms"
+            f"{min(per_image):7.1f} best {ratio(values, times[OURS]):6.2f} of ours"
+            f"  vertices {error:.2g} mm off"
+        )
+
+
+def around_the_network(hmr, folder, batch_size, rounds):
+    """Prints bytes to answer over encoder and regressor."""
+    picture = tf.image.resize(np.random.default_rng(0).uniform(0, 255, (9, 12, 3)), [375, 500])
+    content = tf.io.encode_jpeg(tf.cast(picture, tf.uint8))
+    served = tf.saved_model.load(str(folder / "float32")).signatures["predict_image_bytes"]
+    contents, boxes = tf.fill([batch_size], content), tf.fill([batch_size, 4], 120.0)
+    crops = tf.random.uniform([batch_size, hmr.image_size, hmr.image_size, 3], -1, 1)
+    network = tf.function(frozen.freeze(hmr).theta)
+    times = in_turn(
+        {
+            "whole": lambda: served(image_bytes=contents, boxes=boxes)["vertices"].numpy(),
+            "network": lambda: network(crops).numpy(),
+        },
+        rounds,
+        max(1, 8 // batch_size),
+    )
+    more = ratio(times["whole"], times["network"]) - 1
+    print(f"batch {batch_size}  JPEG to answer: {more:.1%} on top of encoder and regressor")
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--batch_sizes", default="1,8")
+    parser.add_argument("--rounds", type=int, default=15)
+    args = parser.parse_args()
+    batch_sizes = [int(size) for size in args.batch_sizes.split(",")]
+    rng = np.random.default_rng(0)
+    model = model_file.read_model(model_file.BUILT_IN)
+    hmr = build.build(build.Architecture(), model)
+    size = hmr.image_size
+    images = rng.uniform(-1, 1, (max(batch_sizes), size, size, 3)).astype(np.float32)
+    build.calibrate_batch_norm(hmr.encoder, tf.constant(images))
+    with tempfile.TemporaryDirectory() as name:
+        runs = contenders(hmr, model, Path(name))
+        for batch_size in batch_sizes:
+            compare(runs, images[:batch_size], args.rounds)
+            around_the_network(hmr, Path(name), batch_size, args.rounds)
+
+
+if __name__ == "__main__":
+    main()
