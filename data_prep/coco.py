@@ -14,6 +14,7 @@ import numpy as np
 from pycocotools import mask as coco_mask
 from pycocotools.coco import COCO
 
+from data_prep import person_size
 from data_prep.person import Person, Skipped
 from hmr_tf.body import skeleton
 from hmr_tf.data import crop
@@ -211,17 +212,12 @@ def _scale(keypoints_px, labelled):
     With an ankle the diagonal of the labelled points' box becomes 150 px, else the torso 75 px,
     else the diagonal 50 px (`coco_to_tfrecords.py:158-191`).
     """
-    low, high = crop.box_of_labelled(keypoints_px, labelled)
-    diagonal = np.linalg.norm(high - low)
-    torso = [
-        np.linalg.norm(keypoints_px[shoulder] - keypoints_px[hip])
-        for shoulder, hip in _TORSO
-        if labelled[shoulder] and labelled[hip]
-    ]
+    diagonal = person_size.diagonal(keypoints_px, labelled)
+    torso = person_size.mean_length(keypoints_px, labelled, _TORSO)
     if labelled[_ANKLES].any():
         now, wanted = diagonal, DIAGONAL_PX
-    elif torso:
-        now, wanted = np.mean(torso), TORSO_PX
+    elif torso is not None:
+        now, wanted = torso, TORSO_PX
     else:
         now, wanted = diagonal, NO_TORSO_DIAGONAL_PX
     return wanted / now if now else None

@@ -9,8 +9,8 @@ import re
 from pathlib import Path
 
 import numpy as np
-import scipy.io
 
+from data_prep import matlab
 from data_prep.person import Person, Skipped
 from hmr_tf.body import skeleton
 from hmr_tf.errors import InputError
@@ -19,8 +19,6 @@ NUM_TRAIN = 1000
 MAX_IMAGES = 100_000  # LSP-extended has 10,000
 _NUM_JOINTS = len(skeleton.LSP_JOINTS)
 _SHAPES = {"lsp": (3, _NUM_JOINTS), "lsp_ext": (_NUM_JOINTS, 3)}
-
-_NUMBERS = ("double", "single", *(f"{u}int{n}" for u in ("", "u") for n in (8, 16, 32, 64)))
 
 
 def read(data_dir, split):
@@ -44,21 +42,12 @@ def _read_joints(data_dir, dataset):
     path = Path(data_dir) / "joints.mat"
     if not path.is_file():
         raise InputError(f"there is no {path}: pass the folder with joints.mat as --data_dir")
-    try:
-        # What it says about itself comes first: a few bytes may unpack to gigabytes.
-        shape, kind = {name: about for name, *about in scipy.io.whosmat(path)}["joints"]
-        if kind not in _NUMBERS:
-            raise ValueError(f"joints are {kind}, no numbers")
-        _check_shape(path, shape, dataset)
-        joints = np.asarray(scipy.io.loadmat(path, variable_names=["joints"])["joints"], float)
-    except InputError:
-        raise
-    except Exception as error:  # scipy names no exceptions; whatever it trips over is the file's
-        raise InputError(
-            f"{path} is no readable joints.mat ({error!r}); download it again"
-        ) from error
+    joints = matlab.load(path, ["joints"])["joints"]
     _check_shape(path, joints.shape, dataset)
-    return joints
+    numbers = matlab.numbers(joints)
+    if numbers.size != joints.size:
+        raise InputError(f"{path} holds {joints.dtype} where numbers are expected")
+    return numbers.reshape(joints.shape).astype(float)
 
 
 def _check_shape(path, shape, dataset):

@@ -28,11 +28,15 @@ class Person:
     scale: Optional[float] = None  # factor on the image; None: stored whole and untouched
     window_px: int = 0  # side of the window cut out of the scaled image; with `scale` only
     center_px: Optional[np.ndarray] = None  # (2,); None: the middle of the labelled points' box
+    center_on_pixel: bool = False  # whether the window's centre is rounded to a whole pixel
+    min_inside: int = 0  # labelled points that must lie inside the image
+    reencode_quality: Optional[int] = None  # of a JPEG that the decoded image goes through first
     joints: Optional[np.ndarray] = None  # (14, 3) metres, camera coordinates
     pose: Optional[np.ndarray] = None  # (24, 3) axis-angle; only with `joints` and `betas`
     betas: Optional[np.ndarray] = None  # (10,)
     camera: Optional[np.ndarray] = None  # (3,) focal length and principal point, pixels
     sequence: str = ""  # the sequence a frame belongs to
+    reference: Optional[tuple] = None  # `record.Reference`, of a test set
 
 
 class MocapPose(NamedTuple):

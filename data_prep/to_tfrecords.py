@@ -26,7 +26,7 @@ from hmr_tf.errors import InputError
 class Source(NamedTuple):
     """Where the records of a dataset go, and who reads it."""
 
-    folder: str  # below --output_dir
+    folder: str  # below --output_dir; {} is the split
     shard_name: str  # {} is the split or the collection
     records_per_shard: int  # the original's "shards" flags
     read: Callable  # options -> {split or collection: items}
@@ -53,6 +53,17 @@ def _mosh(options):
     return mosh.read(options.data_dir, options.seed)
 
 
+def _mpi_inf_3dhp(options):
+    from data_prep import mpi_inf_3dhp, mpi_inf_3dhp_testset
+
+    if options.split == "test":
+        people = mpi_inf_3dhp_testset.read(options.data_dir, options.split)
+    else:
+        people = mpi_inf_3dhp.read(options.data_dir, options.split)
+        people = mpi_inf_3dhp.shuffled(people, options.seed)
+    return {options.split: list(people)}
+
+
 def _synthetic(options):
     from data_prep import synthetic
 
@@ -75,6 +86,8 @@ SOURCES = {
     "coco": Source("coco", "{}_%04d_wmeta.tfrecord", 500, _listed("coco")),
     "lsp": Source("lsp", "{}_%03d.tfrecord", 500, _listed("lsp")),
     "lsp_ext": Source("lsp_ext", "{}_%03d.tfrecord", 500, _listed("lsp", "read_extended")),
+    "mpii": Source("mpii", "{}_%03d.tfrecord", 500, _listed("mpii")),
+    "mpi_inf_3dhp": Source("mpi_inf_3dhp/{}", "train_%04d.tfrecord", 500, _mpi_inf_3dhp),
     "mosh": Source("mocap_neutrMosh", "{}_%03d.tfrecord", 10_000, _mosh),
     "synthetic": Source("synthetic", "{}_%03d.tfrecord", 500, _synthetic, False),
     "synthetic_mocap": Source(
@@ -96,7 +109,12 @@ def _define_flags():
         **own,
     )
     flags.DEFINE_string("output_dir", "", "Folder for the TFRecords of all datasets.", **own)
-    flags.DEFINE_string("split", "train", "lsp, synthetic: train, test. coco: train, val.", **own)
+    flags.DEFINE_string(
+        "split",
+        "train",
+        "lsp, synthetic: train, test. coco: train, val. mpi_inf_3dhp: train, trainval, test.",
+        **own,
+    )
     flags.DEFINE_integer(
         "records_per_shard",
         None,
@@ -113,7 +131,11 @@ def _define_flags():
         **own,
     )
     flags.DEFINE_integer(
-        "seed", 0, "mosh: seed of the order; synthetic: seed of the people.", lower_bound=0, **own
+        "seed",
+        0,
+        "mosh, mpi_inf_3dhp: seed of the order; synthetic: seed of the people.",
+        lower_bound=0,
+        **own,
     )
     flags.DEFINE_string(
         "smpl_model_path", "", "synthetic: SMPL model. Empty: the CC0 body of hmr_tf.", **own
@@ -150,7 +172,8 @@ def _convert(source, name, items):
     people = itertools.islice(tally.keep(items), OPTIONS.limit)
     if isinstance(items, list):
         people = list(people)
-    folder, shard_name = Path(OPTIONS.output_dir) / source.folder, source.shard_name.format(name)
+    folder = Path(OPTIONS.output_dir) / source.folder.format(name)
+    shard_name = source.shard_name.format(name)
     size = OPTIONS.records_per_shard or source.records_per_shard
     title, index_name = f"{OPTIONS.dataset} {name}", f"{name}_index.json"
     with shards.publishing(folder, shard_name, index_name) as partial:

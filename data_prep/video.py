@@ -18,15 +18,25 @@ def read_frame(frame):
     return player.read(frame.index)
 
 
+def count_frames(path):
+    """How many frames a video says it has; it may hold fewer. OSError for what is no video."""
+    return int(_open(path).get(cv2.CAP_PROP_FRAME_COUNT))
+
+
+def _open(path):
+    with open(path, "rb"):  # says why, where OpenCV says nothing
+        pass
+    capture = cv2.VideoCapture(path, cv2.CAP_FFMPEG)
+    if not capture.isOpened():
+        raise OSError(f"{path} is no readable video")
+    return capture
+
+
 class _Player:
     """A video that is played forwards: seeking is not exact in every format."""
 
     def __init__(self, path):
-        with open(path, "rb"):  # says why, where OpenCV says nothing
-            pass
-        self._capture = cv2.VideoCapture(path, cv2.CAP_FFMPEG)
-        if not self._capture.isOpened():
-            raise OSError(f"{path} is no readable video")
+        self._capture = _open(path)
         self._path = path
         self.position = 0
 

@@ -123,3 +123,23 @@ def assert_as_original(records, expected, tolerance_px=1e-3):
         pixels = tf.io.decode_jpeg(jpeg, channels=3, dct_method="INTEGER_ACCURATE").numpy()
         assert pixels.shape == (*found["image/height"], *found["image/width"], 3)
         np.testing.assert_allclose(pixels.mean((0, 1)), expected["image_mean"][i], atol=0.5)
+        if not loose:  # else the window may begin a pixel beside the original's
+            np.testing.assert_allclose(_thumb(pixels), expected["thumb"][i], rtol=0, atol=2)
+
+
+def assert_3d_as_original(records, expected):
+    """Compares what only records with joints have: camera, joints, pose, and where the crop was."""
+    for i, found in enumerate(records):
+        for key in ("meta/crop_pt", "meta/has_3d"):
+            assert found[key] == np.ravel(expected[key.replace("/", "_")][i]).tolist()
+        keys = {"image/cam": "cam", "mosh/gt3d": "mosh_gt3d", "mosh/pose": "mosh_pose"}
+        keys.update({"mosh/shape": "mosh_shape", "meta/scale_factors": "meta_scale_factors"})
+        for key, name in keys.items():
+            np.testing.assert_allclose(found[key], np.ravel(expected[name][i]), rtol=0, atol=1e-3)
+
+
+def _thumb(pixels):
+    """(H, W, 3) -> (8, 8, 3) means of boxes."""
+    rows, columns = (np.round(np.arange(9) * side / 8).astype(int) for side in pixels.shape[:2])
+    sums = np.add.reduceat(np.add.reduceat(pixels.astype(float), rows[:-1], 0), columns[:-1], 1)
+    return sums / (np.diff(rows)[:, None, None] * np.diff(columns)[:, None])

@@ -1,8 +1,11 @@
 """Person -> record: what moves into the crop, what stays untouched, who is left out and counted."""
 
+import dataclasses
+
 import cv2
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from data_prep import conversion
 from data_prep.person import MocapPose, Person, Skipped
@@ -35,7 +38,7 @@ def test_everything_moves_into_the_crop(image, rng):
     assert found["image/center"] == crop.to_crop(middle, where).astype(int).tolist()
     assert (found["image/height"], found["image/width"]) == ([pixels.shape[0]], [pixels.shape[1]])
     focal, *principal = found["image/cam"]
-    assert focal == pytest.approx(900 * np.mean(where.scale_xy))
+    assert focal == pytest.approx(900 * 0.61)
     np.testing.assert_allclose(principal, crop.to_crop([160, 120], where), rtol=1e-5)
     np.testing.assert_allclose(found["mosh/gt3d"], joints.ravel(), rtol=1e-5)
     np.testing.assert_allclose(found["mosh/pose"], pose.ravel(), rtol=1e-5)
@@ -81,6 +84,7 @@ def test_a_grey_image_gets_three_channels(tmp_path, rng):
         ({"keypoints_px": np.full((19, 2), 1e300)}, "keypoints are not numbers"),
         ({"keypoints_px": np.full((19, 2), -900.0)}, "the person lies outside the image"),
         ({"scale": 1e5}, "the person is too small"),
+        ({"joints": np.full((14, 3), np.nan)}, "joints are not numbers"),
         ({"image": "nowhere.jpg"}, "image missing"),
         ({"image": __file__}, "image unreadable"),
     ],
@@ -93,6 +97,54 @@ def test_who_is_left_out(more, reason, image, rng):
     assert tally.skipped == {reason: 1}
     assert tally.summary() == f"1 skipped ({reason}: 1)"
     assert [problem["reason"] for problem in tally.problems] == [reason]
+
+
+def inside(image, rng, count):
+    """A person with `count` labelled points on the corners, and all others just outside."""
+    height, width = image.shape[:2]
+    corners = [[0, 0], [width - 1e-3, height - 1e-3]]
+    outside = [[-1e-3, 5], [5, -1e-3], [width, 5], [5, height], [-5, -5]]
+    keypoints_px = np.resize(np.float64(outside), (19, 2))
+    keypoints_px[:count] = np.resize(np.float64(corners), (count, 2))
+    return dataclasses.replace(person(image, rng), keypoints_px=keypoints_px, min_inside=8)
+
+
+def test_a_rule_may_ask_for_points_inside_the_image(image, rng):
+    few, enough = inside(image, rng, 7), inside(image, rng, 8)
+    (found,), tally = convert([few, enough])
+    assert tally.skipped == {"fewer than 8 keypoints inside the image": 1}
+    assert not tally.problems
+    np.testing.assert_allclose(found["image/x"], enough.keypoints_px[:14, 0], rtol=1e-6)
+
+
+def test_unlabelled_points_are_not_inside(image, rng):
+    wanted = inside(image, rng, 8)
+    wanted.labelled[0] = 0
+    assert convert([wanted])[0] == []
+
+
+def test_the_centre_may_be_rounded(image, rng):
+    """0.5 x 163.2 = 81.6 becomes 82, and the window starts on a whole pixel."""
+    cut = {"scale": 0.5, "window_px": 40, "center_px": np.array([163.2, 101.0])}
+    (found,), _ = convert([person(image, rng, **cut)])
+    wanted = person(image, rng, joints=np.zeros((14, 3)), center_on_pixel=True, **cut)
+    (rounded,), _ = convert([wanted])
+    assert found["image/center"] == [20, 20]  # 81.6 - 61, 50.5 - 30, cut
+    assert rounded["meta/crop_pt"] == [62, 30]
+    assert rounded["image/center"] == [20, 20]
+    assert rounded["image/width"] == [40]
+    assert rounded["image/x"][3] == pytest.approx(wanted.keypoints_px[3, 0] / 2 - 62, abs=1e-4)
+
+
+def test_an_image_may_go_through_a_jpeg_first(image, rng):
+    wanted = person(image, rng, reencode_quality=20)
+    (whole,), _ = convert([wanted])
+    (cut,), _ = convert([dataclasses.replace(wanted, scale=1.0, window_px=1000)])
+    jpeg = tf.io.encode_jpeg(image, quality=20)
+    assert whole["image/encoded"] == [jpeg.numpy()]
+    pixels = tf.io.decode_jpeg(jpeg)
+    assert cut["image/width"] == [320]
+    assert cut["image/encoded"] == [tf.io.encode_jpeg(pixels, quality=95).numpy()]
 
 
 def test_people_of_one_file_are_one_group(image, rng):

@@ -66,6 +66,22 @@ def test_joints_without_a_body_model_are_marked_as_the_original_does(person_3d):
     assert set(parse(serialized)["mosh/pose"].float_list.value) == {-1.0}
 
 
+def test_a_reference_comes_back_and_training_does_not_see_it(person_3d, rng):
+    reference = record.Reference(rng.normal(size=(17, 3)), rng.normal(size=(17, 3)), 5)
+    serialized = record.encode(person_3d._replace(reference=reference))
+    found = record.decode_reference(serialized)
+    assert list(found) == list(reference._fields)
+    for name, value in reference._asdict().items():
+        np.testing.assert_allclose(found[name], value, rtol=1e-6)
+    for key, value in record.decode(record.encode(person_3d)).items():
+        np.testing.assert_array_equal(record.decode(serialized)[key], value)
+
+
+def test_a_record_without_a_reference_has_none_to_decode(person_3d):
+    with pytest.raises(tf.errors.InvalidArgumentError, match=r"mpi_inf_3dhp/.* is required"):
+        record.decode_reference(record.encode(person_3d))
+
+
 def test_the_keys_are_the_originals(person, person_3d):
     image_keys = [f"image/{key}" for key in KEYS_2D]
     assert sorted(parse(record.encode(person._replace(has_face=False)))) == image_keys

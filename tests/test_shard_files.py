@@ -63,7 +63,7 @@ def test_the_last_shards_are_kept_out_of_training(data_dir):
         ((["lsp_ext"], ["lsp_ext"], 3), r"--val_shards=3 of lsp_ext: it has 3 shard file\(s\)"),
         ((["coco"], ["coco"], 1), r"--val_shards=1 of coco: it has 1 shard file\(s\)"),
         ((["lsp"],), r"no shards match .*lsp/train_\*\.tfrecord .*coco.*--dataset=lsp [^`]*`$"),
-        ((["mpii"],), r"mpii/train_.*no converter for it yet, choose others with --datasets$"),
+        ((["mpii"],), r"mpii/train_\*.*--dataset=mpii [^`]*`$"),
         ((["cooc"],), r"--datasets=cooc is not known, only coco, h36m, lsp, .*mpii, synthetic$"),
         (([],), "--datasets is empty"),
     ],
@@ -147,6 +147,11 @@ def test_a_count_that_is_wrong_is_named(data_dir):
     with pytest.raises(InputError, match="says 4 records, the shards hold 5") as error:
         shard_files.check_indexes(files)
     assert str(path) in str(error.value)
+
+
+def test_what_nobody_converts_is_said(tmp_path):
+    with pytest.raises(InputError, match=r"no converter for it yet, choose others with [^ ]*$"):
+        shard_files.find(tmp_path, "h36m")
 
 
 def test_the_converted_datasets_are_the_converters():

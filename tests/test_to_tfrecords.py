@@ -15,7 +15,8 @@ from absl.testing import flagsaver
 from data_prep import conversion, lsp, to_tfrecords
 from data_prep.person import MocapPose, Person
 from hmr_tf import command_line
-from hmr_tf.data import record
+from hmr_tf.data import record, shard_files
+from tests import mpi_fakes
 from tests.dataset_fakes import annotation, read_folder, write_coco, write_lsp, write_mosh
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -47,6 +48,21 @@ def lsp_ext(tmp_path, rng):
 
 def shards_of(folder, pattern="*.tfrecord"):
     return [f"{name}:{len(records)}" for name, records in read_folder(folder, pattern).items()]
+
+
+@pytest.mark.parametrize("split", ["train", "trainval", "test"])
+def test_splits_of_mpi_inf_3dhp_have_folders_of_their_own(split, run, tmp_path, rng):
+    source, out = tmp_path / "source", tmp_path / "out"
+    sequence = mpi_fakes.write_sequence(source / "S1/Seq1", *mpi_fakes.standing_3dhp(1, rng))
+    mpi_fakes.write_frame(sequence / "imageFrames/video_0/frame_000001.jpg", 0)
+    labels = rng.uniform(20, 90, (1, 17, 2)), rng.uniform(-900, 900, (1, 17, 3))
+    mpi_fakes.write_testset_sequence(source / "mpi_inf_3dhp_test_set/TS1", *labels, valid=[1])
+    assert run(dataset="mpi_inf_3dhp", data_dir=source, output_dir=out, split=split) == 0
+    (path,) = shard_files.find(out, "mpi_inf_3dhp", split)
+    assert path.parent == out / "mpi_inf_3dhp" / split
+    assert split == "test" or path.name == "train_0000.tfrecord"
+    assert shard_files.has_3d("mpi_inf_3dhp", [path])
+    assert record.check_shards([path]) == 1
 
 
 def contents(folder):
@@ -154,7 +170,7 @@ def test_synthetic_people_and_poses(run, tmp_path, rng, monkeypatch):
     ("options", "reason"),
     [
         ({"dataset": None}, "--dataset is missing"),
-        ({"dataset": "cooc"}, "coco|lsp|lsp_ext|mosh"),
+        ({"dataset": "cooc"}, "coco|lsp|lsp_ext|mpii|mpi_inf_3dhp|mosh"),
         ({"data_dir": "/nowhere"}, "--data_dir=/nowhere is no folder"),
         ({"data_dir": ""}, "--data_dir= is no folder"),
         ({"dataset": "synthetic", "data_dir": "/nowhere"}, "--data_dir=/nowhere is no folder"),
@@ -236,7 +252,7 @@ def test_the_file_runs_from_anywhere_and_helps_without_tensorflow(tmp_path):
         text=True,
     )
     assert done.returncode == 0
-    assert "--dataset=coco|lsp|lsp_ext|mosh|synthetic|synthetic_mocap\n" in done.stdout
+    assert f"--dataset={'|'.join(to_tfrecords.SOURCES)}\n" in done.stdout
     assert "--verbosity" not in done.stdout
     assert not [name for name in ("tensorflow", "cv2", "scipy") if f"| {name}\n" in done.stderr]
 

@@ -56,6 +56,13 @@ FACE_KEYPOINTS = ("nose", "left_eye", "right_eye", "left_ear", "right_ear")
 # The 19 keypoints of HMR ("cocoplus"): LSP's 14 joints, then COCO's five face points.
 KEYPOINTS = LSP_JOINTS + FACE_KEYPOINTS
 
+# The 17 joints of MPI-INF-3DHP's test set, in its order.
+MPI_INF_3DHP_JOINTS = (
+    *("head_top", "neck", "right_shoulder", "right_elbow", "right_wrist"),
+    *("left_shoulder", "left_elbow", "left_wrist", "right_hip", "right_knee", "right_ankle"),
+    *("left_hip", "left_knee", "left_ankle", "pelvis", "spine", "head"),
+)
+
 # Bones drawn between the 19 keypoints, child first, as in the original's `util/renderer.py`.
 KEYPOINT_BONES = (
     ("right_ankle", "right_knee"),

@@ -73,7 +73,7 @@ def scale_image(image, scale):
     return scaled, np.array([new_width / width, new_height / height])
 
 
-def crop_inside(image, scale, center_px, window_px):
+def crop_inside(image, scale, center_px, window_px, center_on_pixel=False):
     """Scales, then cuts `window_px` around the centre, less where the image ends: for records.
 
     Args:
@@ -81,6 +81,8 @@ def crop_inside(image, scale, center_px, window_px):
       scale: factor that makes the person as large as the dataset's rule says.
       center_px: (2,) x, y in `image`.
       window_px: side of the window in the scaled image, even.
+      center_on_pixel: whether the centre in the scaled image is rounded to whole pixels, halves to
+        even; otherwise the window's corner is cut to them.
 
     Returns:
       (h, w, 3) uint8 with h, w <= window_px, and its Crop.
@@ -93,6 +95,8 @@ def crop_inside(image, scale, center_px, window_px):
     scaled, scale_xy = scale_image(image, scale)
     height, width = scaled.shape[:2]
     center = np.asarray(center_px) * scale_xy
+    if center_on_pixel:
+        center = np.round(center)
     start = np.maximum(center - window_px // 2, 0).astype(int)
     end = np.minimum((center + window_px // 2).astype(int), [width, height])
     if (end <= start).any():

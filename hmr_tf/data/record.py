@@ -15,6 +15,7 @@ from hmr_tf.errors import InputError
 
 _NUM_JOINTS = len(skeleton.LSP_JOINTS)
 _NUM_FACE = len(skeleton.FACE_KEYPOINTS)
+_NUM_REFERENCE = len(skeleton.MPI_INF_3DHP_JOINTS)
 
 # A record without joints has no mosh/gt3d; nobody writes NaN, so it stands for "not there".
 _IMAGE_FEATURES = {
@@ -34,6 +35,20 @@ _MOCAP_FEATURES = {
     "pose": tf.io.FixedLenFeature([24, 3], tf.float32),
     "shape": tf.io.FixedLenFeature([10], tf.float32),
 }
+# What the original has no keys for.
+_REFERENCE_FEATURES = {
+    "mpi_inf_3dhp/annot3": tf.io.FixedLenFeature([_NUM_REFERENCE, 3], tf.float32),
+    "mpi_inf_3dhp/univ_annot3": tf.io.FixedLenFeature([_NUM_REFERENCE, 3], tf.float32),
+    "mpi_inf_3dhp/activity": tf.io.FixedLenFeature([], tf.int64),
+}
+
+
+class Reference(NamedTuple):
+    """What MPI-INF-3DHP's test set holds beside, for evaluation. Order: `MPI_INF_3DHP_JOINTS`."""
+
+    joints: np.ndarray  # (17, 3) metres, camera coordinates: its annot3
+    universal_joints: np.ndarray  # (17, 3) the same in a skeleton of one size: its univ_annot3
+    activity: int  # 1 to 7; 0 where it does not say
 
 
 class ImageRecord(NamedTuple):
@@ -50,6 +65,7 @@ class ImageRecord(NamedTuple):
     pose: Optional[np.ndarray] = None  # (24, 3) axis-angle; only with joints and betas
     betas: Optional[np.ndarray] = None  # (10,)
     camera: Optional[np.ndarray] = None  # (3,) focal length, principal point, pixels
+    reference: Optional[Reference] = None
 
 
 def encode(record):
@@ -72,6 +88,9 @@ def encode(record):
         features["image/face_pts"] = _floats(face.T)
     if record.joints is not None:
         features.update(_features_3d(record))
+    if record.reference is not None:
+        values = (*map(_floats, record.reference[:2]), _integers(record.reference.activity))
+        features.update(zip(_REFERENCE_FEATURES, values))
     return _serialize(features)
 
 
@@ -135,6 +154,12 @@ def decode(serialized):
         "has_smpl": features["meta/has_3d"] > 0,
         "filename": features["image/filename"],
     }
+
+
+def decode_reference(serialized):
+    """() string tensor -> dict with the fields of Reference. Raises as `decode`."""
+    features = tf.io.parse_single_example(serialized, _REFERENCE_FEATURES)
+    return dict(zip(Reference._fields, (features[key] for key in _REFERENCE_FEATURES)))
 
 
 def decode_mocap(serialized):

@@ -21,8 +21,8 @@ MOCAP_PATTERN = "mocap_neutrMosh/neutrSMPL_{dataset}_*.tfrecord"
 # Datasets with 3D labels, where no index says so.
 WITH_3D = ("h36m", "mpi_inf_3dhp", "synthetic")
 # People whom data_prep/to_tfrecords.py converts, and others of whom the original's files are read.
-CONVERTED = ("coco", "lsp", "lsp_ext", "synthetic")
-NOT_CONVERTED = ("h36m", "mpi_inf_3dhp", "mpii")
+CONVERTED = ("coco", "lsp", "lsp_ext", "mpi_inf_3dhp", "mpii", "synthetic")
+NOT_CONVERTED = ("h36m",)
 
 
 class Split(NamedTuple):
