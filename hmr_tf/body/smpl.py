@@ -72,6 +72,11 @@ class SMPL(tf.Module):
         vertices = tf.reduce_sum(skinned[:, :, :3] * rest, axis=2) + skinned[:, :, 3]
         return body._replace(vertices=tf.transpose(vertices, [0, 2, 1]))
 
+    @property
+    def skinning_weights(self):
+        """(V, 24) numpy: how much each joint moves each vertex."""
+        return self._weights.numpy().T
+
     def joints_only(self, pose, betas):
         """As `__call__`, but never builds the mesh: what training needs."""
         return self._posed(pose, betas)[2]
