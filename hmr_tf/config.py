@@ -14,6 +14,7 @@ from hmr_tf.errors import InputError
 MODES = ("train", "evaluate", "predict", "export", "import_tf1", "quickstart")
 ENCODERS = ("resnet_v2_50", "resnet50", "resnet50v2")
 IMAGE_DATASETS = ("lsp", "lsp_ext", "mpii", "coco", "h36m", "mpi_inf_3dhp")
+PROTOCOLS = ("h36m_p1", "h36m_p2", "mpi_inf_3dhp", "lsp_parts", "keypoints2d")
 MOCAP_DATASETS = ("CMU", "H3.6", "jointLim")
 
 
@@ -125,6 +126,50 @@ class Config:
     log_step: int = _option(10, "Steps between TensorBoard scalars.", least=1)
     log_img_step: int = _option(100, "Steps between TensorBoard pictures; 0: none.")
     save_step: int = _option(1000, "Steps between checkpoints.", least=1)
+
+    protocol: str = _option(
+        "",
+        "evaluate: which table of the paper. Not given: the errors of mesh, joints and keypoints "
+        "on --datasets.",
+        choices=PROTOCOLS,
+        heading="Evaluation",
+    )
+    allow_missing: bool = _option(
+        False, "Evaluate what there is of a test set; the results say what is missing."
+    )
+    root: str = _option(
+        "",
+        "h36m, mpi_inf_3dhp: what is put upon each other before the distances are taken: the "
+        "middle of the hips, or the pelvis joint. Not given: hips.",
+        choices=("hips", "pelvis"),
+    )
+    joints: tuple = _option(
+        (),
+        "h36m, mpi_inf_3dhp: joints that count: 14 (LSP's), 17 (mpi_inf_3dhp only), or names. "
+        "Empty: 14.",
+    )
+    trials: tuple = _option((), "h36m: 0, 1 or 0,1. Empty: both in protocol 1, 0 in protocol 2.")
+    universal: Optional[bool] = _option(
+        None,
+        "mpi_inf_3dhp: compare with univ_annot3, all people in one size, or with annot3. Not "
+        "given: univ_annot3.",
+    )
+    perspective_correction: Optional[bool] = _option(
+        None,
+        "mpi_inf_3dhp: turn bodies from the crop's view to the camera's, as Mehta et al. Not "
+        "given: on.",
+    )
+    segmentation_dir: str = _option(
+        "", "lsp_parts: folder of UPi-S1h with im1001_segmentation.png and so on."
+    )
+    part_labels: str = _option(
+        "",
+        "lsp_parts: which part each face of the mesh is: .npy, or the folder with GraphCMR's "
+        "cube_parts.npy and vertex_texture.npy. Empty: as the skinning weights say.",
+    )
+    compare: tuple = _option(
+        (), "evaluate: results.json files of one protocol, to put side by side; no model needed."
+    )
 
 
 def define_flags(flag_values=flags.FLAGS):

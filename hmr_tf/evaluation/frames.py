@@ -18,38 +18,62 @@ class Frames(NamedTuple):
     paths: tuple  # the files
     file: np.ndarray  # (N,) which of them
     number: np.ndarray  # (N,) the record there, from 0
-    truth: dict  # name -> (N, ...) as `read_truth` gives it
-    predicted: dict  # name -> (N, ...) as `predictions.of_file` gives it
+    truth: dict  # name -> (N, ...), what `decode` of `read` gives
+    predicted: dict  # name -> (N, ...) as `predictions.of_files` gives it
 
     @property
     def sequences(self):
-        """(N,) name of the sequence of each: its file's."""
-        return np.array([path.stem for path in self.paths])[self.file]
+        """(N,) name of the sequence of each: its file's, with the folder's where two are alike."""
+        stems = [path.stem for path in self.paths]
+        if len(set(stems)) < len(stems):
+            stems = [f"{path.parent.name}/{path.stem}" for path in self.paths]
+        return np.array(stems)[self.file]
 
 
-def read_truth(path, decode):
-    """The labels of every record, in order.
+def read(paths, decode):
+    """Everybody in some files, in order, without predictions.
 
     Args:
-      path: TFRecord file of image records.
+      paths: TFRecord files of image records.
       decode: serialized record -> dict of tensors, as `record.decode_labels`.
 
     Returns:
-      dict of arrays (N, ...); strings as bytes.
+      Frames; strings of the truth are bytes.
 
     Raises:
-      InputError: no records, a broken one, or one that lacks what `decode` wants.
+      InputError: a file without records, a broken one, or one that lacks what `decode` wants.
     """
-    dataset = tf.data.TFRecordDataset(str(path)).map(decode, num_parallel_calls=tf.data.AUTOTUNE)
+    dataset = records(paths).map(
+        lambda file, serialized: (file, decode(serialized)), num_parallel_calls=tf.data.AUTOTUNE
+    )
     try:
         parts = list(dataset.batch(_PARSED_AT_ONCE).as_numpy_iterator())
     except tf.errors.OpError as error:
-        _check_joint_counts(path)
-        record.check_shards([path], decode)
+        for path in paths:
+            _check_joint_counts(path)
+        record.check_shards(paths, decode)
         raise error
-    if not parts:
-        raise InputError(f"{path} holds no frames: convert the dataset again.")
-    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+    file = np.concatenate([part for part, _ in parts]) if parts else np.zeros(0, int)
+    counts = np.bincount(file, minlength=len(paths))
+    if not counts.all():
+        raise InputError(f"{paths[counts.argmin()]} holds no frames: convert the dataset again.")
+    return Frames(
+        paths=tuple(Path(path) for path in paths),
+        file=file,
+        number=np.concatenate([np.arange(count) for count in counts]),
+        truth=_joined([truth for _, truth in parts]),
+        predicted={},
+    )
+
+
+def records(paths):
+    """Dataset of (number of the file, () int64; serialized record) of all records in order."""
+    files = tf.data.Dataset.from_tensor_slices([str(path) for path in paths]).enumerate()
+
+    def of_file(number, path):
+        return tf.data.TFRecordDataset(path).map(lambda serialized: (number, serialized))
+
+    return files.flat_map(of_file)
 
 
 def _check_joint_counts(path):
@@ -65,27 +89,15 @@ def _check_joint_counts(path):
                 )
 
 
-def join(paths, truths, predicted):
-    """Frames of files, of their truths and of their predictions, in the same order."""
-    counts = [len(next(iter(truth.values()))) for truth in truths]
-    return Frames(
-        paths=tuple(Path(path) for path in paths),
-        file=np.repeat(np.arange(len(counts)), counts),
-        number=np.concatenate([np.arange(count) for count in counts]),
-        truth=_joined(truths),
-        predicted=_joined(predicted),
+def with_predictions(frames, predicted, keep):
+    """The Frames with the predictions of each file; of them those that `keep`, (N,) bool, names."""
+    return frames._replace(
+        file=frames.file[keep],
+        number=frames.number[keep],
+        truth={name: values[keep] for name, values in frames.truth.items()},
+        predicted={name: values[keep] for name, values in _joined(predicted).items()},
     )
 
 
 def _joined(parts):
     return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
-
-
-def only(frames, keep):
-    """The Frames that `keep`, (N,) bool or indices, names."""
-    return frames._replace(
-        file=frames.file[keep],
-        number=frames.number[keep],
-        truth={name: values[keep] for name, values in frames.truth.items()},
-        predicted={name: values[keep] for name, values in frames.predicted.items()},
-    )

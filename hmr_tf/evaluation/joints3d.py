@@ -39,21 +39,31 @@ def decode_reference(serialized):
     return {**record.decode_labels(serialized), **named}
 
 
+def check_h36m(frames, options):
+    """Before anything is predicted: InputError where a record has no 3D joints."""
+    _check_joints(frames, "joints", frames.truth["has_joints"])
+    return np.ones(len(frames.file), bool), []
+
+
+def check_mpi_inf_3dhp(frames, options):
+    """As `check_h36m`; both truths, and the joints that tell the camera, must be there."""
+    for field in ("joints", "reference_joints", "reference_universal_joints"):
+        _check_joints(frames, field, frames.truth["has_joints"])
+    return np.ones(len(frames.file), bool), []
+
+
 def score_h36m(frames, options):
     """Scores of Human3.6M: per action as the original, the mean of its sequences' means.
 
     Args:
       frames: Frames, one file per sequence.
       options: dict of root, "hips" or "pelvis", and joints, names of `LSP_JOINTS`.
-
-    Raises:
-      InputError: a record without 3D joints.
     """
     names = options["joints"]
-    truth = _checked_joints(frames, "joints", frames.truth["has_joints"])
-    truth = truth[:, list(skeleton.indices(names, LSP_JOINTS))]
+    every = frames.truth["joints"].astype(float)
+    truth = every[:, list(skeleton.indices(names, LSP_JOINTS))]
     # Its pelvis is by definition the middle between its hips, so the true root is always that.
-    root = _middle_of_hips(frames.truth["joints"].astype(float))
+    root = _middle_of_hips(every)
     found = _distances(_predicted(frames, names), _predicted_root(frames, options), truth, root)
     sequences = frames.sequences
     by_sequence = scores.by_group(sequences, lambda who: _errors_mm(found, who))
@@ -78,13 +88,10 @@ def score_mpi_inf_3dhp(frames, options):
       frames: Frames whose truth is that of `decode_reference`.
       options: dict of root and joints (names of `MPI_INF_3DHP_JOINTS`); universal, whether the
         truth is univ_annot3 or else annot3; perspective_correction, see there.
-
-    Raises:
-      InputError: joints that are no numbers.
     """
     names = options["joints"]
     field = "reference_universal_joints" if options["universal"] else "reference_joints"
-    every = _checked_joints(frames, field)
+    every = frames.truth[field].astype(float)
     truth = every[:, list(skeleton.indices(names, MPI_INF_3DHP_JOINTS))]
     roots = ("pelvis",) if options["root"] == "pelvis" else ("right_hip", "left_hip")
     root = every[:, list(skeleton.indices(roots, MPI_INF_3DHP_JOINTS))].mean(1, keepdims=True)
@@ -110,17 +117,15 @@ def score_mpi_inf_3dhp(frames, options):
     return scores.Scores(metrics_of(everybody), tables, _per_frame_mm(found))
 
 
-def _checked_joints(frames, field, is_there=True):
-    """(N, K, 3) float64; InputError where one has none or no numbers."""
-    joints = frames.truth[field].astype(float)
-    wrong = ~(np.isfinite(joints).all((1, 2)) & is_there)
+def _check_joints(frames, field, is_there):
+    """InputError where one has none or no numbers."""
+    wrong = ~(np.isfinite(frames.truth[field]).all((1, 2)) & is_there)
     if wrong.any():
         first = int(wrong.argmax())
         raise InputError(
             f"{frames.paths[frames.file[first]]}: record {frames.number[first] + 1} has no 3D "
             f"truth ({wrong.sum()} of {len(wrong)} lack it): convert the dataset's test split."
         )
-    return joints
 
 
 def _predicted(frames, names):

@@ -10,55 +10,68 @@ import tensorflow as tf
 from hmr_tf.body import camera
 from hmr_tf.data import augment, crop, record
 from hmr_tf.errors import InputError
+from hmr_tf.evaluation import frames as frames_
 
 # Of the files of predictions; changes with what they hold and with how crops are made.
 _FORMAT = 1
 _FIELDS = ("theta", "joints", "smpl_joints", "keypoints_px", "scale_xy", "corner_px")
 
 
-def of_file(hmr, digest, path, folder, batch_size, tick=lambda count: None):
-    """Predictions for every record, in order: read from `folder` if they are there, else made.
+def of_files(hmr, digest, frames, folder, batch_size, tick=lambda count: None):
+    """Predictions for every record of every file: read from `folder` where they are, else made.
 
     Args:
       hmr: `networks.hmr.HMR`.
       digest: `model_digest` of it.
-      path: TFRecord file of image records.
-      folder: Path for the predictions, one .npz a TFRecord file; made where it is not there.
+      frames: Frames, whose files are meant.
+      folder: Path for the predictions, one .npz a TFRecord file; made where it is not there. A file
+        is written as soon as it is complete.
       batch_size: records at once.
       tick: is told how many records are done.
 
     Returns:
-      dict of float32 arrays of N records: theta (N, 85), joints (N, 19, 3) and smpl_joints
-      (N, 24, 3) metres, keypoints_px (N, 19, 2) pixels of the crop; and where the crop lies: pixel
-      of the stored image * scale_xy (N, 2) - corner_px (N, 2).
+      list, by file, of dicts of float32 arrays of its N records: theta (N, 85), joints (N, 19, 3)
+      and smpl_joints (N, 24, 3) metres, keypoints_px (N, 19, 2) pixels of the crop; and where the
+      crop lies: pixel of the stored image * scale_xy (N, 2) - corner_px (N, 2).
 
     Raises:
-      InputError: a broken record, or answers that are not finite.
+      InputError: a broken image, or answers that are not finite.
     """
-    both = f"{_FORMAT} {digest} {file_digest(path)}"
-    kept = folder / f"{Path(path).stem}_{_short(str(Path(path).resolve()))}.npz"
-    found = _read(kept, both)
-    if found is None:
-        found = predict(hmr, path, batch_size, tick)
-        _write(kept, both, found)
-    else:
-        tick(len(found["theta"]))
+    keys = [f"{_FORMAT} {digest} {file_digest(path)}" for path in frames.paths]
+    files = [_file(folder, path) for path in frames.paths]
+    found = [_read(file, key) for file, key in zip(files, keys)]
+    new = [number for number, content in enumerate(found) if content is None]
+    tick(sum(len(content["theta"]) for content in found if content is not None))
+    made = _predict(hmr, [frames.paths[number] for number in new], batch_size, tick)
+    for number, content in zip(new, made):
+        _write(files[number], keys[number], content)
+        found[number] = content
     return found
 
 
-def predict(hmr, path, batch_size, tick=lambda count: None):
-    """As `of_file`, always anew."""
+def _predict(hmr, paths, batch_size, tick):
+    """Yields what `of_files` returns, file by file; one graph does them all."""
+    if not paths:
+        return
     answers = tf.function(lambda images: _answers(hmr, images))
-    parts = []
+    waiting, current = [], 0
     try:
-        for images, placements in crops(path, hmr.image_size).batch(batch_size):
-            parts.append({**answers(images), **placements})
+        for files, images, placements in crops(paths, hmr.image_size).batch(batch_size):
+            rows = {**answers(images), **placements}
+            rows = {name: rows[name].numpy() for name in _FIELDS}
+            for file in range(current, int(files[-1]) + 1):
+                if file > current:
+                    yield _complete(waiting, paths[current])
+                    waiting, current = [], file
+                waiting.append({name: part[files == file] for name, part in rows.items()})
             tick(len(images))
     except tf.errors.OpError as error:
-        record.check_shards([path])  # says which record it is
+        record.check_shards(paths)  # says which record it is
         raise error
-    if not parts:
-        raise InputError(f"{path} holds no frames: convert the dataset again.")
+    yield _complete(waiting, paths[current])
+
+
+def _complete(parts, path):
     joined = {name: np.concatenate([part[name] for part in parts]) for name in _FIELDS}
     wrong = [name for name, array in joined.items() if not np.isfinite(array).all()]
     if wrong:
@@ -66,20 +79,21 @@ def predict(hmr, path, batch_size, tick=lambda count: None):
     return joined
 
 
-def crops(path, image_size):
-    """Dataset of (image (S, S, 3) in [-1, 1], dict of scale_xy and corner_px) of each record.
+def crops(paths, image_size):
+    """Dataset of (file, image, place) of each record of the files, in order.
 
-    The crop lies about the stored centre, repeats the edge and is not scaled in 224 pixels (the
-    original's `datasets/common.py:232-308`).
+    `file` is the number of its file, () int64; `image` (S, S, 3) in [-1, 1]; `place` a dict of
+    scale_xy and corner_px. The crop lies about the stored centre, repeats the edge and is not
+    scaled in 224 pixels (the original's `datasets/common.py:232-308`).
     """
     plain = augment.no_jitter(image_size / crop.CROP_PX)
 
-    def cut(serialized):
+    def cut(file, serialized):
         image, placement = augment.crop_image(record.decode(serialized), *plain, image_size)
-        return image, {"scale_xy": placement.scale_xy, "corner_px": placement.corner_px}
+        return file, image, {"scale_xy": placement.scale_xy, "corner_px": placement.corner_px}
 
-    records = tf.data.TFRecordDataset(str(path))
-    return records.map(cut, num_parallel_calls=tf.data.AUTOTUNE).prefetch(tf.data.AUTOTUNE)
+    records = frames_.records(paths).map(cut, num_parallel_calls=tf.data.AUTOTUNE)
+    return records.prefetch(tf.data.AUTOTUNE)
 
 
 def model_digest(hmr):
@@ -111,8 +125,10 @@ def _answers(hmr, images):
     }
 
 
-def _short(text):
-    return hashlib.sha256(text.encode()).hexdigest()[:8]
+def _file(folder, path):
+    """Files of different folders may have one name."""
+    place = hashlib.sha256(str(Path(path).resolve()).encode()).hexdigest()
+    return folder / f"{Path(path).stem}_{place[:8]}.npz"
 
 
 def _read(path, digest):

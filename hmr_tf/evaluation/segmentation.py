@@ -14,6 +14,7 @@ from hmr_tf.evaluation import metrics, scores
 from hmr_tf.zbuffer import rasterize
 
 MASK, PARTS = "{}_segmentation.png", "{}_part_segmentation.png"  # of UPi-S1h
+TEST_IMAGES = tuple(f"im{number}" for number in range(1001, 2001))
 # Pixels of the crop, as the public evaluation draws (nkolot/SPIN `utils/part_utils.py:37-51`): so
 # long a lens shows what the weak perspective of the model means.
 FOCAL_PX = 5000.0
@@ -29,27 +30,21 @@ class Truth(NamedTuple):
 
 
 def paths(folder, filename):
-    """The two files of an image; InputError where one is missing."""
-    found = [Path(folder) / name.format(Path(filename).stem) for name in (MASK, PARTS)]
-    for path in found:
-        if not path.is_file():
-            raise InputError(
-                f"--segmentation_dir={folder} lacks {path.name}: pass the folder of UPi-S1h with "
-                f"{MASK.format('im1001')} and {PARTS.format('im1001')}, data/lsp."
-            )
-    return found
+    """Where the two files of an image are."""
+    return [Path(folder) / name.format(Path(filename).stem) for name in (MASK, PARTS)]
 
 
 def read(folder, filename, size):
     """The Truth of the image `filename`, whose (height, width) is `size`.
 
     Raises:
-      InputError: a file is missing, no PNG, of another size, or holds other numbers.
+      InputError: no PNG, of another size, damaged, or with other numbers.
     """
-    mask, labels = (_read_png(path, size) for path in paths(folder, filename))
+    mask_path, parts_path = paths(folder, filename)
+    mask, labels = (_read_png(path, size) for path in (mask_path, parts_path))
     if not np.isin(labels, [*range(_NUM_LABELS), metrics.IGNORED]).all():
         raise InputError(
-            f"{paths(folder, filename)[1]} holds other numbers than 0 to {_NUM_LABELS - 1} and "
+            f"{parts_path} holds other numbers than 0 to {_NUM_LABELS - 1} and "
             f"{metrics.IGNORED}: pass UPi-S1h's files, not those of its 31 regions."
         )
     return Truth(mask > 0, labels)
@@ -103,10 +98,10 @@ def score(frames, options, hmr):
       hmr: the model, for its body.
 
     Raises:
-      InputError: the model has no faces, a segmentation is missing or wrong, wrong part labels.
+      InputError: the model has no faces, a segmentation or the part labels are wrong.
     """
     face_labels = _face_labels(hmr.smpl, options["part_labels"])
-    names = [Path(name.decode(errors="replace")).name for name in frames.truth["filename"]]
+    names = _names(frames)
     counts = []
     for number, drawn in enumerate(_drawn(frames, hmr, face_labels)):
         size = frames.truth["size"][number]
@@ -128,9 +123,34 @@ def score(frames, options, hmr):
 
 
 def check(frames, options):
-    """Before anything is predicted: InputError where a segmentation is missing or of wrong size."""
-    for filename, size in zip(frames["filename"], frames["size"]):
-        read(options["segmentation_dir"], filename.decode(errors="replace"), size)
+    """Before anything is predicted: which images can be judged.
+
+    Args:
+      frames: Frames without predictions.
+      options: as in `score`.
+
+    Returns:
+      (N,) bool, and the names of the test images that are not there or have no segmentation.
+
+    Raises:
+      InputError: --segmentation_dir is missing, or one that is there is wrong.
+    """
+    folder = options["segmentation_dir"]
+    if not folder or not Path(folder).is_dir():
+        raise InputError(
+            f"--segmentation_dir={folder} is no folder: pass UPi-S1h's data/lsp, with "
+            f"{MASK.format('im1001')} and {PARTS.format('im1001')}."
+        )
+    names = _names(frames)
+    is_there = np.array([all(path.is_file() for path in paths(folder, name)) for name in names])
+    for number in np.flatnonzero(is_there):
+        read(folder, names[number], frames.truth["size"][number])
+    judged = {Path(name).stem for name, there in zip(names, is_there) if there}
+    return is_there, [name for name in TEST_IMAGES if name not in judged]
+
+
+def _names(frames):
+    return [Path(name.decode(errors="replace")).name for name in frames.truth["filename"]]
 
 
 def _counts(drawn, truth):

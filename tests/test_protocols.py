@@ -1,0 +1,363 @@
+"""The protocols from flags to files, with a model that knows the truth and known wrongs."""
+
+import csv
+import json
+
+import numpy as np
+import pytest
+from absl import flags
+from absl.testing import flagsaver
+
+from hmr_tf import main
+from hmr_tf.body.skeleton import KEYPOINTS, LSP_HIPS
+from hmr_tf.data import h36m
+from hmr_tf.errors import InputError
+from hmr_tf.evaluation import protocols
+from tests import evaluation_fakes as fakes
+
+P2_FEW = {"S9_Directions_0_cam3": (0, 1, 2), "S11_Eating_0_cam3": (3,), "S9_Eating_0_cam3": (4, 5)}
+TS = {"TS1": (0, 1), "TS2": (2,), "TS3": (3,), "TS4": (4, 5), "TS5": (6,), "TS6": (7, 8)}
+
+
+@pytest.fixture(scope="module")
+def smpl():
+    return fakes.body_model()
+
+
+@pytest.fixture(scope="module")
+def truth(smpl):
+    return fakes.truth_of(fakes.Oracle(fakes.thetas(), smpl))
+
+
+@pytest.fixture
+def evaluate(smpl, tmp_path, monkeypatch):
+    """Runs --mode=evaluate on `tmp_path/data`; gives results.json and the model."""
+    if not flags.FLAGS.is_parsed():
+        flags.FLAGS(["test"])
+
+    def run(protocol, wrong=None, **values):
+        oracle = fakes.Oracle(fakes.thetas(), smpl, **(wrong or {}))
+        monkeypatch.setattr(main, "_load", lambda options: oracle)
+        output = tmp_path / values.pop("output", "output")
+        options = {
+            "mode": "evaluate",
+            "protocol": protocol,
+            "load_path": "oracle",
+            "data_dir": str(tmp_path / "data"),
+            "output_dir": str(output),
+            "batch_size": 4,
+            "allow_missing": True,
+            **values,
+        }
+        with flagsaver.flagsaver(**options):
+            main.main(["main"])
+        return json.loads((output / "results.json").read_text()), oracle
+
+    return run
+
+
+def shifted(joints):
+    return joints + np.float32([0.0, 0.03, 0.0])
+
+
+def about_the_hips(factor):
+    """Scales bodies, their hips' middle kept in place."""
+
+    def scale(joints):
+        hips = sum(joints[:, k] for k in LSP_HIPS)[:, None] / 2
+        return hips + factor * (joints - hips)
+
+    return scale
+
+
+def test_the_lists_of_human36m_are_the_originals():
+    assert len(h36m.sequences_to_test((0, 1), (0, 1, 2, 3))) == 239
+    assert len(h36m.sequences_to_test((0,), (3,))) == 30
+    assert h36m.CORRUPT not in h36m.sequences_to_test((0, 1), (0,))
+    assert h36m.sequences_to_test((0,), (3,))[:2] == [
+        "S9_Directions_0_cam3",
+        "S11_Directions_0_cam3",
+    ]
+
+
+@pytest.mark.parametrize("protocol", ["h36m_p1", "h36m_p2"])
+def test_human36m_complete_gives_the_truth_no_error(evaluate, tmp_path, truth, protocol, capsys):
+    trials, cameras = ((0, 1), h36m.CAMERAS) if protocol == "h36m_p1" else ((0,), (3,))
+    names = h36m.sequences_to_test(trials, cameras)
+    people = {name: (number % fakes.NUM_PEOPLE,) for number, name in enumerate(names)}
+    fakes.write_h36m(tmp_path / "data", people, truth)
+    results, _ = evaluate(protocol, allow_missing=False)
+    assert results["counts"] == {"sequences": len(names), "frames": len(names)}
+    assert results["missing"] == []
+    errors = {key: value for key, value in results["metrics"].items() if key.endswith("_mm")}
+    assert len(errors) == 6
+    assert errors == pytest.approx(dict.fromkeys(errors, 0.0), abs=1e-3)
+    assert list(results["tables"]["action"]) == list(h36m.ACTIONS)
+    printed = capsys.readouterr().out
+    assert "--root=hips" in printed
+    assert "WakingDog" in printed
+
+
+def test_30_mm_off_the_root_is_30_mm_and_nothing_after_alignment(evaluate, tmp_path, truth):
+    """The 14 joints move, SMPL's pelvis does not: from there every joint is 30 mm off. The middle
+    of the hips moves along, from there nothing is; so the middle must be where the pelvis is."""
+    at_pelvis = {**truth, "joints": truth["joints"] + pelvis_from_hips(truth)}
+    fakes.write_h36m(tmp_path / "data", P2_FEW, at_pelvis)
+
+    def moved(joints):  # as the truth was, and then 30 mm
+        return shifted(joints)
+
+    results, _ = evaluate("h36m_p2", {"move": moved}, root="pelvis", output="pelvis")
+    offset = 1e3 * np.linalg.norm(pelvis_from_hips(truth) - (0.0, 0.03, 0.0), axis=-1)
+    expected = offset[[0, 1, 2, 3, 4, 5]].mean()
+    assert results["metrics"]["mpjpe_mm"] == pytest.approx(expected, abs=1e-3)
+    assert results["metrics"]["pa_mpjpe_mm"] == pytest.approx(0, abs=1e-3)
+    results, _ = evaluate("h36m_p2", {"move": moved}, root="hips", output="hips")
+    assert results["metrics"]["mpjpe_mm"] == pytest.approx(0, abs=1e-3)
+
+
+def pelvis_from_hips(truth):
+    """(N, 1, 3) from the middle of the hips to SMPL's pelvis."""
+    return truth["smpl_joints"][:, :1] - truth["joints"][:, list(LSP_HIPS)].mean(1, keepdims=True)
+
+
+def test_3dhp_30_mm_off_the_pelvis_is_30_mm_and_nothing_after_alignment(evaluate, tmp_path, truth):
+    fakes.write_3dhp(tmp_path / "data", TS, truth)
+    wrong = {"move": shifted}
+    results, _ = evaluate("mpi_inf_3dhp", wrong, root="pelvis", allow_missing=False)
+    assert results["metrics"]["mpjpe_mm"] == pytest.approx(30, abs=1e-3)
+    assert results["metrics"]["pa_mpjpe_mm"] == pytest.approx(0, abs=1e-3)
+    # Not strictly nearer than 0, 5 ... 30 mm, float32 aside: 24 or 25 of 31 thresholds.
+    assert results["metrics"]["auc_percent"] in (
+        pytest.approx(100 * 24 / 31, abs=2),
+        pytest.approx(100 * 25 / 31, abs=2),
+    )
+    assert results["metrics"]["pck_percent"] == 100
+
+
+def test_a_tenth_too_large_is_a_tenth_and_nothing_after_alignment(evaluate, tmp_path, truth):
+    fakes.write_h36m(tmp_path / "data", P2_FEW, truth)
+    results, _ = evaluate("h36m_p2", {"move": about_the_hips(1.1)})
+    joints = truth["joints"][:, :14]
+    size = np.linalg.norm(joints - joints[:, list(LSP_HIPS)].mean(1, keepdims=True), axis=-1)
+    error = 100 * size.mean(1)  # a tenth, in mm, of each person
+    found, tables = results["metrics"], results["tables"]
+    assert found["mpjpe_mm"] == pytest.approx(error[:6].mean(), rel=1e-4)
+    assert found["mpjpe_median_mm"] == pytest.approx(np.median(error[:6]), rel=1e-4)
+    # Eating: the mean of the means of S9's two frames and of S11's one.
+    eating = (error[3] + error[4:6].mean()) / 2
+    assert tables["action"]["Eating"]["mpjpe_mm"] == pytest.approx(eating, rel=1e-4)
+    assert found["mpjpe_actions_mm"] == pytest.approx((error[:3].mean() + eating) / 2, rel=1e-4)
+    assert found["pa_mpjpe_mm"] == pytest.approx(0, abs=1e-3)
+    assert tables["joint"]["head_top"]["mpjpe_mm"] == pytest.approx(
+        100 * size[:6, KEYPOINTS.index("head_top")].mean(), rel=1e-4
+    )
+    assert results["percentiles"]["mpjpe_mm"]["95"] == pytest.approx(
+        np.percentile(error[:6], 95), rel=1e-4
+    )
+
+
+def test_trials_and_joints_are_flags_and_stand_in_the_results(evaluate, tmp_path, truth):
+    more = {**P2_FEW, "S9_Eating_1_cam3": (6,)}
+    fakes.write_h36m(tmp_path / "data", more, truth)
+    wrists = ["left_wrist", "right_wrist", "neck"]
+    wrong = {"move": about_the_hips(1.1)}
+    results, _ = evaluate("h36m_p2", wrong, trials=["0", "1"], joints=wrists)
+    assert results["counts"]["frames"] == 7
+    assert results["options"]["trials"] == [0, 1]
+    assert list(results["tables"]["joint"]) == wrists
+    results, _ = evaluate("h36m_p2", wrong)
+    assert results["counts"]["frames"] == 6
+
+
+@pytest.mark.parametrize("direction", [(0.0, 0.0), (0.25, -0.1)])
+def test_mpi_inf_3dhp_gives_the_truth_its_full_score(evaluate, tmp_path, truth, direction):
+    fakes.write_3dhp(tmp_path / "data", TS, truth, direction)
+    for joints in ("14", "17"):
+        results, _ = evaluate("mpi_inf_3dhp", joints=[joints], allow_missing=False)
+        found = results["metrics"]
+        assert found["mpjpe_mm"] == pytest.approx(0, abs=2e-3)
+        assert found["pa_mpjpe_mm"] == pytest.approx(0, abs=2e-3)
+        assert found["pck_percent"] == found["pa_pck_percent"] == 100
+        assert found["auc_percent"] == pytest.approx(100 * 30 / 31)
+        assert found["pa_auc_percent"] == pytest.approx(100 * 30 / 31)
+        assert len(results["tables"]["joint"]) == int(joints)
+    assert list(results["tables"]["sequence"]) == list(TS)
+    activities = results["tables"]["activity"]
+    assert {name: row["frames"] for name, row in activities.items()} == {
+        "standing/walking": 3,
+        "exercise": 3,
+        "sitting": 3,
+    }
+
+
+def test_without_perspective_correction_the_crops_view_counts(evaluate, tmp_path, truth):
+    fakes.write_3dhp(tmp_path / "data", TS, truth, direction=(0.25, -0.1))
+    results, _ = evaluate("mpi_inf_3dhp", perspective_correction=False)
+    joints = np.array([fakes.joints_3dhp(truth, person) for person in range(9)])[:, :14]
+    turn = fakes.smallest_turn(np.array([0.25, -0.1, 1.0]))
+    hips = truth["joints"][:9, list(LSP_HIPS)].mean(1, keepdims=True)
+    expected = np.linalg.norm((joints - hips) @ turn.T - (joints - hips), axis=-1).mean()
+    assert results["metrics"]["mpjpe_mm"] == pytest.approx(1e3 * expected, rel=1e-3)
+    assert results["metrics"]["pa_mpjpe_mm"] == pytest.approx(0, abs=2e-3)
+
+
+def test_the_universal_skeleton_is_the_truth_unless_it_is_switched_off(evaluate, tmp_path, truth):
+    fakes.write_3dhp(tmp_path / "data", TS, truth, universal_scale=1.1)
+    results, _ = evaluate("mpi_inf_3dhp")
+    assert results["metrics"]["mpjpe_mm"] > 20
+    assert results["metrics"]["pa_mpjpe_mm"] == pytest.approx(0, abs=2e-3)
+    results, _ = evaluate("mpi_inf_3dhp", universal=False)
+    assert results["metrics"]["mpjpe_mm"] == pytest.approx(0, abs=2e-3)
+
+
+def test_keypoints_of_the_truth_and_20_px_beside_it(evaluate, tmp_path, truth):
+    records = [fakes.image_record(person, truth) for person in range(4)]
+    fakes.write(tmp_path / "data" / "lsp" / "test_000.tfrecord", records)
+    results, _ = evaluate("keypoints2d", datasets=["lsp"])
+    found = results["metrics"]
+    assert found["keypoints_px"] == pytest.approx(0, abs=1e-3)
+    assert (
+        found["pck_torso_percent"] == found["pck_head_percent"] == found["pck_box_percent"] == 100
+    )
+    assert len(results["tables"]["joint"]) == len(KEYPOINTS)
+    results, _ = evaluate("keypoints2d", {"shift_px": (12.0, 16.0)}, datasets=["lsp"])
+    found = results["metrics"]
+    assert found["keypoints_px"] == pytest.approx(20, abs=1e-3)
+    # 20 px of the crop are 40 of the stored image: whose box is longer than 200 passes.
+    points = truth["keypoints_px"][:4]
+    boxes = (points.max(1) - points.min(1)).max(1)
+    assert found["pck_box_percent"] == pytest.approx(100 * (0.2 * boxes > 40).mean())
+
+
+def test_results_are_written_as_a_table_and_a_page(evaluate, tmp_path, truth):
+    fakes.write_h36m(tmp_path / "data", P2_FEW, truth)
+    results, _ = evaluate("h36m_p2", {"move": about_the_hips(1.1)})
+    with open(tmp_path / "output" / "sequences.csv", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert sorted(row["sequence"] for row in rows) == sorted(P2_FEW)
+    assert (
+        float(rows[0]["mpjpe_mm"]) == results["tables"]["sequence"][rows[0]["sequence"]]["mpjpe_mm"]
+    )
+    page = (tmp_path / "output" / "report.html").read_text()
+    assert page.count("<svg") == 3
+    assert page.count("data:image/jpeg;base64,") == 4
+    assert "Incomplete:" in page
+    assert "66.50" in page  # the paper's, unpaired
+    assert "http" not in page.replace("http://www.w3.org/2000/svg", "")
+    assert len(results["missing"]) == 27
+    assert results["metrics"]["model_ms"] > 0
+    assert results["metrics"]["rendered_ms"] > results["metrics"]["model_ms"]
+
+
+def test_predictions_are_used_again_until_model_or_data_change(evaluate, smpl, tmp_path, truth):
+    fakes.write_h36m(tmp_path / "data", P2_FEW, truth)
+    first, oracle = evaluate("h36m_p2")
+    with_predictions = oracle.num_calls
+    again, oracle = evaluate("h36m_p2")
+    assert oracle.num_calls < with_predictions
+    assert again["metrics"]["mpjpe_mm"] == first["metrics"]["mpjpe_mm"]
+    fakes.write_h36m(tmp_path / "data", {"S9_Eating_0_cam3": (6, 7, 8)}, truth)
+    changed, _ = evaluate("h36m_p2")
+    assert changed["counts"]["frames"] == 7
+    assert changed["metrics"]["mpjpe_mm"] == pytest.approx(0, abs=1e-3)
+    kept = sorted((tmp_path / "output" / "predictions").iterdir())
+    kept[0].write_bytes(kept[0].read_bytes()[:-50])  # cut off: made anew
+    repaired, _ = evaluate("h36m_p2")
+    assert repaired["metrics"]["mpjpe_mm"] == changed["metrics"]["mpjpe_mm"]
+
+
+def test_runs_are_put_side_by_side(evaluate, tmp_path, truth, capsys):
+    fakes.write_h36m(tmp_path / "data", P2_FEW, truth)
+    evaluate("h36m_p2", output="a")
+    evaluate("h36m_p2", {"move": about_the_hips(1.1)}, output="b", joints=["left_wrist", *JOINTS])
+    capsys.readouterr()
+    paths = [str(tmp_path / name / "results.json") for name in "ab"]
+    with flagsaver.flagsaver(mode="evaluate", compare=paths, output_dir=str(tmp_path)):
+        main.main(["main"])
+    printed = capsys.readouterr().out
+    assert "difference" in printed
+    assert "--joints" in printed  # what differs between the runs
+    assert (tmp_path / "comparison.html").is_file()
+    with pytest.raises(InputError, match="two results"):
+        with flagsaver.flagsaver(mode="evaluate", compare=paths[:1], output_dir=str(tmp_path)):
+            main.main(["main"])
+
+
+JOINTS = ["right_wrist", "neck"]
+
+
+def one_record(tmp_path, truth, **changes):
+    folder = tmp_path / "data" / "tf_records_human36m_wjoints" / "test"
+    fakes.write(folder / "S9_Eating_0_cam3.tfrecord", [fakes.image_record(0, truth, **changes)])
+
+
+def test_records_without_3d_truth_are_refused(evaluate, tmp_path, truth):
+    fakes.write_h36m(tmp_path / "data", P2_FEW, truth, with_joints=False)
+    with pytest.raises(InputError, match=r"record 1 has no 3D truth \(6 of 6"):
+        evaluate("h36m_p2")
+    folder = tmp_path / "data" / "mpi_inf_3dhp" / "test"
+    fakes.write(folder / "TS1.tfrecord", [fakes.image_record(0, truth)])
+    with pytest.raises(InputError, match=r"TS1.*annot3|TS1.*activity"):
+        evaluate("mpi_inf_3dhp")
+
+
+def test_missing_sequences_are_refused_unless_allowed(evaluate, tmp_path, truth):
+    fakes.write_h36m(tmp_path / "data", P2_FEW, truth)
+    with pytest.raises(InputError, match=r"lacks 27 of its parts .*--allow_missing"):
+        evaluate("h36m_p2", allow_missing=False)
+    with pytest.raises(InputError, match="no shards match"):
+        evaluate("mpi_inf_3dhp")
+    fakes.write(tmp_path / "data" / "mpi_inf_3dhp" / "test" / "train_0000.tfrecord", [])
+    with pytest.raises(InputError, match="lacks 6"):
+        evaluate("mpi_inf_3dhp", allow_missing=False)
+
+
+def test_no_frames_and_wrong_numbers_of_joints_are_refused(evaluate, tmp_path, truth, monkeypatch):
+    folder = tmp_path / "data" / "tf_records_human36m_wjoints" / "test"
+    fakes.write(folder / "S9_Eating_0_cam3.tfrecord", [])
+    with pytest.raises(InputError, match="holds no frames"):
+        evaluate("h36m_p2")
+    from hmr_tf.data import record
+
+    with monkeypatch.context() as patched:
+        patched.setattr(record, "_NUM_JOINTS", 17)  # a writer who has other joints
+        seventeen = {"joints": np.ones((17, 3)), "labelled": np.ones(19)}
+        one_record(tmp_path, truth, **seventeen)
+    with pytest.raises(InputError, match=r"record 1 (holds 17 joints as mosh/gt3d, not 14|is)"):
+        evaluate("h36m_p2")
+
+
+def test_numbers_that_are_none_are_refused(evaluate, tmp_path, truth):
+    one_record(tmp_path, truth, joints=np.full((14, 3), np.inf))
+    with pytest.raises(InputError, match="no 3D truth"):
+        evaluate("h36m_p2")
+    one_record(tmp_path, truth, joints=np.ones((14, 3)))
+    with pytest.raises(InputError, match="not finite"):
+        evaluate("h36m_p2", {"move": lambda joints: joints * np.nan})
+
+
+@pytest.mark.parametrize(
+    ("protocol", "values", "message"),
+    [
+        ("h36m_p1", {"joints": ["17"]}, "--joints=17: give 14"),
+        ("h36m_p1", {"joints": ["nose", "neck", "left_hip"]}, "--joints=nose"),
+        ("h36m_p1", {"trials": ["2"]}, "--trials=2: give 0, 1 or 0,1"),
+        ("h36m_p1", {"universal": True}, "--universal means nothing"),
+        ("lsp_parts", {"root": "hips"}, "--root means nothing"),
+        ("keypoints2d", {"part_labels": "x"}, "--part_labels means nothing"),
+        ("lsp_parts", {}, "needs --segmentation_dir"),
+    ],
+)
+def test_flags_that_do_not_fit_are_refused(evaluate, protocol, values, message):
+    with pytest.raises(InputError, match=message):
+        evaluate(protocol, **values)
+
+
+def test_every_protocol_says_what_it_is_ranked_by_and_has_labels():
+    from hmr_tf.evaluation import results
+
+    for protocol in protocols.PROTOCOLS.values():
+        for published in protocol.published.values():
+            assert set(published) <= set(results.LABELS)
+        assert protocol.ranked_by in results.LABELS
