@@ -50,8 +50,8 @@ class Oracle(HMR):
         return (last._replace(joints=self._move(last.joints), keypoints_norm=keypoints_norm),)
 
 
-def body_model():
-    return SMPL(model_file.read_model())
+def body_model(path=model_file.BUILT_IN):
+    return SMPL(model_file.read_model(path))
 
 
 def thetas(seed=0):

@@ -9,19 +9,20 @@ from absl import flags
 from absl.testing import flagsaver
 
 from hmr_tf import main
-from hmr_tf.body.skeleton import KEYPOINTS, LSP_HIPS
+from hmr_tf.body.skeleton import KEYPOINTS, LSP_HIPS, LSP_JOINTS, MPI_INF_3DHP_JOINTS
 from hmr_tf.data import h36m
 from hmr_tf.errors import InputError
-from hmr_tf.evaluation import protocols
+from hmr_tf.evaluation import frames, protocols, results, run
 from tests import evaluation_fakes as fakes
+from tests import tiny_body
 
 P2_FEW = {"S9_Directions_0_cam3": (0, 1, 2), "S11_Eating_0_cam3": (3,), "S9_Eating_0_cam3": (4, 5)}
 TS = {"TS1": (0, 1), "TS2": (2,), "TS3": (3,), "TS4": (4, 5), "TS5": (6,), "TS6": (7, 8)}
 
 
 @pytest.fixture(scope="module")
-def smpl():
-    return fakes.body_model()
+def smpl(tmp_path_factory):
+    return fakes.body_model(tiny_body.write(tmp_path_factory.mktemp("body") / "tiny.npz"))
 
 
 @pytest.fixture(scope="module")
@@ -34,8 +35,9 @@ def evaluate(smpl, tmp_path, monkeypatch):
     """Runs --mode=evaluate on `tmp_path/data`; gives results.json and the model."""
     if not flags.FLAGS.is_parsed():
         flags.FLAGS(["test"])
+    monkeypatch.setattr(run, "TIMED", 2)
 
-    def run(protocol, wrong=None, **values):
+    def evaluate_(protocol, wrong=None, **values):
         oracle = fakes.Oracle(fakes.thetas(), smpl, **(wrong or {}))
         monkeypatch.setattr(main, "_load", lambda options: oracle)
         output = tmp_path / values.pop("output", "output")
@@ -53,7 +55,26 @@ def evaluate(smpl, tmp_path, monkeypatch):
             main.main(["main"])
         return json.loads((output / "results.json").read_text()), oracle
 
-    return run
+    return evaluate_
+
+
+@pytest.fixture
+def score(tmp_path, truth):
+    """Scores of what the oracle would say, `move` aside, without running it."""
+
+    def score_(protocol, move=lambda joints: joints, **given):
+        plan = run.plan(protocol, tmp_path / "data", given, allow_missing=True)
+        files = [np.flatnonzero(plan.frames.file == k) for k in range(len(plan.frames.paths))]
+        who = [int(name[4:10]) for name in plan.frames.truth["filename"].astype(str)]
+        predicted = {
+            "joints": move(truth["joints"][who]),
+            "smpl_joints": truth["smpl_joints"][who],
+        }
+        predicted = [{k: v[rows] for k, v in predicted.items()} for rows in files]
+        people = frames.with_predictions(plan.frames, predicted, plan.judged)
+        return protocols.PROTOCOLS[protocol].score(people, plan.options, None)
+
+    return score_
 
 
 def shifted(joints):
@@ -86,62 +107,44 @@ def test_human36m_complete_gives_the_truth_no_error(evaluate, tmp_path, truth, p
     names = h36m.sequences_to_test(trials, cameras)
     people = {name: (number % fakes.NUM_PEOPLE,) for number, name in enumerate(names)}
     fakes.write_h36m(tmp_path / "data", people, truth)
-    results, _ = evaluate(protocol, allow_missing=False)
-    assert results["counts"] == {"sequences": len(names), "frames": len(names)}
-    assert results["missing"] == []
-    errors = {key: value for key, value in results["metrics"].items() if key.endswith("_mm")}
+    content, _ = evaluate(protocol, allow_missing=False)
+    assert content["counts"] == {"sequences": len(names), "frames": len(names)}
+    assert content["missing"] == []
+    errors = {key: value for key, value in content["metrics"].items() if key.endswith("_mm")}
     assert len(errors) == 6
     assert errors == pytest.approx(dict.fromkeys(errors, 0.0), abs=1e-3)
-    assert list(results["tables"]["action"]) == list(h36m.ACTIONS)
+    assert list(content["tables"]["action"]) == list(h36m.ACTIONS)
     printed = capsys.readouterr().out
     assert "--root=hips" in printed
     assert "WakingDog" in printed
 
 
-def test_30_mm_off_the_root_is_30_mm_and_nothing_after_alignment(evaluate, tmp_path, truth):
-    """The 14 joints move, SMPL's pelvis does not: from there every joint is 30 mm off. The middle
-    of the hips moves along, from there nothing is; so the middle must be where the pelvis is."""
-    at_pelvis = {**truth, "joints": truth["joints"] + pelvis_from_hips(truth)}
-    fakes.write_h36m(tmp_path / "data", P2_FEW, at_pelvis)
-
-    def moved(joints):  # as the truth was, and then 30 mm
-        return shifted(joints)
-
-    results, _ = evaluate("h36m_p2", {"move": moved}, root="pelvis", output="pelvis")
-    offset = 1e3 * np.linalg.norm(pelvis_from_hips(truth) - (0.0, 0.03, 0.0), axis=-1)
-    expected = offset[[0, 1, 2, 3, 4, 5]].mean()
-    assert results["metrics"]["mpjpe_mm"] == pytest.approx(expected, abs=1e-3)
-    assert results["metrics"]["pa_mpjpe_mm"] == pytest.approx(0, abs=1e-3)
-    results, _ = evaluate("h36m_p2", {"move": moved}, root="hips", output="hips")
-    assert results["metrics"]["mpjpe_mm"] == pytest.approx(0, abs=1e-3)
-
-
-def pelvis_from_hips(truth):
-    """(N, 1, 3) from the middle of the hips to SMPL's pelvis."""
-    return truth["smpl_joints"][:, :1] - truth["joints"][:, list(LSP_HIPS)].mean(1, keepdims=True)
-
-
-def test_3dhp_30_mm_off_the_pelvis_is_30_mm_and_nothing_after_alignment(evaluate, tmp_path, truth):
+def test_30_mm_off_the_root_is_30_mm_and_nothing_after_alignment(score, tmp_path, truth):
+    """All 14 joints move and the pelvis does not: seen from there each is 30 mm off."""
+    hips = truth["joints"][:, list(LSP_HIPS)].mean(1, keepdims=True)
+    pelvis = truth["smpl_joints"][:, :1] - hips
     fakes.write_3dhp(tmp_path / "data", TS, truth)
-    wrong = {"move": shifted}
-    results, _ = evaluate("mpi_inf_3dhp", wrong, root="pelvis", allow_missing=False)
-    assert results["metrics"]["mpjpe_mm"] == pytest.approx(30, abs=1e-3)
-    assert results["metrics"]["pa_mpjpe_mm"] == pytest.approx(0, abs=1e-3)
-    # Not strictly nearer than 0, 5 ... 30 mm, float32 aside: 24 or 25 of 31 thresholds.
-    assert results["metrics"]["auc_percent"] in (
-        pytest.approx(100 * 24 / 31, abs=2),
-        pytest.approx(100 * 25 / 31, abs=2),
-    )
-    assert results["metrics"]["pck_percent"] == 100
+    found = score("mpi_inf_3dhp", shifted, root="pelvis").metrics
+    assert found["mpjpe_mm"] == pytest.approx(30, abs=1e-3)
+    assert found["pa_mpjpe_mm"] == pytest.approx(0, abs=1e-3)
+    # Of the thresholds 0, 5 ... 150 mm 35 and more let it pass, and 30, within float32, perhaps.
+    assert 31 * found["auc_percent"] / 100 == pytest.approx(24.5, abs=0.5)
+    assert found["pck_percent"] == 100
+    fakes.write_h36m(tmp_path / "data", P2_FEW, truth)
+    offset_mm = 1e3 * np.linalg.norm(pelvis[:6] - (0.0, 0.03, 0.0), axis=-1).mean()
+    found = score("h36m_p2", shifted, root="pelvis").metrics
+    assert found["mpjpe_mm"] == pytest.approx(offset_mm, abs=1e-3)
+    found = score("h36m_p2", shifted, root="hips").metrics
+    assert found["mpjpe_mm"] == pytest.approx(0, abs=1e-3)
 
 
 def test_a_tenth_too_large_is_a_tenth_and_nothing_after_alignment(evaluate, tmp_path, truth):
     fakes.write_h36m(tmp_path / "data", P2_FEW, truth)
-    results, _ = evaluate("h36m_p2", {"move": about_the_hips(1.1)})
+    content, _ = evaluate("h36m_p2", {"move": about_the_hips(1.1)})
     joints = truth["joints"][:, :14]
     size = np.linalg.norm(joints - joints[:, list(LSP_HIPS)].mean(1, keepdims=True), axis=-1)
     error = 100 * size.mean(1)  # a tenth, in mm, of each person
-    found, tables = results["metrics"], results["tables"]
+    found, tables = content["metrics"], content["tables"]
     assert found["mpjpe_mm"] == pytest.approx(error[:6].mean(), rel=1e-4)
     assert found["mpjpe_median_mm"] == pytest.approx(np.median(error[:6]), rel=1e-4)
     # Eating: the mean of the means of S9's two frames and of S11's one.
@@ -152,77 +155,85 @@ def test_a_tenth_too_large_is_a_tenth_and_nothing_after_alignment(evaluate, tmp_
     assert tables["joint"]["head_top"]["mpjpe_mm"] == pytest.approx(
         100 * size[:6, KEYPOINTS.index("head_top")].mean(), rel=1e-4
     )
-    assert results["percentiles"]["mpjpe_mm"]["95"] == pytest.approx(
+    assert content["percentiles"]["mpjpe_mm"]["95"] == pytest.approx(
         np.percentile(error[:6], 95), rel=1e-4
     )
 
 
-def test_trials_and_joints_are_flags_and_stand_in_the_results(evaluate, tmp_path, truth):
-    more = {**P2_FEW, "S9_Eating_1_cam3": (6,)}
-    fakes.write_h36m(tmp_path / "data", more, truth)
-    wrists = ["left_wrist", "right_wrist", "neck"]
-    wrong = {"move": about_the_hips(1.1)}
-    results, _ = evaluate("h36m_p2", wrong, trials=["0", "1"], joints=wrists)
-    assert results["counts"]["frames"] == 7
-    assert results["options"]["trials"] == [0, 1]
-    assert list(results["tables"]["joint"]) == wrists
-    results, _ = evaluate("h36m_p2", wrong)
-    assert results["counts"]["frames"] == 6
+def test_trials_and_joints_are_flags(score, tmp_path, truth):
+    fakes.write_h36m(tmp_path / "data", {**P2_FEW, "S9_Eating_1_cam3": (6,)}, truth)
+    three = ("left_wrist", "right_wrist", "neck")
+    found = score("h36m_p2", about_the_hips(1.1), trials=("0", "1"), joints=three)
+    assert len(found.errors["mpjpe_mm"]) == 7
+    assert tuple(found.tables["joint"]) == three
+    assert len(score("h36m_p2").errors["mpjpe_mm"]) == 6
 
 
 @pytest.mark.parametrize("direction", [(0.0, 0.0), (0.25, -0.1)])
-def test_mpi_inf_3dhp_gives_the_truth_its_full_score(evaluate, tmp_path, truth, direction):
+def test_mpi_inf_3dhp_gives_the_truth_its_full_score(score, tmp_path, truth, direction):
     fakes.write_3dhp(tmp_path / "data", TS, truth, direction)
     for joints in ("14", "17"):
-        results, _ = evaluate("mpi_inf_3dhp", joints=[joints], allow_missing=False)
-        found = results["metrics"]
-        assert found["mpjpe_mm"] == pytest.approx(0, abs=2e-3)
-        assert found["pa_mpjpe_mm"] == pytest.approx(0, abs=2e-3)
-        assert found["pck_percent"] == found["pa_pck_percent"] == 100
-        assert found["auc_percent"] == pytest.approx(100 * 30 / 31)
-        assert found["pa_auc_percent"] == pytest.approx(100 * 30 / 31)
-        assert len(results["tables"]["joint"]) == int(joints)
-    assert list(results["tables"]["sequence"]) == list(TS)
-    activities = results["tables"]["activity"]
-    assert {name: row["frames"] for name, row in activities.items()} == {
-        "standing/walking": 3,
-        "exercise": 3,
-        "sitting": 3,
-    }
+        found = score("mpi_inf_3dhp", joints=(joints,))
+        assert found.metrics == pytest.approx(
+            {
+                "mpjpe_mm": 0,
+                "pa_mpjpe_mm": 0,
+                "pck_percent": 100,
+                "pa_pck_percent": 100,
+                "auc_percent": 100 * 30 / 31,
+                "pa_auc_percent": 100 * 30 / 31,
+            },
+            abs=2e-3,
+        )
+        assert len(found.tables["joint"]) == int(joints)
+    assert list(found.tables["sequence"]) == list(TS)
+    activities = {name: row["frames"] for name, row in found.tables["activity"].items()}
+    assert activities == {"standing/walking": 3, "exercise": 3, "sitting": 3}
 
 
-def test_without_perspective_correction_the_crops_view_counts(evaluate, tmp_path, truth):
+def test_mpi_inf_3dhp_from_flags_to_files(evaluate, tmp_path, truth, capsys):
+    fakes.write_3dhp(tmp_path / "data", TS, truth, (0.25, -0.1))
+    content, _ = evaluate("mpi_inf_3dhp", allow_missing=False)
+    assert content["metrics"]["mpjpe_mm"] == pytest.approx(0, abs=2e-3)
+    assert content["metrics"]["auc_percent"] == pytest.approx(100 * 30 / 31)
+    printed = capsys.readouterr().out
+    assert "--perspective_correction=True" in printed
+    assert "72.90" in printed  # the paper's
+
+
+def test_without_perspective_correction_the_crops_view_counts(score, tmp_path, truth):
     fakes.write_3dhp(tmp_path / "data", TS, truth, direction=(0.25, -0.1))
-    results, _ = evaluate("mpi_inf_3dhp", perspective_correction=False)
-    joints = np.array([fakes.joints_3dhp(truth, person) for person in range(9)])[:, :14]
+    found = score("mpi_inf_3dhp", perspective_correction=False).metrics
+    joints = np.array([fakes.joints_3dhp(truth, person) for person in range(9)])
+    joints = joints[:, [MPI_INF_3DHP_JOINTS.index(name) for name in LSP_JOINTS]]
+    joints = joints - joints[:, list(LSP_HIPS)].mean(1, keepdims=True)
     turn = fakes.smallest_turn(np.array([0.25, -0.1, 1.0]))
-    hips = truth["joints"][:9, list(LSP_HIPS)].mean(1, keepdims=True)
-    expected = np.linalg.norm((joints - hips) @ turn.T - (joints - hips), axis=-1).mean()
-    assert results["metrics"]["mpjpe_mm"] == pytest.approx(1e3 * expected, rel=1e-3)
-    assert results["metrics"]["pa_mpjpe_mm"] == pytest.approx(0, abs=2e-3)
+    expected = np.linalg.norm(joints @ turn.T - joints, axis=-1).mean()
+    assert found["mpjpe_mm"] == pytest.approx(1e3 * expected, rel=1e-3)
+    assert found["pa_mpjpe_mm"] == pytest.approx(0, abs=2e-3)
 
 
-def test_the_universal_skeleton_is_the_truth_unless_it_is_switched_off(evaluate, tmp_path, truth):
+def test_the_universal_skeleton_is_the_truth_unless_it_is_switched_off(score, tmp_path, truth):
     fakes.write_3dhp(tmp_path / "data", TS, truth, universal_scale=1.1)
-    results, _ = evaluate("mpi_inf_3dhp")
-    assert results["metrics"]["mpjpe_mm"] > 20
-    assert results["metrics"]["pa_mpjpe_mm"] == pytest.approx(0, abs=2e-3)
-    results, _ = evaluate("mpi_inf_3dhp", universal=False)
-    assert results["metrics"]["mpjpe_mm"] == pytest.approx(0, abs=2e-3)
+    found = score("mpi_inf_3dhp").metrics
+    assert found["mpjpe_mm"] > 20
+    assert found["pa_mpjpe_mm"] == pytest.approx(0, abs=2e-3)
+    found = score("mpi_inf_3dhp", universal=False).metrics
+    assert found["mpjpe_mm"] == pytest.approx(0, abs=2e-3)
 
 
 def test_keypoints_of_the_truth_and_20_px_beside_it(evaluate, tmp_path, truth):
     records = [fakes.image_record(person, truth) for person in range(4)]
     fakes.write(tmp_path / "data" / "lsp" / "test_000.tfrecord", records)
-    results, _ = evaluate("keypoints2d", datasets=["lsp"])
-    found = results["metrics"]
+    content, _ = evaluate("keypoints2d", datasets=["lsp"])
+    found = content["metrics"]
     assert found["keypoints_px"] == pytest.approx(0, abs=1e-3)
     assert (
         found["pck_torso_percent"] == found["pck_head_percent"] == found["pck_box_percent"] == 100
     )
-    assert len(results["tables"]["joint"]) == len(KEYPOINTS)
-    results, _ = evaluate("keypoints2d", {"shift_px": (12.0, 16.0)}, datasets=["lsp"])
-    found = results["metrics"]
+    assert len(content["tables"]["joint"]) == len(KEYPOINTS)
+    content, _ = evaluate("keypoints2d", {"shift_px": (12.0, 16.0)}, datasets=["lsp"])
+    found = content["metrics"]
     assert found["keypoints_px"] == pytest.approx(20, abs=1e-3)
     # 20 px of the crop are 40 of the stored image: whose box is longer than 200 passes.
     points = truth["keypoints_px"][:4]
@@ -232,22 +243,21 @@ def test_keypoints_of_the_truth_and_20_px_beside_it(evaluate, tmp_path, truth):
 
 def test_results_are_written_as_a_table_and_a_page(evaluate, tmp_path, truth):
     fakes.write_h36m(tmp_path / "data", P2_FEW, truth)
-    results, _ = evaluate("h36m_p2", {"move": about_the_hips(1.1)})
+    content, _ = evaluate("h36m_p2", {"move": about_the_hips(1.1)})
     with open(tmp_path / "output" / "sequences.csv", newline="") as file:
         rows = list(csv.DictReader(file))
     assert sorted(row["sequence"] for row in rows) == sorted(P2_FEW)
-    assert (
-        float(rows[0]["mpjpe_mm"]) == results["tables"]["sequence"][rows[0]["sequence"]]["mpjpe_mm"]
-    )
+    by_sequence = content["tables"]["sequence"]
+    assert float(rows[0]["mpjpe_mm"]) == by_sequence[rows[0]["sequence"]]["mpjpe_mm"]
     page = (tmp_path / "output" / "report.html").read_text()
     assert page.count("<svg") == 3
     assert page.count("data:image/jpeg;base64,") == 4
     assert "Incomplete:" in page
     assert "66.50" in page  # the paper's, unpaired
     assert "http" not in page.replace("http://www.w3.org/2000/svg", "")
-    assert len(results["missing"]) == 27
-    assert results["metrics"]["model_ms"] > 0
-    assert results["metrics"]["rendered_ms"] > results["metrics"]["model_ms"]
+    assert len(content["missing"]) == 27
+    assert content["metrics"]["model_ms"] > 0
+    assert content["metrics"]["rendered_ms"] > content["metrics"]["model_ms"]
 
 
 def test_predictions_are_used_again_until_model_or_data_change(evaluate, smpl, tmp_path, truth):
@@ -355,8 +365,6 @@ def test_flags_that_do_not_fit_are_refused(evaluate, protocol, values, message):
 
 
 def test_every_protocol_says_what_it_is_ranked_by_and_has_labels():
-    from hmr_tf.evaluation import results
-
     for protocol in protocols.PROTOCOLS.values():
         for published in protocol.published.values():
             assert set(published) <= set(results.LABELS)

@@ -16,8 +16,8 @@ def draw(frames, person, hmr):
       person: which of them.
       hmr: the model.
     """
-    crops = predictions.crops([frames.paths[frames.file[person]]], hmr.image_size)
-    _, image, _ = next(iter(crops.skip(int(frames.number[person])).take(1)))
+    path = frames.paths[frames.file[person]]
+    image = predictions.crop_of(path, frames.number[person], hmr.image_size)
     pixels = tf.cast(tf.clip_by_value((image + 1.0) * 127.5, 0, 255), tf.uint8)
     keypoints = frames.predicted["keypoints_px"][person]
     marked = render.draw_keypoints(pixels.numpy(), keypoints, np.ones(len(keypoints), bool))

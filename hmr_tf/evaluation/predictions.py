@@ -7,21 +7,36 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
-from hmr_tf.body import camera
 from hmr_tf.data import augment, crop, record
 from hmr_tf.errors import InputError
 from hmr_tf.evaluation import frames as frames_
+from hmr_tf.output import saved_model
 
 # Of the files of predictions; changes with what they hold and with how crops are made.
 _FORMAT = 1
-_FIELDS = ("theta", "joints", "smpl_joints", "keypoints_px", "scale_xy", "corner_px")
+# Field -> its name in `saved_model.answers`; and where the crop lies, of `augment.Placement`.
+_ANSWERS = {
+    "theta": "theta",
+    "joints": "joints3d",
+    "smpl_joints": "smpl_joints",
+    "keypoints_px": "keypoints2d_px",
+}
+_FIELDS = (*_ANSWERS, "scale_xy", "corner_px")
 
 
-def of_files(hmr, digest, frames, folder, batch_size, tick=lambda count: None):
+def answering(hmr):
+    """The model as one graph: (B, S, S, 3) crops in [-1, 1] -> what `saved_model.answers` gives."""
+    crops_ = tf.TensorSpec([None, hmr.image_size, hmr.image_size, 3], tf.float32)
+    return tf.function(
+        lambda images: saved_model.answers(hmr, images), input_signature=[crops_], autograph=False
+    )
+
+
+def of_files(answer, digest, frames, folder, batch_size, tick=lambda count: None):
     """Predictions for every record of every file: read from `folder` where they are, else made.
 
     Args:
-      hmr: `networks.hmr.HMR`.
+      answer: `answering` of a model.
       digest: `model_digest` of it.
       frames: Frames, whose files are meant.
       folder: Path for the predictions, one .npz a TFRecord file; made where it is not there. A file
@@ -42,23 +57,24 @@ def of_files(hmr, digest, frames, folder, batch_size, tick=lambda count: None):
     found = [_read(file, key) for file, key in zip(files, keys)]
     new = [number for number, content in enumerate(found) if content is None]
     tick(sum(len(content["theta"]) for content in found if content is not None))
-    made = _predict(hmr, [frames.paths[number] for number in new], batch_size, tick)
+    made = _predict(answer, [frames.paths[number] for number in new], batch_size, tick)
     for number, content in zip(new, made):
         _write(files[number], keys[number], content)
         found[number] = content
     return found
 
 
-def _predict(hmr, paths, batch_size, tick):
-    """Yields what `of_files` returns, file by file; one graph does them all."""
+def _predict(answer, paths, batch_size, tick):
+    """Yields what `of_files` returns, file by file."""
     if not paths:
         return
-    answers = tf.function(lambda images: _answers(hmr, images))
+    image_size = answer.input_signature[0].shape[1]
     waiting, current = [], 0
     try:
-        for files, images, placements in crops(paths, hmr.image_size).batch(batch_size):
-            rows = {**answers(images), **placements}
-            rows = {name: rows[name].numpy() for name in _FIELDS}
+        for files, images, placements in _crops(paths, image_size).batch(batch_size):
+            found = answer(images)
+            rows = {name: found[key].numpy() for name, key in _ANSWERS.items()}
+            rows.update({name: value.numpy() for name, value in placements.items()})
             for file in range(current, int(files[-1]) + 1):
                 if file > current:
                     yield _complete(waiting, paths[current])
@@ -79,17 +95,27 @@ def _complete(parts, path):
     return joined
 
 
-def crops(paths, image_size):
-    """Dataset of (file, image, place) of each record of the files, in order.
+def crop_of(path, number, image_size):
+    """(S, S, 3) in [-1, 1]: what the model sees of one record of a file, counted from 0."""
+    records = tf.data.TFRecordDataset(str(path)).skip(int(number)).take(1)
+    return _cut(next(iter(records)), image_size)[0]
 
-    `file` is the number of its file, () int64; `image` (S, S, 3) in [-1, 1]; `place` a dict of
-    scale_xy and corner_px. The crop lies about the stored centre, repeats the edge and is not
-    scaled in 224 pixels (the original's `datasets/common.py:232-308`).
+
+def _cut(serialized, image_size):
+    """The crop of one record and its Placement.
+
+    It lies about the stored centre, repeats the edge and is not scaled in 224 pixels (the
+    original's `datasets/common.py:232-308`).
     """
     plain = augment.no_jitter(image_size / crop.CROP_PX)
+    return augment.crop_image(record.decode(serialized), *plain, image_size)
+
+
+def _crops(paths, image_size):
+    """Dataset of (number of the file, crop, dict of scale_xy and corner_px), in order."""
 
     def cut(file, serialized):
-        image, placement = augment.crop_image(record.decode(serialized), *plain, image_size)
+        image, placement = _cut(serialized, image_size)
         return file, image, {"scale_xy": placement.scale_xy, "corner_px": placement.corner_px}
 
     records = frames_.records(paths).map(cut, num_parallel_calls=tf.data.AUTOTUNE)
@@ -113,16 +139,6 @@ def file_digest(path):
         for block in iter(lambda: file.read(2**20), b""):
             digest.update(block)
     return digest.hexdigest()
-
-
-def _answers(hmr, images):
-    last = hmr(images, training=False)[-1]
-    return {
-        "theta": last.theta,
-        "joints": last.joints,
-        "smpl_joints": last.smpl_joints,
-        "keypoints_px": camera.pixels_from_norm(last.keypoints_norm, hmr.image_size),
-    }
 
 
 def _file(folder, path):

@@ -38,6 +38,7 @@ LABELS = {
 }
 RESULTS, SEQUENCES = "results.json", "sequences.csv"
 _MAX_BYTES = 2**26
+_SHOWN = 5  # names of what is missing; results.json and the report have all
 
 
 def label(metric):
@@ -181,11 +182,15 @@ def _settings(results):
 def _missing(results):
     missing = results["missing"]
     if missing:
-        yield f"INCOMPLETE: {len(missing)} missing: {', '.join(missing)}"
+        shown = ", ".join(missing[:_SHOWN]) + (", ..." if len(missing) > _SHOWN else "")
+        yield f"INCOMPLETE: {len(missing)} missing: {shown}"
 
 
 def _option(value):
-    return ",".join(map(str, value)) if isinstance(value, (tuple, list)) else str(value)
+    """A flag's value as on the command line; long lists of joints by their number."""
+    if isinstance(value, (tuple, list)):
+        return ",".join(map(str, value))
+    return str(value)
 
 
 def _group_table(title, rows):

@@ -18,6 +18,7 @@ from hmr_tf.evaluation import (
     scores,
 )
 
+TIMED = 20  # images for the run time
 PREDICTIONS = "predictions"  # folder below --output_dir
 
 
@@ -74,11 +75,11 @@ def evaluate(plan, hmr, load_path, batch_size, output_dir):
       InputError: a broken image, answers that are not finite, a model without faces to draw.
     """
     rule = protocols.PROTOCOLS[plan.protocol]
-    digest = predictions.model_digest(hmr)
-    predicted = _predict(plan, hmr, digest, batch_size, output_dir)
+    digest, answer = predictions.model_digest(hmr), predictions.answering(hmr)
+    predicted = _predict(plan, answer, digest, batch_size, output_dir)
     people = frames_.with_predictions(plan.frames, predicted, plan.judged)
     found = rule.score(people, plan.options, hmr)
-    crops = predictions.crops(plan.frames.paths, hmr.image_size).map(lambda _, image, __: image)
+    times = run_time.measure(answer, _timed_crops(people, hmr.image_size), hmr.smpl.faces)
     content = {
         "protocol": plan.protocol,
         "title": rule.title,
@@ -88,7 +89,7 @@ def evaluate(plan, hmr, load_path, batch_size, output_dir):
         "options": plan.options,
         "counts": {"sequences": len(plan.frames.paths), "frames": len(people.file)},
         "missing": plan.missing,
-        "metrics": {**found.metrics, **run_time.measure(hmr, crops)},
+        "metrics": {**found.metrics, **times},
         "device": run_time.device(),
         "percentiles": {
             name: metrics.percentiles(values[np.isfinite(values)])
@@ -118,11 +119,19 @@ def compare(paths, output_dir):
     return "\n".join([title, "", *results.text_table(header, rows)])
 
 
-def _predict(plan, hmr, digest, batch_size, output_dir):
+def _predict(plan, answer, digest, batch_size, output_dir):
     with tqdm(total=len(plan.frames.file), desc="Predicting", unit="person") as bar:
         return predictions.of_files(
-            hmr, digest, plan.frames, Path(output_dir) / PREDICTIONS, batch_size, bar.update
+            answer, digest, plan.frames, Path(output_dir) / PREDICTIONS, batch_size, bar.update
         )
+
+
+def _timed_crops(people, image_size):
+    """The first few crops, of one file, as the model sees them."""
+    numbers = people.number[people.file == people.file[0]][:TIMED]
+    path = people.paths[people.file[0]]
+    crops = [predictions.crop_of(path, number, image_size) for number in numbers]
+    return [crops[i % len(crops)] for i in range(TIMED)]
 
 
 def _shown_people(people, errors, metric, hmr):

@@ -7,25 +7,25 @@ import tensorflow as tf
 
 from hmr_tf import render
 
-_WARM_UP, _TIMED = 2, 20
+_WARM_UP = 2
 
 
-def measure(hmr, crops):
+def measure(answer, images, faces):
     """Median time from one crop to one body, one image at a time.
 
     Args:
-      hmr: `networks.hmr.HMR`.
-      crops: Dataset of (S, S, 3) images in [-1, 1]; as many as are needed are taken.
+      answer: `predictions.answering` of a model.
+      images: list of (S, S, 3) crops in [-1, 1].
+      faces: (F, 3) of its mesh, or None.
 
     Returns:
-      dict of milliseconds: model_ms, to theta and the mesh in memory; rendered_ms, the same with
-      the body drawn over the crop, for a model that has faces.
+      dict of milliseconds: model_ms, until theta and the mesh are in memory; rendered_ms, the same
+      with the body drawn over the crop, for a model that has faces.
     """
-    predict = tf.function(lambda images: _mesh(hmr, images))
-    images = [image[None] for image in crops.take(_TIMED)]
-    times = {"model_ms": lambda image: [part.numpy() for part in predict(image)]}
-    if hmr.smpl.faces is not None and len(hmr.smpl.faces):
-        times["rendered_ms"] = lambda image: _draw(hmr, image, *predict(image))
+    images = [image[None] for image in images]
+    times = {"model_ms": lambda image: _predict(answer, image)}
+    if faces is not None and len(faces):
+        times["rendered_ms"] = lambda image: _draw(_predict(answer, image), image, faces)
     return {name: _median_ms(run, images) for name, run in times.items()}
 
 
@@ -37,17 +37,14 @@ def device():
     return tf.config.experimental.get_device_details(gpus[0]).get("device_name", "GPU")
 
 
-def _mesh(hmr, images):
-    last = hmr.with_mesh(hmr(images, training=False)[-1])
-    return last.theta, last.vertices, last.camera
+def _predict(answer, image):
+    return {name: value.numpy() for name, value in answer(image).items()}
 
 
-def _draw(hmr, image, theta, vertices, camera):
+def _draw(body, image, faces):
     pixels = tf.cast(tf.clip_by_value((image + 1.0) * 127.5, 0, 255), tf.uint8)
-    picture, _ = render.render_body(
-        vertices, camera, hmr.smpl.faces, hmr.image_size, background=pixels
-    )
-    return theta.numpy(), vertices.numpy(), picture.numpy()
+    seen = body["camera"], faces, image.shape[1]
+    return render.render_body(body["vertices"], *seen, background=pixels)[0].numpy()
 
 
 def _median_ms(run, images):
