@@ -3,6 +3,7 @@
 import numpy as np
 
 from hmr_tf.body.skeleton import KEYPOINTS
+from hmr_tf.errors import InputError
 from hmr_tf.evaluation import metrics, scores
 
 # Metric -> share of which length of the person; the lengths stand in `_lengths`.
@@ -13,6 +14,13 @@ _PCK = {
 }
 _TORSO = (("left_shoulder", "right_hip"), ("right_shoulder", "left_hip"))
 _HEAD = (("neck", "head_top"),)
+
+
+def check(frames, options):
+    """Before anything is predicted: InputError where nobody has a labelled keypoint."""
+    if not (frames.truth["keypoints_px"][..., 2] > 0).any():
+        raise InputError(f"Nobody in {frames.paths[0].parent} has labelled keypoints.")
+    return np.ones(len(frames.file), bool), []
 
 
 def score(frames, options):

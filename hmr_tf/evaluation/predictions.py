@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -150,10 +151,10 @@ def _file(folder, path):
 def _read(path, digest):
     """The predictions in a file, or None where they are none of these."""
     try:
-        with np.load(path) as content:
+        with open(path, "rb") as file, np.load(file) as content:
             if str(content["digest"]) == digest:
                 return {name: content[name] for name in _FIELDS}
-    except (OSError, ValueError, KeyError, EOFError):
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
         pass  # not there, of another program, or cut off
     return None
 

@@ -20,10 +20,10 @@ class Protocol(NamedTuple):
     title: str
     find: Callable  # data_dir, options -> paths of TFRecords, names of those that are missing
     options: dict  # flags that vary it -> their defaults; None: must be given
+    check: Callable  # Frames, options -> (N,) bool who is judged, names of what is missing
     score: Callable  # Frames, options, hmr -> Scores
     ranked_by: str  # of `Scores.errors`: what the people of the report are chosen by
     published: dict  # whose -> {metric: number}
-    check: Callable = lambda frames, options: (..., [])  # -> which are judged, who is missing
     decode: Callable = record.decode_labels  # serialized record -> its truth
     joints: tuple = ()  # vocabulary of --joints
 
@@ -139,6 +139,7 @@ PROTOCOLS = {
         title="2D keypoints",
         find=_shards,
         options={"datasets": None, "split": "test"},
+        check=keypoints2d.check,
         score=_without_model(keypoints2d.score),
         ranked_by="keypoints_px",
         published={},

@@ -6,6 +6,7 @@ from typing import NamedTuple
 import numpy as np
 from tqdm import tqdm
 
+from hmr_tf.errors import InputError
 from hmr_tf.evaluation import frames as frames_
 from hmr_tf.evaluation import (
     metrics,
@@ -53,7 +54,8 @@ def plan(protocol, data_dir, given, allow_missing):
     everybody = frames_.read(paths, rule.decode)
     judged, unjudged = rule.check(everybody, options)
     protocols.refuse_missing(protocol, unjudged, allow_missing)
-    judged = np.broadcast_to(judged, everybody.file.shape)
+    if not judged.any():
+        raise InputError(f"--protocol={protocol} finds nobody to judge: {unjudged[0]} is missing.")
     return Plan(protocol, options, everybody, judged, [*missing, *unjudged])
 
 

@@ -3,7 +3,6 @@
 from pathlib import Path
 from typing import NamedTuple
 
-import cv2
 import numpy as np
 import tensorflow as tf
 
@@ -52,7 +51,10 @@ def read(folder, filename, size):
 
 def _read_png(path, size):
     """(H, W) uint8; the header is looked at before the picture is unpacked."""
-    content = path.read_bytes()
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise InputError(f"{path} cannot be read: {error.strerror}.") from error
     found = tuple(int.from_bytes(content[i : i + 4], "big") for i in (20, 16))
     if not content.startswith(b"\x89PNG\r\n\x1a\n") or content[12:16] != b"IHDR":
         raise InputError(f"{path} is no PNG file: unpack UPi-S1h again.")
@@ -61,10 +63,10 @@ def _read_png(path, size):
             f"{path} has {found[1]} x {found[0]} pixels, its image {size[1]} x {size[0]}: use the "
             "small LSP images (150 px people), for which UPi-S1h was made."
         )
-    picture = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_GRAYSCALE)
-    if picture is None:
-        raise InputError(f"{path} is damaged: unpack UPi-S1h again.")
-    return picture
+    try:
+        return tf.io.decode_png(content, channels=1)[..., 0].numpy()
+    except tf.errors.OpError as error:
+        raise InputError(f"{path} is damaged: unpack UPi-S1h again.") from error
 
 
 def draw(vertices, camera_, faces, face_labels, scale_xy, corner_px, image_size, size):
