@@ -167,7 +167,7 @@ def _phase(text):
 
 def _load(options):
     """The trained model of --load_path."""
-    with _phase("Loading TensorFlow"):
+    with contextlib.nullcontext() if "tensorflow" in sys.modules else _phase("Loading TensorFlow"):
         from hmr_tf.networks import checkpoint
     with _phase("Loading the model"):
         return checkpoint.load(options.load_path, options.smpl_model_path)

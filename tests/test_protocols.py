@@ -113,7 +113,7 @@ def test_human36m_complete_gives_the_truth_no_error(evaluate, tmp_path, truth, c
     assert errors == pytest.approx(dict.fromkeys(errors, 0.0), abs=1e-3)
     assert list(content["tables"]["action"]) == list(h36m.ACTIONS)
     printed = capsys.readouterr().out
-    assert "--root=hips" in printed
+    assert "--root=hips --trials=0,1 --joints=14\n" in printed
     assert "WakingDog" in printed
 
 

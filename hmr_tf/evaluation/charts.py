@@ -6,6 +6,7 @@ import numpy as np
 
 _WIDTH, _HEIGHT = 460, 240
 _LEFT, _BOTTOM, _TOP, _RIGHT = 52, 40, 12, 12
+_ROW = 26  # of bars
 _STYLE = "font:11px sans-serif;fill:#444"
 
 
@@ -43,21 +44,20 @@ def percentile_curve(values, unit):
     return _frame([curve], (0, end), (0, 100), unit, "% of the people")
 
 
-def bars(rows, unit, series):
+def bars(rows, series):
     """Horizontal bars, one for each row and series.
 
     Args:
       rows: name -> {series: number}.
-      unit: text below.
       series: {key in the rows: label}; at most two.
     """
     end = _round_up(max((row[key] or 0) for row in rows.values() for key in series))
-    height, left, thick = 22 * len(rows) + 50, 110, 16 / len(series)
+    height, left, thick = _ROW * len(rows) + 26, 110, (_ROW - 4) / len(series)
     scale = (_WIDTH - left - 50) / end
     parts = []
     for place, (name, row) in enumerate(rows.items()):
-        top = 22 * place + 4
-        parts.append(_text(left - 6, top + 12, name, "end"))
+        top = _ROW * place + 2
+        parts.append(_text(left - 6, top + _ROW / 2 + 2, name, "end"))
         for number, key in enumerate(series):
             y, value = top + thick * number, row[key] or 0
             parts.append(
@@ -66,10 +66,10 @@ def bars(rows, unit, series):
             )
             parts.append(_text(left + scale * value + 4, y + thick / 2 + 3, f"{value:.4g}"))
     for number, (_, label) in enumerate(series.items()):
-        x, y = left + 150 * number, height - 26
+        x, y = left + 170 * number, height - 18
         parts.append(f'<rect x="{x}" y="{y}" width="10" height="10" fill="{_color(number)}"/>')
         parts.append(_text(x + 14, y + 9, label))
-    return _svg(height, [*parts, _text(left, height - 4, unit)])
+    return _svg(height, parts)
 
 
 def _color(number):

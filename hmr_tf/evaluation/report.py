@@ -13,14 +13,14 @@ body { font: 15px/1.45 system-ui, sans-serif; color: #222; max-width: 1000px; ma
        padding: 0 16px }
 h1 { font-size: 24px; margin-bottom: 4px }
 h2 { font-size: 18px; margin: 28px 0 8px }
-code { font-size: 13px }
+code { font-size: 13px; overflow-wrap: anywhere }
 table { border-collapse: collapse }
 th, td { padding: 3px 12px; border-bottom: 1px solid #ddd; text-align: right }
 th:first-child, td:first-child { text-align: left }
 thead th { border-bottom: 2px solid #888 }
 .charts { display: flex; flex-wrap: wrap; gap: 16px }
 figure { margin: 0 0 14px }
-img { max-width: 100%; display: block }
+img { width: 720px; max-width: 100%; display: block }
 figcaption { color: #555; font-size: 13px }
 .warning { background: #fee; border-left: 4px solid #c33; padding: 8px }
 .scroll { max-height: 420px; overflow: auto; display: inline-block }
@@ -62,7 +62,7 @@ def comparison(title, header, rows):
 
 
 def _head(found):
-    options = [f"--{name}={_shown(value)}" for name, value in found["options"].items()]
+    options = [f"--{name}={results.option(value)}" for name, value in found["options"].items()]
     counts, missing = found["counts"], found["missing"]
     command = " ".join([f"--protocol={found['protocol']}", *options])
     lines = [
@@ -121,8 +121,7 @@ def _groups(tables):
         columns = list(next(iter(rows.values())))
         if title in ("joint", "part"):
             series = {column: results.label(column) for column in columns[:2]}
-            unit = ", ".join(series.values())
-            yield charts.bars(rows, unit, series)
+            yield charts.bars(rows, series)
         body = [(name, *(results.number(row[c]) for c in columns)) for name, row in rows.items()]
         labels = [results.label(column) for column in columns]
         yield f'<div class="scroll">{_table((title, *labels), body)}</div>'
@@ -142,10 +141,6 @@ def _document(title, parts):
         '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
         f"<title>{_safe(title)}</title><style>{_STYLE}</style></head>\n<body>\n{body}\n</body></html>\n"
     )
-
-
-def _shown(value):
-    return ",".join(map(str, value)) if isinstance(value, (tuple, list)) else str(value)
 
 
 def _safe(text):

@@ -7,11 +7,12 @@ import math
 import subprocess
 from pathlib import Path
 
+from hmr_tf.body.skeleton import LSP_JOINTS, MPI_INF_3DHP_JOINTS
 from hmr_tf.errors import InputError
 
 LABELS = {
     "mpjpe_mm": "MPJPE, mm",
-    "pa_mpjpe_mm": "reconstruction error (after Procrustes), mm",
+    "pa_mpjpe_mm": "reconstruction error, mm",
     "mpjpe_actions_mm": "MPJPE, mean over actions, mm",
     "pa_mpjpe_actions_mm": "reconstruction error, mean over actions, mm",
     "mpjpe_median_mm": "MPJPE, median, mm",
@@ -138,7 +139,7 @@ def compare(paths):
         rows.append((label(name), *cells))
     options = list(dict.fromkeys(name for run in runs for name in run.get("options", {})))
     for name in options:
-        values = [_option(run.get("options", {}).get(name)) for run in runs]
+        values = [option(run.get("options", {}).get(name)) for run in runs]
         if len(set(values)) > 1:  # what makes the runs hard to compare stands in the table
             rows.append((f"--{name}", values[0], *(x for value in values[1:] for x in (value, ""))))
     header = ["", str(paths[0])]
@@ -174,7 +175,7 @@ def commit():
 
 
 def _settings(results):
-    options = [f"--{name}={_option(value)}" for name, value in results["options"].items()]
+    options = [f"--{name}={option(value)}" for name, value in results["options"].items()]
     yield " ".join([f"--protocol={results['protocol']}", *options])
     yield f"model: {results['load_path']}; commit: {results['commit'] or 'unknown'}"
 
@@ -186,10 +187,11 @@ def _missing(results):
         yield f"INCOMPLETE: {len(missing)} missing: {shown}"
 
 
-def _option(value):
-    """A flag's value as on the command line; long lists of joints by their number."""
+def option(value):
+    """A flag's value as on the command line; the usual joints by their number."""
     if isinstance(value, (tuple, list)):
-        return ",".join(map(str, value))
+        numbers = {tuple(names): str(len(names)) for names in (LSP_JOINTS, MPI_INF_3DHP_JOINTS)}
+        return numbers.get(tuple(value), ",".join(map(str, value)))
     return str(value)
 
 
