@@ -19,6 +19,7 @@ ENCODERS = ("resnet_v2_50", "resnet50", "resnet50v2")
 PHOTO_FORMATS = ("overlay", "panels", "transparent", "obj", "ply", "npz")
 MOTION_FORMATS = ("glb", "bvh", "amass", "viewer", "measure")
 IMAGE_DATASETS = ("lsp", "lsp_ext", "mpii", "coco", "h36m", "mpi_inf_3dhp")
+PROTOCOLS = ("h36m_p1", "h36m_p2", "mpi_inf_3dhp", "lsp_parts", "keypoints2d")
 MOCAP_DATASETS = ("CMU", "H3.6", "jointLim")
 EXPORT_FORMATS = ("saved_model", "tflite")
 EXPORT_DTYPES = ("float32", "bfloat16", "float16")
@@ -221,6 +222,50 @@ class Config:
         "What the encoder computes in. bfloat16: for CPUs that have it (AVX-512 BF16, AMX) and "
         "GPUs; float16: for GPUs, and for a tflite file of half the size.",
         choices=EXPORT_DTYPES,
+    )
+
+    protocol: str = _option(
+        "",
+        "evaluate: which table of the paper. Not given: the errors of mesh, joints and keypoints "
+        "on --datasets.",
+        choices=PROTOCOLS,
+        heading="Evaluation",
+    )
+    allow_missing: bool = _option(
+        False, "Evaluate what there is of a test set; the results say what is missing."
+    )
+    root: str = _option(
+        "",
+        "h36m, mpi_inf_3dhp: what is put upon each other before the distances are taken: the "
+        "middle of the hips, or the pelvis joint. Not given: hips.",
+        choices=("hips", "pelvis"),
+    )
+    joints: tuple = _option(
+        (),
+        "h36m, mpi_inf_3dhp: joints that count: 14 (LSP's), 17 (mpi_inf_3dhp only), or names. "
+        "Empty: 14.",
+    )
+    trials: tuple = _option((), "h36m: 0, 1 or 0,1. Empty: both in protocol 1, 0 in protocol 2.")
+    universal: Optional[bool] = _option(
+        None,
+        "mpi_inf_3dhp: compare with univ_annot3, all people in one size, or with annot3. Not "
+        "given: univ_annot3.",
+    )
+    perspective_correction: Optional[bool] = _option(
+        None,
+        "mpi_inf_3dhp: turn bodies from the crop's view to the camera's, as Mehta et al. Not "
+        "given: on.",
+    )
+    segmentation_dir: str = _option(
+        "", "lsp_parts: folder of UPi-S1h with im1001_segmentation.png and so on."
+    )
+    part_labels: str = _option(
+        "",
+        "lsp_parts: which part each face of the mesh is: .npy, or the folder with GraphCMR's "
+        "cube_parts.npy and vertex_texture.npy. Empty: as the skinning weights say.",
+    )
+    compare: tuple = _option(
+        (), "evaluate: results.json files of one protocol, to put side by side; no model needed."
     )
 
 

@@ -31,6 +31,39 @@ def train(options):
 
 def evaluate(options):
     """--mode=evaluate: errors on people whose truth is known; prints them, writes results.json."""
+    if options.compare:
+        _compare(options)
+    elif options.protocol:
+        _evaluate_protocol(options)
+    else:
+        _evaluate_people(options)
+
+
+def _compare(options):
+    """Results of earlier runs side by side."""
+    from hmr_tf.evaluation import run
+
+    with _writing(options):
+        print(run.compare(options.compare, _output(options)))
+
+
+def _evaluate_protocol(options):
+    """One table of the paper."""
+    _needs(options, "load_path", "data_dir")
+    with _phase("Loading TensorFlow"):
+        from hmr_tf.evaluation import protocols, results, run
+    given = {name: getattr(options, name) for name in protocols.varying(options.protocol)}
+    with _phase("Reading the truth"):
+        plan = run.plan(options.protocol, options.data_dir, given, options.allow_missing)
+    (hmr, _), folder = _load(options), _output(options)
+    with _writing(options):
+        found = run.evaluate(plan, hmr, options.load_path, options.batch_size, folder)
+    print(results.describe(found))
+    print(f"\nwritten to {folder}: {', '.join(run.written(folder))}")
+
+
+def _evaluate_people(options):
+    """The errors of mesh, joints and keypoints on any converted dataset."""
     _needs(options, "load_path", "data_dir")
     from hmr_tf.data import shard_files
 
@@ -193,7 +226,7 @@ def _phase(text):
 
 def _load(options):
     """The trained model of --load_path, and its body."""
-    with _phase("Loading TensorFlow"):
+    with contextlib.nullcontext() if "tensorflow" in sys.modules else _phase("Loading TensorFlow"):
         from hmr_tf.networks import checkpoint
     with _phase("Loading the model"):
         return checkpoint.load_with_body(options.load_path, options.smpl_model_path)

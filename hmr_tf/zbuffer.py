@@ -13,6 +13,7 @@ import tensorflow as tf
 # even for triangles that each fill the picture (they only take longer).
 MAX_CANDIDATES = 2**20
 _NEAREST, _FARTHEST_PX = 1e-6, 1e6
+_ROW_BIT = 32
 
 
 class Fragments(NamedTuple):
@@ -26,6 +27,15 @@ class Fragments(NamedTuple):
 class _Triangles(NamedTuple):
     corners: tf.Tensor  # (N, 6) pixels: x and y of the first corner, of the second, of the third
     inverse_depth: tf.Tensor  # (N, 3) at the corners
+
+
+class _Covered(NamedTuple):
+    """Pairs of a triangle and a pixel that it covers."""
+
+    pixel: tf.Tensor  # (M,) int32, counted through all pictures of the batch
+    face: tf.Tensor  # (M,) int32, in its picture
+    inverse_depth: tf.Tensor  # (M,)
+    weights: tf.Tensor  # (M, 4) of the corners, not normalized, and their sum
 
 
 class _Window(NamedTuple):
@@ -73,36 +83,37 @@ def _rasterize(points_px, depth, faces, window):
     )
     number = _front_faces(all_triangles.corners)
     triangles = _Triangles(*(tf.gather(part, number) for part in all_triangles))
-    seen = _draw(triangles, number, tf.shape(points_px)[0], tf.shape(faces)[0], window)
-    return _fragments(all_triangles, *seen, tf.shape(faces)[0], window)
-
-
-def _draw(triangles, number, num_images, num_faces, window):
-    """1 / depth and face of what each pixel of the batch sees, `MAX_CANDIDATES` at a time."""
+    image, face = number // tf.shape(faces)[0], number % tf.shape(faces)[0]
     box = _boxes(triangles, window)
+    num_pixels = tf.shape(points_px)[0] * window.height * window.width
+    covered = _draw(triangles, face, _with_places(box, image, window), num_pixels, window.width)
+    return _fragments(covered, num_pixels, window)
+
+
+def _draw(triangles, face, box, num_pixels, width):
+    """_Covered with the nearest of each pixel, and others; `MAX_CANDIDATES` are tested at a time.
+
+    Among equally near ones the first face comes first.
+    """
     areas = tf.cast(box[:, 2] * box[:, 3], tf.int64)
     starts, num_candidates = tf.cumsum(areas, exclusive=True), tf.reduce_sum(areas)
 
     def draw(done):
-        count = tf.cast(tf.minimum(num_candidates - done, MAX_CANDIDATES), tf.int32)
-        row, x, y = _candidates(box, starts, done, count)
-        row, x, y, inverse_depth = _covering(triangles, row, x, y)
-        image_and_face = tf.gather(number, row)
-        image, face = image_and_face // num_faces, image_and_face % num_faces
-        line = image * window.height + y - window.top
-        pixel = line * window.width + x - window.left
-        return _nearest(pixel, face, inverse_depth, num_images * window.height * window.width)
+        return _covering(triangles, face, *_candidates(box, starts, areas, done), width)
 
-    def draw_more(done, nearest, face):
-        other_nearest, other_face = draw(done)
-        is_nearer = other_nearest > nearest  # strictly: earlier faces were drawn before
-        nearest = tf.where(is_nearer, other_nearest, nearest)
-        return done + MAX_CANDIDATES, nearest, tf.where(is_nearer, other_face, face)
+    def draw_more(done, before):
+        rows = _nearest(before, num_pixels)[-1]
+        seen = (tf.gather(part, rows) for part in before)
+        joined = _Covered(*(tf.concat(parts, 0) for parts in zip(seen, draw(done))))
+        return done + MAX_CANDIDATES, joined
 
-    start = tf.constant(MAX_CANDIDATES, tf.int64)
+    shapes = tf.TensorShape([]), _Covered(*[tf.TensorShape([None])] * 3, tf.TensorShape([None, 4]))
     return tf.while_loop(
-        lambda done, *_: done < num_candidates, draw_more, (start, *draw(tf.zeros_like(start)))
-    )[1:]
+        lambda done, _: done < num_candidates,
+        draw_more,
+        (tf.constant(MAX_CANDIDATES, tf.int64), draw(tf.constant(0, tf.int64))),
+        shape_invariants=shapes,
+    )[1]
 
 
 def _front_faces(corners):
@@ -133,26 +144,48 @@ def _boxes(triangles, window):
     return tf.cast(box, tf.int32)
 
 
-def _candidates(box, starts, done, count):
-    """`count` pixels of the boxes, from the one numbered `done` on: row of the box, x, y."""
-    # A pixel belongs to the last box that starts at or before it: count those.
-    begin = tf.cast(tf.clip_by_value(starts - done, 0, tf.cast(count, tf.int64)), tf.int32)
-    begun = tf.math.unsorted_segment_sum(tf.ones_like(begin), begin, count + 1)
-    row = tf.cumsum(begun[:count]) - 1
-    shift = tf.cast(done - starts, tf.int32)  # wraps only for boxes that are not in this range
-    place = tf.range(count) + tf.gather(shift, row)
-    box = tf.gather(box, row)
-    return row, box[:, 0] + place % box[:, 2], box[:, 1] + place // box[:, 2]
+def _with_places(box, image, window):
+    """Boxes with a fifth number: that + y * width + x is the pixel (x, y) of their picture."""
+    origin = (image * window.height - window.top) * window.width - window.left
+    return tf.concat([box, origin[:, None]], axis=1)
 
 
-def _covering(triangles, row, x, y):
-    """Keeps the candidates whose centre the triangle covers: row, x, y, 1 / depth."""
+def _candidates(box, starts, areas, done):
+    """At most MAX_CANDIDATES pixels of the boxes, from the one numbered `done` on.
+
+    Returns:
+      (M,) row of the box, and (M, 5) that box; (M,) place of the pixel in it, line by line.
+    """
+    first = tf.clip_by_value(done - starts, 0, areas)
+    end = tf.clip_by_value(done + MAX_CANDIDATES - starts, 0, areas)
+    # One number holds the row, above, and the place: no other op lists so fast what is in boxes.
+    row = tf.range(tf.size(areas, tf.int64)) * 2**_ROW_BIT
+    numbers = tf.ragged.range(row + first, row + end).flat_values
+    row = tf.bitwise.right_shift(numbers, _ROW_BIT)
+    place = tf.cast(tf.bitwise.bitwise_and(numbers, 2**_ROW_BIT - 1), tf.int32)
+    return row, tf.gather(box, row), place
+
+
+def _covering(triangles, face, row, box, place, width):
+    """_Covered of the candidates whose centre the triangle covers."""
+    left, top, columns, _, origin = _columns(box)
+    line = place // columns
+    x, y = left + place - line * columns, top + line
     edges = _edges(tf.gather(triangles.corners, row), x, y)
     inside = tf.where(tf.maximum(tf.maximum(edges[0], edges[1]), edges[2]) <= 0.0)[:, 0]
-    row, x, y, *edges = (tf.gather(part, inside) for part in (row, x, y, *edges))
-    inverse_depth = tf.gather(triangles.inverse_depth, row)
+    pixel = origin + y * width + x
+    row, pixel, *edges = (tf.gather(part, inside) for part in (row, pixel, *edges))
+    at_corners = _columns(tf.gather(triangles.inverse_depth, row))
+    weights = [edge * inverse_depth for edge, inverse_depth in zip(edges, at_corners)]
+    total = sum(weights)
     # Three edges of zero are a triangle too thin for float32: 1 / depth = 0, never drawn.
-    return row, x, y, tf.math.divide_no_nan(sum(_times(edges, inverse_depth)), sum(edges))
+    inverse_depth = tf.math.divide_no_nan(total, sum(edges))
+    return _Covered(pixel, tf.gather(face, row), inverse_depth, tf.stack([*weights, total], 1))
+
+
+def _columns(table):
+    """List of the columns of an (M, C) table. Its transpose once is faster than C slices of it."""
+    return tf.unstack(tf.transpose(table), num=table.shape[1])
 
 
 def _edges(corners, x, y):
@@ -161,35 +194,34 @@ def _edges(corners, x, y):
     Seen from the face beyond it, an edge gives exactly the negated number: no pixel is lost.
     """
     x, y = tf.cast(x, tf.float32) + 0.5, tf.cast(y, tf.float32) + 0.5
-    x0, y0, x1, y1, x2, y2 = (corners[:, i] - (x, y)[i % 2] for i in range(6))
+    x0, y0, x1, y1, x2, y2 = (c - (x, y)[i % 2] for i, c in enumerate(_columns(corners)))
     return x1 * y2 - y1 * x2, x2 * y0 - y2 * x0, x0 * y1 - y0 * x1
 
 
-def _times(edges, inverse_depth):
-    return [edge * inverse_depth[:, i] for i, edge in enumerate(edges)]
+def _nearest(covered, num_pixels):
+    """What each pixel sees: 1 / depth, <= 0 where nothing is; face; and the rows of `covered`.
 
-
-def _nearest(pixel, face, inverse_depth, num_pixels):
-    """1 / depth and face of what is nearest in each pixel; 1 / depth <= 0 where nothing is."""
+    Of equally near faces the first is seen.
+    """
+    pixel, face, inverse_depth, _ = covered
     nearest = tf.math.unsorted_segment_max(inverse_depth, pixel, num_pixels)
-    wins = tf.where(inverse_depth >= tf.gather(nearest, pixel))[:, 0]
-    face, pixel = tf.gather(face, wins), tf.gather(pixel, wins)
-    return nearest, tf.math.unsorted_segment_min(face, pixel, num_pixels)
+    first = tf.gather(nearest, pixel)
+    rows = tf.where((inverse_depth >= first) & (first > 0.0))[:, 0]
+    pixel, face = tf.gather(pixel, rows), tf.gather(face, rows)
+    seen = tf.math.unsorted_segment_min(face, pixel, num_pixels)
+    return nearest, seen, tf.gather(rows, tf.where(face == tf.gather(seen, pixel))[:, 0])
 
 
-def _fragments(triangles, nearest, face, num_faces, window):
-    seen = nearest > 0.0
-    pixel = tf.where(seen)
-    place = tf.cast(pixel[:, 0], tf.int32)
-    line, column = place // window.width, place % window.width
-    number = line // window.height * num_faces + tf.gather(face, place)
-    x, y = window.left + column, window.top + line % window.height
-    edges = _edges(tf.gather(triangles.corners, number), x, y)
-    weights = _times(edges, tf.gather(triangles.inverse_depth, number))
-    weights = tf.stack(weights, 1) / sum(weights)[:, None]
+def _fragments(covered, num_pixels, window):
+    nearest, face, rows = _nearest(covered, num_pixels)
+    weights = tf.gather(covered.weights, rows)
+    barycentric = weights[:, :3] / weights[:, 3:]
+    # One row for each pixel: this sum only puts it into its place, faster than a scatter does.
+    pixel = tf.gather(covered.pixel, rows)
+    barycentric = tf.math.unsorted_segment_sum(barycentric, pixel, num_pixels)
     shape = [-1, window.height, window.width]
     return Fragments(
-        tf.reshape(tf.where(seen, face, -1), shape),
-        tf.reshape(tf.scatter_nd(place[:, None], weights, [tf.size(face), 3]), [*shape, 3]),
+        tf.reshape(tf.where(nearest > 0.0, face, -1), shape),
+        tf.reshape(barycentric, [*shape, 3]),
         tf.reshape(1.0 / tf.nn.relu(nearest), shape),
     )

@@ -20,7 +20,7 @@ def parsed(*arguments):
 
 def test_defaults_are_the_papers():
     made = parsed()
-    assert made == dataclasses.replace(config.Config(), mode=None)
+    assert made == dataclasses.replace(config.Config(), mode=None, protocol=None, root=None)
     assert (made.batch_size, made.epoch, made.num_stage, made.img_size) == (64, 55, 3, 224)
     assert (made.e_lr, made.d_lr) == (1e-5, 1e-4)
     assert (made.e_loss_weight, made.e_3d_weight, made.d_loss_weight) == (60, 60, 1)
@@ -84,3 +84,9 @@ def test_every_format_has_a_writer():
 
     assert set(config.PHOTO_FORMATS) == set(files.OF_PHOTOGRAPHS)
     assert set(config.MOTION_FORMATS) == set(files.OF_MOTION)
+
+
+def test_the_protocols_are_those_there_are():
+    from hmr_tf.evaluation import protocols
+
+    assert config.PROTOCOLS == tuple(protocols.PROTOCOLS)

@@ -90,6 +90,11 @@ class SMPL(tf.Module):
         vertices = tf.add_n([*_turned(rest, turns, self._weights), shift])
         return body._replace(vertices=tf.transpose(vertices, [0, 2, 1]))
 
+    @property
+    def skinning_weights(self):
+        """(V, 24) numpy: how much each joint moves each vertex."""
+        return self._weights.numpy().T
+
     def joints_only(self, pose, betas=None):
         """As `__call__`, but never builds the mesh: what training needs."""
         return self._posed(pose, betas)[-1]

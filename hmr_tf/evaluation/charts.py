@@ -1,0 +1,130 @@
+"""Small charts as SVG text, to stand inside a page."""
+
+import html
+
+import numpy as np
+
+_WIDTH, _HEIGHT = 460, 240
+_LEFT, _BOTTOM, _TOP, _RIGHT = 52, 40, 12, 12
+_ROW = 26  # of bars
+_STYLE = "font:11px sans-serif;fill:#444"
+
+
+def histogram(values, unit, bins=40):
+    """How often which error occurs. The rarest high hundredth is cut off on the right.
+
+    Args:
+      values: (N,) finite numbers.
+      unit: text below the axis.
+      bins: number of bars.
+    """
+    end = _round_up(np.percentile(values, 99))
+    counts, edges = np.histogram(values, bins, (0, end))
+    top = _round_up(counts.max(initial=1))
+    bars = [
+        _rectangle(low, high, count, end, top)
+        for low, high, count in zip(edges, edges[1:], counts)
+        if count
+    ]
+    median = _x(np.median(values), end)
+    line = f'<line x1="{median:.1f}" x2="{median:.1f}" y1="{_TOP}" y2="{_HEIGHT - _BOTTOM}" '
+    line += 'stroke="#c33" stroke-dasharray="4 3"/>' + _text(median + 4, _TOP + 10, "median")
+    return _frame([*bars, line], (0, end), (0, top), unit, "people")
+
+
+def percentile_curve(values, unit):
+    """Which share of the people has at most which error."""
+    end = _round_up(np.percentile(values, 99))
+    shares = np.linspace(0, 100, 201)
+    points = [
+        f"{_x(min(value, end), end):.1f},{_y(share, 100):.1f}"
+        for share, value in zip(shares, np.percentile(values, shares))
+    ]
+    curve = f'<polyline points="{" ".join(points)}" fill="none" stroke="#27a" stroke-width="2"/>'
+    return _frame([curve], (0, end), (0, 100), unit, "% of the people")
+
+
+def bars(rows, series):
+    """Horizontal bars, one for each row and series.
+
+    Args:
+      rows: name -> {series: number}.
+      series: {key in the rows: label}; at most two.
+    """
+    end = _round_up(max((row[key] or 0) for row in rows.values() for key in series))
+    height, left, thick = _ROW * len(rows) + 26, 110, (_ROW - 4) / len(series)
+    scale = (_WIDTH - left - 50) / end
+    parts = []
+    for place, (name, row) in enumerate(rows.items()):
+        top = _ROW * place + 2
+        parts.append(_text(left - 6, top + _ROW / 2 + 2, name, "end"))
+        for number, key in enumerate(series):
+            y, value = top + thick * number, row[key] or 0
+            parts.append(
+                f'<rect x="{left}" y="{y:.1f}" width="{scale * value:.1f}" '
+                f'height="{thick - 1:.1f}" fill="{_color(number)}"/>'
+            )
+            parts.append(_text(left + scale * value + 4, y + thick / 2 + 3, f"{value:.4g}"))
+    for number, (_, label) in enumerate(series.items()):
+        x, y = left + 170 * number, height - 18
+        parts.append(f'<rect x="{x}" y="{y}" width="10" height="10" fill="{_color(number)}"/>')
+        parts.append(_text(x + 14, y + 9, label))
+    return _svg(height, parts)
+
+
+def _color(number):
+    return ("#27a", "#e90")[number]
+
+
+def _frame(parts, x_range, y_range, x_label, y_label):
+    """Axes with numbers around `parts`."""
+    right, floor = _WIDTH - _RIGHT, _HEIGHT - _BOTTOM
+    axes = [f'<path d="M{_LEFT} {_TOP}V{floor}H{right}" fill="none" stroke="#888"/>']
+    for share in (0, 0.25, 0.5, 0.75, 1):
+        x, y = _LEFT + share * (right - _LEFT), floor - share * (floor - _TOP)
+        axes.append(_text(x, floor + 14, f"{share * x_range[1]:g}", "middle"))
+        axes.append(_text(_LEFT - 5, y + 4, f"{share * y_range[1]:g}", "end"))
+    axes.append(_text((_LEFT + right) / 2, _HEIGHT - 8, x_label, "middle"))
+    middle = (floor + _TOP) / 2
+    turned = f'transform="rotate(-90 11 {middle})"'
+    axes.append(_text(11, middle, y_label, "middle", turned))
+    return _svg(_HEIGHT, [*parts, *axes])
+
+
+def _rectangle(low, high, count, end, top):
+    left, right, y = _x(low, end), _x(high, end), _y(count, top)
+    return (
+        f'<rect x="{left:.1f}" y="{y:.1f}" width="{max(right - left - 1, 0.5):.1f}" '
+        f'height="{_HEIGHT - _BOTTOM - y:.1f}" fill="#27a"/>'
+    )
+
+
+def _x(value, end):
+    return _LEFT + value / end * (_WIDTH - _LEFT - _RIGHT)
+
+
+def _y(value, top):
+    return _HEIGHT - _BOTTOM - value / top * (_HEIGHT - _BOTTOM - _TOP)
+
+
+def _text(x, y, text, anchor="start", more=""):
+    return (
+        f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}" style="{_STYLE}" {more}>'
+        f"{html.escape(str(text))}</text>"
+    )
+
+
+def _svg(height, parts):
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {height}" '
+        f'width="{_WIDTH}" height="{height}">{"".join(parts)}</svg>'
+    )
+
+
+def _round_up(value):
+    """The next of 1, 2, 4, 5, 8 times a power of ten: an end for an axis."""
+    if not value > 0:
+        return 1.0
+    power = 10.0 ** np.floor(np.log10(value))
+    steps = (1, 1.2, 1.6, 2, 2.4, 3.2, 4, 5, 6, 8, 10)
+    return float(power * next(step for step in steps if step * power >= value * (1 - 1e-9)))

@@ -1,0 +1,40 @@
+"""How a body that was seen in a crop stands in front of the camera that took the whole picture."""
+
+import numpy as np
+
+from hmr_tf.body.skeleton import LSP_JOINTS
+
+
+def from_crop_to_camera(truth):
+    """Turns from the view along the ray through each crop's centre to the camera's own view.
+
+    A network sees a person in the crop as if the camera looked at them; the truth is as seen by the
+    camera that looks past them ("perspective correction" of Mehta et al. 2017, section 3.3). No
+    camera is in the records, but its pixels of the true joints are: the direction X / Z at the
+    crop's centre follows from those of the joints by linear regression.
+
+    Args:
+      truth: dict of joints (N, 14, 3), camera coordinates; keypoints_px (N, 19, 3); center_px
+        (N, 2).
+
+    Returns:
+      (N, 3, 3) rotation matrices, the smallest turn from the optical axis to the ray.
+    """
+    joints = truth["joints"].astype(float)
+    directions = joints[..., :2] / joints[..., 2:]
+    pixels = truth["keypoints_px"][:, : len(LSP_JOINTS), :2].astype(float)
+    mean_px, mean_direction = pixels.mean(1, keepdims=True), directions.mean(1, keepdims=True)
+    spread = np.square(pixels - mean_px).sum(1)
+    slope = ((pixels - mean_px) * (directions - mean_direction)).sum(1)
+    slope /= np.where(spread > 0, spread, 1)
+    ray = mean_direction[:, 0] + slope * (truth["center_px"] - mean_px[:, 0])
+    return _turns_to(np.concatenate([ray, np.ones((len(ray), 1))], axis=1))
+
+
+def _turns_to(rays):
+    """(N, 3) directions with z > 0 -> (N, 3, 3) the smallest rotations that take z there."""
+    x, y, z = (rays / np.linalg.norm(rays, axis=1, keepdims=True)).T
+    # Rodrigues' formula about (-y, x, 0), whose length is the sine and z the cosine.
+    shared = 1 / (1 + z)
+    rows = [[1 - x * x * shared, -x * y * shared, x], [-x * y * shared, 1 - y * y * shared, y]]
+    return np.moveaxis(np.array([*rows, [-x, -y, z]]), -1, 0)
