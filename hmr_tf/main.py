@@ -55,7 +55,7 @@ def _evaluate_protocol(options):
     given = {name: getattr(options, name) for name in protocols.varying(options.protocol)}
     with _phase("Reading the truth"):
         plan = run.plan(options.protocol, options.data_dir, given, options.allow_missing)
-    (hmr, _), folder = _load(options), _output(options)
+    hmr, folder = _load(options), _output(options)
     with _writing(options):
         found = run.evaluate(plan, hmr, options.load_path, options.batch_size, folder)
     print(results.describe(found))
@@ -70,7 +70,7 @@ def _evaluate_people(options):
     files = {
         name: shard_files.find(options.data_dir, name, options.split) for name in options.datasets
     }
-    hmr, _ = _load(options)
+    hmr = _load(options)
     from hmr_tf.evaluation import people
 
     results = people.evaluate(hmr, files, options.batch_size)
@@ -126,7 +126,7 @@ def export(options):
     _needs(options, "load_path")
     if (options.export_format, options.export_dtype) == ("tflite", "bfloat16"):
         raise InputError("--export_format=tflite knows no bfloat16: use float32 or float16.")
-    hmr, _ = _load(options)
+    hmr = _load(options)
     folder = _output(options)
     if options.export_format == "tflite":
         from hmr_tf.output import tflite
@@ -166,7 +166,7 @@ def fit(options):
     from hmr_tf.data import shard_files
 
     files = {n: shard_files.find(options.data_dir, n, options.split) for n in options.datasets}
-    hmr, _ = _load(options)
+    hmr = _load(options)
     from hmr_tf.networks import checkpoint
     from hmr_tf.output import fit
 
@@ -225,7 +225,12 @@ def _phase(text):
 
 
 def _load(options):
-    """The trained model of --load_path, and its body."""
+    """The trained model of --load_path."""
+    return _load_with_body(options)[0]
+
+
+def _load_with_body(options):
+    """As `_load`, and the `ModelData` of its body."""
     with contextlib.nullcontext() if "tensorflow" in sys.modules else _phase("Loading TensorFlow"):
         from hmr_tf.networks import checkpoint
     with _phase("Loading the model"):
@@ -270,7 +275,7 @@ def _drawing_model(options):
     """The model of --load_path with its detector, and with faces to draw."""
     from hmr_tf.output.model import Model
 
-    hmr, body = _load(options)
+    hmr, body = _load_with_body(options)
     if not len(body.faces):
         raise InputError(
             "The model was imported without an SMPL file and has no faces to draw: pass "
