@@ -32,8 +32,9 @@ import numpy as np
 import tensorflow as tf
 from pycocotools.coco import COCO
 
-from data_prep import coco, pool, shard_writer, shards
 from data_prep.person import Person
+from data_prep.readers import coco
+from data_prep.writing import pool, shard_writer, shards
 from hmr_tf.data import crop, record
 
 PEOPLE_IN_IMAGES = (1, 2, 3, 1)

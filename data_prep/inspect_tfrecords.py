@@ -44,7 +44,7 @@ def main(argv):
         raise InputError("--datasets is empty: name at least one, as in --datasets=lsp_ext,coco")
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")  # nothing here runs on a GPU
-    from data_prep import inspection
+    from data_prep.checking import inspection
     from hmr_tf.data import shard_files
 
     found = [

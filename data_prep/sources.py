@@ -25,14 +25,14 @@ def _people(module, function="read"):
     """A reader `function(data_dir, split)` that opens no image."""
 
     def read(options):
-        people = getattr(importlib.import_module(f"data_prep.{module}"), function)
+        people = getattr(importlib.import_module(f"data_prep.readers.{module}"), function)
         return {options.split: people(options.data_dir, options.split)}
 
     return read
 
 
 def _coco(options):
-    from data_prep import coco
+    from data_prep.readers import coco
 
     return {options.split: coco.read(options.data_dir, options.split, options.annotations)}
 
@@ -43,14 +43,14 @@ def _mocap(module):
     def read(options):
         if options["split"].present:
             raise InputError(f"{options.dataset} has no splits: leave --split out")
-        reader = importlib.import_module(f"data_prep.{module}")
+        reader = importlib.import_module(f"data_prep.readers.{module}")
         return reader.read(options.data_dir, options.seed)
 
     return read
 
 
 def _mpi_inf_3dhp(options):
-    from data_prep import mpi_inf_3dhp, mpi_inf_3dhp_testset
+    from data_prep.readers import mpi_inf_3dhp, mpi_inf_3dhp_testset
 
     if options.split == "test":
         people = mpi_inf_3dhp_testset.read(options.data_dir, options.split)
@@ -61,7 +61,7 @@ def _mpi_inf_3dhp(options):
 
 
 def _synthetic(options):
-    from data_prep import synthetic
+    from data_prep.synthesis import synthetic
 
     people = synthetic.read(
         options.data_dir, options.split, options.limit, options.seed, options.smpl_model_path
@@ -70,7 +70,7 @@ def _synthetic(options):
 
 
 def _synthetic_mocap(options):
-    from data_prep import synthetic
+    from data_prep.synthesis import synthetic
 
     if options.split != "train":  # its shards would replace those of the training poses
         raise InputError("synthetic_mocap has no splits: leave --split out")

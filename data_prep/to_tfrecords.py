@@ -131,7 +131,7 @@ def main(argv):
 
 
 def _job(source, name):
-    from data_prep import digests, engine
+    from data_prep.writing import digests, engine
 
     is_by_sequence = name in source.sequence_splits
     size = OPTIONS.records_per_shard or source.records_per_shard
@@ -154,7 +154,7 @@ def _job(source, name):
 
 def _convert(job, items):
     """Converts one split or collection and says in one line what it did; returns the problems."""
-    from data_prep import engine
+    from data_prep.writing import engine
 
     start = time.time()
     workers = engine.Workers(OPTIONS.num_workers, OPTIONS.runner, OPTIONS.runner_options)
@@ -170,8 +170,8 @@ def _convert(job, items):
 
 def _survey(job, items):
     """Says what a conversion would read; returns the problems."""
-    from data_prep import digests, engine
-    from data_prep.tally import Tally
+    from data_prep.writing import digests, engine
+    from data_prep.writing.tally import Tally
 
     tally, images = Tally(), digests.ImageDigest(job.data_dir)
     sizes = [sum(map(len, shard.groups)) for shard in engine.list_shards(job, items, tally, images)]

@@ -8,8 +8,8 @@ import numpy as np
 import scipy.io
 import tensorflow as tf
 
-from data_prep import conversion, shards
-from data_prep.tally import Tally
+from data_prep.writing import conversion, shards
+from data_prep.writing.tally import Tally
 
 # A person who stands, as COCO has it: x, y, v of the 17 points, nose first, right ankle last.
 _X = [50, 52, 48, 55, 45, 60, 40, 64, 36, 66, 34, 57, 43, 58, 42, 59, 41]

@@ -5,7 +5,7 @@ import cv2
 import h5py
 import numpy as np
 
-from data_prep import h36m_frames
+from data_prep.readers import h36m_frames
 from hmr_tf.body import skeleton
 from tests.dataset_fakes import write_image
 

@@ -5,7 +5,7 @@ import h5py
 import numpy as np
 import scipy.io
 
-from data_prep import mpi_inf_3dhp
+from data_prep.readers import mpi_inf_3dhp
 from tests.dataset_fakes import write_image
 
 FRAME_PX = 160

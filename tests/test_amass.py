@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from data_prep import amass
 from data_prep.person import MocapPose, Noted, Skipped
+from data_prep.readers import amass
 from hmr_tf.body import skeleton
 from hmr_tf.errors import InputError
 from tests.dataset_fakes import convert

@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from data_prep import beam, engine, publish
+from data_prep.writing import beam, engine, publish
 from hmr_tf.errors import InputError
 from tests.test_engine import contents, job, people  # noqa: F401 (a fixture)
 

@@ -6,7 +6,7 @@ import cdflib
 import numpy as np
 import pytest
 
-from data_prep import cdf
+from data_prep.readers import cdf
 from hmr_tf.errors import InputError
 from tests.h36m_fakes import write_cdf
 

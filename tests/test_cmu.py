@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
 
-from data_prep import asf_amc, cmu
 from data_prep.person import MocapPose, Skipped
+from data_prep.readers import asf_amc, cmu
 from hmr_tf.body import skeleton
 from hmr_tf.errors import InputError
 from tests import cmu_fakes

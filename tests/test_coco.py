@@ -5,8 +5,8 @@ import json
 import numpy as np
 import pytest
 
-from data_prep import coco
 from data_prep.person import Person, Skipped
+from data_prep.readers import coco
 from hmr_tf.body import skeleton
 from hmr_tf.errors import InputError
 from tests.dataset_fakes import STANDING, annotation, assert_as_original, convert, write_coco

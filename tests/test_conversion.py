@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from data_prep import shards
 from data_prep.person import MocapPose, Person, Skipped
-from data_prep.tally import Tally
+from data_prep.writing import shards
+from data_prep.writing.tally import Tally
 from hmr_tf.data import crop
 from tests.dataset_fakes import convert, write_image
 

@@ -5,7 +5,7 @@ import time
 import numpy as np
 import pytest
 
-from data_prep import amass, cmu, h36m, h36m_recordings
+from data_prep.readers import amass, cmu, h36m, h36m_recordings
 from hmr_tf.errors import InputError
 from tests import cmu_fakes, h36m_fakes
 

@@ -4,7 +4,7 @@ import hashlib
 
 import pytest
 
-from data_prep import digests
+from data_prep.writing import digests
 
 
 @pytest.fixture

@@ -11,8 +11,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from data_prep import engine
 from data_prep.person import MocapPose, Person, Skipped
+from data_prep.writing import engine
 from hmr_tf.errors import InputError
 from tests.dataset_fakes import read_folder, write_image, write_lsp
 
@@ -151,7 +151,8 @@ def test_workers_write_the_same_bytes(people, tmp_path):
 # Imports TensorFlow once, then runs the command in a child for each line of arguments.
 CHILDREN = """
 import os, sys
-from data_prep import shard_writer, to_tfrecords
+from data_prep import to_tfrecords
+from data_prep.writing import shard_writer
 from hmr_tf import command_line
 for line in sys.stdin:
     child = os.fork()

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
 
-from data_prep import h36m, h36m_recordings
 from data_prep.person import Person, Skipped, VideoFrame
+from data_prep.readers import h36m, h36m_recordings
 from hmr_tf.errors import InputError
 from tests import h36m_fakes
 from tests.dataset_fakes import convert, write_mosh

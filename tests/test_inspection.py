@@ -7,8 +7,10 @@ import numpy as np
 import pytest
 from absl.testing import flagsaver
 
-from data_prep import contact_sheet, engine, inspect_tfrecords
+from data_prep import inspect_tfrecords
+from data_prep.checking import contact_sheet
 from data_prep.person import MocapPose, Person
+from data_prep.writing import engine
 from hmr_tf import command_line, render
 from hmr_tf.body import skeleton
 from tests.test_engine import job

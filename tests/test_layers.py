@@ -77,7 +77,7 @@ def test_imports_point_one_way(path, module):
         ("import hmr_tf.data.record", "hmr_tf.networks.hmr"),
         ("from hmr_tf import config", "hmr_tf.networks.hmr"),
         ("from data_prep import coco", "hmr_tf.data.record"),
-        ("from hmr_tf.networks import hmr", "data_prep.coco"),
+        ("from hmr_tf.networks import hmr", "data_prep.readers.coco"),
         ("from hmr_tf.body import smpl", "hmr_tf.errors"),
     ],
 )

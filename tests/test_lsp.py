@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import scipy.io
 
-from data_prep import lsp
 from data_prep.person import Skipped
+from data_prep.readers import lsp
 from hmr_tf.errors import InputError
 from tests.dataset_fakes import assert_as_original, convert, write_lsp
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import scipy.io
 
-from data_prep import matlab, matlab_5
+from data_prep.readers import matlab, matlab_5
 from hmr_tf.errors import InputError
 from tests.mpi_fakes import cells, structs
 

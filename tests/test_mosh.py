@@ -6,8 +6,8 @@ import pickle
 import numpy as np
 import pytest
 
-from data_prep import mosh
 from data_prep.person import MocapPose, Skipped
+from data_prep.readers import mosh
 from hmr_tf.errors import InputError
 from tests.dataset_fakes import convert, write_mosh
 

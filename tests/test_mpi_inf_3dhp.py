@@ -7,8 +7,8 @@ import pytest
 import scipy.io
 import tensorflow as tf
 
-from data_prep import mpi_inf_3dhp
 from data_prep.person import Person, Skipped, VideoFrame
+from data_prep.readers import mpi_inf_3dhp
 from hmr_tf.body import skeleton
 from hmr_tf.errors import InputError
 from tests.dataset_fakes import assert_3d_as_original, assert_as_original, convert

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import scipy.io
 
-from data_prep import mpi_inf_3dhp_testset
 from data_prep.person import Person, Skipped
+from data_prep.readers import mpi_inf_3dhp_testset
 from hmr_tf.errors import InputError
 from tests.dataset_fakes import convert
 from tests.mpi_fakes import FRAME_PX, write_testset_sequence

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import scipy.io
 
-from data_prep import mpii
 from data_prep.person import Person, Skipped
+from data_prep.readers import mpii
 from hmr_tf.body import skeleton
 from hmr_tf.errors import InputError
 from tests.dataset_fakes import assert_as_original, convert

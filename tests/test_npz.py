@@ -6,7 +6,7 @@ import zipfile
 import numpy as np
 import pytest
 
-from data_prep import npz
+from data_prep.readers import npz
 from hmr_tf.errors import InputError
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from data_prep import pool, publish
+from data_prep.writing import pool, publish
 from hmr_tf.errors import InputError
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -63,7 +63,7 @@ def test_a_worker_that_dies_is_one_line(work, task, how):
 
 PARENT = """
 import pickle, signal
-from data_prep import pool
+from data_prep.writing import pool
 signal.signal(signal.SIGINT, signal.default_int_handler)
 code = "import os, time; os.write(1, str(os.getpid()).ljust(9).encode()); time.sleep(60)"
 list(pool.run(exec, [pickle.dumps(code)] * 2, 2))

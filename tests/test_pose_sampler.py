@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
 
-from data_prep.key_poses import JOINT_LIMITS, KEY_POSES, NOISE
-from data_prep.pose_sampler import joint_limits, key_poses, sample_poses
+from data_prep.synthesis.key_poses import JOINT_LIMITS, KEY_POSES, NOISE
+from data_prep.synthesis.pose_sampler import joint_limits, key_poses, sample_poses
 from hmr_tf.body import model_file, skeleton
 
 MODEL = model_file.read_model()

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from data_prep import publish, shard_writer
+from data_prep.writing import publish, shard_writer
 from hmr_tf.errors import InputError
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -148,7 +148,7 @@ def test_a_fault_of_the_reader_is_not_called_a_full_disk(tmp_path):
 
 SLOW = """
 import sys, time
-from data_prep import publish, shard_writer
+from data_prep.writing import publish, shard_writer
 def slow(number):
     for i in range(100):
         yield bytes(10000)

@@ -5,8 +5,8 @@ import itertools
 import numpy as np
 import pytest
 
-from data_prep import shards
 from data_prep.person import Person
+from data_prep.writing import shards
 
 
 def members(shard):

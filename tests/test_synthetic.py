@@ -6,7 +6,7 @@ import pytest
 import tensorflow as tf
 from scipy.spatial.transform import Rotation
 
-from data_prep import scenery, synthetic
+from data_prep.synthesis import scenery, synthetic
 from hmr_tf import render
 from hmr_tf.body import camera as body_camera
 from hmr_tf.body import model_file, skeleton

@@ -18,8 +18,10 @@ import tensorflow as tf
 from absl.testing import flagsaver
 
 import hmr_tf
-from data_prep import conversion, lsp, to_tfrecords
+from data_prep import to_tfrecords
 from data_prep.person import MocapPose, Person
+from data_prep.readers import lsp
+from data_prep.writing import conversion
 from hmr_tf import command_line
 from hmr_tf.data import record, shard_files
 from tests import mpi_fakes
@@ -175,8 +177,8 @@ def test_synthetic_people_and_poses(run, tmp_path, rng, monkeypatch):
         yield MocapPose(np.zeros(72), np.zeros(10))
 
     module = types.SimpleNamespace(read=read, read_mocap=read_mocap)
-    monkeypatch.setitem(sys.modules, "data_prep.synthetic", module)
-    monkeypatch.setattr("data_prep.synthetic", module, raising=False)
+    monkeypatch.setitem(sys.modules, "data_prep.synthesis.synthetic", module)
+    monkeypatch.setattr("data_prep.synthesis.synthetic", module, raising=False)
     assert run(dataset="synthetic", output_dir=tmp_path, split="val", limit=2, seed=5) == 0
     assert run(dataset="synthetic_mocap", output_dir=tmp_path, limit=9) == 0
     assert calls == [("", "val", 2, 5, ""), ("train", 9, 0)]

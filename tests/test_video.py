@@ -4,10 +4,10 @@ import cv2
 import numpy as np
 import pytest
 
-from data_prep import video
-from data_prep.conversion import encode
 from data_prep.person import Person, Skipped, VideoFrame
-from data_prep.shards import by_image
+from data_prep.writing import video
+from data_prep.writing.conversion import encode
+from data_prep.writing.shards import by_image
 
 GREYS = np.arange(10, 250, 20)
 

@@ -1,6 +1,6 @@
 """Which shard files there are, which are kept out of training, how many records they hold.
 
-A dataset's shards are written by `data_prep/shards.py`, with an index of their counts beside them.
+A dataset's shards are written by `data_prep/writing`, with an index of their counts beside them.
 """
 
 import json

@@ -7,8 +7,8 @@ import functools
 from pathlib import Path
 from typing import NamedTuple
 
-from data_prep import video
 from data_prep.person import VideoFrame
+from data_prep.writing import video
 
 _FOLDERS = ("S{subject}/Seq{sequence}", "train/S{subject}/Seq{sequence}")
 # Below --data_dir or a sequence's folder; `index` is from 0, `number` from 1.

@@ -8,7 +8,8 @@ import numpy as np
 import tensorflow as tf
 from tqdm import tqdm
 
-from data_prep import contact_sheet, publish
+from data_prep.checking import contact_sheet
+from data_prep.writing import publish
 from hmr_tf.body import skeleton
 from hmr_tf.data import record, shard_files
 from hmr_tf.errors import InputError

@@ -13,10 +13,10 @@ from typing import NamedTuple, Optional
 
 from tqdm import tqdm
 
-from data_prep import beam, pool, publish, shards
-from data_prep.backlog import Backlog
-from data_prep.digests import ImageDigest
-from data_prep.tally import Tally
+from data_prep.writing import beam, pool, publish, shards
+from data_prep.writing.backlog import Backlog
+from data_prep.writing.digests import ImageDigest
+from data_prep.writing.tally import Tally
 from hmr_tf import __version__
 from hmr_tf.errors import InputError
 
@@ -201,7 +201,7 @@ def _check_counts(files, counts):
 
 def _write(partial, shard, tick=None):
     """The work of a worker. Only who does it needs TensorFlow."""
-    from data_prep import shard_writer
+    from data_prep.writing import shard_writer
 
     return shard_writer.write(partial, shard, tick)
 

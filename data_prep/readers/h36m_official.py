@@ -2,9 +2,9 @@
 S1/Videos/*.mp4 50 frames a second, and metadata.xml.
 """
 
-from data_prep import cdf, h36m_frames, h36m_smpl
-from data_prep.h36m_recordings import is_corrupt
 from data_prep.person import Skipped, VideoFrame
+from data_prep.readers import cdf, h36m_frames, h36m_smpl
+from data_prep.readers.h36m_recordings import is_corrupt
 from hmr_tf.errors import InputError
 
 _POSES_2D, _POSES_3D = "MyPoseFeatures/D2_Positions", "MyPoseFeatures/D3_Positions_mono"

@@ -6,8 +6,8 @@ Pickles of Python 2, read without running anything in them. Source: the original
 
 from pathlib import Path
 
-from data_prep import h36m_recordings, mocap
 from data_prep.person import Skipped
+from data_prep.readers import h36m_recordings, mocap
 from hmr_tf.body import safe_pickle
 from hmr_tf.errors import InputError
 

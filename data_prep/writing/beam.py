@@ -10,7 +10,7 @@ import pickle
 import shlex
 from pathlib import Path
 
-from data_prep import pool, publish
+from data_prep.writing import pool, publish
 from hmr_tf.errors import InputError
 
 RUNNERS = ("DirectRunner", "DataflowRunner", "FlinkRunner", "SparkRunner")

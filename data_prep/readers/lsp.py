@@ -10,8 +10,8 @@ from pathlib import Path
 
 import numpy as np
 
-from data_prep import matlab
 from data_prep.person import Person, Skipped
+from data_prep.readers import matlab
 from hmr_tf.body import skeleton
 from hmr_tf.errors import InputError
 

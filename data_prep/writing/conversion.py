@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
-from data_prep import video
 from data_prep.person import MocapPose, Skipped, VideoFrame
+from data_prep.writing import video
 from hmr_tf.data import crop, record
 from hmr_tf.errors import InputError
 

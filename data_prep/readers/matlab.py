@@ -7,7 +7,7 @@ import h5py
 import numpy as np
 import scipy.io
 
-from data_prep import matlab_5
+from data_prep.readers import matlab_5
 from hmr_tf.errors import InputError
 
 MAX_BYTES = 2**30  # of the variables read, unpacked; those of MPI-INF-3DHP take up to 200 MB

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import numpy as np
 
-from data_prep import mocap, npz
 from data_prep.person import Noted
+from data_prep.readers import mocap, npz
 from hmr_tf.errors import InputError
 
 _NO_POSES = re.compile(r"shape\.npz|.*_stagei\.npz")  # the body's shape alone

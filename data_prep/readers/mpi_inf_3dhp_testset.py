@@ -12,9 +12,9 @@ from pathlib import Path
 
 import numpy as np
 
-from data_prep import matlab
-from data_prep.mpi_inf_3dhp import person
 from data_prep.person import Skipped
+from data_prep.readers import matlab
+from data_prep.readers.mpi_inf_3dhp import person
 from hmr_tf.body import skeleton
 from hmr_tf.data import record
 from hmr_tf.errors import InputError

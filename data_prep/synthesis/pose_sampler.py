@@ -5,7 +5,7 @@ import functools
 import numpy as np
 from scipy.spatial.transform import Rotation
 
-from data_prep.key_poses import JOINT_LIMITS, KEY_POSES, NOISE
+from data_prep.synthesis.key_poses import JOINT_LIMITS, KEY_POSES, NOISE
 from hmr_tf.body import skeleton
 
 _NUM_BLENDED = (0.45, 0.4, 0.15)  # how often one, two or three key poses are blended

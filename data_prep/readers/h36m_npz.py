@@ -5,9 +5,9 @@ images/S1_Directions_1.54138969_000001.jpg or stand in images/S1/S1_Directions_1
 import itertools
 import re
 
-from data_prep import h36m_frames, h36m_smpl, npz
-from data_prep.h36m_recordings import is_corrupt
 from data_prep.person import Skipped
+from data_prep.readers import h36m_frames, h36m_smpl, npz
+from data_prep.readers.h36m_recordings import is_corrupt
 from hmr_tf.errors import InputError
 
 _FILES = ("h36m*.npz", "annotation_body3d/fps10/h36m*.npz")

@@ -7,7 +7,7 @@ HMR published no converter for it. Crops follow its rule for MPI-INF-3DHP; 50 fr
 
 from pathlib import Path
 
-from data_prep import h36m_fetch, h36m_npz, h36m_official, h36m_recordings
+from data_prep.readers import h36m_fetch, h36m_npz, h36m_official, h36m_recordings
 from hmr_tf.errors import InputError
 
 _LAYOUTS = (h36m_official, h36m_fetch, h36m_npz)

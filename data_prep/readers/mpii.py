@@ -9,8 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
-from data_prep import matlab, person_size
 from data_prep.person import Person, Skipped
+from data_prep.readers import matlab, person_size
 from hmr_tf.body import skeleton
 from hmr_tf.data import crop
 from hmr_tf.errors import InputError

@@ -4,8 +4,8 @@ import itertools
 
 import tensorflow as tf
 
-from data_prep import conversion, publish
-from data_prep.tally import Tally
+from data_prep.writing import conversion, publish
+from data_prep.writing.tally import Tally
 
 
 def write(partial, shard, tick=None):

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from data_prep import mocap, mpi_inf_3dhp
 from data_prep.person import Skipped, VideoFrame
+from data_prep.readers import mocap, mpi_inf_3dhp
 from hmr_tf.body import skeleton
 
 FRAME_STEP = 5  # of the 50 frames in a second, 10 are taken: 0, 5, 10, ...

@@ -12,9 +12,9 @@ import numpy as np
 import tensorflow as tf
 from scipy.spatial.transform import Rotation
 
-from data_prep import scenery
 from data_prep.person import MocapPose, Person
-from data_prep.pose_sampler import sample_poses
+from data_prep.synthesis import scenery
+from data_prep.synthesis.pose_sampler import sample_poses
 from hmr_tf import render
 from hmr_tf.body import model_file, skeleton
 from hmr_tf.body.smpl import SMPL

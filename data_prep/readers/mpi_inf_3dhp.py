@@ -9,9 +9,9 @@ from pathlib import Path
 
 import numpy as np
 
-from data_prep import matlab, person_size
-from data_prep.mpi_inf_3dhp_frames import Sequence, View
 from data_prep.person import Person, Skipped, VideoFrame
+from data_prep.readers import matlab, person_size
+from data_prep.readers.mpi_inf_3dhp_frames import Sequence, View
 from hmr_tf.body import skeleton
 from hmr_tf.data import crop
 from hmr_tf.errors import InputError

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from scipy.spatial.transform import Rotation
 
-from data_prep import asf_amc, mocap
+from data_prep.readers import asf_amc, mocap
 from hmr_tf.body import skeleton
 from hmr_tf.errors import InputError
 

@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 from scipy.spatial.transform import Rotation
 
-from data_prep import h36m_recordings, mosh
-from data_prep.h36m_frames import FRAME_STEP
 from data_prep.person import Skipped
+from data_prep.readers import h36m_recordings, mosh
+from data_prep.readers.h36m_frames import FRAME_STEP
 from hmr_tf.errors import InputError
 
 _PLACES = (".", "neutrMosh", "../neutrMosh")  # seen from the folder of Human3.6M

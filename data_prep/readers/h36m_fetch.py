@@ -5,9 +5,9 @@ imageSequence/54138969/, img_000001.jpg and the like. All frames that it kept ar
 import h5py
 import numpy as np
 
-from data_prep import h36m_frames, h36m_smpl
-from data_prep.h36m_recordings import CAMERA_IDS, Recording, action_named, is_corrupt
 from data_prep.person import Skipped
+from data_prep.readers import h36m_frames, h36m_smpl
+from data_prep.readers.h36m_recordings import CAMERA_IDS, Recording, action_named, is_corrupt
 from hmr_tf.errors import InputError
 
 _ANNOTATIONS = "annot.h5"

@@ -1,0 +1,1 @@
+"""Shards read back and shown."""

@@ -1,0 +1,1 @@
+"""One reader per dataset, and the file formats they come in."""

@@ -1,0 +1,1 @@
+"""People and poses that are made up: no download, known truth."""

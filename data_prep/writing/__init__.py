@@ -1,0 +1,1 @@
+"""From people to shards: crop, encode, write, publish; in one process, many, or on Beam."""
