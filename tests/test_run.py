@@ -4,7 +4,9 @@ import json
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
+from hmr_tf.data import record
 from hmr_tf.errors import InputError
 from hmr_tf.networks import build, checkpoint, encoder, pretrained
 from hmr_tf.networks.build import Architecture
@@ -124,3 +126,47 @@ def test_a_stopped_training_is_saved_where_it_stood(data_dir, tmp_path, monkeypa
     with pytest.raises(KeyboardInterrupt):
         run.train(tiny_run.config(data_dir, tmp_path / "run"))
     assert checkpoint.find(tmp_path / "run").endswith("ckpt-5")
+
+
+# Wrong input
+
+
+def test_a_folder_that_cannot_be_written_is_said_before_the_training(data_dir, tmp_path):
+    (tmp_path / "file").write_text("no folder")
+    for folder in (tmp_path / "file", tmp_path / "file" / "run"):
+        with pytest.raises(InputError, match=r"--model_dir=.*file.* cannot be written: ") as error:
+            run.train(tiny_run.config(data_dir, folder))
+        assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("flags", "said"),
+    [
+        ({"use_3d_label": True}, "no records with 3D labels.*--nouse_3d_label"),
+        ({"mocap_datasets": ("jointLim",)}, "neutrSMPL_jointLim.*--encoder_only"),
+        ({"profile_steps": ("5",)}, "--profile_steps=5"),
+        ({"distribute": "multi_worker"}, "TF_CONFIG"),
+    ],
+)
+def test_wrong_input_is_one_line_and_leaves_no_folder(data_dir, tmp_path, flags, said):
+    with pytest.raises(InputError, match=said) as error:
+        run.train(tiny_run.config(data_dir, tmp_path / "run", **flags))
+    assert "\n" not in str(error.value)
+    assert not (tmp_path / "run").exists()
+
+
+def test_an_odd_batch_has_no_half_with_3d_labels(data_dir, tmp_path):
+    labels = {"joints": np.ones((14, 3)), "pose": np.ones((24, 3)), "betas": np.ones(10)}
+    shard = tmp_path / "mpi_inf_3dhp" / "train" / "0.tfrecord"
+    shard.parent.mkdir(parents=True)
+    (tmp_path / "coco").symlink_to(data_dir / "coco")
+    with tf.io.TFRecordWriter(str(shard)) as writer:
+        writer.write(record.encode(tiny_run.person(np.random.default_rng(0), 1, **labels)))
+    flags = {"datasets": ("coco", "mpi_inf_3dhp"), "use_3d_label": True, "batch_size": 5}
+    smpl = str(data_dir / "body.npz")
+    with pytest.raises(InputError, match="--batch_size=5 is odd"):
+        run.train(
+            tiny_run.config(
+                tmp_path, tmp_path / "run", **flags, encoder_only=True, smpl_model_path=smpl
+            )
+        )

@@ -157,3 +157,19 @@ def test_the_converted_datasets_are_the_converters():
 def test_the_command_that_helps_names_the_split(data_dir):
     with pytest.raises(InputError, match=r"--dataset=lsp .*--split=test`$"):
         shard_files.find(data_dir, "lsp", "test")
+
+
+def test_files_without_an_index_are_counted_once(tmp_path, monkeypatch):
+    path = tmp_path / "train_000.tfrecord"
+    with tf.io.TFRecordWriter(str(path)) as writer:
+        for _ in range(3):
+            writer.write(b"record")
+    opened, plain = [], open
+    monkeypatch.setattr(
+        "builtins.open", lambda *args, **kwargs: opened.append(args[0]) or plain(*args, **kwargs)
+    )
+    assert [shard_files.count_records([path]) for _ in range(3)] == [3, 3, 3]
+    assert opened == [path]
+    with tf.io.TFRecordWriter(str(path)) as writer:
+        writer.write(b"another")
+    assert shard_files.count_records([path]) == 1

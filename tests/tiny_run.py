@@ -118,6 +118,7 @@ def main(_):
         (cpu,) = tf.config.list_physical_devices("CPU")
         parts = [tf.config.LogicalDeviceConfiguration()] * cpus
         tf.config.set_logical_device_configuration(cpu, parts)
+    tf.config.run_functions_eagerly(arguments.pop("eager", False))
     norm = arguments.pop("batch_norm", True)
     encoder.ENCODERS["resnet_v2_50"] = lambda *args: tiny_hmr.encoder(*args, batch_norm=norm)
     run.train(Config(**{k: tuple(v) if isinstance(v, list) else v for k, v in arguments.items()}))

@@ -1,5 +1,6 @@
 """Shards -> batches: the `tf.data` that training and validation read."""
 
+import re
 from typing import NamedTuple
 
 import tensorflow as tf
@@ -226,5 +227,7 @@ def _mocap(files, rows_per_batch, rows, seed, part):
 
 def _served(address):
     """A transformation: what stands before it runs on the workers of a tf.data service."""
+    if not re.fullmatch(r"grpc://[^:/]+:\d+", address):
+        raise InputError(f"--tf_data_service={address} is no address as grpc://host:port")
     policy = tf.data.experimental.service.ShardingPolicy.DYNAMIC
     return tf.data.experimental.service.distribute(policy, address, job_name="hmr_training")

@@ -3,6 +3,7 @@
 A dataset's shards are written by `data_prep/writing`, with an index of their counts beside them.
 """
 
+import functools
 import json
 import os
 import struct
@@ -178,8 +179,15 @@ def _indexes(folder):
 
 
 def _count(path):
+    """How many records a file holds: counted once, as long as it stays as it is."""
+    status = os.stat(path)
+    return _walk(path, status.st_size, status.st_mtime_ns)
+
+
+@functools.cache
+def _walk(path, size, _changed):
     """Walks over a TFRecord file: 8 bytes of length, 4 of checksum, the record, 4 of checksum."""
-    size, position, records = os.path.getsize(path), 0, 0
+    position, records = 0, 0
     with open(path, "rb") as file:
         while position < size:
             file.seek(position)

@@ -72,11 +72,11 @@ def calibrate_batch_norm(network, images):
     caught up; from ImageNet weights, as the original starts, there is nothing to set.
     """
     norms = [x for x in network.layers if isinstance(x, keras.layers.BatchNormalization)]
-    momentum = norms[0].momentum
+    momenta = [norm.momentum for norm in norms]
     for norm in norms:
         norm.momentum = 0.0
     network(images, training=True)
-    for norm in norms:
+    for norm, momentum in zip(norms, momenta):
         norm.momentum = momentum
 
 

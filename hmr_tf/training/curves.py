@@ -60,7 +60,7 @@ class Curves(keras.callbacks.Callback):
         rates = {"learning_rate/encoder": self.model.encoder_optimizer.learning_rate}
         if self.model.critic is not None:
             rates["learning_rate/critic"] = self.model.critic_optimizer.learning_rate
-        return {name: float(rate) for name, rate in rates.items()}
+        return {name: float(tf.convert_to_tensor(rate)) for name, rate in rates.items()}
 
     def _speed(self, has_waits):
         """Since the last point."""

@@ -81,10 +81,9 @@ def lost_worker(error, strategy):
     """InputError saying that another worker is gone, if that is what `error` means, or None."""
     if num_workers(strategy) == 1 or not isinstance(error, _GONE):
         return None
-    reason = str(error).strip().splitlines()[0][:200]
     return InputError(
-        f"Another worker is gone ({reason}): the training cannot go on without it. Start all "
-        "workers again with --load_path, from the last checkpoint."
+        f"Another worker is gone ({type(error).__name__}): the training cannot go on without it. "
+        "Start all workers again with --load_path, from the last checkpoint."
     )
 
 

@@ -29,6 +29,7 @@ def train(config):
     strategy = devices.strategy(config.distribute)
     config = assembly.resolved(config)
     files = inputs.find(config)
+    watching.profiled(config.profile_steps)
     keras.utils.set_random_seed(config.seed)
     if config.deterministic:
         tf.config.experimental.enable_op_determinism()

@@ -141,7 +141,7 @@ class Trainer(keras.Model):
     @property
     def step(self):
         """How many batches it has been trained on."""
-        return int(self.steps_done)
+        return int(self.steps_done.numpy())
 
     def is_due(self, every):
         """Whether what happens every so many steps is to happen now, after a step or several."""

@@ -29,9 +29,6 @@ def watchers(config, files, folder, steps, batch, parts, stop, strategy):
       parts: what a checkpoint of the training holds.
       stop: `saving.Stop`.
       strategy: tf.distribute.Strategy; of its workers the first one alone writes and speaks.
-
-    Raises:
-      InputError: --profile_steps is no pair of steps.
     """
     chief = devices.worker(strategy) == 0
     logs = folder / "tensorboard"
@@ -71,7 +68,9 @@ def _pictures(config, files, batch, writer):
 
 
 def profiled(values):
-    """First and last step of --profile_steps."""
+    """First and last step of --profile_steps, or None; InputError for what is no pair of steps."""
+    if not values:
+        return None
     try:
         first, last = (int(value) for value in values)
     except ValueError:

@@ -1,0 +1,148 @@
+"""Several replicas train to the same losses as one; a tf.data service reads for them.
+
+Batch norms are per replica, as in plain Keras, so that the encoder here has none. Eagerly, because
+tracing the step in each process takes longer than the steps.
+"""
+
+import json
+import socket
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from hmr_tf.errors import InputError
+from hmr_tf.networks import encoder
+from hmr_tf.training import devices, run
+from tests import tiny_hmr, tiny_run
+
+NUM_STEPS = 3
+
+
+@pytest.fixture(scope="module")
+def data_dir(tmp_path_factory):
+    return tiny_run.write_data(tmp_path_factory.mktemp("data"), num_people=10)
+
+
+@pytest.fixture(scope="module")
+def alone(data_dir, tmp_path_factory):
+    """Losses of one process on one device: tag -> list."""
+    folder = tmp_path_factory.mktemp("alone") / "run"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(
+            encoder.ENCODERS,
+            "resnet_v2_50",
+            lambda *args: tiny_hmr.encoder(*args, batch_norm=False),
+        )
+        run.train(tiny_run.config(data_dir, folder, num_steps=NUM_STEPS))
+    return losses(folder)
+
+
+def losses(folder):
+    return {
+        tag: np.concatenate(list(values.values()))
+        for tag, values in tiny_run.curves(folder).items()
+        if tag.startswith(("train/encoder", "train/critic", "train/keypoints_by_stage"))
+    }
+
+
+def same(ours, theirs):
+    assert set(ours) == set(theirs)
+    for name, values in theirs.items():
+        assert len(values) == NUM_STEPS
+        np.testing.assert_allclose(ours[name], values, rtol=1e-4, err_msg=name)
+
+
+def ended(process):
+    said = process.communicate(timeout=300)[0]
+    assert process.returncode == 0, said[-3000:]
+    return said
+
+
+def start(data_dir, folder, **flags):
+    environment = flags.pop("environment", {})
+    own = {"num_steps": NUM_STEPS, "batch_norm": False, "eager": True, **flags}
+    return tiny_run.start(tiny_run.options(data_dir, folder, **own), **environment)
+
+
+def free_port():
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return free.getsockname()[1]
+
+
+def test_two_workers_and_two_devices_equal_one(data_dir, alone, tmp_path):
+    """Two processes on loopback; and one with two devices, all at the same time."""
+    cluster = {"worker": [f"127.0.0.1:{free_port()}" for _ in range(2)]}
+    configs = [
+        {"TF_CONFIG": json.dumps({"cluster": cluster, "task": {"type": "worker", "index": i}})}
+        for i in range(2)
+    ]
+    workers = [
+        start(data_dir, tmp_path / "workers", distribute="multi_worker", environment=config)
+        for config in configs
+    ]
+    mirrored = start(data_dir, tmp_path / "mirrored", distribute="mirrored", logical_cpus=2)
+    chief, _ = map(ended, workers)
+    assert "2 CPUs on 2 workers, this is number 0" in chief
+    assert "2 CPUs" in ended(mirrored)
+    same(losses(tmp_path / "workers"), alone)
+    same(losses(tmp_path / "mirrored"), alone)
+    assert sorted(path.name for path in (tmp_path / "workers").glob("ckpt-*.index")) == [
+        "ckpt-0.index",
+        f"ckpt-{NUM_STEPS}.index",
+    ]
+
+
+def test_a_worker_that_is_gone_is_said():
+    class Cluster:
+        cluster_resolver = tf.distribute.cluster_resolver.SimpleClusterResolver(
+            tf.train.ClusterSpec({"worker": ["a:1", "b:1"]}), task_type="worker", task_id=0
+        )
+
+    gone = tf.errors.UnavailableError(None, None, "Socket closed")
+    said = devices.lost_worker(gone, Cluster)
+    assert "worker is gone (UnavailableError): " in str(said)
+    assert "--load_path" in str(said)
+    assert devices.lost_worker(tf.errors.NotFoundError(None, None, "x"), Cluster) is None
+    assert devices.lost_worker(gone, tf.distribute.get_strategy()) is None
+
+
+def test_a_tf_data_service_reads_for_the_training(data_dir):
+    """Two of its workers, each of which gives everyone once in a pass of its own."""
+    from hmr_tf.training import inputs
+
+    service = tf.data.experimental.service
+    dispatcher = service.DispatchServer()
+    address = dispatcher.target.split("://")[1]
+    workers = [
+        service.WorkerServer(service.WorkerConfig(dispatcher_address=address)) for _ in range(2)
+    ]
+    flags = {"tf_data_service": dispatcher.target, "batch_size": 2, "trans_max": 0}
+    config = tiny_run.config(data_dir, "", **flags, scale_min=1.0, scale_max=1.0)
+    files = inputs.find(config)
+    plain = inputs.plain(config, files)
+    known = {
+        np.sort(np.abs(points[:, 1])).tobytes()
+        for batch, _ in plain.take(10)
+        for points in batch["keypoints_norm"].numpy()
+    }
+    assert len(known) == 10
+    served = inputs.distributed(config, files, tf.distribute.get_strategy(), 0)
+    seen = [
+        np.sort(np.abs(points[:, 1])).tobytes()
+        for batch, _, _ in served.take(10)
+        for points in batch["keypoints_norm"].numpy()
+    ]
+    # 20 people of two workers: one has given a whole pass, both together parts of at most three.
+    assert set(seen) == known
+    assert max(map(seen.count, seen)) <= 3
+    del workers, dispatcher
+
+
+def test_an_address_that_is_none_is_refused(data_dir):
+    from hmr_tf.training import inputs
+
+    config = tiny_run.config(data_dir, "", tf_data_service="localhost:5000")
+    with pytest.raises(InputError, match=r"--tf_data_service=localhost:5000.*grpc://host:port"):
+        inputs.plain(config, inputs.find(config), service=config.tf_data_service)
