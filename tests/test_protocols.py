@@ -12,9 +12,10 @@ from hmr_tf import main
 from hmr_tf.body.skeleton import KEYPOINTS, LSP_HIPS, LSP_JOINTS, MPI_INF_3DHP_JOINTS
 from hmr_tf.data import h36m
 from hmr_tf.errors import InputError
-from hmr_tf.evaluation import frames, predictions, protocols, results, run
+from hmr_tf.evaluation import frames, perspective, predictions, protocols, results, run
 from tests import evaluation_fakes as fakes
 from tests import tiny_body
+from tests.test_end_to_end import convert
 
 P2_FEW = {"S9_Directions_0_cam3": (0, 1, 2), "S11_Eating_0_cam3": (3,), "S9_Eating_0_cam3": (4, 5)}
 TS = {"TS1": (0, 1), "TS2": (2,), "TS3": (3,), "TS4": (4, 5), "TS5": (6,), "TS6": (7, 8)}
@@ -401,3 +402,29 @@ def test_every_protocol_says_what_it_is_ranked_by_and_has_labels():
         for published in protocol.published.values():
             assert set(published) <= set(results.LABELS)
         assert protocol.ranked_by in results.LABELS
+
+
+def test_the_real_test_frame_is_judged_in_millimetres(shared, tmp_path):
+    """A frame of TS1: predictions are its own annot3, which its univ_annot3 is a scaling of."""
+    converted = {"dataset": "mpi_inf_3dhp", "split": "test", "output_dir": str(tmp_path)}
+    convert(data_dir=str(shared / "data_samples" / "mpi_inf_3dhp"), **converted)
+    plan = run.plan("mpi_inf_3dhp", tmp_path, {"universal": False}, allow_missing=True)
+    truth = plan.frames.truth
+    assert len(plan.frames.file) == 1  # the other frame is not valid
+    assert len(plan.missing) in (5, 6)  # the file may be called train_0000 or TS1
+    joints = np.zeros((1, 19, 3))
+    joints[:, :14] = truth["joints"]
+    joints[:, :14] += (0.0, 0.03, 0.0)
+    predicted = [{"joints": joints, "smpl_joints": np.zeros((1, 24, 3))}]
+    people = frames.with_predictions(plan.frames, predicted, plan.judged)
+    options = {**plan.options, "perspective_correction": False}
+    found = protocols.PROTOCOLS["mpi_inf_3dhp"].score(people, options, None).metrics
+    assert found["mpjpe_mm"] == pytest.approx(0, abs=1e-3)
+    options["universal"] = True
+    found = protocols.PROTOCOLS["mpi_inf_3dhp"].score(people, options, None).metrics
+    assert 5 < found["mpjpe_mm"] < 200
+    assert found["pa_mpjpe_mm"] == pytest.approx(0, abs=1)
+    # The camera looks past the person by as much as the crop's centre is beside its own.
+    turn = perspective.from_crop_to_camera(truth)[0]
+    middle = truth["joints"][0].mean(0)
+    np.testing.assert_allclose(turn[:2, 2], (middle / np.linalg.norm(middle))[:2], atol=0.03)

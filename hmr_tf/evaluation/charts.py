@@ -51,25 +51,31 @@ def bars(rows, series):
       rows: name -> {series: number}.
       series: {key in the rows: label}; at most two.
     """
-    end = _round_up(max((row[key] or 0) for row in rows.values() for key in series))
+    values = {name: [_finite(row[key]) for key in series] for name, row in rows.items()}
+    end = _round_up(max(map(max, values.values())))
     height, left, thick = _ROW * len(rows) + 26, 110, (_ROW - 4) / len(series)
     scale = (_WIDTH - left - 50) / end
     parts = []
-    for place, (name, row) in enumerate(rows.items()):
+    for place, (name, row) in enumerate(values.items()):
         top = _ROW * place + 2
         parts.append(_text(left - 6, top + _ROW / 2 + 2, name, "end"))
-        for number, key in enumerate(series):
-            y, value = top + thick * number, row[key] or 0
+        for number, value in enumerate(row):
+            y = top + thick * number
             parts.append(
                 f'<rect x="{left}" y="{y:.1f}" width="{scale * value:.1f}" '
                 f'height="{thick - 1:.1f}" fill="{_color(number)}"/>'
             )
             parts.append(_text(left + scale * value + 4, y + thick / 2 + 3, f"{value:.4g}"))
-    for number, (_, label) in enumerate(series.items()):
+    for number, label in enumerate(series.values()):
         x, y = left + 170 * number, height - 18
         parts.append(f'<rect x="{x}" y="{y}" width="10" height="10" fill="{_color(number)}"/>')
         parts.append(_text(x + 14, y + 9, label))
     return _svg(height, parts)
+
+
+def _finite(value):
+    """What is unknown has no bar."""
+    return value if np.isfinite(value) else 0.0
 
 
 def _color(number):

@@ -1,4 +1,8 @@
-"""Errors of a model on people whose truth is known: mesh, joints and keypoints."""
+"""Errors of a model on people whose truth is known: mesh, joints and keypoints.
+
+`evaluate` does it for files. A training that validates on batches it reads itself calls `compare`
+inside its graph, `errors` on what that gives as numpy, and `averages` in the end: same numbers.
+"""
 
 import numpy as np
 import tensorflow as tf
@@ -34,31 +38,45 @@ def evaluate(hmr, files, batch_size):
         raise InputError(f"the shards of {', '.join(files)} hold no records: convert them again")
     size = hmr.image_size
     dataset = pipeline.validation(files, batch_size=batch_size, image_size=size)
-    step = tf.function(lambda batch: _compare(hmr, batch))
+    step = tf.function(lambda batch: compare(hmr, batch))
     rows = []
     try:
         with tqdm(total=num_people, desc="Evaluating", unit="person") as bar:
             for (batch,) in dataset:
-                predicted, truth = step(batch)
-                rows.append(_errors(predicted, truth, batch, size))
+                predicted, truth = tf.nest.map_structure(lambda part: part.numpy(), step(batch))
+                rows.append(errors(predicted, truth, size))
                 bar.update(len(batch["image"]))
     except tf.errors.OpError as error:
         explained = pipeline.explain_data_error(error, files)
         if explained is None:
             raise
         raise explained from error
-    return _averages({name: np.concatenate([row[name] for row in rows]) for name in rows[0]})
+    return averages(rows)
 
 
-def _averages(columns):
-    """Means over the people whose truth is known."""
+def averages(rows):
+    """Means over the people whose truth is known, as `evaluate` returns them.
+
+    Args:
+      rows: list of what `errors` gave for each batch.
+    """
+    columns = {name: np.concatenate([row[name] for row in rows]) for name in rows[0]}
     known = {name: values[np.isfinite(values)] for name, values in columns.items()}
     means = {name: float(values.mean()) for name, values in known.items() if len(values)}
     return {"people": len(known["keypoints_px"]), **means}
 
 
-def _compare(hmr, batch):
-    """Prediction and truth as bodies, in the same camera frame, metres."""
+def compare(hmr, batch):
+    """Prediction and truth as bodies, in the same camera frame, metres.
+
+    Args:
+      hmr: `networks.hmr.HMR`.
+      batch: dict of `pipeline.validation`, B people.
+
+    Returns:
+      Two dicts of tensors: keypoints_norm (B, 19, 2 and 3), joints (B, 14, 3) and vertices
+      (B, V, 3), pelvis at the origin; in the second also has_joints and has_smpl (B,).
+    """
     last = hmr.with_mesh(hmr(batch["image"], training=False)[-1])
     body = hmr.smpl(batch["rotations"], batch["betas"])
     predicted = {
@@ -71,14 +89,23 @@ def _compare(hmr, batch):
         "keypoints_norm": batch["keypoints_norm"],
         "joints": batch["joints"],
         "vertices": vertices,
+        "has_joints": batch["has_joints"],
+        "has_smpl": batch["has_smpl"],
     }
     return predicted, truth
 
 
-def _errors(predicted, truth, batch, image_size):
-    """One row per person and one column per error; nan where the truth is not known."""
-    predicted, truth = ({k: v.numpy() for k, v in part.items()} for part in (predicted, truth))
-    has_joints, has_smpl = batch["has_joints"].numpy(), batch["has_smpl"].numpy()
+def errors(predicted, truth, image_size):
+    """Each person's errors, of one batch.
+
+    Args:
+      predicted, truth: what `compare` gives, as numpy arrays.
+      image_size: side of the crop.
+
+    Returns:
+      dict of (B,) arrays keypoints_px, mpjpe_mm, pa_mpjpe_mm and vertices_mm; nan where the truth
+      is not known.
+    """
     pixels = [
         camera.pixels_from_norm(part["keypoints_norm"][..., :2], image_size)
         for part in (predicted, truth)
@@ -89,10 +116,10 @@ def _errors(predicted, truth, batch, image_size):
     )
     return {
         "keypoints_px": metrics.keypoint_error(*pixels, labelled),
-        "mpjpe_mm": _known(1e3 * metrics.mpjpe(joints, true_joints), has_joints),
-        "pa_mpjpe_mm": _known(1e3 * metrics.pa_mpjpe(joints, true_joints), has_joints),
+        "mpjpe_mm": _known(1e3 * metrics.mpjpe(joints, true_joints), truth["has_joints"]),
+        "pa_mpjpe_mm": _known(1e3 * metrics.pa_mpjpe(joints, true_joints), truth["has_joints"]),
         "vertices_mm": _known(
-            1e3 * metrics.mpjpe(predicted["vertices"], truth["vertices"]), has_smpl
+            1e3 * metrics.mpjpe(predicted["vertices"], truth["vertices"]), truth["has_smpl"]
         ),
     }
 
