@@ -11,6 +11,7 @@ import cv2
 import numpy as np
 import pytest
 import tensorflow as tf
+from tensorflow.core.protobuf import saved_model_pb2
 
 from hmr_tf.body import skeleton
 from hmr_tf.data import photo as photos
@@ -289,3 +290,13 @@ def test_openvino_reads_it_and_gives_the_same_numbers(hmr, folder, rng):
     answer = model(images)
     for name, expected in saved_model.answers(hmr, tf.constant(images)).items():
         np.testing.assert_allclose(answer[name], expected, rtol=1e-4, atol=1e-4, err_msg=name)
+
+
+def test_no_slice_mixes_an_index_with_a_new_axis(folder):
+    """Which OpenVINO 2026.4 reads wrongly, without saying so; CI has no OpenVINO."""
+    saved = saved_model_pb2.SavedModel.FromString((folder / "saved_model.pb").read_bytes())
+    functions = saved.meta_graphs[0].graph_def.library.function
+    slices = [node for f in functions for node in f.node_def if node.op == "StridedSlice"]
+    assert slices
+    mixed = [n for n in slices if n.attr["shrink_axis_mask"].i and n.attr["new_axis_mask"].i]
+    assert [node.name for node in mixed] == []

@@ -143,7 +143,8 @@ def _turned(points, turns, weights):
     A sum over x, y and z, each with the column of the rotation that it meets: a 3x4 matrix for
     every vertex is never stored whole.
     """
-    return [_shared(turns[..., c], weights) * points[:, c, None] for c in range(3)]
+    # Not points[:, c, None]: OpenVINO 2026.4 reads an index beside a new axis wrongly.
+    return [_shared(turns[..., c], weights) * points[:, c : c + 1] for c in range(3)]
 
 
 def _levels(parents):

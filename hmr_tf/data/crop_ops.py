@@ -57,34 +57,34 @@ def to_image(points_px, crops):
 
 
 def _bilinear(image, x, y):
-    """(H, W, 3) uint8 at the columns x and rows y, both (N, S) -> (N, S, S, 3) uint8."""
+    """(H, W, 3) uint8 at the columns x and rows y, both (N, S) -> (N, S, S, 3) uint8.
+
+    The shifts are those of OpenCV's HResizeLinear and VResizeLinear, which keep within 32 bits.
+    """
     height, width = tf.unstack(tf.shape(image)[:2])
-    left, right, right_weight = _neighbours(x, width)
-    top, bottom, bottom_weight = _neighbours(y, height)
-    pixels = tf.reshape(image, [-1, 3])
+    pixels, shape = tf.reshape(image, [-1, 3]), tf.shape(x)
+    number, size = shape[0], shape[1]
+    columns, column_weights = _neighbours(x, width)
+    rows, row_weights = _neighbours(y, height)
+    rows = tf.concat(rows, axis=1) * width  # (N, 2S): the rows above, then those below
 
-    def mixed_along_x(rows):
-        """(N, S) rows -> (N, S, S, 3) int32, 128 times the grey level."""
-        first = tf.gather(pixels, rows[:, :, None] * width + left[:, None])
-        second = tf.gather(pixels, rows[:, :, None] * width + right[:, None])
-        weight = right_weight[:, None, :, None]
-        mixed = tf.cast(first, tf.int32) * (_ONE - weight) + tf.cast(second, tf.int32) * weight
-        return tf.bitwise.right_shift(mixed, 4)
+    def weighted(columns, weights):
+        found = tf.gather(pixels, rows[..., None] + columns[:, None])
+        # Along a row the colours lie side by side: one weight for each is the quickest broadcast.
+        found = tf.reshape(tf.cast(found, tf.int32), [number, 2 * size, 3 * size])
+        return found * tf.repeat(weights, 3, axis=1)[:, None]
 
-    # The shifts are those of OpenCV's VResizeLinear, which keeps its products within 32 bits.
-    weight = bottom_weight[:, :, None, None]
-    upper = tf.bitwise.right_shift(mixed_along_x(top) * (_ONE - weight), 16)
-    lower = tf.bitwise.right_shift(mixed_along_x(bottom) * weight, 16)
-    return tf.cast(tf.bitwise.right_shift(upper + lower + 2, 2), tf.uint8)
+    mixed = tf.add_n([weighted(*side) for side in zip(columns, column_weights)])
+    mixed = tf.bitwise.right_shift(mixed, 4) * tf.concat(row_weights, axis=1)[..., None]
+    above, below = tf.split(tf.bitwise.right_shift(mixed, 16), 2, axis=1)
+    grey = tf.cast(tf.bitwise.right_shift(above + below + 2, 2), tf.uint8)
+    return tf.reshape(grey, [number, size, size, 3])
 
 
 def _neighbours(at, side):
-    """Float places along an axis -> int32 pixel before, pixel after, weight of the one after."""
+    """Float places along an axis -> int32 pixels (before, after), and their weights, of 2 ** 11."""
     before = tf.floor(at)
     weight = tf.cast(tf.round((at - before) * _ONE), tf.int32)
     before = tf.cast(before, tf.int32)
-    return (
-        tf.clip_by_value(before, 0, side - 1),
-        tf.clip_by_value(before + 1, 0, side - 1),
-        weight,
-    )
+    pixels = (tf.clip_by_value(before + step, 0, side - 1) for step in (0, 1))
+    return tuple(pixels), (_ONE - weight, weight)
