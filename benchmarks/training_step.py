@@ -1,14 +1,18 @@
 """What a whole training step costs over the bare encoder's forward and backward pass.
 
-    python -m benchmarks.training_step [--batch_size=8] [--repeats=7]
+    python -m benchmarks.training_step [--batch_size=8] [--repeats=7] [--only=float32,bfloat16,...]
 
-The bare step is ResNet-50 v2 with the gradient of its features and no optimizer. Both run in turn
-in one process; the median of each and their ratio are printed. Floor: the encoder's multiply-adds,
-3.5 G an image forward and twice that backward, at the rate of a 2048-square matrix product.
+The bare step is ResNet-50 v2 with the gradient of its features and no optimizer, in float32 and in
+bfloat16. "original" is our step with the original's SMPL: three whole meshes, a tiled 4x4 matrix
+for every vertex. All run in turn in one process: a round is one call of each. Printed: medians over
+the rounds; the median of each round's ratio, which other work on the machine moves less; and the
+most memory the process had held when each had run once. Floor: the encoder's multiply-adds, 3.5 G
+an image forward and twice that backward, at the rate of a 2048-square matrix product.
 """
 
 import argparse
 import os
+import resource
 import statistics
 import time
 
@@ -17,12 +21,23 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import tensorflow as tf
 from tensorflow import keras
 
-from hmr_tf.body import model_file
+from benchmarks import original_smpl
+from hmr_tf.body import camera, model_file, theta
+from hmr_tf.body.rotation import matrix_from_axis_angle
 from hmr_tf.networks import build
 from hmr_tf.networks.discriminator import Discriminator
+from hmr_tf.networks.hmr import HMR, Prediction
 from hmr_tf.training.trainer import Trainer, adam
 
 FLOP_PER_IMAGE = 3 * 2 * 3.5e9
+SQUARE = 2048
+RATIOS = (
+    ("step, float32", "bare, float32"),
+    ("step, bfloat16", "bare, bfloat16"),
+    ("step, original", "step, float32"),
+    ("step, float32", "step, bfloat16"),
+    ("fused Adam", "Keras's Adam"),
+)
 
 
 def random_data(batch_size, image_size, num_stage=3):
@@ -69,53 +84,89 @@ def _update(optimizer, variables):
     return lambda: step().numpy()
 
 
+class OriginalHMR(HMR):
+    """The same network with the original's SMPL after every stage."""
+
+    def __init__(self, hmr, model):
+        super().__init__(hmr.encoder, hmr.regressor, hmr.smpl)
+        self._pose_bodies = original_smpl.layer(model)
+
+    def bodies(self, answers):
+        return tuple(self._body(answer) for answer in answers)
+
+    def _body(self, answer):
+        camera_, pose, betas = theta.split(answer)
+        vertices, joints = self._pose_bodies(pose, betas)
+        points = camera.project(joints, camera_)
+        rotations = matrix_from_axis_angle(pose)
+        return Prediction(answer, camera_, rotations, betas, vertices, joints, None, points)
+
+
+def training_step(hmr, data):
+    trainer = Trainer(hmr, Discriminator())
+    trainer.compile(adam(1e-5), adam(1e-4))
+    step = tf.function(trainer.train_step)
+    return lambda: step(data)["encoder/total"].numpy()
+
+
 def in_turn(steps, repeats):
-    """Median seconds of each of `steps` (name -> callable), run `repeats` times in turn."""
-    times = {name: [] for name in steps}
-    for step in steps.values():
+    """Seconds of each of `steps` (name -> callable), run `repeats` times in turn; peak memory."""
+    times, peaks = {name: [] for name in steps}, {}
+    for name, step in steps.items():
         step()
+        peaks[name] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
     for _ in range(repeats):
         for name, step in steps.items():
             start = time.perf_counter()
             step()
             times[name].append(time.perf_counter() - start)
-    return {name: statistics.median(values) for name, values in times.items()}
+    return times, peaks
+
+
+def steps_of(data):
+    """Name -> callable."""
+    body, image = model_file.read_model(), data[0]["image"]
+    steps = {}
+    for precision in ("float32", "bfloat16"):
+        hmr = build.build(build.Architecture(), body, mixed_precision=precision)
+        bare = bare_step(hmr.encoder)
+        steps[f"bare, {precision}"] = lambda bare=bare: bare(image)[0].numpy()
+        steps[f"step, {precision}"] = training_step(hmr, data)
+        if precision == "float32":
+            variables = hmr.encoder.trainable_variables
+            steps["step, original"] = training_step(OriginalHMR(hmr, body), data)
+            steps["fused Adam"] = _update(adam(1e-9), variables)
+            steps["Keras's Adam"] = _update(keras.optimizers.Adam(1e-9), variables)
+    for dtype in (tf.float32, tf.bfloat16):
+        square = tf.cast(tf.random.normal([SQUARE, SQUARE]), dtype)
+        product = tf.function(lambda square=square: tf.reduce_sum(tf.matmul(square, square)))
+        steps[f"matrix product, {dtype.name}"] = lambda product=product: product().numpy()
+    return steps
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--batch_size", type=int, default=8)
     parser.add_argument("--repeats", type=int, default=7)
+    parser.add_argument("--only", default="", help="parts of names to run, by commas")
     args = parser.parse_args()
-    hmr = build.build(build.Architecture(), model_file.read_model())
-    trainer = Trainer(hmr, Discriminator())
-    trainer.compile(adam(1e-5), adam(1e-4))
-    data = random_data(args.batch_size, 224)
-    bare = bare_step(hmr.encoder)
-    whole = tf.function(trainer.train_step)
-    variables = hmr.encoder.trainable_variables
-    updates = {
-        "fused Adam, encoder": _update(adam(1e-9), variables),
-        "Keras Adam, encoder": _update(keras.optimizers.Adam(1e-9), variables),
-    }
-    square = tf.random.normal([2048, 2048])
-    product = tf.function(lambda: tf.matmul(square, square))
-    seconds = in_turn(
-        {
-            "bare encoder": lambda: bare(data[0]["image"])[0].numpy(),
-            "training step": lambda: whole(data)["encoder/total"].numpy(),
-            **updates,
-            "matrix product": lambda: product().numpy(),
-        },
-        args.repeats,
-    )
-    rate = 2 * 2048**3 / seconds.pop("matrix product")
-    for name, value in seconds.items():
-        print(f"{name:20} {1e3 * value:7.1f} ms")
-    ratio = seconds["training step"] / seconds["bare encoder"]
-    floor = FLOP_PER_IMAGE * args.batch_size / rate
-    print(f"training step / bare encoder: {ratio:.3f}")
-    print(f"floor of the encoder: {1e3 * floor:.0f} ms at {rate / 1e9:.0f} GFLOP/s")
+    steps = steps_of(random_data(args.batch_size, 224))
+    wanted = args.only.split(",")
+    steps = {k: step for k, step in steps.items() if any(part in k for part in wanted)}
+    times, peaks = in_turn(steps, args.repeats)
+    for name, seconds in times.items():
+        print(
+            f"{name:25} {1e3 * statistics.median(seconds):8.1f} ms  {peaks[name]:5.2f} GiB so far"
+        )
+    for above, below in RATIOS:
+        if {above, below} <= set(times):
+            ratios = [a / b for a, b in zip(times[above], times[below])]
+            print(f"{above} / {below}: {statistics.median(ratios):.3f}")
+    for name, seconds in times.items():
+        if name.startswith("matrix product"):
+            rate = 2 * SQUARE**3 / statistics.median(seconds)
+            floor = 1e3 * FLOP_PER_IMAGE * args.batch_size / rate
+            print(f"floor, {name.split()[-1]}: {floor:.0f} ms at {rate / 1e9:.0f} GFLOP/s")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Training runs and what watches them, with an encoder of one layer; prediction's input."""
+"""Training runs with an encoder of one layer: what they start from, and what they refuse."""
 
 import json
 
@@ -13,8 +13,6 @@ from hmr_tf.networks.build import Architecture
 from hmr_tf.training import run
 from hmr_tf.training.trainer import Trainer
 from tests import tiny_hmr, tiny_run
-
-BATCH = 4
 
 
 @pytest.fixture(scope="module")
