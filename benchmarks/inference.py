@@ -1,7 +1,8 @@
-"""What the exported model costs, crop to vertices, beside the original's way and its peers.
+r"""What the exported model costs, crop to vertices, beside the original's way and its peers.
 
     pip install -r benchmarks/requirements.txt
-    TF_ENABLE_ONEDNN_OPTS=1 python -m benchmarks.inference [--batch_sizes=1,8] [--rounds=15]
+    TF_ENABLE_ONEDNN_OPTS=1 python -m benchmarks.inference [--batch_sizes=1,8] [--rounds=15] \
+        [--load_path=logs/mine] [--img_path=PHOTOGRAPHS]
 
 The original's way is one function over variables that poses a full mesh in each of three stages,
 every vertex with a 4x4 matrix of its own. Ours is the SavedModel of --mode=export, loaded from
@@ -10,7 +11,9 @@ OpenVINO's own reader. All take turns in one process. Printed: milliseconds an i
 best over the rounds, and the median of each round's ratio to ours, which other work on the machine
 moves less. Peers that are not installed are left out. bfloat16 is quick only on a CPU that has it.
 
-Last, of the bytes of a JPEG: decoding, crop, SMPL and camera over encoder and regressor alone.
+Last, what decoding a JPEG of 500 x 375 and cropping cost on top of crop to vertices. Without
+--load_path the weights are random; without --img_path the crops are noise, on which bfloat16 is
+farther off than on photographs.
 """
 
 import argparse
@@ -29,8 +32,9 @@ import tensorflow as tf
 
 from benchmarks import original_smpl
 from hmr_tf.body import camera, model_file, theta
-from hmr_tf.networks import build
-from hmr_tf.output import frozen, saved_model
+from hmr_tf.data import photo
+from hmr_tf.networks import build, checkpoint
+from hmr_tf.output import people, saved_model
 
 OURS = "ours, float32"
 
@@ -134,43 +138,61 @@ def compare(runs, images, rounds):
         )
 
 
-def around_the_network(hmr, folder, batch_size, rounds):
-    """Prints bytes to answer over encoder and regressor."""
+def around_the_network(folder, images, rounds):
+    """Prints what bytes cost over crops."""
+    batch_size = len(images)
     picture = tf.image.resize(np.random.default_rng(0).uniform(0, 255, (9, 12, 3)), [375, 500])
     content = tf.io.encode_jpeg(tf.cast(picture, tf.uint8))
-    served = tf.saved_model.load(str(folder / "float32")).signatures["predict_image_bytes"]
+    served = tf.saved_model.load(str(folder / "float32")).signatures
     contents, boxes = tf.fill([batch_size], content), tf.fill([batch_size, 4], 120.0)
-    crops = tf.random.uniform([batch_size, hmr.image_size, hmr.image_size, 3], -1, 1)
-    network = tf.function(frozen.freeze(hmr).theta)
-    times = in_turn(
-        {
-            "whole": lambda: served(image_bytes=contents, boxes=boxes)["vertices"].numpy(),
-            "network": lambda: network(crops).numpy(),
-        },
-        rounds,
-        max(1, 8 // batch_size),
-    )
-    more = ratio(times["whole"], times["network"]) - 1
-    print(f"batch {batch_size}  JPEG to answer: {more:.1%} on top of encoder and regressor")
+    from_bytes, from_crops = served["predict_image_bytes"], served["serving_default"]
+    runs = {
+        "bytes": lambda: from_bytes(image_bytes=contents, boxes=boxes)["vertices"].numpy(),
+        "crops": lambda: from_crops(image=tf.constant(images))["vertices"].numpy(),
+    }
+    times = in_turn(runs, rounds, max(1, 8 // batch_size))
+    more = ratio(times["bytes"], times["crops"]) - 1
+    print(f"batch {batch_size}  JPEG to vertices: {more:.1%} on top of crop to vertices")
+
+
+def crops_of(img_path, number, size):
+    """(N, S, S, 3) whole photographs; of noise without a folder."""
+    if not img_path:
+        noise = np.random.default_rng(0).uniform(-1, 1, (number, size, size, 3))
+        return noise.astype(np.float32)
+    photos = [photo.read_image(path) for path in photo.find(img_path)[:number]]
+    crops = [people.crop_person(image, None, size)[0] for image in photos]
+    return np.stack(crops).astype(np.float32) / 127.5 - 1.0
+
+
+def network(load_path, images):
+    """HMR and its body's `ModelData`; random weights without a checkpoint."""
+    if load_path:
+        return checkpoint.load_with_body(load_path)
+    model = model_file.read_model(model_file.BUILT_IN)
+    hmr = build.build(build.Architecture(img_size=images.shape[1]), model)
+    build.calibrate_batch_norm(hmr.encoder, tf.constant(images))
+    return hmr, model
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--batch_sizes", default="1,8")
     parser.add_argument("--rounds", type=int, default=15)
+    parser.add_argument("--load_path")
+    parser.add_argument("--img_path")
     args = parser.parse_args()
     batch_sizes = [int(size) for size in args.batch_sizes.split(",")]
-    rng = np.random.default_rng(0)
-    model = model_file.read_model(model_file.BUILT_IN)
-    hmr = build.build(build.Architecture(), model)
-    size = hmr.image_size
-    images = rng.uniform(-1, 1, (max(batch_sizes), size, size, 3)).astype(np.float32)
-    build.calibrate_batch_norm(hmr.encoder, tf.constant(images))
+    size = (
+        checkpoint.architecture(checkpoint.find(args.load_path)).img_size if args.load_path else 224
+    )
+    images = crops_of(args.img_path, max(batch_sizes), size)
+    hmr, model = network(args.load_path, images)
     with tempfile.TemporaryDirectory() as name:
         runs = contenders(hmr, model, Path(name))
         for batch_size in batch_sizes:
             compare(runs, images[:batch_size], args.rounds)
-            around_the_network(hmr, Path(name), batch_size, args.rounds)
+            around_the_network(Path(name), images[:batch_size], args.rounds)
 
 
 if __name__ == "__main__":

@@ -15,7 +15,8 @@ from tensorflow.core.protobuf import saved_model_pb2
 
 from hmr_tf.body import skeleton
 from hmr_tf.data import photo as photos
-from hmr_tf.output import frozen, people, saved_model, signatures, tflite
+from hmr_tf.errors import InputError
+from hmr_tf.output import frozen, people, saved_model, signatures, tflite, warmup
 from tests import tiny_hmr
 
 BOX = (40.0, 10.0, 30.0, 60.0)
@@ -300,3 +301,26 @@ def test_no_slice_mixes_an_index_with_a_new_axis(folder):
     assert slices
     mixed = [n for n in slices if n.attr["shrink_axis_mask"].i and n.attr["new_axis_mask"].i]
     assert [node.name for node in mixed] == []
+
+
+def test_a_model_appears_whole_or_not_at_all(hmr, folder, tmp_path, monkeypatch):
+    """Small stand-ins for what is written: what counts is where and when."""
+    monkeypatch.setattr(saved_model.frozen, "freeze", lambda hmr, dtype: None)
+    monkeypatch.setattr(saved_model, "_endpoints", lambda network: {})
+    path = tmp_path / "model" / "1"
+    for _ in range(2):  # the second one replaces the first
+        saved_model.export(hmr, path)
+        assert (path / "saved_model.pb").is_file()
+        assert [p.name for p in path.parent.iterdir()] == ["1"]
+
+    def full(*_):
+        raise OSError("no space left")
+
+    monkeypatch.setattr(warmup, "write", full)
+    with pytest.raises(OSError, match="no space left"):
+        saved_model.export(hmr, path.with_name("2"))
+    assert [p.name for p in path.parent.iterdir()] == ["1"]
+    (tmp_path / "mine").write_text("mine")
+    with pytest.raises(InputError, match="holds other files"):
+        saved_model.export(hmr, tmp_path)
+    assert (tmp_path / "mine").read_text() == "mine"
