@@ -1,0 +1,72 @@
+"""Frames a second of a video of one person: read, predict, follow, smooth, draw, write.
+
+    python -m benchmarks.video [--frames=300] [--width=640 --height=480] [--load_path=MODEL]
+
+Beside it the network alone on as many crops, in the same run: what no video can beat. Without
+--load_path the network has random weights, which take as long as trained ones.
+"""
+
+import argparse
+import os
+import tempfile
+import time
+from pathlib import Path
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+import cv2
+import numpy as np
+
+import hmr_tf
+from hmr_tf.body import model_file
+from hmr_tf.networks import build
+from hmr_tf.output import video
+from hmr_tf.output.model import Model
+from hmr_tf.output.predict import Where
+
+
+def draw_clip(path, num_frames, width, height):
+    """Writes a video of moving colours; returns the box that a person might have in it."""
+    rng = np.random.default_rng(0)
+    image = cv2.resize(rng.integers(0, 256, (9, 12, 3), np.uint8), (width, height))
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*"mp4v"), 25.0, (width, height))
+    for number in range(num_frames):
+        writer.write(np.roll(image, number, axis=1))
+    writer.release()
+    return (0.35 * width, 0.1 * height, 0.3 * width, 0.8 * height)
+
+
+def load(load_path):
+    if load_path:
+        return hmr_tf.load(load_path)
+    body, made_of = model_file.read_model(), build.Architecture()
+    return Model(build.build(made_of, body), body)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--frames", type=int, default=300)
+    parser.add_argument("--width", type=int, default=640)
+    parser.add_argument("--height", type=int, default=480)
+    parser.add_argument("--load_path", default="")
+    options = parser.parse_args()
+    model = load(options.load_path)
+    with tempfile.TemporaryDirectory() as folder:
+        clip = Path(folder) / "clip.mp4"
+        where = Where({None: [draw_clip(clip, 32, options.width, options.height)]})
+        video.predict_video(model, clip, where, folder, smoother="savgol")  # traces the functions
+        draw_clip(clip, options.frames, options.width, options.height)
+        start = time.perf_counter()
+        video.predict_video(model, clip, where, folder, smoother="savgol")
+        whole = time.perf_counter() - start
+    crops = np.zeros((16, model.image_size, model.image_size, 3), np.float32)
+    start = time.perf_counter()
+    for _ in range(options.frames // len(crops)):
+        model.predict_crops(crops)
+    alone = (time.perf_counter() - start) * options.frames / (options.frames // 16 * 16)
+    print(f"video:   {options.frames / whole:6.1f} frames/s")
+    print(f"network: {options.frames / alone:6.1f} crops/s; the video takes {whole / alone:.2f} x")
+
+
+if __name__ == "__main__":
+    main()
