@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from hmr_tf.body import camera as body_camera
 from hmr_tf.body import skeleton
-from hmr_tf.zbuffer import rasterize
+from hmr_tf.zbuffer import Fragments, rasterize
 
 # The original's body colour, and its three lights: the direction towards each times its strength
 # (`util/renderer.py`). Right above in front, left behind, left below in front; 200 m away and more.
@@ -141,26 +141,33 @@ def paint(fragments, faces, colors, background):
 
     `background` is (B, H, W, 3) uint8, and so is the result.
     """
-    return _paint(fragments.face, fragments.barycentric, faces, colors, background)
+    return _paint(fragments, faces, colors, background)
 
 
 @tf.function(
     input_signature=[
-        tf.TensorSpec([None, None, None], tf.int32),
-        tf.TensorSpec([None, None, None, 3], tf.float32),
+        Fragments(
+            tf.TensorSpec([None, None, None], tf.int32),
+            tf.TensorSpec([None, None, None], tf.float32),
+            tf.TensorSpec([None], tf.int32),
+            tf.TensorSpec([None, 3], tf.float32),
+        ),
         tf.TensorSpec([None, 3], tf.int32),
         tf.TensorSpec([None, None, 3], tf.float32),
         tf.TensorSpec([None, None, None, 3], tf.uint8),
     ]
 )
-def _paint(face, barycentric, faces, colors, background):
-    pixel = tf.where(face >= 0)
-    corners = tf.gather(faces, tf.gather_nd(face, pixel))  # (N, 3)
-    image = tf.cast(pixel[:, :1], tf.int32)
-    at_corners = tf.gather(tf.reshape(colors, [-1, 3]), corners + image * tf.shape(colors)[1])
-    blended = tf.reduce_sum(at_corners * tf.gather_nd(barycentric, pixel)[..., None], axis=1)
+def _paint(fragments, faces, colors, background):
+    pixel, shape = fragments.pixel, tf.shape(background)
+    corners = tf.gather(faces, tf.gather(tf.reshape(fragments.face, [-1]), pixel))  # (N, 3)
+    image = pixel // (shape[1] * shape[2])
+    at_corners = tf.gather(
+        tf.reshape(colors, [-1, 3]), corners + image[:, None] * tf.shape(colors)[1]
+    )
+    blended = tf.reduce_sum(at_corners * fragments.barycentric[..., None], axis=1)
     blended = tf.cast(tf.minimum(blended * 255.0, 255.0), tf.uint8)
-    return tf.tensor_scatter_nd_update(background, pixel, blended)
+    flat = tf.reshape(background, [-1, 3])
+    return tf.reshape(tf.tensor_scatter_nd_update(flat, pixel[:, None], blended), shape)
 
 
 def part_map(fragments, face_labels):

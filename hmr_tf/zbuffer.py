@@ -20,8 +20,10 @@ class Fragments(NamedTuple):
     """What each pixel sees."""
 
     face: tf.Tensor  # (B, H, W) int32, -1 where there is nothing
-    barycentric: tf.Tensor  # (B, H, W, 3) perspective-correct weights of the face's corners, or 0
     depth: tf.Tensor  # (B, H, W) in the unit of the input, infinite where there is nothing
+    # Of the N pixels that see a face, in no order; most pixels of a picture see none.
+    pixel: tf.Tensor  # (N,) int32, where in the flattened (B, H, W)
+    barycentric: tf.Tensor  # (N, 3) perspective-correct weights of the face's corners
 
 
 class _Triangles(NamedTuple):
@@ -209,19 +211,16 @@ def _nearest(covered, num_pixels):
     rows = tf.where((inverse_depth >= first) & (first > 0.0))[:, 0]
     pixel, face = tf.gather(pixel, rows), tf.gather(face, rows)
     seen = tf.math.unsorted_segment_min(face, pixel, num_pixels)
-    return nearest, seen, tf.gather(rows, tf.where(face == tf.gather(seen, pixel))[:, 0])
+    return nearest, seen, tf.gather(rows, tf.where(tf.equal(face, tf.gather(seen, pixel)))[:, 0])
 
 
 def _fragments(covered, num_pixels, window):
     nearest, face, rows = _nearest(covered, num_pixels)
     weights = tf.gather(covered.weights, rows)
-    barycentric = weights[:, :3] / weights[:, 3:]
-    # One row for each pixel: this sum only puts it into its place, faster than a scatter does.
-    pixel = tf.gather(covered.pixel, rows)
-    barycentric = tf.math.unsorted_segment_sum(barycentric, pixel, num_pixels)
     shape = [-1, window.height, window.width]
     return Fragments(
         tf.reshape(tf.where(nearest > 0.0, face, -1), shape),
-        tf.reshape(barycentric, [*shape, 3]),
         tf.reshape(1.0 / tf.nn.relu(nearest), shape),
+        tf.gather(covered.pixel, rows),
+        weights[:, :3] / weights[:, 3:],
     )

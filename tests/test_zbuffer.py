@@ -38,9 +38,18 @@ def slow_rasterizer(points_px, depth, faces, height, width):
     return face, barycentric, nearest
 
 
+def pictures(fragments):
+    """Fragments -> face, barycentric weights (B, H, W, 3) with zeros where nothing is, depth."""
+    weights = np.zeros((*fragments.face.shape, 3), np.float32)
+    weights.reshape(-1, 3)[fragments.pixel.numpy()] = fragments.barycentric
+    pixel = np.sort(fragments.pixel)
+    np.testing.assert_array_equal(pixel, np.flatnonzero(fragments.face.numpy() >= 0))
+    return fragments.face.numpy(), weights, fragments.depth.numpy()
+
+
 def draw(points_px, depth, faces, height=4, width=4):
     fragments = rasterize([points_px], [depth], faces, height, width)
-    return [part[0].numpy() for part in fragments]
+    return [part[0] for part in pictures(fragments)]
 
 
 # Corners run counter-clockwise in the picture: down the left side, then right along the bottom.
@@ -187,7 +196,7 @@ def test_the_body_equals_the_slow_rasterizer():
 def test_a_batch_is_its_images_one_by_one(rng):
     points, depth = zip(*(random_mesh(rng)[:2] for _ in range(3)))
     faces = random_mesh(rng)[2]
-    together = rasterize(points, depth, faces, 40, 40)
+    together = pictures(rasterize(points, depth, faces, 40, 40))
     for i in range(3):
         alone = draw(points[i], depth[i], faces, 40, 40)
         for part, expected in zip(together, alone):
@@ -197,17 +206,17 @@ def test_a_batch_is_its_images_one_by_one(rng):
 def draw_eagerly(points, depth, faces):
     window = zbuffer._Window(*map(tf.constant, (0, 0, 40, 40)))
     arguments = map(tf.constant, ([points], [depth], faces))
-    return zbuffer._rasterize.python_function(*arguments, window)
+    return pictures(zbuffer._rasterize.python_function(*arguments, window))
 
 
 @pytest.mark.parametrize("corner", [(0, 0), (13, 0), (5, 29), (-3, 38)])
 def test_a_part_shows_what_the_whole_picture_shows_there(rng, corner):
     points, depth, faces = random_mesh(rng)
     left, top = corner
-    part = rasterize([points], [depth], faces, 11, 17, corner_px=corner)
-    around = rasterize([points], [depth], faces, 60, 60, corner_px=(-3, 0))
+    part = pictures(rasterize([points], [depth], faces, 11, 17, corner_px=corner))
+    around = pictures(rasterize([points], [depth], faces, 60, 60, corner_px=(-3, 0)))
     whole = [values[:, top : top + 11, left + 3 : left + 20] for values in around]
-    np.testing.assert_array_equal(part.face, whole[0])
+    np.testing.assert_array_equal(part[0], whole[0])
     for found, expected in zip(part[1:], whole[1:]):
         np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-6)
 
