@@ -153,14 +153,9 @@ def linear(layer):
     return made
 
 
-def compiled(hmr, model, bfloat16=False):
+def compiled(hmr, model):
     """Function of (B, S, S, 3) images -> theta, vertices and keypoints as arrays."""
-    network = Hmr(hmr, model).eval().to(memory_format=torch.channels_last)
-    if bfloat16:
-        network.encoder.to(torch.bfloat16)
-        encoder = network.encoder.forward
-        network.encoder.forward = lambda x: encoder(x.to(torch.bfloat16)).float()
-    run = torch.compile(network)
+    run = torch.compile(Hmr(hmr, model).eval().to(memory_format=torch.channels_last))
 
     def call(images):
         with torch.inference_mode():

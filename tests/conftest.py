@@ -35,3 +35,23 @@ def tensorflow_addons():
     """Skips where TensorFlow Addons has no wheel; on the reference Pythons it must be there."""
     if sys.version_info >= (3, 12):
         pytest.skip("TensorFlow Addons has no wheel for Python 3.12 and later")
+
+
+@pytest.fixture(scope="session")
+def exported(tmp_path_factory):
+    """The tiny HMR and the folder of its SavedModel: made once, never changed."""
+    from hmr_tf.output import saved_model
+    from tests import tiny_hmr
+
+    hmr = tiny_hmr.build(tmp_path_factory.mktemp("body"))
+    folder = tmp_path_factory.mktemp("export") / "1"
+    saved_model.export(hmr, folder)
+    return hmr, folder
+
+
+@pytest.fixture(scope="session")
+def served(exported):
+    """The signatures of the SavedModel, loaded."""
+    import tensorflow as tf
+
+    return tf.saved_model.load(str(exported[1])).signatures

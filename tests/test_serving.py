@@ -12,8 +12,7 @@ import pytest
 import tensorflow as tf
 
 from examples import serving_client
-from hmr_tf.output import saved_model, warmup
-from tests import tiny_hmr
+from hmr_tf.output import warmup
 
 BOXES = [[40.0, 10.0, 30.0, 60.0], [0.0, 0.0, 160.0, 90.0]]
 
@@ -28,18 +27,6 @@ def apis():
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    path = tmp_path_factory.mktemp("export") / "1"
-    saved_model.export(tiny_hmr.build(tmp_path_factory.mktemp("body")), path)
-    return path
-
-
-@pytest.fixture(scope="module")
-def served(folder):
-    return tf.saved_model.load(str(folder)).signatures
-
-
-@pytest.fixture(scope="module")
 def photo(tmp_path_factory):
     path = tmp_path_factory.mktemp("photo") / "photo.jpg"
     cv2.imwrite(str(path), np.random.default_rng(0).integers(0, 256, (90, 160, 3), np.uint8))
@@ -51,8 +38,8 @@ def answer_of(served, spec, inputs):
     return served[spec.signature_name](**inputs)
 
 
-def test_warm_up_requests_are_what_a_server_reads_and_can_answer(apis, folder, served):
-    records = list(tf.data.TFRecordDataset(str(folder / "assets.extra" / warmup.FILE_NAME)))
+def test_warm_up_requests_are_what_a_server_reads_and_can_answer(apis, exported, served):
+    records = list(tf.data.TFRecordDataset(str(exported[1] / "assets.extra" / warmup.FILE_NAME)))
     seen = []
     for record in records:
         log = apis[0].PredictionLog.FromString(record.numpy())

@@ -50,9 +50,15 @@ def export(hmr, path, dtype="float32"):
       InputError: there is something else in the folder.
       OSError: the folder cannot be written.
     """
+    path = Path(path)
+    if path.is_dir() and any(path.iterdir()) and not (path / _FILE).is_file():
+        raise InputError(
+            f"--output_dir={path} holds other files: name a folder for this model alone, as "
+            "saved_model/1"
+        )
     module = tf.Module()
     module.endpoints = _endpoints(frozen.freeze(hmr, dtype))
-    with _appearing(Path(path)) as folder:
+    with _appearing(path) as folder, _quiet():
         tf.saved_model.save(module, str(folder), signatures=dict(module.endpoints))
         extra = folder / EXTRA
         extra.mkdir()
@@ -89,11 +95,6 @@ def _endpoints(network):
 @contextlib.contextmanager
 def _appearing(path):
     """A new folder that takes the place of `path` once the block has ended well."""
-    if path.is_dir() and any(path.iterdir()) and not (path / _FILE).is_file():
-        raise InputError(
-            f"--output_dir={path} holds other files: name a folder for this model alone, as "
-            "saved_model/1"
-        )
     path.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=f".{path.name}_", dir=path.parent) as work:
         new = Path(work) / "new"
@@ -105,6 +106,18 @@ def _appearing(path):
         if path.exists():
             path.replace(Path(work) / "old")
         new.replace(path)
+
+
+@contextlib.contextmanager
+def _quiet():
+    """TensorFlow would name the files of a folder that is about to get another name."""
+    logger = tf.get_logger()
+    level = logger.level
+    logger.setLevel("WARNING")
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
 
 
 def _names(smpl):
