@@ -199,7 +199,7 @@ def test_what_is_missing_or_wrong_is_refused(evaluate, smpl, tmp_path):
         evaluate(oracle)
     blank = np.zeros(SIZE, np.uint8)
     write_pngs(tmp_path / "pngs", 0, blank)
-    with pytest.raises(InputError, match=r"lacks 999 .*im1002.*--allow_missing"):
+    with pytest.raises(InputError, match=r"999 missing .*im1002.*--allow_missing"):
         evaluate(oracle, allow_missing=False)
     write_pngs(tmp_path / "pngs", 0, blank[:-1])
     with pytest.raises(InputError, match="110 x 149 pixels, its image 110 x 150"):

@@ -40,8 +40,8 @@ def _mpi_inf_3dhp(data_dir, options):
     paths = shard_files.find(data_dir, "mpi_inf_3dhp", "test")
     if any(path.stem in TESTSET_3DHP for path in paths):
         return _sequences(data_dir, "mpi_inf_3dhp", TESTSET_3DHP)
-    # Numbered shards do not say which sequences are in them.
-    return paths, [f"{name} (or it is in {paths[0].name})" for name in TESTSET_3DHP]
+    which = f"{TESTSET_3DHP[0]} to {TESTSET_3DHP[-1]}"
+    return paths, [f"{paths[0].name} does not say which of {which} it holds"]
 
 
 def _sequences(data_dir, dataset, names):
@@ -211,6 +211,6 @@ def refuse_missing(name, missing, allow_missing):
     if missing and not allow_missing:
         shown = ", ".join(missing[:3]) + (", ..." if len(missing) > 3 else "")
         raise InputError(
-            f"--protocol={name} lacks {len(missing)} of its parts ({shown}): convert the whole "
-            "test set, or pass --allow_missing to evaluate what is there."
+            f"--protocol={name}: {len(missing)} missing ({shown}): convert the whole test set, or "
+            "pass --allow_missing to evaluate what is there."
         )

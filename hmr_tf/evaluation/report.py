@@ -76,8 +76,8 @@ def _head(found):
     ]
     if missing:
         lines.append(
-            f'<p class="warning"><b>Incomplete:</b> {len(missing)} missing, so that the numbers '
-            f"are not the protocol's: {_safe(', '.join(missing))}</p>"
+            f'<details class="warning"><summary><b>Incomplete:</b> {len(missing)} missing, so that '
+            f"the numbers are not the protocol's</summary>{_safe(', '.join(missing))}</details>"
         )
     return "\n".join(lines)
 
