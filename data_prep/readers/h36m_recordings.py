@@ -10,17 +10,12 @@ from typing import NamedTuple
 
 import numpy as np
 
+from hmr_tf.data.h36m import ACTIONS, CORRUPT, TEST_SUBJECTS, sequence_name
 from hmr_tf.errors import InputError
 
-SUBJECTS = {"train": ("S1", "S5", "S6", "S7", "S8"), "test": ("S9", "S11")}
+SUBJECTS = {"train": ("S1", "S5", "S6", "S7", "S8"), "test": TEST_SUBJECTS}
 CAMERA_IDS = ("54138969", "55011271", "58860488", "60457274")
-# Under the names, and the slip, of the original's `benchmark/evaluate_h36m.py:96-100`; metadata.xml
-# numbers them from 2.
-ACTIONS = (
-    *("Directions", "Discussion", "Eating", "Greeting", "Phoning", "Posing", "Purchases"),
-    *("Sitting", "SittingDown", "Smoking", "TakingPhoto", "Waiting", "Walking", "WakingDog"),
-    "WalkTogether",
-)
+# Other names of `ACTIONS`, which metadata.xml numbers from 2.
 _OTHER_NAMES = {
     "Photo": "TakingPhoto",
     "WalkDog": "WakingDog",
@@ -85,7 +80,7 @@ class Recording(NamedTuple):
     @property
     def sequence(self):
         """The original's name of the recording: "S9_Directions_0_cam0"."""
-        return f"{self.subject}_{self.action}_{self.trial}_cam{self.camera}"
+        return sequence_name(self.subject, self.action, self.trial, self.camera)
 
     @property
     def file_stem(self):
@@ -126,7 +121,7 @@ class Metadata(NamedTuple):
 
 def is_corrupt(recording):
     """Whether it is the one whose video is broken, which nobody evaluates."""
-    return recording[:4] == ("S11", "Directions", 1, 0)
+    return recording.sequence == CORRUPT
 
 
 def action_named(name):
