@@ -99,8 +99,6 @@ def _restore(trainer, config):
         checkpoint.restore(prefix, wanted, strict=False)
     else:
         checkpoint.restore(prefix, wanted)
-    if STEP not in held:  # the original's optimizer knows it
-        trainer.steps_done.assign(tf.cast(trainer.encoder_optimizer.iterations, tf.int64))
     trainer.encoder_optimizer.learning_rate = config.e_lr
     trainer.critic_optimizer.learning_rate = config.d_lr
 

@@ -15,6 +15,7 @@ from hmr_tf.errors import InputError
 from hmr_tf.networks import build, checkpoint, tf1_checkpoint
 from hmr_tf.networks.build import Architecture
 from hmr_tf.networks.discriminator import Discriminator
+from hmr_tf.training import assembly
 from hmr_tf.training.trainer import Trainer, adam
 
 BODY = "smpl.npz"
@@ -80,7 +81,7 @@ def _body(source, smpl_model_path):
 
 
 def _optimizers(source, hmr, critic, names):
-    """Both Adams of the training: their moments by TF1's names, and themselves, at the step."""
+    """Both Adams of the training: their moments by TF1's names, and themselves; and the step."""
     trainer = Trainer(hmr, critic)
     trainer.compile(adam(0.0), adam(0.0))
     optimizers = {"encoder_optimizer": trainer.encoder_optimizer}
@@ -91,7 +92,8 @@ def _optimizers(source, hmr, critic, names):
         moments.update(tf1_checkpoint.slots(trainer.critic_optimizer, moved, names))
     for optimizer in optimizers.values():
         optimizer.iterations.assign(source.step())
-    return moments, optimizers
+    trainer.steps_done.assign(source.step())
+    return moments, {**optimizers, assembly.STEP: trainer.steps_done}
 
 
 def _write(folder, parts, content, num_stage, source):
