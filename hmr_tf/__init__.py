@@ -10,6 +10,9 @@ __version__ = "1.0.0"  # goes into the index of converted datasets
 if importlib.util.find_spec("tf_keras"):
     os.environ.setdefault("TF_USE_LEGACY_KERAS", "1")
 
+# TensorFlow leaves its oneDNN kernels off on CPUs without AVX-512, where they are faster too.
+os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
+
 # OpenCV refuses larger images before it takes memory for them (its own limit is 2**30 pixels).
 os.environ.setdefault("OPENCV_IO_MAX_IMAGE_PIXELS", str(1 << 27))
 

@@ -73,7 +73,7 @@ def _evaluate_people(options):
     hmr = _load(options)
     from hmr_tf.evaluation import people
 
-    results = people.evaluate(hmr, files, options.batch_size)
+    results = people.Evaluation(hmr, files, options.batch_size).run()
     for name, text in people.DESCRIPTIONS.items():
         if name in results:
             print(f"{results[name]:8.2f}  {text}")

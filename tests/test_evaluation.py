@@ -107,7 +107,7 @@ def files(tmp_path, truth, body):
 
 
 def evaluate(smpl, truth, files, **wrong):
-    return people.evaluate(Oracle(smpl, truth, **wrong), files, NUM_PEOPLE)
+    return people.Evaluation(Oracle(smpl, truth, **wrong), files, NUM_PEOPLE).run()
 
 
 def centred_joints(body):
@@ -211,7 +211,7 @@ def test_unlabelled_keypoints_do_not_count_nor_do_people_without_any(smpl, tmp_p
 
 def test_the_batch_size_does_not_matter(smpl, truth, files):
     oracle = Oracle(smpl, truth, lambda points: 1.1 * points, (1.0, 1.0))
-    few, all_ = (people.evaluate(oracle, files, batch_size) for batch_size in (2, 16))
+    few, all_ = (people.Evaluation(oracle, files, batch_size).run() for batch_size in (2, 16))
     assert few == pytest.approx(all_, rel=1e-4, abs=2e-3)
 
 

@@ -1,6 +1,6 @@
 """Errors of a model on people whose truth is known: mesh, joints and keypoints.
 
-`evaluate` does it for files. A training that validates on batches it reads itself calls `compare`
+`Evaluation` does it for files. A training that validates on batches it reads itself calls `compare`
 inside its graph, `errors` on what that gives as numpy, and `averages` in the end: same numbers.
 """
 
@@ -18,44 +18,59 @@ _PELVIS = indices(("pelvis",), SMPL_JOINTS)
 _NUM_LSP = len(LSP_JOINTS)
 
 
-def evaluate(hmr, files, batch_size):
-    """Runs the model over everyone in `files` and averages the errors.
+class Evaluation:
+    """Everyone in some files, and the graph that compares; a training runs it after each epoch."""
 
-    Args:
-      hmr: `networks.hmr.HMR`.
-      files: dataset name -> shard paths, as `shard_files.find` gives them.
-      batch_size: how many people at once.
+    def __init__(self, hmr, files, batch_size):
+        """Args:
+        hmr: `networks.hmr.HMR`.
+        files: dataset name -> shard paths, as `shard_files.find` gives them.
+        batch_size: how many people at once.
 
-    Returns:
-      dict of `keypoints_px`; `mpjpe_mm` and `pa_mpjpe_mm` where 3D joints are known; `vertices_mm`
-      where SMPL parameters are; and `people`, the number of people behind the first.
+        Raises:
+          InputError: no records.
+        """
+        self._num_people = shard_files.count_records(shard_files.paths(files))
+        if not self._num_people:
+            raise InputError(
+                f"the shards of {', '.join(files)} hold no records: convert them again"
+            )
+        self._files, self._size = files, hmr.image_size
+        self._dataset = pipeline.validation(files, batch_size=batch_size, image_size=self._size)
+        # One graph for batches of any size: the last one is smaller.
+        (batch,) = self._dataset.element_spec
+        self._compare = tf.function(lambda batch: compare(hmr, batch), input_signature=[batch])
 
-    Raises:
-      InputError: no records, or a broken one.
-    """
-    num_people = shard_files.count_records(shard_files.paths(files))
-    if not num_people:
-        raise InputError(f"the shards of {', '.join(files)} hold no records: convert them again")
-    size = hmr.image_size
-    dataset = pipeline.validation(files, batch_size=batch_size, image_size=size)
-    step = tf.function(lambda batch: compare(hmr, batch))
-    rows = []
-    try:
-        with tqdm(total=num_people, desc="Evaluating", unit="person") as bar:
-            for (batch,) in dataset:
-                predicted, truth = tf.nest.map_structure(lambda part: part.numpy(), step(batch))
-                rows.append(errors(predicted, truth, size))
-                bar.update(len(batch["image"]))
-    except tf.errors.OpError as error:
-        explained = pipeline.explain_data_error(error, files)
-        if explained is None:
-            raise
-        raise explained from error
-    return averages(rows)
+    def run(self):
+        """Runs the model over everyone and averages the errors.
+
+        Returns:
+          dict of `keypoints_px`; `mpjpe_mm` and `pa_mpjpe_mm` where 3D joints are known;
+          `vertices_mm` where SMPL parameters are; and `people`, the number of people behind the
+          first.
+
+        Raises:
+          InputError: a broken record.
+        """
+        rows = []
+        try:
+            with tqdm(total=self._num_people, desc="Evaluating", unit="person") as bar:
+                for (batch,) in self._dataset:
+                    predicted, truth = tf.nest.map_structure(
+                        lambda part: part.numpy(), self._compare(batch)
+                    )
+                    rows.append(errors(predicted, truth, self._size))
+                    bar.update(len(batch["image"]))
+        except tf.errors.OpError as error:
+            explained = pipeline.explain_data_error(error, self._files)
+            if explained is None:
+                raise
+            raise explained from error
+        return averages(rows)
 
 
 def averages(rows):
-    """Means over the people whose truth is known, as `evaluate` returns them.
+    """Means over the people whose truth is known, as `Evaluation.run` returns them.
 
     Args:
       rows: list of what `errors` gave for each batch.

@@ -17,7 +17,7 @@ RECORD = "best.json"
 
 
 class Validation(keras.callbacks.Callback):
-    """TensorBoard curves of the errors of `evaluation.people`."""
+    """TensorBoard curves of the errors of `people.Evaluation`."""
 
     def __init__(self, files, batch_size, writer, best=None, stop=None):
         """Args:
@@ -30,11 +30,13 @@ class Validation(keras.callbacks.Callback):
         super().__init__()
         self._files = files
         self._batch_size = batch_size
+        self._evaluation = None  # made when the network is there
         self._writer = writer
         self._best = best
         self._stop = stop or saving.Stop()
 
     def on_train_begin(self, logs=None):
+        self._evaluation = people.Evaluation(self.model.hmr, self._files, self._batch_size)
         if self.model.step == 0:
             self._validate()
 
@@ -46,7 +48,7 @@ class Validation(keras.callbacks.Callback):
             self._best.offer(errors, self.model)
 
     def _validate(self):
-        errors = people.evaluate(self.model.hmr, self._files, self._batch_size)
+        errors = self._evaluation.run()
         with self._writer.as_default(self.model.step):
             for name, value in errors.items():
                 tf.summary.scalar(f"validation/{name}", value)
