@@ -44,11 +44,15 @@ def mean_of_rows(rows):
     }
 
 
-def representative(errors):
-    """Which people to show: {"best", "median", "95th percentile", "worst": index}.
+_SHOWN = {"best": 0.0, "median": 0.5, "95th percentile": 0.95, "worst": 1.0}
+
+
+def representative(errors, shares=_SHOWN):
+    """Which people to show: {title: index}.
 
     Args:
       errors: (N,) what people are ranked by; nan is left out.
+      shares: {title: share of the people who are better}.
 
     Raises:
       InputError: nobody has an error.
@@ -56,5 +60,4 @@ def representative(errors):
     order = np.argsort(errors, kind="stable")[: np.isfinite(errors).sum()]
     if not len(order):
         raise InputError("Nobody has labels to compare with: choose other data.")
-    shares = {"best": 0.0, "median": 0.5, "95th percentile": 0.95, "worst": 1.0}
     return {name: int(order[round(share * (len(order) - 1))]) for name, share in shares.items()}
