@@ -1,16 +1,11 @@
-"""Every option of `python -m hmr_tf.main`: default, unit, help. The flags are made from this.
+"""Every option of `python -m hmr_tf.main`: default, unit, help. `config_flags` makes the flags.
 
 Names and meanings are the original's `config.py`; values are the paper's, as in its `do_train.sh`.
 """
 
 import dataclasses
 import functools
-import math
 from typing import Optional
-
-from absl import flags
-
-from hmr_tf.errors import InputError
 
 MODES = ("train", "evaluate", "predict", "fit", "export", "import_tf1", "quickstart")
 PRECISIONS = ("float32", "bfloat16", "float16")
@@ -269,29 +264,6 @@ class Config:
     )
 
 
-def define_flags(flag_values=flags.FLAGS):
-    """Makes an absl flag of every field of `Config`."""
-    for field in dataclasses.fields(Config):
-        _define(field, flag_values)
-
-
-def _define(field, flag_values):
-    name, default, metadata = field.name, field.default, field.metadata
-    own = {"flag_values": flag_values}
-    if metadata["choices"]:
-        flags.DEFINE_enum(name, default or None, metadata["choices"], metadata["help"], **own)
-    elif isinstance(default, tuple):
-        flags.DEFINE_list(name, list(default), metadata["help"], **own)
-    elif isinstance(default, bool) or default is None:
-        flags.DEFINE_bool(name, default, metadata["help"], **own)
-    elif isinstance(default, int):
-        flags.DEFINE_integer(name, default, metadata["help"], **metadata["bounds"], **own)
-    elif isinstance(default, float):
-        flags.DEFINE_float(name, default, metadata["help"], **metadata["bounds"], **own)
-    else:
-        flags.DEFINE_string(name, default, metadata["help"], **own)
-
-
 def headings():
     """First flag of a group -> the group's title."""
     fields = dataclasses.fields(Config)
@@ -301,17 +273,3 @@ def headings():
 def steering():
     """Names of the flags that decide what a training becomes."""
     return [field.name for field in dataclasses.fields(Config) if field.metadata["steers"]]
-
-
-def from_flags(flag_values=flags.FLAGS):
-    """The parsed flags as a `Config`; InputError for numbers that make no sense."""
-    values = {field.name: flag_values[field.name].value for field in dataclasses.fields(Config)}
-    for name, value in values.items():
-        if isinstance(value, float) and not math.isfinite(value):
-            raise InputError(f"--{name}={value} is not a finite number.")
-    if not 0 < values["scale_min"] <= values["scale_max"]:
-        raise InputError(
-            f"--scale_min={values['scale_min']} and --scale_max={values['scale_max']}: the "
-            "jitter's scales must be above 0, the smaller one first."
-        )
-    return Config(**{k: tuple(v) if isinstance(v, list) else v for k, v in values.items()})

@@ -6,16 +6,16 @@ from pathlib import Path
 import pytest
 from absl import flags
 
-from hmr_tf import config
+from hmr_tf import config, config_flags
 
 ROOT = Path(__file__).resolve().parents[1]
 
 
 def parsed(*arguments):
     values = flags.FlagValues()
-    config.define_flags(values)
+    config_flags.define(values)
     values(["program", *arguments])
-    return config.from_flags(values)
+    return config_flags.parsed(values)
 
 
 def test_defaults_are_the_papers():

@@ -15,14 +15,16 @@ ALLOWED["quickstart"] = {"quickstart"}
 ALLOWED["main"] |= {"quickstart"}
 # At the very bottom: they know nothing of the project.
 FOR_ALL = {"errors", "addons", "command_line", "__version__"}
+# Parts of a layer that have a name of their own.
+PARTS = {"zbuffer": "render", "modes": "main", "config_flags": "config"}
 CONFIG_READERS = {"main", "training"}
 
 
 def layer(module):
-    """`hmr_tf.body.smpl` -> body; `hmr_tf.zbuffer` -> render, whose inner part it is."""
+    """`hmr_tf.body.smpl` -> body; `hmr_tf.zbuffer` -> render, see `PARTS`."""
     parts = module.split(".")
     name = parts[1] if parts[0] == "hmr_tf" and len(parts) > 1 else parts[0]
-    return "render" if name == "zbuffer" else name
+    return PARTS.get(name, name)
 
 
 def imported_modules(path):
@@ -58,7 +60,7 @@ def modules():
     for package in ("hmr_tf", "data_prep"):
         for path in sorted((ROOT / package).rglob("*.py")):
             name = ".".join(path.relative_to(ROOT).with_suffix("").parts)
-            if name not in ("hmr_tf.__init__", "hmr_tf.config"):
+            if name not in ("hmr_tf.__init__", "hmr_tf.config", "hmr_tf.config_flags"):
                 yield path, name.replace(".__init__", "")
 
 

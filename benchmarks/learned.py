@@ -1,0 +1,145 @@
+"""What a training taught: a model beside the mean pose, and how human its bodies are.
+
+    python -m benchmarks.learned --load_path=MODEL --data_dir=TFRECORDS --datasets=lsp_ext \
+        [--split=test] [--mocap_dir=TFRECORDS --mocap_datasets=CMU] [--pictures=FOLDER]
+
+The mean pose is where the model's regressor starts: upright, facing the viewer, of the mean shape.
+Its camera is the start's, the same for all; or, "best camera", for each person the scale and shift
+that bring it nearest to the labels, which no method may know. Pictures: the people at the 5th, the
+50th and the 95th percentile of the keypoint error.
+"""
+
+import argparse
+import os
+import tempfile
+from pathlib import Path
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+import numpy as np
+import tensorflow as tf
+
+from hmr_tf.body.skeleton import LSP_HIPS, LSP_JOINTS
+from hmr_tf.data import record, shard_files
+from hmr_tf.evaluation import (
+    frames,
+    metrics,
+    pictures,
+    plausibility,
+    predictions,
+    protocols,
+    run,
+    scores,
+)
+from hmr_tf.networks import build, checkpoint
+from hmr_tf.networks.hmr import mean_theta
+
+_SHOWN = {"05": 0.05, "50": 0.5, "95": 0.95}
+_BATCH_SIZE = 32
+_NUM_MOCAP = 100_000
+
+
+def start_of(load_path):
+    """(1, 85) where the regressor of a training started."""
+    path = checkpoint.read_params(checkpoint.find(load_path))["mean_params_path"]
+    return mean_theta(*build.read_mean_params(path)) if path else mean_theta()
+
+
+def as_predicted(hmr, theta, like):
+    """What the model would have said had it answered (1 or N, 85) for the people of `like`."""
+    body = hmr.bodies([tf.constant(theta, tf.float32)])[0]
+    pixels = (body.keypoints_norm.numpy() + 1.0) * hmr.image_size / 2
+    answers = {"theta": theta, "keypoints_px": pixels, "joints": body.joints.numpy()}
+    return {**like, **{k: np.broadcast_to(v, like[k].shape) for k, v in answers.items()}}
+
+
+def with_best_camera(people, predicted):
+    """The same keypoints, for each person scaled and moved next to the labels by least squares."""
+    labels = people.truth["keypoints_px"]
+    weight = (labels[..., 2:] > 0).astype(float)
+    goal = labels[..., :2] * predicted["scale_xy"][:, None] - predicted["corner_px"][:, None]
+    points = predicted["keypoints_px"].astype(float)
+
+    def mean(x):
+        return (weight * x).sum(1, keepdims=True) / np.maximum(weight.sum(1, keepdims=True), 1)
+
+    points, centre, goal = points - mean(points), mean(goal), goal - mean(goal)
+    scale = (weight * points * goal).sum((1, 2)) / (weight * points**2).sum((1, 2))
+    moved = np.maximum(scale, 0)[:, None, None] * points + centre
+    return {**predicted, "keypoints_px": moved}
+
+
+def errors(plan, people, hmr):
+    """The row of numbers of one way to answer."""
+    found = protocols.PROTOCOLS[plan.protocol].score(people, plan.options, hmr)
+    names = ("keypoints_px", "pck_torso_percent", "pck_head_percent", "pck_box_percent")
+    row = {name: found.metrics[name] for name in names}
+    known = people.truth["has_joints"]
+    if known.any():
+        # LSP's joints come first among the keypoints.
+        said, truth = (
+            metrics.centred(x[known][:, : len(LSP_JOINTS)].astype(float), LSP_HIPS)
+            for x in (people.predicted["joints"], people.truth["joints"])
+        )
+        row["mpjpe_mm"] = 1e3 * metrics.mpjpe(said, truth).mean()
+        row["pa_mpjpe_mm"] = 1e3 * metrics.pa_mpjpe(said, truth).mean()
+    return row, found.errors["keypoints_px"]
+
+
+def mocap_ranges(folder, datasets):
+    """The joint ranges of motion capture, and its own shares outside them."""
+    paths = shard_files.paths(shard_files.find_mocap(folder, datasets))
+    records = tf.data.TFRecordDataset([str(path) for path in paths]).take(_NUM_MOCAP)
+    batches = list(records.map(record.decode_mocap).batch(1000).as_numpy_iterator())
+    poses = np.concatenate([batch["pose"] for batch in batches])[:, 1:]
+    return plausibility.joint_ranges(poses), poses, np.concatenate([b["betas"] for b in batches])
+
+
+def print_plausibility(theta, options):
+    ranges, poses, betas = mocap_ranges(options.mocap_dir, options.mocap_datasets.split(","))
+    said = theta[:, 6:-10].reshape(len(theta), 23, 3)
+    rows = (("motion capture", poses, betas), ("model", said, theta[:, -10:]))
+    print("\nshare outside       joint angles (99 % range)   betas (3 sigma)")
+    for name, angles, shape in rows:
+        outside, beyond = plausibility.outside(angles, ranges), plausibility.beyond(shape)
+        print(f"{name:20}{100 * outside:15.2f} % {100 * beyond:24.2f} %")
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    for name in ("load_path", "data_dir", "datasets"):
+        parser.add_argument(f"--{name}", required=True)
+    for name in ("mocap_dir", "pictures"):
+        parser.add_argument(f"--{name}", default="")
+    parser.add_argument("--split", default="test")
+    parser.add_argument("--mocap_datasets", default="CMU")
+    options = parser.parse_args()
+
+    given = {"datasets": options.datasets.split(","), "split": options.split}
+    plan = run.plan("keypoints2d", options.data_dir, given, allow_missing=False)
+    hmr = checkpoint.load(options.load_path)
+    with tempfile.TemporaryDirectory() as folder:
+        answer, digest = predictions.answering(hmr), predictions.model_digest(hmr)
+        files = predictions.of_files(answer, digest, plan.frames, Path(folder), _BATCH_SIZE)
+    people = frames.with_predictions(plan.frames, files, plan.judged)
+    mean = as_predicted(hmr, start_of(options.load_path), people.predicted)
+    answers = {
+        "mean pose": mean,
+        "mean pose, best camera": with_best_camera(people, mean),
+        "model": people.predicted,
+    }
+    print(f"{len(people.file)} people")
+    for name, predicted in answers.items():
+        row, of_people = errors(plan, people._replace(predicted=predicted), hmr)
+        print(f"{name:24}" + "  ".join(f"{key} {value:.2f}" for key, value in row.items()))
+    if options.mocap_dir:
+        print_plausibility(people.predicted["theta"], options)
+    if options.pictures:
+        for name, person in scores.representative(of_people, _SHOWN).items():
+            path = Path(options.pictures) / f"percentile_{name}.jpg"
+            path.write_bytes(pictures.jpeg(pictures.draw(people, person, hmr)))
+            print(path, people.truth["filename"][person].decode())
+
+
+if __name__ == "__main__":
+    main()

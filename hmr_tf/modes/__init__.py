@@ -1,0 +1,1 @@
+"""What --mode does: from the options to files. Each imports what it needs when it runs."""

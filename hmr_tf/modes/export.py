@@ -1,0 +1,25 @@
+"""--mode=export: a SavedModel or a TFLite file in --output_dir."""
+
+from hmr_tf.errors import InputError
+from hmr_tf.modes.steps import load, needs, output, phase, writing
+
+
+def export(options):
+    """--mode=export: a SavedModel or a TFLite file in --output_dir."""
+    needs(options, "load_path")
+    if (options.export_format, options.export_dtype) == ("tflite", "bfloat16"):
+        raise InputError("--export_format=tflite knows no bfloat16: use float32 or float16.")
+    hmr = load(options)
+    folder = output(options)
+    if options.export_format == "tflite":
+        from hmr_tf.output import tflite
+
+        with phase("Converting"), writing(options):
+            path, error = tflite.export(hmr, folder, options.export_dtype)
+        print(f"{path}: vertices at most {1e3 * error:.2g} mm from those of TensorFlow")
+    else:
+        from hmr_tf.output import saved_model
+
+        with phase("Writing the SavedModel"), writing(options):
+            saved_model.export(hmr, folder, options.export_dtype)
+        print(folder)

@@ -1,0 +1,37 @@
+"""--mode=fit: SMPL parameters for people whose keypoints are labelled."""
+
+from pathlib import Path
+
+from hmr_tf.errors import InputError
+from hmr_tf.modes.steps import load, needs, writing
+
+
+def fit(options):
+    """--mode=fit: SMPL parameters for people whose keypoints are labelled."""
+    needs(options, "load_path", "data_dir")
+    if Path(options.output_dir).resolve() == Path(options.data_dir).resolve():
+        raise InputError("--output_dir is --data_dir: name another folder for the fitted records.")
+    from hmr_tf.data import shard_files
+
+    files = {n: shard_files.find(options.data_dir, n, options.split) for n in options.datasets}
+    hmr = load(options)
+    from hmr_tf.networks import checkpoint
+    from hmr_tf.output import fit
+
+    critic = checkpoint.load_critic(options.load_path)
+    for name, paths in files.items():
+        with writing(options):
+            done = fit.fit_dataset(
+                hmr,
+                critic,
+                paths,
+                options.data_dir,
+                options.output_dir,
+                options.batch_size,
+                options.fit_steps,
+            )
+        error_px = done.mean_error_norm * hmr.image_size / 2
+        print(
+            f"{name}: {done.num_fitted} of {done.num_people} people fitted, "
+            f"{error_px:.1f} px of the crop on average, {done.folder}"
+        )

@@ -1,0 +1,61 @@
+"""Steps that several modes take: load a model, say what takes long, answer for what is written."""
+
+import contextlib
+import sys
+import time
+from pathlib import Path
+
+from hmr_tf.errors import InputError
+
+
+def needs(options, *names):
+    for name in names:
+        if not getattr(options, name):
+            raise InputError(f"--mode={options.mode} needs --{name}; see --help.")
+
+
+def load(options):
+    """The trained model of --load_path."""
+    return load_with_body(options)[0]
+
+
+def load_with_body(options):
+    """As `load`, and the `ModelData` of its body."""
+    with contextlib.nullcontext() if "tensorflow" in sys.modules else phase("Loading TensorFlow"):
+        from hmr_tf.networks import checkpoint
+    with phase("Loading the model"):
+        return checkpoint.load_with_body(options.load_path, options.smpl_model_path)
+
+
+def output(options):
+    """The folder of --output_dir, made."""
+    folder = Path(options.output_dir)
+    with writing(options):
+        folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+@contextlib.contextmanager
+def writing(options):
+    """A folder that cannot be written, or a full disk, is the user's business."""
+    try:
+        yield
+    except OSError as error:
+        reason = error.strerror or error
+        raise InputError(
+            f"--output_dir={options.output_dir} cannot be written: {reason}"
+        ) from error
+
+
+@contextlib.contextmanager
+def phase(text):
+    """Says what takes long, and in the end how long it took."""
+    sys.stderr.write(f"{text} ... ")
+    sys.stderr.flush()
+    start = time.monotonic()
+    end = "\n"
+    try:
+        yield
+        end = f"{time.monotonic() - start:.1f} s\n"
+    finally:
+        sys.stderr.write(end)
