@@ -19,7 +19,7 @@ quickstart: venv
 test: .venv/.tested-with
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto --dist loadfile
 
 venv: .venv/.installed
 

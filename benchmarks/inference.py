@@ -1,7 +1,7 @@
 r"""What the exported model costs, crop to vertices, beside the original's way and its peers.
 
     pip install -r benchmarks/requirements.txt
-    TF_ENABLE_ONEDNN_OPTS=1 python -m benchmarks.inference [--batch_sizes=1,8] [--rounds=15] \
+    python -m benchmarks.inference [--batch_sizes=1,8] [--rounds=15] \
         [--load_path=logs/mine] [--img_path=PHOTOGRAPHS]
 
 The original's way is one function over variables that poses a full mesh in each of three stages,
@@ -23,7 +23,6 @@ import tempfile
 import time
 from pathlib import Path
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 # The threads of PyTorch and OpenVINO would otherwise spin on into the turn of the next one.
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 

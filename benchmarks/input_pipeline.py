@@ -8,13 +8,10 @@ original's way is its preprocessing stated again: the whole image to float, resi
 """
 
 import argparse
-import os
 import statistics
 import tempfile
 import time
 from pathlib import Path
-
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import numpy as np
 import tensorflow as tf

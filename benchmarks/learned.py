@@ -10,11 +10,8 @@ that bring it nearest to the labels, which no method may know. Pictures: the peo
 """
 
 import argparse
-import os
 import tempfile
 from pathlib import Path
-
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import numpy as np
 import tensorflow as tf

@@ -8,11 +8,8 @@ them. Seconds for all frames.
 """
 
 import argparse
-import os
 import time
 from pathlib import Path
-
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import numpy as np
 

@@ -9,11 +9,8 @@ thread it is processor time: what the clock shows where nothing else runs.
 """
 
 import argparse
-import os
 import statistics
 import time
-
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import cv2
 import numpy as np

@@ -22,7 +22,6 @@ import tempfile
 import time
 from pathlib import Path
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 # PyTorch's threads would otherwise spin on into the turn of the next one.
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 

@@ -11,12 +11,9 @@ an image forward and twice that backward, at the rate of a 2048-square matrix pr
 """
 
 import argparse
-import os
 import resource
 import statistics
 import time
-
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import tensorflow as tf
 from tensorflow import keras

@@ -7,12 +7,9 @@ Beside it the network alone on as many crops, in the same run: what no video can
 """
 
 import argparse
-import os
 import tempfile
 import time
 from pathlib import Path
-
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import cv2
 import numpy as np
