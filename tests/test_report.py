@@ -48,6 +48,12 @@ def test_the_percentile_curve_rises_from_left_to_right():
     assert (np.diff(y) < 0).all()  # y points down
 
 
+def test_lines_lie_where_their_numbers_are():
+    svg = charts.lines({"a & b": ([0, 10], [8.0, 2.0]), "c": ([5], [4.0])}, "step", "px")
+    assert re.findall(r'points="([^"]+)"', svg) == ["52.0,12.0 448.0,153.0", "250.0,106.0"]
+    assert "a &amp; b" in svg
+
+
 @pytest.mark.parametrize("values", [np.zeros(3), np.array([5.0]), np.array([1e-9, 1e9])])
 def test_charts_of_odd_numbers_are_still_charts(values):
     for svg in (charts.histogram(values, "mm"), charts.percentile_curve(values, "mm")):

@@ -7,7 +7,7 @@ import numpy as np
 _WIDTH, _HEIGHT = 460, 240
 _LEFT, _BOTTOM, _TOP, _RIGHT = 52, 40, 12, 12
 _ROW = 26  # of bars
-_STYLE = "font:11px sans-serif;fill:#444"
+_STYLE = "font:11px sans-serif"
 
 
 def histogram(values, unit, bins=40):
@@ -42,6 +42,25 @@ def percentile_curve(values, unit):
     ]
     curve = f'<polyline points="{" ".join(points)}" fill="none" stroke="#27a" stroke-width="2"/>'
     return _frame([curve], (0, end), (0, 100), unit, "% of the people")
+
+
+def lines(series, x_label, y_label):
+    """Curves over axes that begin at zero; their names stand in the upper right corner.
+
+    Args:
+      series: name -> ((N,) x, (N,) y), finite numbers.
+      x_label, y_label: texts of the axes.
+    """
+    x_end, y_end = (_round_up(max(max(line[axis]) for line in series.values())) for axis in (0, 1))
+    parts = []
+    for number, (name, line) in enumerate(series.items()):
+        points = [(_x(x, x_end), _y(y, y_end)) for x, y in zip(*line)]
+        text = " ".join(f"{x:.1f},{y:.1f}" for x, y in points)
+        color = _color(number)
+        parts.append(f'<polyline points="{text}" fill="none" stroke="{color}" stroke-width="1.5"/>')
+        right, top = _WIDTH - _RIGHT, _TOP + 12 * (number + 1)
+        parts.append(_text(right, top, name, "end", color=color))
+    return _frame(parts, (0, x_end), (0, y_end), x_label, y_label)
 
 
 def bars(rows, series):
@@ -79,7 +98,7 @@ def _finite(value):
 
 
 def _color(number):
-    return ("#27a", "#e90")[number]
+    return ("#27a", "#e90", "#3a5", "#c33")[number % 4]
 
 
 def _frame(parts, x_range, y_range, x_label, y_label):
@@ -113,9 +132,10 @@ def _y(value, top):
     return _HEIGHT - _BOTTOM - value / top * (_HEIGHT - _BOTTOM - _TOP)
 
 
-def _text(x, y, text, anchor="start", more=""):
+def _text(x, y, text, anchor="start", more="", color="#444"):
+    style = f"{_STYLE};fill:{color}"
     return (
-        f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}" style="{_STYLE}" {more}>'
+        f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}" style="{style}" {more}>'
         f"{html.escape(str(text))}</text>"
     )
 

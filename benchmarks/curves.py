@@ -1,0 +1,39 @@
+"""Draws a curve of TensorBoard for one training or several, as an SVG file.
+
+    python -m benchmarks.curves --model_dirs=logs/a,logs/b --tag=validation/keypoints_px \
+        --label="px of the crop" --output=curve.svg
+"""
+
+import argparse
+from pathlib import Path
+
+import tensorflow as tf
+
+from hmr_tf.evaluation import charts
+
+
+def read(model_dir, tag):
+    """Steps and values, in the order of the steps."""
+    found = {}
+    for path in sorted((Path(model_dir) / "tensorboard").glob("events*")):
+        for serialized in tf.data.TFRecordDataset(str(path)).as_numpy_iterator():
+            event = tf.compat.v1.Event.FromString(serialized)
+            for value in event.summary.value:
+                if value.tag == tag:
+                    found[event.step] = float(tf.make_ndarray(value.tensor))
+    steps = sorted(found)
+    return steps, [found[step] for step in steps]
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    for name in ("model_dirs", "tag", "label", "output"):
+        parser.add_argument(f"--{name}", required=True)
+    options = parser.parse_args()
+    folders = options.model_dirs.split(",")
+    series = {Path(folder).name: read(folder, options.tag) for folder in folders}
+    Path(options.output).write_text(charts.lines(series, "step", options.label) + "\n")
+
+
+if __name__ == "__main__":
+    main()
