@@ -108,17 +108,24 @@ def test_a_worker_that_is_gone_is_said():
     assert devices.lost_worker(gone, tf.distribute.get_strategy()) is None
 
 
-def test_a_tf_data_service_reads_for_the_training(data_dir):
+@pytest.fixture
+def service():
+    """Address of a tf.data service with two workers."""
+    served = tf.data.experimental.service
+    dispatcher = served.DispatchServer()
+    address = dispatcher.target.split("://")[1]
+    workers = [
+        served.WorkerServer(served.WorkerConfig(dispatcher_address=address)) for _ in range(2)
+    ]
+    yield dispatcher.target
+    del workers, dispatcher
+
+
+def test_a_tf_data_service_reads_for_the_training(data_dir, service):
     """Two of its workers, each of which gives everyone once in a pass of its own."""
     from hmr_tf.training import inputs
 
-    service = tf.data.experimental.service
-    dispatcher = service.DispatchServer()
-    address = dispatcher.target.split("://")[1]
-    workers = [
-        service.WorkerServer(service.WorkerConfig(dispatcher_address=address)) for _ in range(2)
-    ]
-    flags = {"tf_data_service": dispatcher.target, "batch_size": 2, "trans_max": 0}
+    flags = {"tf_data_service": service, "batch_size": 2, "trans_max": 0}
     config = tiny_run.config(data_dir, "", **flags, scale_min=1.0, scale_max=1.0)
     files = inputs.find(config)
     plain = inputs.plain(config, files)
@@ -137,7 +144,23 @@ def test_a_tf_data_service_reads_for_the_training(data_dir):
     # 20 people of two workers: one has given a whole pass, both together parts of at most three.
     assert set(seen) == known
     assert max(map(seen.count, seen)) <= 3
-    del workers, dispatcher
+
+
+def test_trainings_that_share_a_service_do_not_share_their_data(data_dir, service):
+    """The second one's batches are larger."""
+    from hmr_tf.training import inputs
+
+    def first_batch(**flags):
+        config = tiny_run.config(data_dir, "", tf_data_service=service, **flags)
+        files = inputs.find(config)
+        rows = iter(inputs.distributed(config, files, tf.distribute.get_strategy(), 0))
+        return rows, next(rows)
+
+    still_reading, (batch, mocap, _) = first_batch(batch_size=2)
+    assert (len(batch["betas"]), len(mocap["betas"])) == (2, 4)
+    _, (batch, mocap, _) = first_batch(batch_size=4, seed=1)
+    assert (len(batch["betas"]), len(mocap["betas"])) == (4, 8)
+    del still_reading
 
 
 def test_an_address_that_is_none_is_refused(data_dir):
