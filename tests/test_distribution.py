@@ -13,10 +13,11 @@ import tensorflow as tf
 
 from hmr_tf.errors import InputError
 from hmr_tf.networks import encoder
-from hmr_tf.training import devices, run
+from hmr_tf.training import devices, run, validation
 from tests import tiny_hmr, tiny_run
 
 NUM_STEPS = 3
+FLAGS = {"num_steps": NUM_STEPS, "val_datasets": ("coco",)}
 
 
 @pytest.fixture(scope="module")
@@ -26,7 +27,7 @@ def data_dir(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def alone(data_dir, tmp_path_factory):
-    """Losses of one process on one device: tag -> list."""
+    """Folder of the training of one process on one device."""
     folder = tmp_path_factory.mktemp("alone") / "run"
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(
@@ -34,8 +35,8 @@ def alone(data_dir, tmp_path_factory):
             "resnet_v2_50",
             lambda *args: tiny_hmr.encoder(*args, batch_norm=False),
         )
-        run.train(tiny_run.config(data_dir, folder, num_steps=NUM_STEPS))
-    return losses(folder)
+        run.train(tiny_run.config(data_dir, folder, **FLAGS))
+    return folder
 
 
 def losses(folder):
@@ -44,6 +45,10 @@ def losses(folder):
         for tag, values in tiny_run.curves(folder).items()
         if tag.startswith(("train/encoder", "train/critic", "train/keypoints_by_stage"))
     }
+
+
+def best_error(folder):
+    return json.loads((folder / "best" / validation.RECORD).read_text())["error"]
 
 
 def same(ours, theirs):
@@ -61,7 +66,7 @@ def ended(process):
 
 def start(data_dir, folder, **flags):
     environment = flags.pop("environment", {})
-    own = {"num_steps": NUM_STEPS, "batch_norm": False, "eager": True, **flags}
+    own = {**FLAGS, "batch_norm": False, "eager": True, **flags}
     return tiny_run.start(tiny_run.options(data_dir, folder, **own), **environment)
 
 
@@ -86,12 +91,14 @@ def test_two_workers_and_two_devices_equal_one(data_dir, alone, tmp_path):
     chief, _ = map(ended, workers)
     assert "2 CPUs on 2 workers, this is number 0" in chief
     assert "2 CPUs" in ended(mirrored)
-    same(losses(tmp_path / "workers"), alone)
-    same(losses(tmp_path / "mirrored"), alone)
+    same(losses(tmp_path / "workers"), losses(alone))
+    same(losses(tmp_path / "mirrored"), losses(alone))
     assert sorted(path.name for path in (tmp_path / "workers").glob("ckpt-*.index")) == [
         "ckpt-0.index",
         f"ckpt-{NUM_STEPS}.index",
     ]
+    for folder in ("workers", "mirrored"):
+        assert best_error(tmp_path / folder) == pytest.approx(best_error(alone), rel=1e-4)
 
 
 def test_a_worker_that_is_gone_is_said():

@@ -165,6 +165,10 @@ def test_the_best_network_is_kept_over_restarts(tmp_path):
     best.offer({"keypoints_px": 90.0, "pa_mpjpe_mm": 70.0}, model(4, learned=[]))
     assert tf.train.latest_checkpoint(str(tmp_path / "best")).endswith("ckpt-4")
     assert (tmp_path / "best" / "params.json").read_text() == "{}\n"
+    # Of several workers the chief decides: all save, or none.
+    worker = validation.Best({"weight": weight}, tmp_path, agree=lambda is_better: False)
+    worker.offer({"pa_mpjpe_mm": 1.0}, model(5, learned=[]))
+    assert tf.train.latest_checkpoint(str(tmp_path / "best")).endswith("ckpt-4")
 
 
 # TensorBoard and console

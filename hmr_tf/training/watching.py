@@ -54,7 +54,9 @@ def watchers(config, files, folder, steps, batch, parts, stop, strategy):
     if config.profile_steps:
         found.append(curves.Profile(logs, *profiled(config.profile_steps)))
     if files.validation:
-        best = validation.Best(parts, folder)
+        best = validation.Best(
+            parts, folder, lambda is_better: devices.as_chief_says(strategy, is_better)
+        )
         found.append(validation.Validation(files.validation, config.batch_size, writer, best, stop))
     return found
 
