@@ -40,7 +40,7 @@ def evaluate(smpl, tmp_path, monkeypatch):
 
     def evaluate_(protocol, wrong=None, **values):
         oracle = fakes.Oracle(fakes.thetas(), smpl, **(wrong or {}))
-        monkeypatch.setattr(main, "_load", lambda options: oracle)
+        monkeypatch.setattr("hmr_tf.modes.evaluate.load", lambda options: oracle)
         output = tmp_path / values.pop("output", "output")
         options = {
             "mode": "evaluate",
