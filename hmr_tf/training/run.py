@@ -83,7 +83,8 @@ def _folder(config, strategy):
         folder = Path(checkpoint.find(config.load_path)).parent
     else:
         folder = Path("logs") / time.strftime("HMR_%Y%m%d_%H%M%S")
-    if not config.load_path and tf.train.latest_checkpoint(str(folder)):
+    begun = config.load_path and Path(checkpoint.find(config.load_path)).parent.resolve()
+    if folder.resolve() != begun and tf.train.latest_checkpoint(str(folder)):
         raise InputError(
             f"--model_dir={folder} holds a training already: go on with it, --load_path={folder}, "
             "or name another folder."
