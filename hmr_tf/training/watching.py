@@ -42,9 +42,10 @@ def watchers(config, files, folder, steps, batch, parts, stop, strategy):
 
     found = [
         guards.FiniteLosses(inputs.names_of_batch(config, files)),
-        guards.Collapse(),
         curves.Curves(writer, config.log_step, config.batch_size, say),
     ]
+    if config.batch_size > strategy.num_replicas_in_sync:  # one alone is always like everyone
+        found.append(guards.Collapse())
     if terminal:
         found.append(progress.Bar(steps.end))
     if config.log_img_step:
