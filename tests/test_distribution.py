@@ -13,10 +13,11 @@ import tensorflow as tf
 
 from hmr_tf.errors import InputError
 from hmr_tf.networks import encoder
-from hmr_tf.training import devices, run
+from hmr_tf.training import devices, run, validation
 from tests import tiny_hmr, tiny_run
 
 NUM_STEPS = 3
+FLAGS = {"num_steps": NUM_STEPS, "val_datasets": ("coco",)}
 
 
 @pytest.fixture(scope="module")
@@ -26,7 +27,7 @@ def data_dir(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def alone(data_dir, tmp_path_factory):
-    """Losses of one process on one device: tag -> list."""
+    """Folder of the training of one process on one device."""
     folder = tmp_path_factory.mktemp("alone") / "run"
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(
@@ -34,8 +35,8 @@ def alone(data_dir, tmp_path_factory):
             "resnet_v2_50",
             lambda *args: tiny_hmr.encoder(*args, batch_norm=False),
         )
-        run.train(tiny_run.config(data_dir, folder, num_steps=NUM_STEPS))
-    return losses(folder)
+        run.train(tiny_run.config(data_dir, folder, **FLAGS))
+    return folder
 
 
 def losses(folder):
@@ -44,6 +45,10 @@ def losses(folder):
         for tag, values in tiny_run.curves(folder).items()
         if tag.startswith(("train/encoder", "train/critic", "train/keypoints_by_stage"))
     }
+
+
+def best_error(folder):
+    return json.loads((folder / "best" / validation.RECORD).read_text())["error"]
 
 
 def same(ours, theirs):
@@ -61,7 +66,7 @@ def ended(process):
 
 def start(data_dir, folder, **flags):
     environment = flags.pop("environment", {})
-    own = {"num_steps": NUM_STEPS, "batch_norm": False, "eager": True, **flags}
+    own = {**FLAGS, "batch_norm": False, "eager": True, **flags}
     return tiny_run.start(tiny_run.options(data_dir, folder, **own), **environment)
 
 
@@ -86,12 +91,14 @@ def test_two_workers_and_two_devices_equal_one(data_dir, alone, tmp_path):
     chief, _ = map(ended, workers)
     assert "2 CPUs on 2 workers, this is number 0" in chief
     assert "2 CPUs" in ended(mirrored)
-    same(losses(tmp_path / "workers"), alone)
-    same(losses(tmp_path / "mirrored"), alone)
+    same(losses(tmp_path / "workers"), losses(alone))
+    same(losses(tmp_path / "mirrored"), losses(alone))
     assert sorted(path.name for path in (tmp_path / "workers").glob("ckpt-*.index")) == [
         "ckpt-0.index",
         f"ckpt-{NUM_STEPS}.index",
     ]
+    for folder in ("workers", "mirrored"):
+        assert best_error(tmp_path / folder) == pytest.approx(best_error(alone), rel=1e-4)
 
 
 def test_a_worker_that_is_gone_is_said():
@@ -108,17 +115,24 @@ def test_a_worker_that_is_gone_is_said():
     assert devices.lost_worker(gone, tf.distribute.get_strategy()) is None
 
 
-def test_a_tf_data_service_reads_for_the_training(data_dir):
+@pytest.fixture
+def service():
+    """Address of a tf.data service with two workers."""
+    served = tf.data.experimental.service
+    dispatcher = served.DispatchServer()
+    address = dispatcher.target.split("://")[1]
+    workers = [
+        served.WorkerServer(served.WorkerConfig(dispatcher_address=address)) for _ in range(2)
+    ]
+    yield dispatcher.target
+    del workers, dispatcher
+
+
+def test_a_tf_data_service_reads_for_the_training(data_dir, service):
     """Two of its workers, each of which gives everyone once in a pass of its own."""
     from hmr_tf.training import inputs
 
-    service = tf.data.experimental.service
-    dispatcher = service.DispatchServer()
-    address = dispatcher.target.split("://")[1]
-    workers = [
-        service.WorkerServer(service.WorkerConfig(dispatcher_address=address)) for _ in range(2)
-    ]
-    flags = {"tf_data_service": dispatcher.target, "batch_size": 2, "trans_max": 0}
+    flags = {"tf_data_service": service, "batch_size": 2, "trans_max": 0}
     config = tiny_run.config(data_dir, "", **flags, scale_min=1.0, scale_max=1.0)
     files = inputs.find(config)
     plain = inputs.plain(config, files)
@@ -137,7 +151,23 @@ def test_a_tf_data_service_reads_for_the_training(data_dir):
     # 20 people of two workers: one has given a whole pass, both together parts of at most three.
     assert set(seen) == known
     assert max(map(seen.count, seen)) <= 3
-    del workers, dispatcher
+
+
+def test_trainings_that_share_a_service_do_not_share_their_data(data_dir, service):
+    """The second one's batches are larger."""
+    from hmr_tf.training import inputs
+
+    def first_batch(**flags):
+        config = tiny_run.config(data_dir, "", tf_data_service=service, **flags)
+        files = inputs.find(config)
+        rows = iter(inputs.distributed(config, files, tf.distribute.get_strategy(), 0))
+        return rows, next(rows)
+
+    still_reading, (batch, mocap, _) = first_batch(batch_size=2)
+    assert (len(batch["betas"]), len(mocap["betas"])) == (2, 4)
+    _, (batch, mocap, _) = first_batch(batch_size=4, seed=1)
+    assert (len(batch["betas"]), len(mocap["betas"])) == (4, 8)
+    del still_reading
 
 
 def test_an_address_that_is_none_is_refused(data_dir):

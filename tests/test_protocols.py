@@ -40,7 +40,7 @@ def evaluate(smpl, tmp_path, monkeypatch):
 
     def evaluate_(protocol, wrong=None, **values):
         oracle = fakes.Oracle(fakes.thetas(), smpl, **(wrong or {}))
-        monkeypatch.setattr(main, "_load", lambda options: oracle)
+        monkeypatch.setattr("hmr_tf.modes.evaluate.load", lambda options: oracle)
         output = tmp_path / values.pop("output", "output")
         options = {
             "mode": "evaluate",
@@ -340,9 +340,10 @@ def test_records_without_3d_truth_are_refused(evaluate, tmp_path, truth):
     with pytest.raises(InputError, match=r"record 1 has no 3D truth \(6 of 6"):
         evaluate("h36m_p2")
     folder = tmp_path / "data" / "mpi_inf_3dhp" / "test"
-    fakes.write(folder / "TS1.tfrecord", [fakes.image_record(0, truth)])
-    with pytest.raises(InputError, match=r"TS1.*annot3|TS1.*activity"):
-        evaluate("mpi_inf_3dhp")
+    for joints in (None, truth["joints"][0, :14]):  # the latter without the 17 of the test set
+        fakes.write(folder / "TS1.tfrecord", [fakes.image_record(0, truth, joints=joints)])
+        with pytest.raises(InputError, match=r"TS1.*no 3D truth.*=mpi_inf_3dhp --split=test"):
+            evaluate("mpi_inf_3dhp")
 
 
 def test_missing_sequences_are_refused_unless_allowed(evaluate, tmp_path, truth):

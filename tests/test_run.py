@@ -115,6 +115,14 @@ def test_going_on_with_another_network_is_refused(data_dir, tmp_path, flag):
         )
 
 
+def test_another_training_is_not_written_over(data_dir, tmp_path):
+    for name in ("first", "second"):
+        imported(data_dir, tmp_path / name)
+    flags = {"load_path": str(tmp_path / "first"), "smpl_model_path": ""}
+    with pytest.raises(InputError, match=r"--model_dir=.*second holds a training already"):
+        run.train(tiny_run.config(data_dir, tmp_path / "second", **flags))
+
+
 def test_a_stopped_training_is_saved_where_it_stood(data_dir, tmp_path, monkeypatch):
     def stop(trainer, *args, **kwargs):
         trainer.steps_done.assign(5)

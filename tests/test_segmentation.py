@@ -146,7 +146,7 @@ def evaluate(tmp_path, monkeypatch):
     monkeypatch.setattr(run, "TIMED", 1)
 
     def evaluate_(oracle, **values):
-        monkeypatch.setattr(main, "_load", lambda options: oracle)
+        monkeypatch.setattr("hmr_tf.modes.evaluate.load", lambda options: oracle)
         options = {
             "mode": "evaluate",
             "protocol": "lsp_parts",

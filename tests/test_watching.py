@@ -10,7 +10,17 @@ import tensorflow as tf
 
 from hmr_tf.errors import InputError
 from hmr_tf.networks.discriminator import JUDGED
-from hmr_tf.training import curves, guards, losses, pictures, progress, saving, validation, watching
+from hmr_tf.training import (
+    curves,
+    guards,
+    inputs,
+    losses,
+    pictures,
+    progress,
+    saving,
+    validation,
+    watching,
+)
 from hmr_tf.training.trainer import Trainer
 from tests import tiny_hmr, tiny_run
 
@@ -48,7 +58,15 @@ GOOD = {
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), np.float32("nan")])
 def test_a_loss_that_is_not_finite_stops_the_training(value):
     names = {5: ([f"{n}.jpg" for n in range(12)], []), 6: (["a.jpg", "b.jpg"], [])}
-    guard = watched_by(guards.FiniteLosses(names.get), model(7))
+
+    def guard_after(names_of, num_steps):
+        trainer = model(7 - num_steps, stride=5)
+        guard = watched_by(guards.FiniteLosses(names_of), trainer)
+        guard.on_train_batch_begin(0)
+        trainer.step = 7
+        return guard
+
+    guard = guard_after(names.get, 1)
     guard.on_train_batch_end(6, GOOD)
     broken = {**GOOD, "encoder/joints": value, "encoder/total": value}
     said = r"^encoder/joints is (nan|inf) at step 7: .*The batch: a\.jpg, b\.jpg\. Lower --e_lr"
@@ -57,10 +75,10 @@ def test_a_loss_that_is_not_finite_stops_the_training(value):
     assert "\n" not in str(error.value)
 
     # Two steps in one execution; many people; one whose labels are to blame
-    guard = watched_by(guards.FiniteLosses(names.get), model(7, stride=2))
+    guard = guard_after(names.get, 2)
     with pytest.raises(InputError, match=r"0\.jpg, 1\.jpg.*7\.jpg and 6 more"):
         guard.on_train_batch_end(6, broken)
-    guard = watched_by(guards.FiniteLosses(lambda _: (["a.jpg", "b.jpg"], ["b.jpg"])), model(7))
+    guard = guard_after(lambda _: (["a.jpg", "b.jpg"], ["b.jpg"]), 1)
     with pytest.raises(InputError, match=r"Labels that are not finite: b\.jpg\."):
         guard.on_train_batch_end(6, broken)
 
@@ -94,6 +112,16 @@ def test_a_collapse_is_told_once_after_a_while(name, logs, said, caplog):
     steps(1, GOOD)
     steps(11, collapsed)
     assert len(caplog.records) == 2
+
+
+@pytest.mark.parametrize(("batch_size", "looks"), [(1, False), (2, True)])
+def test_one_person_alone_is_no_collapse(tmp_path, batch_size, looks):
+    config = tiny_run.config(tmp_path, "", batch_size=batch_size)
+    found = watching.watchers(
+        *(config, inputs.Files({}, {}, {}), tmp_path, SimpleNamespace(end=1)),
+        *(None, {}, None, tf.distribute.get_strategy()),
+    )
+    assert any(isinstance(watcher, guards.Collapse) for watcher in found) is looks
 
 
 def test_without_a_critic_nobody_wins():
@@ -165,6 +193,10 @@ def test_the_best_network_is_kept_over_restarts(tmp_path):
     best.offer({"keypoints_px": 90.0, "pa_mpjpe_mm": 70.0}, model(4, learned=[]))
     assert tf.train.latest_checkpoint(str(tmp_path / "best")).endswith("ckpt-4")
     assert (tmp_path / "best" / "params.json").read_text() == "{}\n"
+    # Of several workers the chief decides: all save, or none.
+    worker = validation.Best({"weight": weight}, tmp_path, agree=lambda is_better: False)
+    worker.offer({"pa_mpjpe_mm": 1.0}, model(5, learned=[]))
+    assert tf.train.latest_checkpoint(str(tmp_path / "best")).endswith("ckpt-4")
 
 
 # TensorBoard and console
@@ -286,7 +318,7 @@ def test_the_bar_counts_from_where_the_training_goes_on():
 
 
 def test_the_summary_says_what_is_trained_on_what(tmp_path):
-    from hmr_tf.training import inputs, resuming
+    from hmr_tf.training import resuming
 
     (tmp_path / "data").mkdir()
     data = tiny_run.write_data(tmp_path / "data")

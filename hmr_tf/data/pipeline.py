@@ -229,5 +229,7 @@ def _served(address):
     """A transformation: what stands before it runs on the workers of a tf.data service."""
     if not re.fullmatch(r"grpc://[^:/]+:\d+", address):
         raise InputError(f"--tf_data_service={address} is no address as grpc://host:port")
+    # A job of its own for each reader: those that share a name share the first one's records, even
+    # where the second asks for others.
     policy = tf.data.experimental.service.ShardingPolicy.DYNAMIC
-    return tf.data.experimental.service.distribute(policy, address, job_name="hmr_training")
+    return tf.data.experimental.service.distribute(policy, address)

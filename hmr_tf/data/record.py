@@ -35,11 +35,14 @@ _MOCAP_FEATURES = {
     "pose": tf.io.FixedLenFeature([24, 3], tf.float32),
     "shape": tf.io.FixedLenFeature([10], tf.float32),
 }
-# What the original has no keys for.
+# What the original has no keys for; NaN as above.
+_NO_REFERENCE = [np.nan] * 3 * _NUM_REFERENCE
 _REFERENCE_FEATURES = {
-    "mpi_inf_3dhp/annot3": tf.io.FixedLenFeature([_NUM_REFERENCE, 3], tf.float32),
-    "mpi_inf_3dhp/univ_annot3": tf.io.FixedLenFeature([_NUM_REFERENCE, 3], tf.float32),
-    "mpi_inf_3dhp/activity": tf.io.FixedLenFeature([], tf.int64),
+    "mpi_inf_3dhp/annot3": tf.io.FixedLenFeature([_NUM_REFERENCE, 3], tf.float32, _NO_REFERENCE),
+    "mpi_inf_3dhp/univ_annot3": tf.io.FixedLenFeature(
+        [_NUM_REFERENCE, 3], tf.float32, _NO_REFERENCE
+    ),
+    "mpi_inf_3dhp/activity": tf.io.FixedLenFeature([], tf.int64, 0),
 }
 # Keys of 3D joints -> how many there must be.
 JOINT_COUNTS = {
@@ -195,7 +198,10 @@ def _labels(features):
 
 
 def decode_reference(serialized):
-    """() string tensor -> dict with the fields of Reference. Raises as `decode`."""
+    """() string tensor -> dict with the fields of Reference; the joints are NaN where it has none.
+
+    Raises as `decode`.
+    """
     features = tf.io.parse_single_example(serialized, _REFERENCE_FEATURES)
     return dict(zip(Reference._fields, (features[key] for key in _REFERENCE_FEATURES)))
 

@@ -41,14 +41,14 @@ def decode_reference(serialized):
 
 def check_h36m(frames, options):
     """Before anything is predicted: InputError where a record has no 3D joints."""
-    _check_joints(frames, "joints", frames.truth["has_joints"])
+    _check_joints(frames, "joints", "h36m")
     return np.ones(len(frames.file), bool), []
 
 
 def check_mpi_inf_3dhp(frames, options):
     """As `check_h36m`; both truths, and the joints that tell the camera, must be there."""
     for field in ("joints", "reference_joints", "reference_universal_joints"):
-        _check_joints(frames, field, frames.truth["has_joints"])
+        _check_joints(frames, field, "mpi_inf_3dhp")
     return np.ones(len(frames.file), bool), []
 
 
@@ -117,14 +117,15 @@ def score_mpi_inf_3dhp(frames, options):
     return scores.Scores(metrics_of(everybody), tables, _per_frame_mm(found))
 
 
-def _check_joints(frames, field, is_there):
-    """InputError where one has none or no numbers."""
-    wrong = ~(np.isfinite(frames.truth[field]).all((1, 2)) & is_there)
+def _check_joints(frames, field, dataset):
+    """InputError where one has none or no numbers; `dataset`: what must be converted then."""
+    wrong = ~(np.isfinite(frames.truth[field]).all((1, 2)) & frames.truth["has_joints"])
     if wrong.any():
         first = int(wrong.argmax())
         raise InputError(
             f"{frames.paths[frames.file[first]]}: record {frames.number[first] + 1} has no 3D "
-            f"truth ({wrong.sum()} of {len(wrong)} lack it): convert the dataset's test split."
+            f"truth ({wrong.sum()} of {len(wrong)} lack it): convert the test set, "
+            f"`python data_prep/to_tfrecords.py --dataset={dataset} --split=test`."
         )
 
 

@@ -54,7 +54,9 @@ class Evaluation:
         """
         rows = []
         try:
-            with tqdm(total=self._num_people, desc="Evaluating", unit="person") as bar:
+            with tqdm(
+                total=self._num_people, desc="Evaluating", unit="person", disable=None
+            ) as bar:  # disable=None: only where somebody watches
                 for (batch,) in self._dataset:
                     predicted, truth = tf.nest.map_structure(
                         lambda part: part.numpy(), self._compare(batch)

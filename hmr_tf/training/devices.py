@@ -77,6 +77,11 @@ def any_worker(strategy, wishes):
     return [bool(value) for value in total.numpy() > 0]
 
 
+def as_chief_says(strategy, answer):
+    """The chief's answer, a bool; all workers must ask at the same step."""
+    return any_worker(strategy, [answer and worker(strategy) == 0])[0]
+
+
 def lost_worker(error, strategy):
     """InputError saying that another worker is gone, if that is what `error` means, or None."""
     if num_workers(strategy) == 1 or not isinstance(error, _GONE):

@@ -18,6 +18,10 @@ class FiniteLosses(keras.callbacks.Callback):
         not finite; None where the order of the people is not known."""
         super().__init__()
         self._names_of = names_of
+        self._first = 0
+
+    def on_train_batch_begin(self, batch, logs=None):
+        self._first = self.model.step
 
     def on_train_batch_end(self, batch, logs=None):
         terms = {k: v for k, v in logs.items() if k.startswith(("encoder/", "critic/"))}
@@ -35,8 +39,8 @@ class FiniteLosses(keras.callbacks.Callback):
     def _people(self):
         if self._names_of is None:
             return ""
-        numbers = range(self.model.step - self.model.stride, self.model.step)
-        batches = [self._names_of(number) for number in numbers]
+        # Several steps in one execution; at the end of an epoch fewer than usual.
+        batches = [self._names_of(number) for number in range(self._first, self.model.step)]
         broken = [name for _, names in batches for name in names]
         if broken:
             return f"Labels that are not finite: {_list(broken)}. "

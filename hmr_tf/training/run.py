@@ -1,8 +1,10 @@
 """One training run, from flags to checkpoints."""
 
+import atexit
 import dataclasses
 import json
 import os
+import shutil
 import tempfile
 import time
 from pathlib import Path
@@ -66,21 +68,23 @@ def _train(config, files, strategy, stop):
     )
     watchers = watching.watchers(config, files, folder, steps, first, parts, stop, strategy)
     _fit(trainer, data, steps, [*watchers, checkpoints, saving.StopAt(steps.end)], checkpoints)
-    if stop.asked:
+    if stop.agreed:
         logging.info("Stopped by SIGTERM: go on with --load_path=%s", checkpoints.save())
 
 
 def _folder(config, strategy):
     """The run's folder, made: --model_dir, that of --load_path, or a new one."""
     if devices.worker(strategy):  # what it must save with the others, nobody will read
-        return Path(tempfile.mkdtemp(prefix="hmr_worker_"))
-    if config.model_dir:
+        folder = Path(tempfile.mkdtemp(prefix="hmr_worker_"))
+        atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    elif config.model_dir:
         folder = Path(config.model_dir)
     elif config.load_path:
         folder = Path(checkpoint.find(config.load_path)).parent
     else:
         folder = Path("logs") / time.strftime("HMR_%Y%m%d_%H%M%S")
-    if not config.load_path and tf.train.latest_checkpoint(str(folder)):
+    begun = config.load_path and Path(checkpoint.find(config.load_path)).parent.resolve()
+    if folder.resolve() != begun and tf.train.latest_checkpoint(str(folder)):
         raise InputError(
             f"--model_dir={folder} holds a training already: go on with it, --load_path={folder}, "
             "or name another folder."

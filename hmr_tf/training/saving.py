@@ -52,7 +52,7 @@ class Checkpoints(keras.callbacks.Callback):
             late = self._clock() - self._saved_at >= self._seconds
             stop, late = self._agree([self._stop.asked, late])
         if stop:
-            self._stop.asked = self.model.stop_training = True
+            self._stop.agreed = self.model.stop_training = True
         if stop or late or self.model.is_due(self._every):
             self.save()
 
@@ -83,7 +83,8 @@ class Stop:
     """Whether the machine is about to be taken away: SIGTERM was received."""
 
     def __init__(self):
-        self.asked = False
+        self.asked = False  # this worker was
+        self.agreed = False  # all workers know it, and stop at the same step
 
     @contextlib.contextmanager
     def listening(self):

@@ -41,7 +41,7 @@ class Validation(keras.callbacks.Callback):
             self._validate()
 
     def on_epoch_end(self, epoch, logs=None):
-        if self._stop.asked:
+        if self._stop.agreed:
             return
         errors = self._validate()
         if self._best:
@@ -61,16 +61,21 @@ class Validation(keras.callbacks.Callback):
 class Best:
     """The network with the smallest error, in a folder of its own."""
 
-    def __init__(self, parts, run_folder):
-        """Args: parts: name -> trackable; run_folder: the --model_dir, with its params.json."""
+    def __init__(self, parts, run_folder, agree=lambda is_better: is_better):
+        """Args:
+        parts: name -> trackable.
+        run_folder: the --model_dir, with its params.json.
+        agree: this worker's view -> that of the chief, whose folder is kept over restarts.
+        """
         self._folder = run_folder / "best"
         self._params = run_folder / checkpoint.PARAMS
         self._manager = checkpoint.manager(parts, self._folder, kept=1)
+        self._agree = agree
 
     def offer(self, errors, trainer):
         """Saves the network if it is better than the one that is kept, or than none."""
         name = next(name for name in DECIDING if name in errors)
-        if errors[name] >= self._kept_error(name):
+        if not self._agree(errors[name] < self._kept_error(name)):
             return
         saving.refuse_broken(trainer)
         self._folder.mkdir(exist_ok=True)

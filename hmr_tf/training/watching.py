@@ -42,9 +42,10 @@ def watchers(config, files, folder, steps, batch, parts, stop, strategy):
 
     found = [
         guards.FiniteLosses(inputs.names_of_batch(config, files)),
-        guards.Collapse(),
         curves.Curves(writer, config.log_step, config.batch_size, say),
     ]
+    if config.batch_size > strategy.num_replicas_in_sync:  # one alone is always like everyone
+        found.append(guards.Collapse())
     if terminal:
         found.append(progress.Bar(steps.end))
     if config.log_img_step:
@@ -54,7 +55,9 @@ def watchers(config, files, folder, steps, batch, parts, stop, strategy):
     if config.profile_steps:
         found.append(curves.Profile(logs, *profiled(config.profile_steps)))
     if files.validation:
-        best = validation.Best(parts, folder)
+        best = validation.Best(
+            parts, folder, lambda is_better: devices.as_chief_says(strategy, is_better)
+        )
         found.append(validation.Validation(files.validation, config.batch_size, writer, best, stop))
     return found
 
