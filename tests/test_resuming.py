@@ -1,7 +1,6 @@
 """A training that was stopped goes on as if it had not been."""
 
 import json
-import os
 import random
 import signal
 
@@ -11,7 +10,7 @@ import pytest
 from hmr_tf.config import Config
 from hmr_tf.errors import InputError
 from hmr_tf.networks import checkpoint, encoder
-from hmr_tf.training import guards, resuming, run
+from hmr_tf.training import resuming, run
 from hmr_tf.training.resuming import Steps
 from hmr_tf.training.trainer import Trainer
 from tests import tiny_hmr, tiny_run
@@ -29,12 +28,15 @@ def data_dir(tmp_path_factory):
     return tiny_run.write_data(tmp_path_factory.mktemp("data"), num_people=10)
 
 
+# Without it a sum may be taken in another order on a busy machine.
+EXACT = {"num_steps": 1000, "save_step": 4, "deterministic": True}
+
+
 @pytest.fixture(scope="module")
 def killed(data_dir, tmp_path_factory):
     """A run in its own process, killed three steps or so after a checkpoint; and the step of it."""
     folder = tmp_path_factory.mktemp("killed") / "run"
-    flags = {"num_steps": 1000, "save_step": 4}
-    process = tiny_run.start(tiny_run.options(data_dir, folder, **flags))
+    process = tiny_run.start(tiny_run.options(data_dir, folder, **EXACT))
     until_step(process, random.choice((7, 11)))
     process.kill()
     assert process.wait() == -signal.SIGKILL
@@ -54,21 +56,16 @@ def until_step(process, number):
 
 @pytest.fixture(scope="module")
 def resumed(data_dir, killed):
-    """The same run, gone on with until it got SIGTERM a few steps later; and that step."""
+    """The same run, gone on with until it got SIGTERM; its exit code, and the last killed step."""
     folder, saved = killed
     last = max(step for tag, step in losses(folder))
-    looked_on = guards.Collapse.on_train_batch_end
-
-    def stop(callback, batch, logs=None):
-        looked_on(callback, batch, logs)
-        if callback.model.step == last + 1:
-            os.kill(os.getpid(), signal.SIGTERM)
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(guards.Collapse, "on_train_batch_end", stop)
-        more = {"num_steps": 1000, "load_path": str(folder)}
-        run.train(tiny_run.config(data_dir, "", **more))
-    return folder, saved, last
+    flags = {**EXACT, "save_step": 1000, "load_path": str(folder)}
+    process = tiny_run.start(tiny_run.options(data_dir, "", **flags))
+    until_step(process, last + 1)
+    process.terminate()
+    process.stdout.read()
+    process.stdout.close()
+    return folder, saved, last, process.wait()
 
 
 def losses(model_dir):
@@ -82,7 +79,7 @@ def losses(model_dir):
 
 def test_a_killed_training_goes_on_to_the_same_losses(resumed):
     """kill -9 in the middle of an epoch; what came after the checkpoint is trained once more."""
-    folder, saved, last = resumed
+    folder, saved, last, _ = resumed
     found = losses(folder)
     again = {step for (_, step), values in found.items() if len(values) == 2}
     assert again == set(range(saved + 1, last + 1))
@@ -90,23 +87,26 @@ def test_a_killed_training_goes_on_to_the_same_losses(resumed):
     assert len({tag for tag, _ in found}) > 15
     for place, values in found.items():
         assert len(set(values)) == 1, (place, values)
-    assert {step for _, step in found} == set(range(1, last + 2))
+    assert {step for _, step in found} >= set(range(1, last + 2))
 
 
 def test_sigterm_saves_and_is_no_failure(resumed):
-    folder, _, last = resumed
-    assert checkpoint.find(folder).endswith(f"ckpt-{last + 1}")
-    assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
+    folder, _, last, code = resumed
+    assert code == 0
+    stopped = max(step for _, step in losses(folder))
+    assert last < stopped < 1000
+    assert checkpoint.find(folder).endswith(f"ckpt-{stopped}")
 
 
 def test_changed_flags_are_shown_and_refused(data_dir, resumed, tmp_path, caplog, monkeypatch):
     changes = {"e_lr": 0.25, "batch_size": 8, "freeze_backbone": True, "num_steps": 2000}
     flags = {**changes, "load_path": str(resumed[0])}
-    with pytest.raises(InputError, match=r"\(3, shown above\).*--allow_changed_flags") as error:
+    with pytest.raises(InputError, match=r"\(4, shown above\).*--allow_changed_flags") as error:
         run.train(tiny_run.config(data_dir, tmp_path / "more", **flags))
     assert "\n" not in str(error.value)
     table = [line.split() for line in caplog.text.splitlines()]
-    for row in (["--e_lr", "1e-05", "0.25"], ["--batch_size", "4", "8"]):
+    changed = ["--e_lr 1e-05 0.25", "--batch_size 4 8", "--deterministic True False"]
+    for row in map(str.split, changed):
         assert row in table
     assert not (tmp_path / "more").exists()
 
@@ -115,7 +115,7 @@ def test_changed_flags_are_shown_and_refused(data_dir, resumed, tmp_path, caplog
     run.train(tiny_run.config(data_dir, tmp_path / "more", **flags, allow_changed_flags=True))
     (trainer,) = trained
     assert float(trainer.encoder_optimizer.learning_rate) == 0.25
-    assert trainer.step == resumed[2] + 1
+    assert trainer.step == int(checkpoint.find(resumed[0]).rpartition("-")[2])
     moved = trainer.encoder_optimizer.get_slot(trainer.hmr.regressor.fc1.kernel, "m")
     assert np.abs(moved).max() > 0
     assert json.loads((tmp_path / "more" / checkpoint.PARAMS).read_text())["batch_size"] == 8
@@ -123,10 +123,11 @@ def test_changed_flags_are_shown_and_refused(data_dir, resumed, tmp_path, caplog
 
 def test_where_things_are_and_how_long_it_takes_may_change(data_dir, killed, tmp_path):
     flags = {"num_steps": 2, "log_step": 7, "save_minutes": 1.0, "keep_checkpoints": 1}
+    flags["deterministic"] = True
     moved = tiny_run.config(data_dir, tmp_path / "elsewhere", **flags)
     prefix = checkpoint.find(killed[0])
     assert resuming.changed_flags(moved, prefix) == []
-    changed = tiny_run.config(data_dir, "", datasets=("coco", "lsp"), xla=True)
+    changed = tiny_run.config(data_dir, "", datasets=("coco", "lsp"), xla=True, deterministic=True)
     assert resuming.changed_flags(changed, prefix) == [
         ("datasets", ["coco"], ["coco", "lsp"]),
         ("xla", None, True),

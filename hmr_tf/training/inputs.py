@@ -59,11 +59,12 @@ def plain(config, files, **changes):
 
 
 def distributed(config, files, strategy, first_batch):
-    """What `fit()` reads from the `first_batch` on; on one device with the time it waited."""
+    """What `fit()` reads from the `first_batch` on; on one device with the time it waited, but
+    with --deterministic, under which TensorFlow has no clock."""
     if strategy.num_replicas_in_sync == 1:
         part = stream.Part(first_batch)
         dataset = plain(config, files, part=part, service=config.tf_data_service)
-        return pipeline.with_waiting(dataset)
+        return dataset if config.deterministic else pipeline.with_waiting(dataset)
 
     def own(context):
         workers = context.num_input_pipelines
