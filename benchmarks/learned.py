@@ -17,6 +17,7 @@ import numpy as np
 import tensorflow as tf
 
 from hmr_tf.body.skeleton import LSP_HIPS, LSP_JOINTS
+from hmr_tf.body.theta import split
 from hmr_tf.data import record, shard_files
 from hmr_tf.evaluation import (
     frames,
@@ -94,11 +95,11 @@ def mocap_ranges(folder, datasets):
 
 def print_plausibility(theta, options):
     ranges, poses, betas = mocap_ranges(options.mocap_dir, options.mocap_datasets.split(","))
-    said = theta[:, 6:-10].reshape(len(theta), 23, 3)
-    rows = (("motion capture", poses, betas), ("model", said, theta[:, -10:]))
+    _, pose, shape = map(np.asarray, split(theta))
+    rows = (("motion capture", poses, betas), ("model", pose[:, 1:], shape))
     print("\nshare outside       joint angles (99 % range)   betas (3 sigma)")
-    for name, angles, shape in rows:
-        outside, beyond = plausibility.outside(angles, ranges), plausibility.beyond(shape)
+    for name, angles, coefficients in rows:
+        outside, beyond = plausibility.outside(angles, ranges), plausibility.beyond(coefficients)
         print(f"{name:20}{100 * outside:15.2f} % {100 * beyond:24.2f} %")
 
 

@@ -20,6 +20,7 @@ NUM_PEOPLE = 5
 HIPS = [skeleton.LSP_JOINTS.index(name) for name in ("right_hip", "left_hip")]
 # What the records say of each person.
 WITH_SMPL, WITH_JOINTS = (0, 1), (0, 1, 2)
+NEITHER = (3, 4)
 
 
 class Oracle:
@@ -224,3 +225,14 @@ def test_no_records_and_broken_ones_are_refused(smpl, truth, files, tmp_path):
     path.write_bytes(content)
     with pytest.raises(InputError, match=r"test_000\.tfrecord: record 5"):
         evaluate(smpl, truth, files)
+
+
+def test_nobody_with_labels_and_answers_that_are_not_finite_are_refused(smpl, truth, tmp_path):
+    nobody = write(
+        tmp_path / "a.tfrecord", truth, None, lambda _: np.zeros(19, int), numbers=NEITHER
+    )
+    with pytest.raises(InputError, match="Nobody in the shards of coco has keypoints"):
+        evaluate(smpl, truth, nobody)
+    some = write(tmp_path / "b.tfrecord", truth, None, numbers=NEITHER)
+    with pytest.raises(InputError, match="not finite: train anew"):
+        evaluate(smpl, truth, some, move=lambda points: points * np.nan)

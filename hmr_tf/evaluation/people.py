@@ -50,7 +50,7 @@ class Evaluation:
           first.
 
         Raises:
-          InputError: a broken record.
+          InputError: a broken record, nobody with labels, answers that are not finite.
         """
         rows = []
         try:
@@ -61,6 +61,8 @@ class Evaluation:
                     predicted, truth = tf.nest.map_structure(
                         lambda part: part.numpy(), self._compare(batch)
                     )
+                    if not np.isfinite(predicted["vertices"]).all():
+                        raise InputError("The model's answers are not finite: train anew.")
                     rows.append(errors(predicted, truth, self._size))
                     bar.update(len(batch["image"]))
         except tf.errors.OpError as error:
@@ -68,7 +70,10 @@ class Evaluation:
             if explained is None:
                 raise
             raise explained from error
-        return averages(rows)
+        found = averages(rows)
+        if not found["people"]:
+            raise InputError(f"Nobody in the shards of {', '.join(self._files)} has keypoints.")
+        return found
 
 
 def averages(rows):
