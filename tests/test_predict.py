@@ -224,6 +224,31 @@ def test_photographs_of_one_name_do_not_overwrite_each_other(tmp_path, model, pi
     assert [path.stem for path in written] == ["a_png", "a_bmp", "x_b_png", "y_b_png"]
 
 
+@pytest.mark.parametrize("degrees", [60.0, -60.0, 180.0])
+def test_turned_people_are_all_in_the_picture(degrees):
+    """One far behind another who stands at the edge; each is a tetrahedron."""
+    corners = np.float32([(0, -0.8, 0), (-0.5, 0.8, -0.3), (0.5, 0.8, -0.3), (0, 0.8, 0.6)])
+    faces = np.array([(0, 1, 2), (0, 2, 3), (0, 3, 1), (1, 3, 2)])
+    pinhole = {"focal_px": np.float32(400.0), "principal_px": np.float32([100, 80])}
+    scene = [
+        people.Person(vertices=corners, transl=np.float32(place), **pinhole)
+        for place in ((-0.9, 0, 4), (2, 1, 12))
+    ]
+    _, mask = people.draw(scene, faces, (160, 200), degrees=degrees)
+    count, *_ = cv2.connectedComponentsWithStats(mask.astype(np.uint8))
+    assert count - 1 == 2
+    assert not mask[[0, -1]].any()
+    assert not mask[:, [0, -1]].any()
+
+
+def test_a_turned_person_who_is_in_the_picture_stays_where_he_is():
+    pinhole = camera.Pinhole(200.0, (50.0, 40.0))
+    points = np.float32([(-0.1, 0, 4), (0.3, 0.2, 4.2)])
+    moved, seen = people._all_in_view(points, pinhole, (80, 100))
+    np.testing.assert_array_equal(moved, points)
+    np.testing.assert_allclose(seen.principal_px, pinhole.principal_px, atol=1e-5)
+
+
 def test_prediction_does_not_depend_on_the_batch(model, rng):
     images = rng.uniform(-1, 1, size=(3, 16, 16, 3)).astype(np.float32)
     together = model.predict_crops(images)["theta"]
