@@ -75,9 +75,12 @@ def main(arguments):
     parser.add_argument("--port", type=int, help="default: 8501, gRPC 8500")
     parser.add_argument("--model", default="hmr")
     args = parser.parse_args(arguments)
-    boxes = [[float(value) for value in box.split(",")] for box in args.box]
-    with open(args.photo, "rb") as file:
-        content = file.read()
+    try:
+        boxes = [[float(value) for value in box.split(",")] for box in args.box]
+        with open(args.photo, "rb") as file:
+            content = file.read()
+    except (OSError, ValueError) as error:
+        raise SystemExit(f"No photograph or no box: {error}") from None
     ask, port = (ask_grpc, 8500) if args.grpc else (ask_rest, 8501)
     answer = ask(args.host, args.port or port, args.model, content, boxes)
     for person, transl in enumerate(answer["transl"]):
