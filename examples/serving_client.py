@@ -10,6 +10,7 @@ TensorFlow, and is quicker: vertices travel as numbers and not as text.
 import argparse
 import base64
 import json
+import os
 import sys
 import urllib.error
 import urllib.request
@@ -51,6 +52,7 @@ def grpc_request(model, content, boxes):
 
 def ask_grpc(host, port, model, content, boxes):
     """Name -> numpy array, one row for each box."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # it would tell of graphics cards
     import grpc
     import tensorflow as tf
     from tensorflow_serving.apis import prediction_service_pb2_grpc
@@ -62,6 +64,8 @@ def ask_grpc(host, port, model, content, boxes):
         try:
             answer = service.Predict(grpc_request(model, content, boxes), timeout=60)
         except grpc.RpcError as error:
+            if error.code() is grpc.StatusCode.UNAVAILABLE:
+                raise SystemExit(f"No server at {host}:{port}: {error.details()}") from None
             raise SystemExit(f"The server refused: {error.details()}") from None
     return {name: tf.make_ndarray(tensor) for name, tensor in answer.outputs.items()}
 
@@ -75,9 +79,12 @@ def main(arguments):
     parser.add_argument("--port", type=int, help="default: 8501, gRPC 8500")
     parser.add_argument("--model", default="hmr")
     args = parser.parse_args(arguments)
-    boxes = [[float(value) for value in box.split(",")] for box in args.box]
-    with open(args.photo, "rb") as file:
-        content = file.read()
+    try:
+        boxes = [[float(value) for value in box.split(",")] for box in args.box]
+        with open(args.photo, "rb") as file:
+            content = file.read()
+    except (OSError, ValueError) as error:
+        raise SystemExit(f"No photograph or no box: {error}") from None
     ask, port = (ask_grpc, 8500) if args.grpc else (ask_rest, 8501)
     answer = ask(args.host, args.port or port, args.model, content, boxes)
     for person, transl in enumerate(answer["transl"]):

@@ -16,6 +16,10 @@ os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 # OpenCV refuses larger images before it takes memory for them (its own limit is 2**30 pixels).
 os.environ.setdefault("OPENCV_IO_MAX_IMAGE_PIXELS", str(1 << 27))
 
+# What cannot be read is said in one line of ours.
+os.environ.setdefault("OPENCV_LOG_LEVEL", "SILENT")
+os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")  # AV_LOG_QUIET
+
 
 def load(model_dir, smpl_model_path=None, detector=None):
     """A trained model, ready to predict.

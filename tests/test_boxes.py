@@ -40,7 +40,8 @@ def test_coco(tmp_path):
 
 def test_csv(tmp_path):
     (tmp_path / "a.csv").write_text(
-        "image,x,y,width,height,score\na.jpg,1,2,3,4,1\na.jpg,5,6,7,8,1\n"
+        "\ufeffimage,x,y,width,height,score\na.jpg,1,2,3,4,1\na.jpg,5,6,7,8,1\n",  # as Excel's
+        encoding="utf-8",
     )
     assert boxes.read(tmp_path / "a.csv") == {"a": [(1, 2, 3, 4), (5, 6, 7, 8)]}
 
@@ -54,6 +55,8 @@ def test_csv(tmp_path):
         ("a.json", '{"images": [], "annotations": [{"image_id": 1, "bbox": [1]}]}', "no JSON"),
         ("a.csv", "image,x,y\na.jpg,1,2\n", "no CSV with the columns image, x, y"),
         ("a.csv", "image,x,y,width,height\na.jpg,1,2,3,four\n", "no CSV"),
+        ("a.csv", "", "no row below the columns"),
+        ("a.csv", "image,x,y,width,height\n", "no row below the columns"),
     ],
 )
 def test_other_files_are_refused(tmp_path, name, content, said):

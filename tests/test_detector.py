@@ -74,13 +74,10 @@ def test_a_fused_graph_gives_the_same_numbers(graph, tmp_path, rng):
     np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-5)
 
 
-@pytest.fixture
-def detector(tmp_path):
-    """One that sees two people and a doubtful one, by their corners as shares of the picture."""
+def a_detector(folder, seen):
+    """One that sees people by their corners as shares of the picture, and how sure it is."""
     people = np.zeros((1, 6, 56), np.float32)
-    for row, (left, top, right, bottom, sure) in enumerate(
-        [(0.1, 0.2, 0.3, 0.6, 0.5), (0.5, 0.0, 1.0, 1.0, 0.9), (0.0, 0.0, 1.0, 1.0, 0.1)]
-    ):
+    for row, (left, top, right, bottom, sure) in enumerate(seen):
         points = np.tile([top, left, sure], (17, 1))
         points[1] = [bottom, right, sure]
         points[2] = [0.99, 0.99, 0.1]  # not confident
@@ -94,16 +91,26 @@ def detector(tmp_path):
         module.seen.assign(tf.shape(image))
         return {"people": tf.constant(people)}
 
-    tf.saved_model.save(module, str(tmp_path / "detector"), signatures=find)
-    return Detector(tmp_path / "detector")
+    tf.saved_model.save(module, str(folder), signatures=find)
+    return Detector(folder)
 
 
-def test_boxes_are_of_the_confident_keypoints_in_pixels(detector):
+def test_boxes_are_of_the_confident_keypoints_in_pixels(tmp_path):
     """A picture of 512 x 300 becomes 256 x 150 and is padded to 256 x 160."""
+    two_and_a_doubtful_one = [
+        (0.1, 0.2, 0.3, 0.6, 0.5),
+        (0.5, 0.0, 1.0, 1.0, 0.9),
+        (0.0, 0.0, 1.0, 1.0, 0.1),
+    ]
+    detector = a_detector(tmp_path / "detector", two_and_a_doubtful_one)
     found = detector(np.zeros((300, 512, 3), np.uint8))
     assert detector._model.seen.numpy().tolist() == [1, 160, 256, 3]
     expected = [(256, 0, 256, 320), (51.2, 64, 102.4, 128)]
     np.testing.assert_allclose(found, expected, rtol=1e-5)
+
+
+def test_in_a_landscape_it_finds_nobody(tmp_path):
+    assert a_detector(tmp_path / "detector", [])(np.zeros((300, 512, 3), np.uint8)) == []
 
 
 def test_what_is_no_detector_is_said(tmp_path):

@@ -13,6 +13,7 @@ from data_prep import to_tfrecords
 from hmr_tf import main
 from hmr_tf.errors import InputError
 from hmr_tf.networks import checkpoint, encoder
+from hmr_tf.output import predict
 from tests import tiny_hmr
 
 SIZE = 64
@@ -133,6 +134,20 @@ def test_prediction_writes_picture_mesh_and_numbers(folder, rng):
     ]
 
 
+def test_a_folder_that_cannot_be_written_is_said_before_the_work(folder, tmp_path, monkeypatch):
+    monkeypatch.setattr(predict, "photographs", None)  # never called
+    cv2.imwrite(str(tmp_path / "photo.png"), np.zeros((9, 9, 3), np.uint8))
+    (tmp_path / "file").touch()
+    said = r"--output_dir=.*deeper cannot be written: Not a directory"
+    with pytest.raises(InputError, match=said):
+        run(
+            mode="predict",
+            load_path=str(folder / "model"),
+            img_path=str(tmp_path / "photo.png"),
+            output_dir=str(tmp_path / "file" / "deeper"),
+        )
+
+
 def test_resuming_goes_on_where_it_stopped(folder, tmp_path, monkeypatch):
     """With a small encoder, to save the time of tracing the large one twice more."""
     monkeypatch.setitem(encoder.ENCODERS, "resnet_v2_50", lambda *_: tiny_hmr.encoder(SIZE))
@@ -168,6 +183,9 @@ def test_a_corrupt_record_is_named(folder, tmp_path):
         ({"mode": "train", "data_dir": "/nowhere"}, "/nowhere"),
         ({"mode": "predict", "img_path": "x.jpg"}, "needs --load_path"),
         ({"mode": "predict", "load_path": "x", "img_path": "none.jpg"}, "no such file"),
+        ({"mode": "predict", "load_path": "x"}, "needs one of --img_path, .*; none given"),
+        ({"mode": "predict", "load_path": "x", "img_path": "a", "write": ()}, "--write= is not"),
+        ({"mode": "predict", "load_path": "x", "video_path": "none.mp4"}, "gives no frames"),
         ({"mode": "export", "load_path": "/nowhere/ckpt-1"}, "No checkpoint at"),
         ({"mode": "evaluate", "load_path": "x", "data_dir": "/nowhere"}, "/nowhere"),
     ],

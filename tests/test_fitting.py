@@ -10,6 +10,7 @@ from hmr_tf.body import camera, fitting, model_file, theta
 from hmr_tf.body.smpl import SMPL
 from hmr_tf.data import record, shard_files
 from hmr_tf.data.crop import Crop
+from hmr_tf.modes.fit import summary
 from hmr_tf.networks.hmr import mean_theta
 from hmr_tf.output import fit
 from tests import tiny_hmr
@@ -144,3 +145,10 @@ def test_records_get_their_bodies(records):
         np.testing.assert_allclose(sample["joints"], joints, atol=1e-5)
     index = json.loads((folder / "new" / "coco" / "fitted_index.json").read_text())
     assert index["fitted"] == 4
+
+
+def test_a_dataset_is_summed_up_in_one_line():
+    some, nobody = fit.Fitted("out/lsp", 5, 4, 0.05), fit.Fitted("out/lsp", 5, 0, float("nan"))
+    expected = "lsp: 4 of 5 people fitted, 5.6 px of the crop on average, out/lsp"
+    assert summary("lsp", some, 224) == expected
+    assert summary("lsp", nobody, 224) == "lsp: 0 of 5 people fitted, out/lsp"

@@ -143,11 +143,15 @@ def test_refuses_what_is_no_image(tmp_path, content):
         photo.read_image(path)
 
 
-def test_refuses_half_a_photograph(tmp_path, picture):
-    _, whole = cv2.imencode(".jpg", picture)
-    (tmp_path / "half.jpg").write_bytes(whole.tobytes()[: len(whole) // 2])
-    with pytest.raises(InputError, match=r"half\.jpg is damaged"):
-        photo.read_image(tmp_path / "half.jpg")
+@pytest.mark.parametrize("ending", photo.ENDINGS)
+def test_refuses_half_a_photograph_and_nobody_else_speaks(tmp_path, picture, ending, capfd):
+    _, whole = cv2.imencode(ending, picture)
+    path = tmp_path / f"half{ending}"
+    path.write_bytes(whole.tobytes()[: len(whole) // 2])
+    with pytest.raises(InputError, match=rf"half\{ending} is (damaged|no image)"):
+        photo.read_image(path)
+    lines = capfd.readouterr().err.splitlines()
+    assert not [line for line in lines if "tensorflow/core" not in line]  # main.py mutes that
 
 
 def test_a_file_a_folder_and_a_pattern(tmp_path):
@@ -205,18 +209,44 @@ def test_one_bad_file_among_others(tmp_path, model, picture):
     )
     assert [path.name for path in written] == [f"{n}.npz" for n in range(10) if n not in (4, 7)]
     assert "4.png is no image" in problems[0]
-    assert "7.png: nobody was found" in problems[1]
+    assert "7.png: --boxes names nobody" in problems[1]
     alone = model.predict(picture, BOX)[0]
     with np.load(written[-1]) as arrays:
         np.testing.assert_allclose(arrays["theta"][0], alone.theta, atol=1e-5)
 
 
 def test_photographs_of_one_name_do_not_overwrite_each_other(tmp_path, model, picture):
-    paths = [tmp_path / "a.png", tmp_path / "a.bmp"]
+    paths = [tmp_path / name for name in ("a.png", "a.bmp", "x/b.png", "y/b.png")]
     for path in paths:
+        path.parent.mkdir(exist_ok=True)
         cv2.imwrite(str(path), picture)
     written, _ = predict.photographs(model, paths, predict.Where(), tmp_path / "out", ["npz"])
-    assert [path.name for path in written] == ["a_png.npz", "a_bmp.npz"]
+    assert [path.stem for path in written] == ["a_png", "a_bmp", "x_b_png", "y_b_png"]
+
+
+@pytest.mark.parametrize("degrees", [60.0, -60.0, 180.0])
+def test_turned_people_are_all_in_the_picture(degrees):
+    """One far behind another who stands at the edge; each is a tetrahedron."""
+    corners = np.float32([(0, -0.8, 0), (-0.5, 0.8, -0.3), (0.5, 0.8, -0.3), (0, 0.8, 0.6)])
+    faces = np.array([(0, 1, 2), (0, 2, 3), (0, 3, 1), (1, 3, 2)])
+    pinhole = {"focal_px": np.float32(400.0), "principal_px": np.float32([100, 80])}
+    scene = [
+        people.Person(vertices=corners, transl=np.float32(place), **pinhole)
+        for place in ((-0.9, 0, 4), (2, 1, 12))
+    ]
+    _, mask = people.draw(scene, faces, (160, 200), degrees=degrees)
+    count, *_ = cv2.connectedComponentsWithStats(mask.astype(np.uint8))
+    assert count - 1 == 2
+    assert not mask[[0, -1]].any()
+    assert not mask[:, [0, -1]].any()
+
+
+def test_a_turned_person_who_is_in_the_picture_stays_where_he_is():
+    pinhole = camera.Pinhole(200.0, (50.0, 40.0))
+    points = np.float32([(-0.1, 0, 4), (0.3, 0.2, 4.2)])
+    moved, seen = people._all_in_view(points, pinhole, (80, 100))
+    np.testing.assert_array_equal(moved, points)
+    np.testing.assert_allclose(seen.principal_px, pinhole.principal_px, atol=1e-5)
 
 
 def test_prediction_does_not_depend_on_the_batch(model, rng):

@@ -11,6 +11,7 @@ import cv2
 import numpy as np
 import pytest
 import tensorflow as tf
+from absl import logging
 from tensorflow.core.protobuf import saved_model_pb2
 
 from hmr_tf.body import skeleton
@@ -21,6 +22,7 @@ from tests import tiny_hmr
 
 BOX = (40.0, 10.0, 30.0, 60.0)
 OF_PHOTOS = {"pose", "global_orient", "body_pose", "transl", "focal_px", "principal_px"}
+INFO = 20  # of Python's logging
 NOT_SERVED = {"joint_names", "smpl_joint_names", "box"}
 
 
@@ -171,6 +173,16 @@ def test_the_number_of_crops_and_bodies_is_bounded(served):
         served["body"](pose=tf.zeros([0, 24, 3]), betas=tf.zeros([0, 10]))
     with pytest.raises(tf.errors.InvalidArgumentError, match="as many bodies"):
         served["body"](pose=tf.zeros([2, 24, 3]), betas=tf.zeros([1, 10]))
+
+
+def test_nobody_names_the_folder_that_gets_another_name():
+    logger = logging.get_absl_logger()
+    before = logger.level
+    logger.setLevel(INFO)
+    with saved_model._quiet():
+        assert not logger.isEnabledFor(INFO)
+    assert logger.isEnabledFor(INFO)
+    logger.setLevel(before)
 
 
 CLEAN = """

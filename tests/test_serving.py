@@ -132,6 +132,20 @@ def test_the_client_of_the_documentation_shows_everybody(command, capsys):
     assert "keypoints2d_px" in printed
 
 
+@pytest.mark.parametrize("arguments", [["none.jpg", "--box=1,2,3,4"], ["photo", "--box=1,2,x,4"]])
+def test_the_client_says_what_it_was_not_given(arguments, photo):
+    with pytest.raises(SystemExit, match=r"No photograph or no box: .*(none\.jpg|'x')"):
+        serving_client.main([str(photo) if a == "photo" else a for a in arguments])
+
+
+@pytest.mark.parametrize("protocol", [[], ["--grpc"]])
+def test_the_client_says_that_there_is_no_server(protocol, photo):
+    if protocol:
+        pytest.importorskip("tensorflow_serving")
+    with pytest.raises(SystemExit, match=r"No server at .*:1[:/]"):
+        serving_client.main([str(photo), "--box=1,2,3,4", "--port=1", *protocol])
+
+
 @pytest.mark.parametrize(
     ("boxes", "said"), [([[0, 0, 0, 9]], "above 0"), ([[900, 0, 9, 9]], "outside"), (BOXES, None)]
 )

@@ -83,6 +83,8 @@ def test_what_gives_nothing_is_said(model, clip, tmp_path):
             video.predict_video(model, tmp_path / name, Where(), tmp_path / "out")
     with pytest.raises(InputError, match="nobody was found in any of the 20 frames"):
         video.predict_video(model, clip, Where({"99": [LEFT]}), tmp_path / "out")
+    with pytest.raises(InputError, match=r"frame 2 of the video: The box .* lies outside"):
+        video.predict_video(model, clip, Where({"2": [(500, 4, 20, 40)]}), tmp_path / "out")
     assert not (tmp_path / "out").exists()
 
 

@@ -83,7 +83,7 @@ def _of_coco(content):
 def _read_csv(path):
     found = {}
     try:
-        with open(path, newline="", encoding="utf-8") as file:
+        with open(path, newline="", encoding="utf-8-sig") as file:
             for row in csv.DictReader(file):
                 box = _box([row[column] for column in _COLUMNS[1:]])
                 found.setdefault(Path(row["image"]).stem, []).append(box)
@@ -91,6 +91,8 @@ def _read_csv(path):
         raise InputError(
             f"--boxes={path} is no CSV with the columns {', '.join(_COLUMNS)}: {error!r}"
         ) from error
+    if not found:
+        raise InputError(f"--boxes={path} has no row below the columns {', '.join(_COLUMNS)}.")
     return found
 
 

@@ -17,10 +17,8 @@ def read_image(path):
     if not path.is_file():
         raise InputError(f"--img_path={path}: no such file; give a JPEG, PNG or BMP photograph.")
     try:
+        _check_whole(path.read_bytes())
         image = cv2.imread(str(path), cv2.IMREAD_COLOR)
-        content = path.read_bytes()
-        if content.startswith(b"\xff\xd8"):
-            tf.io.decode_jpeg(content)  # OpenCV fills what a truncated file lacks with grey
     except (cv2.error, OSError, tf.errors.InvalidArgumentError) as error:
         raise InputError(
             f"--img_path={path} is damaged or too large: give another photograph."
@@ -30,6 +28,17 @@ def read_image(path):
             f"--img_path={path} is no image that can be read: give a JPEG, PNG or BMP."
         )
     return cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
+
+
+def _check_whole(content):
+    """InvalidArgumentError for half a JPEG, which OpenCV fills with grey, or half a PNG.
+
+    OpenCV's libraries also write lines of their own about damaged files; TensorFlow only raises.
+    """
+    if content.startswith(b"\xff\xd8"):
+        tf.io.decode_jpeg(content)
+    elif content.startswith(b"\x89PNG"):
+        tf.io.decode_png(content, channels=1)  # grey takes the least memory
 
 
 def find(img_path):

@@ -30,8 +30,11 @@ def fit(options):
                 options.batch_size,
                 options.fit_steps,
             )
-        error_px = done.mean_error_norm * hmr.image_size / 2
-        print(
-            f"{name}: {done.num_fitted} of {done.num_people} people fitted, "
-            f"{error_px:.1f} px of the crop on average, {done.folder}"
-        )
+        print(summary(name, done, hmr.image_size))
+
+
+def summary(name, done, image_size):
+    """One line about a dataset; done: `output.fit.Fitted`; image_size: side of the crops."""
+    error_px = done.mean_error_norm * image_size / 2
+    met = f"{error_px:.1f} px of the crop on average, " if done.num_fitted else ""
+    return f"{name}: {done.num_fitted} of {done.num_people} people fitted, {met}{done.folder}"

@@ -5,7 +5,7 @@ import sys
 
 from hmr_tf import config
 from hmr_tf.errors import InputError
-from hmr_tf.modes.steps import load_with_body, needs, output, phase, writing
+from hmr_tf.modes.steps import load_tensorflow, load_with_body, needs, output, phase, writing
 
 
 def predict(options):
@@ -14,27 +14,34 @@ def predict(options):
     sources = [name for name in ("img_path", "video_path") if getattr(options, name)]
     sources += ["webcam"] if options.webcam >= 0 else []
     if len(sources) != 1:
-        raise InputError("--mode=predict needs one of --img_path, --video_path, --webcam.")
+        raise InputError(
+            "--mode=predict needs one of --img_path, --video_path, --webcam; "
+            f"{len(sources) or 'none'} given."
+        )
     formats = _formats(options)
     principal_px = _numbers(options, "principal_px", "x,y")
     boxes = _boxes(options)
+    load_tensorflow()
     from hmr_tf.output import predict, video
 
     where = predict.Where(boxes, options.focal_px or None, principal_px)
     paths = _photographs(options) if options.img_path else []
+    if options.video_path:
+        next(video.frames(options.video_path))
     model = _drawing_model(options)
+    folder = output(options)  # before the work, so that it is not done in vain
     with writing(options):
         if paths:
             written, problems = predict.photographs(
-                model, paths, where, options.output_dir, formats, options.up_axis
+                model, paths, where, folder, formats, options.up_axis
             )
         else:
             problems = []
             path = options.video_path or video.record(
-                options.webcam, output(options) / "webcam.mp4", options.num_frames
+                options.webcam, folder / "webcam.mp4", options.num_frames
             )
             written = video.predict_video(
-                model, path, where, options.output_dir, formats, options.smooth, options.up_axis
+                model, path, where, folder, formats, options.smooth, options.up_axis
             )
     if len(paths) == len(problems) == 1:
         raise InputError(problems[0])
@@ -64,7 +71,7 @@ def _formats(options):
     else:
         known = ("overlay", "npz", *config.MOTION_FORMATS)
         asked = [name for name in options.write if name != "obj" or not _is_default(options)]
-    for name in asked:
+    for name in asked or [""]:
         if name not in known:
             raise InputError(f"--write={name} is not one of {', '.join(known)}.")
     return asked

@@ -21,10 +21,18 @@ def load(options):
 
 def load_with_body(options):
     """As `load`, and the `ModelData` of its body."""
-    with contextlib.nullcontext() if "tensorflow" in sys.modules else phase("Loading TensorFlow"):
-        from hmr_tf.networks import checkpoint
+    load_tensorflow()
+    from hmr_tf.networks import checkpoint
+
     with phase("Loading the model"):
         return checkpoint.load_with_body(options.load_path, options.smpl_model_path)
+
+
+def load_tensorflow():
+    """Imports what takes seconds to import, and says so."""
+    if "tensorflow" not in sys.modules:
+        with phase("Loading TensorFlow"):
+            import tensorflow  # noqa: F401
 
 
 def output(options):

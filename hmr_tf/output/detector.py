@@ -55,7 +55,7 @@ class Detector:
         padded[:height, :width] = cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA)
         people = self._answer(padded)
         people = people[people[:, -1] >= _MIN_SCORE]
-        yxc = people[:, :_NUM_KEYPOINT_VALUES].reshape(len(people), -1, 3)
+        yxc = people[:, :_NUM_KEYPOINT_VALUES].reshape(len(people), len(COCO_KEYPOINTS), 3)
         points = yxc[..., 1::-1] * padded.shape[1::-1] / scale
         keypoints = np.concatenate([points, yxc[..., 2:]], axis=-1)
         found = [openpose.detection(person) for person in keypoints]

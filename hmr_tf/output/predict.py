@@ -1,5 +1,6 @@
 """--mode=predict on photographs: read, find people, predict, write; one bad file stops no other."""
 
+import collections
 from typing import NamedTuple, Optional
 
 from tqdm import tqdm
@@ -59,18 +60,22 @@ def cut(model, image, name, where):
     """Everybody in one photograph, a list of `people.Cut`; InputError where nobody is."""
     if where.boxes is None:
         boxes = model.find(image)
+        if not boxes:
+            raise InputError("nobody was found in it; pass --box=x,y,width,height or --boxes=FILE.")
     else:
         boxes = where.boxes.get(name, where.boxes.get(None, []))
-    if not boxes:
-        raise InputError("nobody was found in it; pass --box=x,y,width,height or --boxes=FILE.")
+        if not boxes:
+            raise InputError("--boxes names nobody in it.")
     pinhole = pinhole_of(image, where.focal_px, where.principal_px)
     return cut_people(image, boxes, pinhole, model.image_size)
 
 
 def _names(paths):
-    """Path -> name of what is written; with the ending where two differ by nothing else."""
-    stems = [path.stem for path in paths]
-    return {
-        path: path.stem if stems.count(path.stem) == 1 else path.name.replace(".", "_")
-        for path in paths
-    }
+    """Path -> name of what is written: with its ending, then folders, where others are alike."""
+    names = {}
+    for number, path in enumerate(paths):
+        parts = path.absolute().parts[1:]
+        longer = ["_".join(parts[-n:]).replace(".", "_") for n in range(1, len(parts) + 1)]
+        names[path] = [path.stem, *longer, f"{path.stem}_{number}"]
+    taken = collections.Counter(name for of_path in names.values() for name in set(of_path))
+    return {path: next(n for n in of_path if taken[n] == 1) for path, of_path in names.items()}

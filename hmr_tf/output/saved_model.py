@@ -14,6 +14,7 @@ import tempfile
 from pathlib import Path
 
 import tensorflow as tf
+from absl import logging
 
 from hmr_tf.body import skeleton, theta
 from hmr_tf.errors import InputError
@@ -111,13 +112,15 @@ def _appearing(path):
 @contextlib.contextmanager
 def _quiet():
     """TensorFlow would name the files of a folder that is about to get another name."""
-    logger = tf.get_logger()
-    level = logger.level
-    logger.setLevel("WARNING")
+    loggers = [tf.get_logger(), logging.get_absl_logger()]
+    levels = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel("WARNING")
     try:
         yield
     finally:
-        logger.setLevel(level)
+        for logger, level in zip(loggers, levels):
+            logger.setLevel(level)
 
 
 def _names(smpl):

@@ -143,7 +143,12 @@ def _cut(model, image, stem, number, where):
         where = where._replace(boxes={None: boxes})
     elif where.boxes is None:
         where = where._replace(boxes={None: model.find(image)})
-    return predict.cut(model, image, None, where) if where.boxes[None] else []
+    if not where.boxes[None]:
+        return []
+    try:
+        return predict.cut(model, image, None, where)
+    except InputError as error:
+        raise InputError(f"frame {number} of the video: {error}") from error
 
 
 def _without_mesh(person):
