@@ -9,7 +9,7 @@ from hmr_tf.body import model_file
 from hmr_tf.body.smpl import SMPL
 from hmr_tf.errors import InputError
 from hmr_tf.networks.hmr import HMR, IterativeRegressor, mean_theta
-from hmr_tf.output import files, video
+from hmr_tf.output import clips, files, video
 from hmr_tf.output.model import Model
 from hmr_tf.output.predict import Where
 from tests import tiny_hmr
@@ -37,10 +37,10 @@ def clip(tmp_path_factory):
 
 def predicted(model, clip, folder, where, smoother="none"):
     overlay, npz = video.predict_video(model, clip, where, folder, smoother=smoother)
-    frames = list(video.frames(str(overlay)))
+    frames = list(clips.frames(str(overlay)))
     assert len(frames) == NUM_FRAMES
     assert frames[0].shape == (48, 96, 3)
-    assert video.rate(str(overlay)) == RATE_HZ
+    assert clips.rate(str(overlay)) == RATE_HZ
     with np.load(npz) as file:
         return {**file}
 
@@ -50,7 +50,7 @@ def test_two_people_in_every_frame(model, clip, tmp_path):
     assert arrays["frame"].tolist() == [*range(NUM_FRAMES)] * 2
     assert arrays["person"].tolist() == [0] * NUM_FRAMES + [1] * NUM_FRAMES
     np.testing.assert_array_equal(arrays["box"][[0, NUM_FRAMES]], [LEFT, RIGHT])
-    third = list(video.frames(str(clip)))[3]
+    third = list(clips.frames(str(clip)))[3]
     (alone,) = model.predict(third, RIGHT)
     np.testing.assert_allclose(arrays["transl"][NUM_FRAMES + 3], alone.transl, rtol=1e-4)
     np.testing.assert_allclose(arrays["rotations"][NUM_FRAMES + 3], alone.rotations, atol=1e-4)
@@ -94,11 +94,11 @@ def test_a_recording_ends_when_it_is_asked_to(clip, tmp_path, monkeypatch):
         yield from real(str(clip))
         raise KeyboardInterrupt
 
-    real = video.frames
-    monkeypatch.setattr(video, "frames", camera)
-    monkeypatch.setattr(video, "rate", lambda _: RATE_HZ)
+    real = clips.frames
+    monkeypatch.setattr(clips, "frames", camera)
+    monkeypatch.setattr(clips, "rate", lambda _: RATE_HZ)
     for count, expected in ((5, 5), (0, NUM_FRAMES)):
-        path = video.record(3, tmp_path / f"{count}.mp4", count)
+        path = clips.record(3, tmp_path / f"{count}.mp4", count)
         assert len(list(real(str(path)))) == expected
 
 

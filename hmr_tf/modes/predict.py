@@ -22,12 +22,12 @@ def predict(options):
     principal_px = _numbers(options, "principal_px", "x,y")
     boxes = _boxes(options)
     load_tensorflow()
-    from hmr_tf.output import predict, video
+    from hmr_tf.output import clips, predict, video
 
     where = predict.Where(boxes, options.focal_px or None, principal_px)
     paths = _photographs(options) if options.img_path else []
     if options.video_path:
-        next(video.frames(options.video_path))
+        next(clips.frames(options.video_path))
     model = _drawing_model(options)
     folder = output(options)  # before the work, so that it is not done in vain
     with writing(options):
@@ -37,7 +37,7 @@ def predict(options):
             )
         else:
             problems = []
-            path = options.video_path or video.record(
+            path = options.video_path or clips.record(
                 options.webcam, folder / "webcam.mp4", options.num_frames
             )
             written = video.predict_video(

@@ -1,17 +1,15 @@
 """--mode=predict on videos: frames to bodies, people followed, motion smoothed, overlay drawn."""
 
-import contextlib
 import itertools
 from pathlib import Path
 
-import cv2
 import numpy as np
 import tensorflow as tf
 from scipy.spatial.transform import Rotation
 from tqdm import tqdm
 
 from hmr_tf.errors import InputError
-from hmr_tf.output import files, motion, panels, predict, tracks
+from hmr_tf.output import clips, files, motion, panels, predict, tracks
 from hmr_tf.output.people import Person, predict_people
 
 OF_VIDEOS = ("overlay", "npz")
@@ -20,33 +18,6 @@ _KEPT = (
     *("theta", "rotations", "betas", "transl", "box", "keypoints2d_px", "joints3d"),
     *("smpl_joints", "focal_px", "principal_px"),
 )
-
-
-def frames(source):
-    """Yields the (H, W, 3) uint8 RGB frames of a video file (path) or a camera (number).
-
-    Raises:
-      InputError: it cannot be opened, or has no frames.
-    """
-    capture = cv2.VideoCapture(source)
-    try:
-        is_there, image = capture.read() if capture.isOpened() else (False, None)
-        if not is_there:
-            what = f"--webcam={source}" if isinstance(source, int) else f"--video_path={source}"
-            raise InputError(f"{what} gives no frames: no such video, or none that can be read.")
-        while is_there:
-            yield cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
-            is_there, image = capture.read()
-    finally:
-        capture.release()
-
-
-def rate(source):
-    """Frames a second; 25 where the file does not say."""
-    capture = cv2.VideoCapture(source)
-    stated = capture.get(cv2.CAP_PROP_FPS)
-    capture.release()
-    return stated if np.isfinite(stated) and 0 < stated <= 1000 else 25.0
 
 
 def predict_video(model, path, where, output_dir, formats=OF_VIDEOS, smoother="none", up_axis="y"):
@@ -67,7 +38,7 @@ def predict_video(model, path, where, output_dir, formats=OF_VIDEOS, smoother="n
     Raises:
       InputError: no video, a frame's box is unusable, nobody in any frame.
     """
-    path, folder, rate_hz = Path(path), Path(output_dir), rate(str(path))
+    path, folder, rate_hz = Path(path), Path(output_dir), clips.rate(str(path))
     seen = _predict_frames(model, path, where)
     if not any(seen):
         raise InputError(f"nobody was found in any of the {len(seen)} frames of {path}.")
@@ -98,35 +69,17 @@ def _clip(model, path, followed, rate_hz, up_axis):
             motion.from_camera(f"person_{number}", model.body, *arrays, frames=track.frames)
         )
     first = min(track.frames[0] for track in followed)
-    image = next(itertools.islice(frames(str(path)), first, None))
+    image = next(itertools.islice(clips.frames(str(path)), first, None))
     people = [track.people[0] for track in followed if track.frames[0] == first]
     drawn = _overlay(image, people, model.hmr.smpl, model.faces)
     return files.Clip(moving, model.body, rate_hz, up_axis, image, drawn)
-
-
-def record(camera_number, path, num_frames=0):
-    """Writes what a camera sees into a video until Ctrl-C, or so many frames; returns the path."""
-    seen = frames(camera_number)
-    if num_frames:
-        seen = itertools.islice(seen, num_frames)
-    with (
-        _writer(path, rate(camera_number)) as write,
-        tqdm(desc="Ctrl-C ends it", unit="frame") as bar,
-    ):
-        try:
-            for image in seen:
-                write(image)
-                bar.update()
-        except KeyboardInterrupt:
-            pass  # the way to say that it is enough
-    return path
 
 
 def _predict_frames(model, path, where):
     """For each frame its people, without their meshes."""
     seen = []
     with tqdm(desc="Predicting", unit="frame", leave=False) as bar:
-        for chunk in _chunks(frames(str(path))):
+        for chunk in _chunks(clips.frames(str(path))):
             cuts = [
                 _cut(model, image, path.stem, len(seen) + i, where) for i, image in enumerate(chunk)
             ]
@@ -207,10 +160,10 @@ def _draw_frames(model, path, followed, num_frames, rate_hz, target):
             in_frame[number].append(person)
     pose = tf.function(model.hmr.smpl.__call__)
     with (
-        _writer(target, rate_hz) as write,
+        clips.writer(target, rate_hz) as write,
         tqdm(total=num_frames, desc="Drawing", unit="frame", leave=False) as bar,
     ):
-        for image, people in zip(frames(str(path)), in_frame):
+        for image, people in zip(clips.frames(str(path)), in_frame):
             write(_overlay(image, people, pose, model.faces))
             bar.update()
 
@@ -230,27 +183,3 @@ def _overlay(image, people, pose, faces):
 def _chunks(images):
     images = iter(images)
     return iter(lambda: list(itertools.islice(images, _AT_ONCE)), [])
-
-
-@contextlib.contextmanager
-def _writer(path, rate_hz):
-    """A function that appends an RGB frame to an MP4; the file has its name when it is whole."""
-    unfinished = Path(path).with_suffix(".part.mp4")
-    writers = []
-
-    def write(image):
-        height, width = image.shape[:2]
-        if not writers:
-            code = cv2.VideoWriter_fourcc(*"mp4v")
-            writers.append(cv2.VideoWriter(str(unfinished), code, rate_hz, (width, height)))
-            if not writers[0].isOpened():
-                raise OSError(f"{path} cannot be written")
-        writers[0].write(cv2.cvtColor(image, cv2.COLOR_RGB2BGR))
-
-    try:
-        yield write
-        for writer in writers:
-            writer.release()
-        unfinished.replace(path)
-    finally:
-        unfinished.unlink(missing_ok=True)
