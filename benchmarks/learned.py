@@ -13,6 +13,7 @@ import argparse
 import tempfile
 from pathlib import Path
 
+import cv2
 import numpy as np
 import tensorflow as tf
 
@@ -33,6 +34,7 @@ from hmr_tf.networks import build, checkpoint
 from hmr_tf.networks.hmr import mean_theta
 
 _SHOWN = {"05": 0.05, "50": 0.5, "95": 0.95}
+_ENLARGED = 3
 _BATCH_SIZE = 32
 _NUM_MOCAP = 100_000
 
@@ -135,7 +137,9 @@ def main():
     if options.pictures:
         for name, person in scores.representative(of_people, _SHOWN).items():
             path = Path(options.pictures) / f"percentile_{name}.jpg"
-            path.write_bytes(pictures.jpeg(pictures.draw(people, person, hmr)))
+            picture = pictures.draw(people, person, hmr)
+            picture = cv2.resize(picture, None, fx=_ENLARGED, fy=_ENLARGED)
+            path.write_bytes(pictures.jpeg(picture))
             print(path, people.truth["filename"][person].decode())
 
 
