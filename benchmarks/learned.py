@@ -17,11 +17,13 @@ import cv2
 import numpy as np
 import tensorflow as tf
 
+from hmr_tf.body import camera
 from hmr_tf.body.skeleton import LSP_HIPS, LSP_JOINTS
 from hmr_tf.body.theta import split
 from hmr_tf.data import record, shard_files
 from hmr_tf.evaluation import (
     frames,
+    keypoints2d,
     metrics,
     pictures,
     plausibility,
@@ -48,16 +50,15 @@ def start_of(load_path):
 def as_predicted(hmr, theta, like):
     """What the model would have said had it answered (1 or N, 85) for the people of `like`."""
     body = hmr.bodies([tf.constant(theta, tf.float32)])[0]
-    pixels = (body.keypoints_norm.numpy() + 1.0) * hmr.image_size / 2
+    pixels = camera.pixels_from_norm(body.keypoints_norm.numpy(), hmr.image_size)
     answers = {"theta": theta, "keypoints_px": pixels, "joints": body.joints.numpy()}
     return {**like, **{k: np.broadcast_to(v, like[k].shape) for k, v in answers.items()}}
 
 
 def with_best_camera(people, predicted):
     """The same keypoints, for each person scaled and moved next to the labels by least squares."""
-    labels = people.truth["keypoints_px"]
-    weight = (labels[..., 2:] > 0).astype(float)
-    goal = labels[..., :2] * predicted["scale_xy"][:, None] - predicted["corner_px"][:, None]
+    weight = (people.truth["keypoints_px"][..., 2:] > 0).astype(float)
+    goal = keypoints2d.labels_in_crop(people._replace(predicted=predicted))
     points = predicted["keypoints_px"].astype(float)
 
     def mean(x):
@@ -87,7 +88,7 @@ def errors(plan, people, hmr):
 
 
 def mocap_ranges(folder, datasets):
-    """The joint ranges of motion capture, and its own shares outside them."""
+    """Of motion capture: `plausibility.joint_ranges`, (N, 23, 3) poses, (N, 10) betas."""
     paths = shard_files.paths(shard_files.find_mocap(folder, datasets))
     records = tf.data.TFRecordDataset([str(path) for path in paths]).take(_NUM_MOCAP)
     batches = list(records.map(record.decode_mocap).batch(1000).as_numpy_iterator())

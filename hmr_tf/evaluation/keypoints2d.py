@@ -36,8 +36,7 @@ def score(frames, options):
     """
     truth, predicted = frames.truth, frames.predicted
     labelled = truth["keypoints_px"][..., 2] > 0
-    pixels = truth["keypoints_px"][..., :2] * predicted["scale_xy"][:, None].astype(float)
-    pixels = pixels - predicted["corner_px"][:, None]
+    pixels = labels_in_crop(frames)
     found = predicted["keypoints_px"].astype(float)
     distance = metrics.distances(found, pixels)
     lengths = _lengths(pixels, labelled)
@@ -59,6 +58,12 @@ def score(frames, options):
     overall["keypoints_median_px"] = float(np.nanmedian(error))
     tables = {"sequence": scores.by_group(frames.sequences, metrics_of), "joint": by_joint}
     return scores.Scores(overall, tables, {"keypoints_px": error})
+
+
+def labels_in_crop(frames):
+    """(N, 19, 2) float64 pixels of the crop where the labels are; (0, 0) in the file if not."""
+    scale_xy, corner_px = (frames.predicted[name][:, None] for name in ("scale_xy", "corner_px"))
+    return frames.truth["keypoints_px"][..., :2] * scale_xy.astype(float) - corner_px
 
 
 def _mean(distance, counts):

@@ -60,21 +60,21 @@ def record(camera_number, path, num_frames=0):
 def writer(path, rate_hz):
     """A function that appends an RGB frame to an MP4; the file has its name when it is whole."""
     unfinished = Path(path).with_suffix(".part.mp4")
-    writers = []
+    videos = []  # one, once the first frame has said how large it is
 
     def write(image):
         height, width = image.shape[:2]
-        if not writers:
+        if not videos:
             code = cv2.VideoWriter_fourcc(*"mp4v")
-            writers.append(cv2.VideoWriter(str(unfinished), code, rate_hz, (width, height)))
-            if not writers[0].isOpened():
+            videos.append(cv2.VideoWriter(str(unfinished), code, rate_hz, (width, height)))
+            if not videos[0].isOpened():
                 raise OSError(f"{path} cannot be written")
-        writers[0].write(cv2.cvtColor(image, cv2.COLOR_RGB2BGR))
+        videos[0].write(cv2.cvtColor(image, cv2.COLOR_RGB2BGR))
 
     try:
         yield write
-        for writer in writers:
-            writer.release()
+        for video in videos:
+            video.release()
         unfinished.replace(path)
     finally:
         unfinished.unlink(missing_ok=True)
