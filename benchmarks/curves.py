@@ -9,11 +9,13 @@ from pathlib import Path
 
 import tensorflow as tf
 
+import benchmarks
+from hmr_tf.errors import InputError
 from hmr_tf.evaluation import charts
 
 
 def read(model_dir, tag):
-    """Steps and values, in the order of the steps."""
+    """Steps and values, in the order of the steps; InputError where there are none."""
     found = {}
     for path in sorted((Path(model_dir) / "tensorboard").glob("events*")):
         for serialized in tf.data.TFRecordDataset(str(path)).as_numpy_iterator():
@@ -21,6 +23,8 @@ def read(model_dir, tag):
             for value in event.summary.value:
                 if value.tag == tag:
                     found[event.step] = float(tf.make_ndarray(value.tensor))
+    if not found:
+        raise InputError(f"no {tag} in {model_dir}: name a --model_dir and a curve of TensorBoard.")
     steps = sorted(found)
     return steps, [found[step] for step in steps]
 
@@ -36,4 +40,4 @@ def main():
 
 
 if __name__ == "__main__":
-    main()
+    benchmarks.run(main)

@@ -17,6 +17,7 @@ import cv2
 import numpy as np
 import tensorflow as tf
 
+import benchmarks
 from hmr_tf.body import camera
 from hmr_tf.body.skeleton import LSP_HIPS, LSP_JOINTS
 from hmr_tf.body.theta import split
@@ -145,4 +146,4 @@ def main():
 
 
 if __name__ == "__main__":
-    main()
+    benchmarks.run(main)
