@@ -10,7 +10,7 @@ from hmr_tf.errors import InputError
 
 
 def run(main):
-    """Calls main(); wrong input ends it with one line and exit code 2, as the program's commands."""
+    """Calls main(); wrong input ends it with one line and exit code 2."""
     try:
         main()
     except InputError as error:
