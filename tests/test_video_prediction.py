@@ -1,5 +1,7 @@
 """A video from end to end: every frame drawn, everybody followed, numbers in rows."""
 
+import contextlib
+
 import cv2
 import numpy as np
 import pytest
@@ -9,7 +11,7 @@ from hmr_tf.body import model_file
 from hmr_tf.body.smpl import SMPL
 from hmr_tf.errors import InputError
 from hmr_tf.networks.hmr import HMR, IterativeRegressor, mean_theta
-from hmr_tf.output import clips, files, video
+from hmr_tf.output import clips, files, panels, video
 from hmr_tf.output.model import Model
 from hmr_tf.output.predict import Where
 from tests import tiny_hmr
@@ -55,6 +57,21 @@ def test_two_people_in_every_frame(model, clip, tmp_path):
     np.testing.assert_allclose(arrays["transl"][NUM_FRAMES + 3], alone.transl, rtol=1e-4)
     np.testing.assert_allclose(arrays["rotations"][NUM_FRAMES + 3], alone.rotations, atol=1e-4)
     assert not list(tmp_path.glob("*.part*"))
+
+
+def test_each_frame_has_its_own_people_drawn(model, clip, tmp_path, monkeypatch):
+    drawn = []
+    monkeypatch.setattr(clips, "writer", lambda *_: contextlib.nullcontext(drawn.append))
+    where = Where({str(n): [LEFT, RIGHT][: n % 3] for n in range(NUM_FRAMES)})
+    video.predict_video(model, clip, where, tmp_path, ["overlay"])
+    assert len(drawn) == NUM_FRAMES
+    for number, image in enumerate(clips.frames(str(clip))):
+        boxes = where.boxes[str(number)]
+        people = model.predict(image, boxes) if boxes else []
+        alone = panels.overlay(image, people, model.faces, with_skeleton=False)
+        differs = (np.abs(drawn[number].astype(int) - alone) > 2).any(axis=-1)
+        assert differs.mean() < 0.002  # a pixel at an edge
+        assert bool(boxes) == (drawn[number] != image).any()
 
 
 def test_smoothing_calms_the_motion_and_keeps_one_shape(model, clip, tmp_path):

@@ -111,30 +111,37 @@ def predict_people(predict_crops, cuts):
         return []
     pixels = np.stack([cut.pixels for cut in cuts]).astype(np.float32) / 127.5 - 1.0
     answers = predict_crops(pixels)
+    answers["pose"] = theta.split(answers["theta"]).pose.numpy()
+    answers["transl"] = _places(answers["camera"], cuts).numpy()
     return [
         _person({name: values[i] for name, values in answers.items()}, cut)
         for i, cut in enumerate(cuts)
     ]
 
 
-def _person(answer, cut):
-    pose = theta.split(answer["theta"][None]).pose[0].numpy()
-    place = cut.crop.scale_xy[None], cut.crop.start_px[None]
-    transl = camera.place_in_photograph(
-        answer["camera"][None], len(cut.pixels), *place, cut.pinhole
+def _places(cameras, cuts):
+    """(B, 3) where everybody stands before the camera of the photograph."""
+    pinhole = camera.Pinhole(
+        np.array([[cut.pinhole.focal_px] for cut in cuts], np.float32),
+        np.array([cut.pinhole.principal_px for cut in cuts], np.float32),
     )
+    scale_xy, start_px = (
+        np.stack([getattr(cut.crop, name) for cut in cuts]) for name in ("scale_xy", "start_px")
+    )
+    return camera.place_in_photograph(cameras, len(cuts[0].pixels), scale_xy, start_px, pinhole)
+
+
+def _person(answer, cut):
     keypoints_px = crops.to_image(answer["keypoints2d_px"], cut.crop)
     return Person(
         {
             **answer,
-            "pose": pose,
-            "global_orient": pose[0],
-            "body_pose": pose[1:],
+            "global_orient": answer["pose"][0],
+            "body_pose": answer["pose"][1:],
             "joint_names": KEYPOINTS,
             "smpl_joint_names": SMPL_JOINTS,
             "keypoints2d_px": keypoints_px.astype(np.float32),
             "box": np.array(cut.box, np.float32),
-            "transl": transl[0].numpy(),
             "focal_px": np.float32(cut.pinhole.focal_px),
             "principal_px": np.array(cut.pinhole.principal_px, np.float32),
         }

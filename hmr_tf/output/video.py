@@ -1,6 +1,8 @@
 """--mode=predict on videos: frames to bodies, people followed, motion smoothed, overlay drawn."""
 
+import functools
 import itertools
+from concurrent import futures
 from pathlib import Path
 
 import numpy as np
@@ -71,7 +73,7 @@ def _clip(model, path, followed, rate_hz, up_axis):
     first = min(track.frames[0] for track in followed)
     image = next(itertools.islice(clips.frames(str(path)), first, None))
     people = [track.people[0] for track in followed if track.frames[0] == first]
-    drawn = _overlay(image, people, model.hmr.smpl, model.faces)
+    drawn = _overlay(model.faces, image, _with_mesh([people], model.hmr.smpl)[0])
     return files.Clip(moving, model.body, rate_hz, up_axis, image, drawn)
 
 
@@ -162,22 +164,30 @@ def _draw_frames(model, path, followed, num_frames, rate_hz, target):
     with (
         clips.writer(target, rate_hz) as write,
         tqdm(total=num_frames, desc="Drawing", unit="frame", leave=False) as bar,
+        futures.ThreadPoolExecutor() as pool,
     ):
-        for image, people in zip(clips.frames(str(path)), in_frame):
-            write(_overlay(image, people, pose, model.faces))
-            bar.update()
+        for images, people in zip(_chunks(clips.frames(str(path))), _chunks(in_frame)):
+            posed = _with_mesh(people, pose)
+            for picture in pool.map(functools.partial(_overlay, model.faces), images, posed):
+                write(picture)
+                bar.update()
 
 
-def _overlay(image, people, pose, faces):
-    if not people:
-        return image
+def _with_mesh(in_frames, pose):
+    """The people of each frame, now with their vertices: all of them posed in one batch."""
+    everybody = [person for people in in_frames for person in people]
+    if not everybody:
+        return in_frames
     rotations, betas = (
-        tf.constant(np.stack([person[name] for person in people]))
+        tf.constant(np.stack([person[name] for person in everybody]))
         for name in ("rotations", "betas")
     )
-    vertices = pose(rotations, betas).vertices.numpy()
-    posed = [Person({**person, "vertices": v}) for person, v in zip(people, vertices)]
-    return panels.overlay(image, posed, faces, with_skeleton=False)
+    vertices = iter(pose(rotations, betas).vertices.numpy())
+    return [[Person({**p, "vertices": next(vertices)}) for p in people] for people in in_frames]
+
+
+def _overlay(faces, image, people):
+    return panels.overlay(image, people, faces, with_skeleton=False)
 
 
 def _chunks(images):
