@@ -1,7 +1,8 @@
 """Files that are whole or not there: nobody reads half of what a full disk or a kill cut off.
 
-    with written("mesh.obj") as unfinished:
-        unfinished.write_text(...)
+    with written("mesh.npz") as unfinished:
+        np.savez(unfinished, ...)
+    write_text("mesh.json", text)
 
 A process that is killed outright leaves a hidden file at most; its name begins with `UNFINISHED`.
 """
@@ -33,6 +34,17 @@ def written(path):
     with unfinished(path) as partial:
         yield partial
         finish(partial, path)
+
+
+def write_text(path, text):
+    """Writes a text file, UTF-8, as `written` does."""
+    write_bytes(path, text.encode("utf-8"))
+
+
+def write_bytes(path, content):
+    """Writes a file as `written` does."""
+    with written(path) as partial:
+        partial.write_bytes(content)
 
 
 @contextlib.contextmanager
