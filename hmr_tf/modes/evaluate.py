@@ -2,6 +2,7 @@
 
 import json
 
+from hmr_tf import atomic
 from hmr_tf.modes.steps import load, needs, output, phase, writing
 
 
@@ -54,6 +55,7 @@ def _evaluate_people(options):
         if name in results:
             print(f"{results[name]:8.2f}  {text}")
     path = output(options) / "results.json"
+    text = json.dumps({**results, "load_path": options.load_path}, indent=2)
     with writing(options):
-        path.write_text(json.dumps({**results, "load_path": options.load_path}, indent=2) + "\n")
+        atomic.write_text(path, text + "\n")
     print(f"{results['people']:8d}  people; written to {path}")
