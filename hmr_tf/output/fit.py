@@ -45,7 +45,6 @@ def fit_dataset(hmr, critic, files, data_dir, output_dir, batch_size, num_steps)
     """
     fitter = fitting.Fitter(hmr.smpl, _prior(critic) if critic is not None else None)
     folder = Path(output_dir) / files[0].parent.relative_to(data_dir)
-    folder.mkdir(parents=True, exist_ok=True)
     rows, counts = [], []
     with tqdm(desc="Fitting", total=shard_files.count_records(files), unit=" people") as bar:
         for path in files:
@@ -88,6 +87,7 @@ def _labels(found, keypoints_norm):
 
 
 def _write_shard(source, target, rows):
+    target.parent.mkdir(parents=True, exist_ok=True)
     with atomic.written(target) as unfinished, tf.io.TFRecordWriter(str(unfinished)) as writer:
         for i, serialized in enumerate(tf.data.TFRecordDataset(str(source)).as_numpy_iterator()):
             if rows["is_fitted"][i]:

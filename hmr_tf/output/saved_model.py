@@ -48,10 +48,12 @@ def export(hmr, path, dtype="float32"):
       dtype: of the encoder, one of `frozen.DTYPES`; everything else is float32.
 
     Raises:
-      InputError: there is something else in the folder.
+      InputError: there is something else in the folder, or it is a file.
       OSError: the folder cannot be written.
     """
     path = Path(path)
+    if path.exists() and not path.is_dir():
+        raise InputError(f"--output_dir={path} is a file: name a folder, as saved_model/1")
     if path.is_dir() and any(path.iterdir()) and not (path / _FILE).is_file():
         raise InputError(
             f"--output_dir={path} holds other files: name a folder for this model alone, as "
