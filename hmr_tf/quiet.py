@@ -1,6 +1,7 @@
 """What TensorFlow says that is no business of whoever typed a command."""
 
 import contextlib
+import logging
 import os
 import sys
 import tempfile
@@ -9,18 +10,18 @@ import tempfile
 @contextlib.contextmanager
 def no_notes():
     """Its notes are not printed, its warnings are: it would name files that get another name."""
-    import tensorflow as tf
-    from absl import logging
-
-    loggers = [tf.get_logger(), logging.get_absl_logger()]
-    levels = [logger.level for logger in loggers]
-    for logger in loggers:
-        logger.setLevel("WARNING")
+    loggers = [logging.getLogger(name) for name in ("tensorflow", "absl")]
+    for logger in loggers:  # their levels would not do: TensorFlow sets those while it saves
+        logger.addFilter(_is_warning)
     try:
         yield
     finally:
-        for logger, level in zip(loggers, levels):
-            logger.setLevel(level)
+        for logger in loggers:
+            logger.removeFilter(_is_warning)
+
+
+def _is_warning(record):
+    return record.levelno >= logging.WARNING
 
 
 @contextlib.contextmanager
