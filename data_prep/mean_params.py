@@ -14,6 +14,7 @@ from absl import flags
 from scipy.spatial.transform import Rotation
 
 from hmr_tf import command_line
+from hmr_tf.atomic import written
 from hmr_tf.errors import InputError
 
 OPTIONS = flags.FlagValues()
@@ -123,21 +124,16 @@ def write(path, pose, betas):
       InputError: it cannot be written.
     """
     path = Path(path)
-    unfinished = path.with_name(f".{path.name}.unfinished")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with h5py.File(unfinished, "w") as file:
+        with written(path) as unfinished, h5py.File(unfinished, "w") as file:
             file.attrs.update(_FILE_ATTRIBUTES)
             for name, array in (("pose", pose), ("shape", betas)):
                 dataset = file.create_dataset(name, data=np.asarray(array, "<f8"))
                 dataset.attrs.update(_ARRAY_ATTRIBUTES)
-        unfinished.replace(path)
     except (OSError, RuntimeError) as error:  # h5py has both for a full disk
         reason = getattr(error, "strerror", None) or error
         raise InputError(f"cannot write --output={path} ({reason}); choose another") from error
-    finally:
-        if unfinished.is_file():
-            unfinished.unlink()
 
 
 if __name__ == "__main__":

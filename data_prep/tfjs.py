@@ -6,6 +6,8 @@ import numpy as np
 import tensorflow as tf
 from google.protobuf import json_format
 
+from hmr_tf import quiet
+
 # TensorFlow.js's fused operations, whose first two inputs are those of the plain one.
 _FUSED = {
     "_FusedConv2D": "Conv2D",
@@ -41,7 +43,8 @@ def save(model, weights, folder):
         lambda image: {"people": pruned(image)},
         input_signature=[tf.TensorSpec([1, None, None, 3], tf.int32, name="image")],
     )
-    tf.saved_model.save(module, folder, signatures=module.find)
+    with quiet.no_notes():
+        tf.saved_model.save(module, folder, signatures=module.find)
 
 
 def _arrays(manifest, content):

@@ -5,7 +5,6 @@ names. Running it again replaces what it wrote before. FOLDER is then the --data
 """
 
 import os
-import signal
 import sys
 import time
 from pathlib import Path
@@ -184,11 +183,5 @@ def _survey(job, items):
     return tally.num_problems + images.num_missing
 
 
-def _terminated(signum, frame):
-    """As an exception, SIGTERM lets the unfinished files be removed."""
-    sys.exit(128 + signum)
-
-
 if __name__ == "__main__":
-    signal.signal(signal.SIGTERM, _terminated)
     command_line.run(main, OPTIONS)

@@ -1,9 +1,11 @@
 """How every command of the project starts and fails: one line for the user, a traceback for a bug.
 
-Exit codes: 0 done, 2 wrong input, 130 stopped by Ctrl-C, 1 (with a traceback) a fault of the
-program. Imports no TensorFlow, so that --help answers at once.
+Exit codes: 0 done, 2 wrong input, 130 stopped by Ctrl-C, 143 by SIGTERM, 1 (with a traceback) a
+fault of the program. Imports no TensorFlow, so that --help answers at once.
 """
 
+import contextlib
+import signal
 import sys
 import textwrap
 
@@ -43,7 +45,8 @@ def run(main, flag_values=flags.FLAGS, headings=None, argv=None):
         return rest
 
     try:
-        app.run(main, argv=argv, flags_parser=parse)
+        with _ending_well_on_sigterm():
+            app.run(main, argv=argv, flags_parser=parse)
     except (InputError, flags.Error) as error:
         reason = " ".join(str(error).splitlines()).replace("ERROR:: ", "")  # absl has both
         hint = " (--help lists the flags)" if isinstance(error, flags.Error) else ""
@@ -52,6 +55,21 @@ def run(main, flag_values=flags.FLAGS, headings=None, argv=None):
     except KeyboardInterrupt:
         sys.stderr.write("stopped\n")
         sys.exit(130)
+
+
+@contextlib.contextmanager
+def _ending_well_on_sigterm():
+    """As an exception, SIGTERM lets unfinished files be removed."""
+
+    def end(number, _frame):
+        sys.stderr.write("stopped\n")
+        sys.exit(128 + number)
+
+    before = signal.signal(signal.SIGTERM, end)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _help_text(main, flag_values, headings):

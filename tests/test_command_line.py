@@ -1,9 +1,12 @@
 """Every command fails in one line and exit code 2; a bug keeps its traceback."""
 
+import os
+import signal
+
 import pytest
 from absl import flags
 
-from hmr_tf import command_line
+from hmr_tf import atomic, command_line
 from hmr_tf.errors import InputError
 
 
@@ -50,6 +53,20 @@ def test_a_wrong_flag_is_one_line_and_exit_2(argument, reason, options, capsys):
     assert error.count("\n") == 1
     assert reason in error
     assert "--help" in error
+
+
+def test_sigterm_lets_what_is_unfinished_be_removed(options, tmp_path, capsys):
+    def main(argv):
+        with atomic.written(tmp_path / "me.obj") as unfinished:
+            unfinished.write_text("half")
+            os.kill(os.getpid(), signal.SIGTERM)
+            signal.pause()
+
+    before = signal.getsignal(signal.SIGTERM)
+    assert run(options, main) == 143
+    assert capsys.readouterr().err == "stopped\n"
+    assert not list(tmp_path.iterdir())
+    assert signal.getsignal(signal.SIGTERM) == before
 
 
 def test_wrong_input_is_one_line_and_exit_2(options, capsys):

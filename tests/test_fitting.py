@@ -13,7 +13,7 @@ from hmr_tf.data.crop import Crop
 from hmr_tf.modes.fit import summary
 from hmr_tf.networks.hmr import mean_theta
 from hmr_tf.output import fit
-from tests import tiny_hmr
+from tests import full_disk, tiny_hmr
 
 COUNT, SIZE = 4, 224
 
@@ -145,6 +145,21 @@ def test_records_get_their_bodies(records):
         np.testing.assert_allclose(sample["joints"], joints, atol=1e-5)
     index = json.loads((folder / "new" / "coco" / "fitted_index.json").read_text())
     assert index["fitted"] == 4
+
+
+def test_a_full_disk_leaves_no_half_of_a_shard(records, monkeypatch):
+    hmr, folder = records
+    files = shard_files.find(folder / "data", "coco")
+    write = fit._write_shard
+
+    def write_into_little_room(*arguments):
+        with full_disk.room_for(files[0].stat().st_size // 2):
+            write(*arguments)
+
+    monkeypatch.setattr(fit, "_write_shard", write_into_little_room)
+    with pytest.raises(OSError, match="File too large"):
+        fit.fit_dataset(hmr, None, files, folder / "data", folder / "new", 2, 1)
+    assert not list((folder / "new" / "coco").iterdir())
 
 
 def test_a_dataset_is_summed_up_in_one_line():

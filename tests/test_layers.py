@@ -14,7 +14,7 @@ ALLOWED["data_prep"] = {"body", "render", "data", "data_prep"}
 ALLOWED["quickstart"] = {"quickstart"}
 ALLOWED["main"] |= {"quickstart"}
 # At the very bottom: they know nothing of the project.
-FOR_ALL = {"errors", "addons", "command_line", "__version__"}
+FOR_ALL = {"errors", "atomic", "quiet", "addons", "command_line", "__version__"}
 # Parts of a layer that have a name of their own.
 PARTS = {"zbuffer": "render", "modes": "main", "config_flags": "config"}
 CONFIG_READERS = {"main", "training"}

@@ -7,11 +7,13 @@ import cv2
 import numpy as np
 import pytest
 
+from hmr_tf import config
 from hmr_tf.body import camera
 from hmr_tf.body.skeleton import KEYPOINTS, SMPL_JOINTS
 from hmr_tf.data import crop as crops
 from hmr_tf.data import photo
 from hmr_tf.errors import InputError
+from hmr_tf.modes import predict as mode
 from hmr_tf.output import files, mesh, people, predict
 from hmr_tf.output.model import Model
 from tests import tiny_hmr
@@ -185,6 +187,16 @@ def test_written_files_open_elsewhere(tmp_path, model, picture):
         assert arrays["theta"].shape == (2, 85)
         np.testing.assert_array_equal(arrays["vertices"][1], found[1].vertices)
         assert tuple(arrays["joint_names"]) == KEYPOINTS
+
+
+def test_a_command_that_writes_nothing_leaves_no_folder(tmp_path, model, picture, monkeypatch):
+    monkeypatch.setattr(mode, "_drawing_model", lambda options: model)
+    files.write_png(tmp_path / "me.png", picture)
+    given = {"mode": "predict", "load_path": "x", "img_path": str(tmp_path / "me.png")}
+    options = config.Config(**given, box=("500", "5", "20", "30"), output_dir=str(tmp_path / "out"))
+    with pytest.raises(InputError, match=r"The box .* lies outside"):
+        mode.predict(options)
+    assert [path.name for path in tmp_path.iterdir()] == ["me.png"]
 
 
 def test_obj_counts_vertices_from_one(tmp_path):

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from data_prep.writing import publish, shard_writer
+from hmr_tf import atomic
 from hmr_tf.errors import InputError
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -42,6 +43,19 @@ def write(folder, records, size=2, fail_at=None, run=RUN, shard_name="train_%03d
             index["shards"].append({"file": file, **publish.whole_shard(partial, file)})
         publish.publish(partial, folder, shard_name, "train_index.json", index)
     return ours
+
+
+def test_what_a_killed_worker_left_is_removed(tmp_path):
+    partial = tmp_path / ".train_index.partial"
+    partial.mkdir()
+    with atomic.unfinished(partial / "train_000.tfrecord") as left:
+        name = left.name
+    for ending in ("", ".json"):
+        (partial / f"{name}{ending}").write_text("half of it")
+    publish.write_json(partial / "run.json", RUN)
+    write(tmp_path, RECORDS[:2])
+    assert names(tmp_path) == ["train_000.tfrecord", "train_index.json"]
+    assert len((tmp_path / "train_000.tfrecord").read_bytes()) == 2 * 17
 
 
 def test_shards_and_index_are_written(tmp_path):
@@ -129,8 +143,8 @@ def test_a_full_disk_is_named(tmp_path, monkeypatch):
     if not Path("/dev/full").exists():
         pytest.skip("no /dev/full on this system: nothing else refuses to be written to")
     path = tmp_path / "train_000.tfrecord"
-    monkeypatch.setattr(publish.secrets, "token_hex", lambda size: "0")
-    path.with_name(f"{path.name}.0.unfinished").symlink_to("/dev/full")
+    monkeypatch.setattr(atomic.secrets, "token_hex", lambda size: "0")
+    path.with_name(f"{atomic.UNFINISHED}0{path.suffix}").symlink_to("/dev/full")
     with pytest.raises(InputError, match=r"cannot write to .*[Nn]o space"):
         shard_writer.write_file(path, [b"x" * 1000] * 1000)
     assert names(tmp_path) == []
@@ -149,6 +163,7 @@ def test_a_fault_of_the_reader_is_not_called_a_full_disk(tmp_path):
 SLOW = """
 import sys, time
 from data_prep.writing import publish, shard_writer
+from hmr_tf import atomic
 def slow(number):
     for i in range(100):
         yield bytes(10000)
@@ -176,8 +191,8 @@ def test_after_a_kill_the_next_run_is_whole(tmp_path):
     process.send_signal(signal.SIGKILL)
     process.communicate()
     partial = tmp_path / ".train_index.partial"
-    assert names(partial)[1:3] == ["train_000.tfrecord", "train_000.tfrecord.json"]
-    assert "train_001.tfrecord" not in names(partial)
+    left = [name for name in names(partial) if not name.startswith(atomic.UNFINISHED)]
+    assert left == ["run.json", "train_000.tfrecord", "train_000.tfrecord.json"]
     assert (tmp_path / "train_index.json").read_bytes() == index
     assert write(tmp_path, RECORDS) == ["train_001.tfrecord", "train_002.tfrecord"]
     assert names(tmp_path) == [f"train_00{i}.tfrecord" for i in range(3)] + ["train_index.json"]

@@ -6,6 +6,7 @@ import pytest
 import tensorflow as tf
 
 from data_prep.to_tfrecords import SOURCES
+from hmr_tf import atomic
 from hmr_tf.data import shard_files
 from hmr_tf.errors import InputError
 
@@ -71,6 +72,12 @@ def test_the_last_shards_are_kept_out_of_training(data_dir):
 def test_nothing_left_is_said(data_dir, arguments, message):
     with pytest.raises(InputError, match=message):
         shard_files.split(data_dir, *arguments)
+
+
+def test_what_a_killed_process_left_is_no_shard(data_dir):
+    files = shard_files.find(data_dir, "h36m")
+    (files[0].parent / f"{atomic.UNFINISHED}0.tfrecord").write_text("half")
+    assert shard_files.find(data_dir, "h36m") == files
 
 
 def test_a_missing_folder_is_named(tmp_path):

@@ -286,19 +286,14 @@ def test_nobody_to_convert_is_an_error_and_writes_nothing(run, lsp_ext, tmp_path
 
 
 @pytest.fixture
-def listens_to_signals():
-    """As a command in a shell; a test run in the background may have been told to ignore SIGINT."""
-    handlers = {
-        signal.SIGTERM: to_tfrecords._terminated,
-        signal.SIGINT: signal.default_int_handler,
-    }
-    before = {number: signal.signal(number, handler) for number, handler in handlers.items()}
+def listens_to_ctrl_c():
+    """As a command in a shell; a test run in the background may have been told to ignore it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
     yield
-    for number, handler in before.items():
-        signal.signal(number, handler)
+    signal.signal(signal.SIGINT, before)
 
 
-@pytest.mark.usefixtures("listens_to_signals")
+@pytest.mark.usefixtures("listens_to_ctrl_c")
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
 def test_an_interrupted_run_leaves_the_last_one(number, code, run, lsp_ext, tmp_path, monkeypatch):
     options = {"dataset": "lsp_ext", "data_dir": lsp_ext, "output_dir": tmp_path / "out"}

@@ -3,7 +3,6 @@
 python -m data_prep.cc0_body [--output=FILE] [--wheel=FILE]
 """
 
-import os
 import tempfile
 from pathlib import Path
 
@@ -12,6 +11,7 @@ from absl import flags
 
 from data_prep.cc0_body import build, wheel
 from hmr_tf import command_line
+from hmr_tf.atomic import written
 from hmr_tf.errors import InputError
 
 
@@ -20,10 +20,8 @@ def write(path, arrays):
     path = Path(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=path.parent) as folder:
-            unfinished = Path(folder) / "body.npz"
+        with written(path) as unfinished:
             np.savez_compressed(unfinished, **arrays)
-            os.replace(unfinished, path)
     except OSError as error:
         raise InputError(
             f"cannot write {path}: {error.strerror}. Pass --output=FILE in a writable folder."

@@ -9,14 +9,13 @@ import fcntl
 import json
 import os
 import re
-import secrets
 import shutil
 from pathlib import Path
 
+from hmr_tf import atomic
 from hmr_tf.errors import InputError
 
 _RUN = "run.json"  # what the shards in the hidden folder are made from, and how
-_UNFINISHED = ".unfinished"
 
 
 @contextlib.contextmanager
@@ -55,21 +54,11 @@ def unfinished_run(folder, index_name, run):
 
 @contextlib.contextmanager
 def whole_file(path):
-    """Gives another name to write to. The file gets its own when all of it is on the disk.
-
-    That name is nobody else's: a worker may outlive its killed parent by a moment, and on a cluster
-    two may do the same.
-    """
-    path = Path(path)
-    unfinished = path.with_name(f"{path.name}.{secrets.token_hex(4)}{_UNFINISHED}")
-    try:
-        yield unfinished
-        with writable(path.parent):
-            with open(unfinished, "rb") as file:
-                os.fsync(file.fileno())
-            unfinished.replace(path)
-    finally:
-        unfinished.unlink(missing_ok=True)
+    """As `atomic.written`; InputError where the disk is full in the end."""
+    with atomic.unfinished(path) as partial:
+        yield partial
+        with writable(Path(path).parent):
+            atomic.finish(partial, path)
 
 
 def write_json(path, content):
@@ -136,7 +125,8 @@ def writable(folder, *kinds):
 
 
 def _is_whole(path):
-    return path.suffix in (".tfrecord", ".json")
+    is_named = not path.name.startswith(atomic.UNFINISHED)
+    return is_named and path.suffix in (".tfrecord", ".json")
 
 
 def _note(file):

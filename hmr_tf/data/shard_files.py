@@ -153,7 +153,8 @@ def _matching(data_dir, pattern, remedy):
     data_dir = Path(data_dir)
     if not data_dir.is_dir():
         raise InputError(f"--data_dir={data_dir} is not a folder: pass the folder of the TFRecords")
-    files = sorted(data_dir.glob(pattern))
+    # Hidden ones are halves that a killed process left.
+    files = sorted(path for path in data_dir.glob(pattern) if not path.name.startswith("."))
     if not files:
         present = sorted(path.name for path in data_dir.iterdir() if path.is_dir())
         raise InputError(

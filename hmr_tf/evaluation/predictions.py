@@ -1,13 +1,13 @@
 """What a model says of every record of a file; kept on disk while neither of the two changes."""
 
 import hashlib
-import os
 import zipfile
 from pathlib import Path
 
 import numpy as np
 import tensorflow as tf
 
+from hmr_tf.atomic import written
 from hmr_tf.data import augment, crop, record
 from hmr_tf.errors import InputError
 from hmr_tf.evaluation import frames as frames_
@@ -162,10 +162,5 @@ def _read(path, digest):
 def _write(path, digest, predicted):
     """Complete or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_suffix(f".{os.getpid()}.partial")
-    try:
-        with open(unfinished, "wb") as file:
-            np.savez(file, digest=digest, **predicted)
-        os.replace(unfinished, path)
-    finally:
-        unfinished.unlink(missing_ok=True)
+    with written(path) as unfinished, open(unfinished, "wb") as file:
+        np.savez(file, digest=digest, **predicted)

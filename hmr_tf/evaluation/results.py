@@ -7,6 +7,7 @@ import math
 import subprocess
 from pathlib import Path
 
+from hmr_tf import atomic
 from hmr_tf.body.skeleton import LSP_JOINTS, MPI_INF_3DHP_JOINTS
 from hmr_tf.errors import InputError
 
@@ -57,10 +58,10 @@ def number(value):
 def write(folder, results):
     """Writes results.json, and sequences.csv where there are sequences, into a Path."""
     text = json.dumps(_without_nan(results), indent=2, allow_nan=False)
-    (folder / RESULTS).write_text(text + "\n")
+    atomic.write_text(folder / RESULTS, text + "\n")
     rows = results.get("tables", {}).get("sequence")
     if rows:
-        (folder / SEQUENCES).write_text(_csv("sequence", rows))
+        atomic.write_text(folder / SEQUENCES, _csv("sequence", rows))
 
 
 def read(path):

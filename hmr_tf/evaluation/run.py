@@ -6,6 +6,7 @@ from typing import NamedTuple
 import numpy as np
 from tqdm import tqdm
 
+from hmr_tf import atomic
 from hmr_tf.errors import InputError
 from hmr_tf.evaluation import frames as frames_
 from hmr_tf.evaluation import (
@@ -103,7 +104,7 @@ def evaluate(plan, hmr, load_path, batch_size, output_dir):
     shown = _shown_people(people, found.errors[rule.ranked_by], rule.ranked_by, hmr)
     page = report.page(content, found.errors, rule.ranked_by, shown)
     results.write(output_dir, content)
-    (output_dir / report.REPORT).write_text(page, encoding="utf-8")
+    atomic.write_text(output_dir / report.REPORT, page)
     return content
 
 
@@ -117,7 +118,7 @@ def compare(paths, output_dir):
     """Runs side by side: writes comparison.html into a Path, returns the printed text."""
     title, header, rows = results.compare(paths)
     page = report.comparison(title, header, rows)
-    (output_dir / report.COMPARISON).write_text(page, encoding="utf-8")
+    atomic.write_text(output_dir / report.COMPARISON, page)
     return "\n".join([title, "", *results.text_table(header, rows)])
 
 

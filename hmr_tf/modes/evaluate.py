@@ -2,7 +2,8 @@
 
 import json
 
-from hmr_tf.modes.steps import load, needs, output, phase, writing
+from hmr_tf import atomic
+from hmr_tf.modes.steps import load, needs, output, phase
 
 
 def evaluate(options):
@@ -19,8 +20,8 @@ def _compare(options):
     """Results of earlier runs side by side."""
     from hmr_tf.evaluation import run
 
-    with writing(options):
-        print(run.compare(options.compare, output(options)))
+    with output(options) as folder:
+        print(run.compare(options.compare, folder))
 
 
 def _evaluate_protocol(options):
@@ -31,8 +32,8 @@ def _evaluate_protocol(options):
     given = {name: getattr(options, name) for name in protocols.varying(options.protocol)}
     with phase("Reading the truth"):
         plan = run.plan(options.protocol, options.data_dir, given, options.allow_missing)
-    hmr, folder = load(options), output(options)
-    with writing(options):
+    hmr = load(options)
+    with output(options) as folder:
         found = run.evaluate(plan, hmr, options.load_path, options.batch_size, folder)
     print(results.describe(found))
     print(f"\nwritten to {folder}: {', '.join(run.written(folder))}")
@@ -49,11 +50,12 @@ def _evaluate_people(options):
     hmr = load(options)
     from hmr_tf.evaluation import people
 
-    results = people.Evaluation(hmr, files, options.batch_size).run()
-    for name, text in people.DESCRIPTIONS.items():
-        if name in results:
-            print(f"{results[name]:8.2f}  {text}")
-    path = output(options) / "results.json"
-    with writing(options):
-        path.write_text(json.dumps({**results, "load_path": options.load_path}, indent=2) + "\n")
+    with output(options) as folder:
+        results = people.Evaluation(hmr, files, options.batch_size).run()
+        for name, text in people.DESCRIPTIONS.items():
+            if name in results:
+                print(f"{results[name]:8.2f}  {text}")
+        path = folder / "results.json"
+        content = json.dumps({**results, "load_path": options.load_path}, indent=2)
+        atomic.write_text(path, content + "\n")
     print(f"{results['people']:8d}  people; written to {path}")

@@ -1,7 +1,9 @@
 """--mode=export: a SavedModel or a TFLite file in --output_dir."""
 
+from pathlib import Path
+
 from hmr_tf.errors import InputError
-from hmr_tf.modes.steps import load, needs, output, phase, writing
+from hmr_tf.modes.steps import load, made, needs, output, phase, writing
 
 
 def export(options):
@@ -10,16 +12,16 @@ def export(options):
     if (options.export_format, options.export_dtype) == ("tflite", "bfloat16"):
         raise InputError("--export_format=tflite knows no bfloat16: use float32 or float16.")
     hmr = load(options)
-    folder = output(options)
     if options.export_format == "tflite":
         from hmr_tf.output import tflite
 
-        with phase("Converting"), writing(options):
+        with phase("Converting"), output(options) as folder:
             path, error = tflite.export(hmr, folder, options.export_dtype)
         print(f"{path}: vertices at most {1e3 * error:.2g} mm from those of TensorFlow")
     else:
         from hmr_tf.output import saved_model
 
-        with phase("Writing the SavedModel"), writing(options):
+        folder = Path(options.output_dir)  # a server would try to load it while it is empty
+        with phase("Writing the SavedModel"), writing(options), made(folder.parent):
             saved_model.export(hmr, folder, options.export_dtype)
         print(folder)

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from hmr_tf.errors import InputError
-from hmr_tf.modes.steps import load, needs, writing
+from hmr_tf.modes.steps import load, needs, output
 
 
 def fit(options):
@@ -19,18 +19,12 @@ def fit(options):
     from hmr_tf.output import fit
 
     critic = checkpoint.load_critic(options.load_path)
-    for name, paths in files.items():
-        with writing(options):
+    with output(options) as folder:
+        for name, paths in files.items():
             done = fit.fit_dataset(
-                hmr,
-                critic,
-                paths,
-                options.data_dir,
-                options.output_dir,
-                options.batch_size,
-                options.fit_steps,
+                hmr, critic, paths, options.data_dir, folder, options.batch_size, options.fit_steps
             )
-        print(summary(name, done, hmr.image_size))
+            print(summary(name, done, hmr.image_size))
 
 
 def summary(name, done, image_size):

@@ -5,7 +5,7 @@ import sys
 
 from hmr_tf import config
 from hmr_tf.errors import InputError
-from hmr_tf.modes.steps import load_tensorflow, load_with_body, needs, output, phase, writing
+from hmr_tf.modes.steps import load_tensorflow, load_with_body, needs, output, phase
 
 
 def predict(options):
@@ -29,8 +29,7 @@ def predict(options):
     if options.video_path:
         next(clips.frames(options.video_path))
     model = _drawing_model(options)
-    folder = output(options)  # before the work, so that it is not done in vain
-    with writing(options):
+    with output(options) as folder:
         if paths:
             written, problems = predict.photographs(
                 model, paths, where, folder, formats, options.up_axis

@@ -2,6 +2,7 @@
 
 import contextlib
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -35,12 +36,39 @@ def load_tensorflow():
             import tensorflow  # noqa: F401
 
 
+@contextlib.contextmanager
 def output(options):
-    """The folder of --output_dir, made."""
-    folder = Path(options.output_dir)
-    with writing(options):
+    """The folder of --output_dir, made; InputError where it cannot be written, now or later.
+
+    In the end it is removed again, if it was made and nothing was written.
+    """
+    with writing(options), made(Path(options.output_dir)) as folder:
+        yield folder
+
+
+@contextlib.contextmanager
+def made(folder):
+    """A folder to write to, made with its parents where it is missing, removed if it stays empty.
+
+    Args:
+      folder: Path.
+
+    Yields:
+      `folder`.
+
+    Raises:
+      OSError: it cannot be written, which shows before the work, not after it.
+    """
+    missing = [path for path in (folder, *folder.parents) if not path.exists()]
+    try:
         folder.mkdir(parents=True, exist_ok=True)
-    return folder
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+        yield folder
+    finally:
+        with contextlib.suppress(OSError):  # not empty, or never made
+            for path in missing:
+                path.rmdir()
 
 
 @contextlib.contextmanager

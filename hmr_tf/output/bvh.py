@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from hmr_tf.atomic import written
 from hmr_tf.body.rest import rest_joints
 from hmr_tf.body.rotation import euler_zxy_from_matrix
 from hmr_tf.body.skeleton import SMPL_JOINTS
@@ -40,7 +41,7 @@ def write_bvh(path, motion, model, fps=30.0, up_axis="y", units_per_metre=100.0)
     lines, order = _hierarchy(joints, [int(parent) for parent in model.parents])
     rows = np.concatenate([pelvis, angles[:, order].reshape(len(angles), -1)], axis=1)
     lines += ["MOTION", f"Frames: {len(rows)}", f"Frame Time: {1 / fps:.8f}"]
-    with open(path, "w", encoding="ascii") as file:
+    with written(path) as unfinished, open(unfinished, "w", encoding="ascii") as file:
         file.write("\n".join(lines) + "\n")
         np.savetxt(file, rows, "%.6f")
 

@@ -2,12 +2,12 @@
 
 import contextlib
 import itertools
-from pathlib import Path
 
 import cv2
 import numpy as np
 from tqdm import tqdm
 
+from hmr_tf.atomic import written
 from hmr_tf.errors import InputError
 
 
@@ -59,10 +59,11 @@ def record(camera_number, path, num_frames=0):
 @contextlib.contextmanager
 def writer(path, rate_hz):
     """A function that appends an RGB frame to an MP4; the file has its name when it is whole."""
-    unfinished = Path(path).with_suffix(".part.mp4")
     videos = []  # one, once the first frame has said how large it is
+    num_frames = 0
 
     def write(image):
+        nonlocal num_frames
         height, width = image.shape[:2]
         if not videos:
             code = cv2.VideoWriter_fourcc(*"mp4v")
@@ -70,11 +71,19 @@ def writer(path, rate_hz):
             if not videos[0].isOpened():
                 raise OSError(f"{path} cannot be written")
         videos[0].write(cv2.cvtColor(image, cv2.COLOR_RGB2BGR))
+        num_frames += 1
 
-    try:
+    with written(path) as unfinished:
         yield write
         for video in videos:
             video.release()
-        unfinished.replace(path)
-    finally:
-        unfinished.unlink(missing_ok=True)
+        if _count(unfinished) != num_frames:
+            raise OSError(f"{path} was cut off: is the disk full?")
+
+
+def _count(path):
+    """How many frames a video file says it has; OpenCV does not tell of a disk that is full."""
+    video = cv2.VideoCapture(str(path))
+    count = int(video.get(cv2.CAP_PROP_FRAME_COUNT)) if video.isOpened() else 0
+    video.release()
+    return count

@@ -6,6 +6,7 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
+from hmr_tf import atomic
 from hmr_tf.body.measure import measure_shape
 from hmr_tf.body.model_file import ModelData
 from hmr_tf.body.rest import rest_body
@@ -54,8 +55,10 @@ def write(folder, name, scene, formats):
 def write_png(path, picture):
     """(H, W, 3) or (H, W, 4) uint8 RGB(A) -> a PNG file."""
     code = cv2.COLOR_RGBA2BGRA if picture.shape[-1] == 4 else cv2.COLOR_RGB2BGR
-    if not cv2.imwrite(str(path), cv2.cvtColor(picture, code)):
-        raise OSError(f"{path} was not written")
+    done, content = cv2.imencode(".png", cv2.cvtColor(picture, code))
+    if not done:
+        raise ValueError(f"a picture of shape {picture.shape} cannot be saved as PNG")
+    atomic.write_bytes(path, content)  # Python says why it cannot; OpenCV does not
 
 
 def _still(scene):
@@ -112,7 +115,8 @@ def _npz(stem, scene):
         if name not in _TEXTS
     }
     texts = {name: np.array(first[name]) for name in _TEXTS}
-    np.savez_compressed(path, faces=scene.body.faces, **texts, **arrays)
+    with atomic.written(path) as unfinished:
+        np.savez_compressed(unfinished, faces=scene.body.faces, **texts, **arrays)
     return [path]
 
 
@@ -154,7 +158,7 @@ def _measure(stem, clip):
         vertices, _ = rest_body(clip.body, motion.betas)
         paths.append(Path(f"{stem}_{motion.name}_measures.png"))
         write_png(paths[-1], measure_picture(vertices, clip.body.faces, measured))
-    path.write_text("\n".join(lines) + "\n")
+    atomic.write_text(path, "\n".join(lines) + "\n")
     return paths
 
 

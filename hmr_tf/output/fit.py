@@ -1,7 +1,6 @@
 """--mode=fit: records with 2D labels become records with SMPL parameters and 3D joints."""
 
 import json
-import os
 from pathlib import Path
 from typing import NamedTuple
 
@@ -9,6 +8,7 @@ import numpy as np
 import tensorflow as tf
 from tqdm import tqdm
 
+from hmr_tf import atomic
 from hmr_tf.body import fitting, theta
 from hmr_tf.data import pipeline, record, shard_files
 
@@ -45,7 +45,6 @@ def fit_dataset(hmr, critic, files, data_dir, output_dir, batch_size, num_steps)
     """
     fitter = fitting.Fitter(hmr.smpl, _prior(critic) if critic is not None else None)
     folder = Path(output_dir) / files[0].parent.relative_to(data_dir)
-    folder.mkdir(parents=True, exist_ok=True)
     rows, counts = [], []
     with tqdm(desc="Fitting", total=shard_files.count_records(files), unit=" people") as bar:
         for path in files:
@@ -59,7 +58,10 @@ def fit_dataset(hmr, critic, files, data_dir, output_dir, batch_size, num_steps)
                 bar.update(len(start))
             rows.append({key: np.concatenate([b[key] for b in batches]) for key in batches[0]})
             counts.append(len(rows[-1]["theta"]))
-            _write_shard(path, folder / path.name, rows[-1])
+            try:
+                _write_shard(path, folder / path.name, rows[-1])
+            except tf.errors.OpError as error:  # the source has been read before: it is the target
+                raise OSError(error.message) from error
     return _finish(files, folder, rows, counts)
 
 
@@ -85,8 +87,8 @@ def _labels(found, keypoints_norm):
 
 
 def _write_shard(source, target, rows):
-    unfinished = target.with_suffix(".unfinished")
-    with tf.io.TFRecordWriter(str(unfinished)) as writer:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with atomic.written(target) as unfinished, tf.io.TFRecordWriter(str(unfinished)) as writer:
         for i, serialized in enumerate(tf.data.TFRecordDataset(str(source)).as_numpy_iterator()):
             if rows["is_fitted"][i]:
                 parts = theta.split(rows["theta"][i][None])
@@ -94,16 +96,16 @@ def _write_shard(source, target, rows):
                     serialized, parts.pose[0].numpy(), parts.betas[0].numpy(), rows["joints"][i]
                 )
             writer.write(serialized)
-    os.replace(unfinished, target)
 
 
 def _finish(files, folder, rows, counts):
     """Writes fits.npz and the index; returns Fitted."""
     rows = {key: np.concatenate([shard[key] for shard in rows]) for key in rows[0]}
-    np.savez_compressed(folder / "fits.npz", **rows)
+    with atomic.written(folder / "fits.npz") as unfinished:
+        np.savez_compressed(unfinished, **rows)
     fitted = int(rows["is_fitted"].sum())
     shards = [{"file": path.name, "records": count} for path, count in zip(files, counts)]
     index = {"records": sum(counts), "shards": shards, "has_3d": fitted > 0, "fitted": fitted}
-    (folder / "fitted_index.json").write_text(json.dumps(index, indent=2) + "\n")
+    atomic.write_text(folder / "fitted_index.json", json.dumps(index, indent=2) + "\n")
     error = float(rows["error_norm"][rows["is_fitted"]].mean()) if fitted else float("nan")
     return Fitted(folder, sum(counts), fitted, error)

@@ -4,11 +4,9 @@ A skin cannot carry SMPL's pose blend shapes, the flesh that a bent joint moves:
 them as morph targets. The format: https://registry.khronos.org/glTF/specs/2.0/glTF-2.0.html
 """
 
-from pathlib import Path
-
 import numpy as np
 
-from hmr_tf import render
+from hmr_tf import atomic, render
 from hmr_tf.body.rest import rest_body, rest_joints
 from hmr_tf.body.skeleton import SMPL_JOINTS
 from hmr_tf.output import gltf_animation, morphs
@@ -21,7 +19,7 @@ _PER_VERTEX = 4  # joints that a vertex may follow: few programs read a second s
 
 def write_glb(path, people, model, **options):
     """Writes what `glb` gives."""
-    Path(path).write_bytes(glb(people, model, **options))
+    atomic.write_bytes(path, glb(people, model, **options))
 
 
 def glb(people, model, fps=30.0, shape_morphs=False, pose_morphs=0):

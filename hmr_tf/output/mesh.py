@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from hmr_tf.atomic import written
+
 
 def write_obj(path, bodies, faces):
     """Writes a Wavefront OBJ with an object for each body.
@@ -10,7 +12,7 @@ def write_obj(path, bodies, faces):
       bodies: list of (V, 3) vertices, metres.
       faces: (F, 3) vertex ids, the same for all.
     """
-    with open(path, "w", encoding="ascii") as file:
+    with written(path) as unfinished, open(unfinished, "w", encoding="ascii") as file:
         for number, vertices in enumerate(bodies):
             file.write(f"o person_{number}\n")
             np.savetxt(file, vertices, "v %.6f %.6f %.6f")
@@ -40,6 +42,6 @@ def write_ply(path, bodies, faces, colors=None):
     lines += [f"property float {axis}" for axis in "xyz"]
     lines += [f"property uchar {name}" for name in ("red", "green", "blue") if colors is not None]
     lines += [f"element face {len(triangles)}", "property list uchar int vertex_indices"]
-    with open(path, "wb") as file:
+    with written(path) as unfinished, open(unfinished, "wb") as file:
         file.write("\n".join([*lines, "end_header", ""]).encode("ascii"))
         file.write(vertices.tobytes() + triangles.tobytes())

@@ -14,8 +14,8 @@ import tempfile
 from pathlib import Path
 
 import tensorflow as tf
-from absl import logging
 
+from hmr_tf import quiet
 from hmr_tf.body import skeleton, theta
 from hmr_tf.errors import InputError
 from hmr_tf.output import frozen, signatures, warmup
@@ -48,10 +48,12 @@ def export(hmr, path, dtype="float32"):
       dtype: of the encoder, one of `frozen.DTYPES`; everything else is float32.
 
     Raises:
-      InputError: there is something else in the folder.
+      InputError: there is something else in the folder, or it is a file.
       OSError: the folder cannot be written.
     """
     path = Path(path)
+    if path.exists() and not path.is_dir():
+        raise InputError(f"--output_dir={path} is a file: name a folder, as saved_model/1")
     if path.is_dir() and any(path.iterdir()) and not (path / _FILE).is_file():
         raise InputError(
             f"--output_dir={path} holds other files: name a folder for this model alone, as "
@@ -59,7 +61,7 @@ def export(hmr, path, dtype="float32"):
         )
     module = tf.Module()
     module.endpoints = _endpoints(frozen.freeze(hmr, dtype))
-    with _appearing(path) as folder, _quiet():
+    with _appearing(path) as folder, quiet.no_notes():
         tf.saved_model.save(module, str(folder), signatures=dict(module.endpoints))
         extra = folder / EXTRA
         extra.mkdir()
@@ -107,20 +109,6 @@ def _appearing(path):
         if path.exists():
             path.replace(Path(work) / "old")
         new.replace(path)
-
-
-@contextlib.contextmanager
-def _quiet():
-    """TensorFlow would name the files of a folder that is about to get another name."""
-    loggers = [tf.get_logger(), logging.get_absl_logger()]
-    levels = [logger.level for logger in loggers]
-    for logger in loggers:
-        logger.setLevel("WARNING")
-    try:
-        yield
-    finally:
-        for logger, level in zip(loggers, levels):
-            logger.setLevel(level)
 
 
 def _names(smpl):

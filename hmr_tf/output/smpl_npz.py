@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from hmr_tf.atomic import written
 from hmr_tf.body.rotation import axis_angle_from_matrix
 from hmr_tf.output.axes import from_y_up
 from hmr_tf.output.motion import turned, without_gaps
@@ -27,11 +28,12 @@ def write_smpl_npz(path, motion, model, fps=30.0, up_axis="y"):
     if not 0 < fps < np.inf:
         raise ValueError(f"fps must be positive; received {fps}")
     motion = turned(without_gaps(motion), from_y_up(up_axis), model)
-    np.savez_compressed(
-        path,
-        poses=axis_angle_from_matrix(motion.rotations).reshape(len(motion.frames), -1),
-        betas=motion.betas,
-        trans=motion.transl,
-        mocap_framerate=np.float64(fps),
-        gender=np.array("neutral"),
-    )
+    arrays = {
+        "poses": axis_angle_from_matrix(motion.rotations).reshape(len(motion.frames), -1),
+        "betas": motion.betas,
+        "trans": motion.transl,
+        "mocap_framerate": np.float64(fps),
+        "gender": np.array("neutral"),
+    }
+    with written(path) as unfinished:
+        np.savez_compressed(unfinished, **arrays)

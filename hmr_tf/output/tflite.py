@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
+from hmr_tf import atomic, quiet
 from hmr_tf.output import frozen, signatures
 
 FILE_NAME = "hmr.tflite"
@@ -34,7 +35,10 @@ def export(hmr, folder, dtype="float32"):
         converter.optimizations = [tf.lite.Optimize.DEFAULT]
         converter.target_spec.supported_types = [tf.float16]
     path = Path(folder) / FILE_NAME
-    path.write_bytes(converter.convert())
+    # It names temporary files, and lists the constants of the graph as operations left over.
+    with quiet.no_notes(), quiet.held_back():
+        content = converter.convert()
+    atomic.write_bytes(path, content)
     noise = np.random.default_rng(0).uniform(-1, 1, (1, size, size, 3)).astype(np.float32)
     expected = network.predict(noise).vertices
     return path, float(tf.reduce_max(tf.norm(run(path, noise)["vertices"] - expected, axis=-1)))

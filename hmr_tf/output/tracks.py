@@ -72,8 +72,7 @@ def smooth(values, kind, rate_hz):
 
     Args:
       values: (T, ...) numbers, frame by frame.
-      kind: one of `SMOOTHERS`; "savgol" looks at frames before and after, "one_euro" only at those
-        before, and lags a little.
+      kind: one of `SMOOTHERS`.
       rate_hz: frames a second.
 
     Returns:
@@ -98,6 +97,11 @@ def smooth_rotations(rotations, kind, rate_hz):
 
 
 def _one_euro(values, rate_hz):
+    """The mean of the filter forwards, which lags behind, and backwards, which is as much ahead."""
+    return (_forwards(values, rate_hz) + _forwards(values[::-1], rate_hz)[::-1]) / 2
+
+
+def _forwards(values, rate_hz):
     def share(cutoff_hz):  # of the new value, in exponential smoothing
         return 1 / (1 + rate_hz / (2 * np.pi * cutoff_hz))
 

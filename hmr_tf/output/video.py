@@ -10,6 +10,7 @@ import tensorflow as tf
 from scipy.spatial.transform import Rotation
 from tqdm import tqdm
 
+from hmr_tf.atomic import written
 from hmr_tf.errors import InputError
 from hmr_tf.output import clips, files, motion, panels, predict, tracks
 from hmr_tf.output.people import Person, predict_people
@@ -55,7 +56,8 @@ def predict_video(model, path, where, output_dir, formats=OF_VIDEOS, smoother="n
         elif wanted == "npz":
             paths.append(Path(f"{stem}.npz"))
             rows = _arrays(followed)
-            np.savez_compressed(paths[-1], faces=model.faces, rate_hz=rate_hz, **rows)
+            with written(paths[-1]) as unfinished:
+                np.savez_compressed(unfinished, faces=model.faces, rate_hz=rate_hz, **rows)
         else:
             paths += files.OF_MOTION[wanted](str(stem), clip)
     return paths

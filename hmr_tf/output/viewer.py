@@ -8,6 +8,8 @@ from pathlib import Path
 
 import cv2
 
+from hmr_tf import atomic
+
 _ASSETS = Path(__file__).resolve().parents[1] / "assets" / "viewer"
 _LONGEST_PX = 1600  # of a picture in the page
 
@@ -35,7 +37,7 @@ def write_viewer(path, glb, photo=None, overlay=None, title="Bodies"):
     }
     page = (_ASSETS / "page.html").read_text(encoding="utf-8")
     page = re.sub(r"\{\{(\w+)\}\}", lambda field: filling[field[1]], page)
-    Path(path).write_text(page, encoding="utf-8")
+    atomic.write_text(path, page)
 
 
 def _data_uri(picture):

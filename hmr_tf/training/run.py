@@ -3,7 +3,6 @@
 import atexit
 import dataclasses
 import json
-import os
 import shutil
 import tempfile
 import time
@@ -13,6 +12,7 @@ import tensorflow as tf
 from absl import logging
 from tensorflow import keras
 
+from hmr_tf import atomic
 from hmr_tf.errors import InputError
 from hmr_tf.networks import build, checkpoint
 from hmr_tf.training import assembly, devices, inputs, progress, resuming, saving, watching
@@ -92,9 +92,7 @@ def _folder(config, strategy):
     params = json.dumps(dataclasses.asdict(config), indent=2)
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        temporary = folder / f"{checkpoint.PARAMS}.part"
-        temporary.write_text(params + "\n")
-        os.replace(temporary, folder / checkpoint.PARAMS)
+        atomic.write_text(folder / checkpoint.PARAMS, params + "\n")
     except OSError as error:
         raise InputError(f"--model_dir={folder} cannot be written: {error.strerror}") from error
     return folder

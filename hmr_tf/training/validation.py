@@ -1,12 +1,12 @@
 """Errors on people kept out, at the start and after each epoch; the best network is kept."""
 
 import json
-import os
 
 import tensorflow as tf
 from absl import logging
 from tensorflow import keras
 
+from hmr_tf import atomic
 from hmr_tf.evaluation import people
 from hmr_tf.networks import checkpoint
 from hmr_tf.training import saving
@@ -79,10 +79,10 @@ class Best:
             return
         saving.refuse_broken(trainer)
         self._folder.mkdir(exist_ok=True)
-        self._write(checkpoint.PARAMS, self._params.read_text())
+        atomic.write_text(self._folder / checkpoint.PARAMS, self._params.read_text())
         self._manager.save(checkpoint_number=trainer.step)
         kept = {"metric": name, "error": errors[name], "step": trainer.step}
-        self._write(RECORD, json.dumps(kept) + "\n")
+        atomic.write_text(self._folder / RECORD, json.dumps(kept) + "\n")
 
     def _kept_error(self, name):
         try:
@@ -90,8 +90,3 @@ class Best:
             return float(kept["error"]) if kept["metric"] == name else float("inf")
         except (OSError, ValueError, KeyError, TypeError):
             return float("inf")
-
-    def _write(self, name, text):
-        part = self._folder / f"{name}.part"
-        part.write_text(text)
-        os.replace(part, self._folder / name)
