@@ -232,21 +232,49 @@ def test_curves_weigh_the_terms_and_measure_the_speed(tmp_path):
         trainer,
     )
     watcher.on_train_begin()
-    for trainer.step in (1, 2, 3):
-        now[0] += 2.0
-        watcher.on_train_batch_end(0, {**GOOD, "input/wait_seconds": 0.5})
-    ((step, numbers),) = said
-    assert step == 2
+    # The first step builds the graph; between the steps there are validation and the like.
+    for seconds, between in ((90.0, 5.0), (2.0, 40.0), (3.0, 0.0), (5.0, 0.0), (2.0, 7.0)):
+        watcher.on_train_batch_begin(0)
+        now[0] += seconds
+        trainer.step += 1
+        watcher.on_train_batch_end(0, {**GOOD, "input/wait_seconds": seconds / 4})
+        now[0] += between
+    (first, _), (step, numbers) = said
+    assert (first, step) == (2, 4)
+    speeds = [found["speed/images_per_second"] for _, found in said]
+    assert speeds == pytest.approx([8 / 2.0, 2 * 8 / 8.0])
     assert numbers["train/encoder/keypoints"] == 2.0
     assert (numbers["weighted/keypoints"], numbers["weighted/joints"]) == (120.0, 30.0)
     assert numbers["learning_rate/critic"] == 0.5
-    assert numbers["speed/images_per_second"] == pytest.approx(2 * 8 / 4.0)
     assert numbers["speed/input_wait_share"] == pytest.approx(0.25)
-    found = {tag: values[0][0] for tag, values in summaries(tmp_path).items()}
-    assert found == dict.fromkeys(numbers, 2)
+    found = {tag: [at for at, _ in values] for tag, values in summaries(tmp_path).items()}
+    assert found == {tag: [2, 4] for tag in numbers}
     line = progress.line(step, numbers, 10)
-    assert line.startswith("step 2/10: critic/fake 5, critic/real 5, encoder/joints 1, ")
-    assert line.endswith("; 4.0 images/s, input 25 %")
+    assert line.startswith("step 4/10: critic/fake 5, critic/real 5, encoder/joints 1, ")
+    assert line.endswith("; 2.0 images/s, input 25 %")
+
+
+def test_the_speed_of_a_last_short_execution_and_of_the_first_one(tmp_path):
+    """Three steps an execution; at the end of an epoch two are left. The first has no speed."""
+    now, said = [0.0], []
+    optimizer = SimpleNamespace(learning_rate=0.5)
+    trainer = model(
+        stride=3, loss_weights=losses.LossWeights(), encoder_optimizer=optimizer, critic=None
+    )
+    writer = tf.summary.create_file_writer(str(tmp_path))
+    watcher = curves.Curves(*(writer, 1, 8), lambda *line: said.append(line), clock=lambda: now[0])
+    watched_by(watcher, trainer).on_train_begin()
+    for steps in (3, 2):
+        watcher.on_train_batch_begin(0)
+        now[0] += steps
+        trainer.step += steps
+        watcher.on_train_batch_end(0, {**GOOD, "input/wait_seconds": 0.5})
+    (_, first), (step, numbers) = said
+    assert not any(name.startswith("speed/") for name in first)
+    assert progress.line(3, first, 9).endswith("encoder/total 3")
+    assert step == 5
+    assert numbers["speed/images_per_second"] == pytest.approx(8.0)
+    assert numbers["speed/input_wait_share"] == pytest.approx(0.5)
 
 
 def test_histograms_are_the_joints_not_the_people(tmp_path):

@@ -31,15 +31,21 @@ class Curves(keras.callbacks.Callback):
         self._clock = clock
 
     def on_train_begin(self, logs=None):
-        self._since, self._step, self._waited = self._clock(), self.model.step, 0.0
+        self._is_built = False  # the first execution builds the graph and fills the buffers
+        self._start_over()
+
+    def on_train_batch_begin(self, batch, logs=None):
+        self._begun, self._first = self._clock(), self.model.step
 
     def on_train_batch_end(self, batch, logs=None):
-        # Of several steps in one execution the last one is heard of; the others are like it.
-        self._waited += float(logs.get(WAIT, 0.0)) * self.model.stride
+        if self._is_built:
+            self._count(logs)
+        self._is_built = True
         if not self.model.is_due(self._every):
             return
         numbers = {f"train/{name}": float(v) for name, v in logs.items() if _is_number(name)}
         numbers.update(self._weighted(logs), **self._learning_rates(), **self._speed(WAIT in logs))
+        self._start_over()
         step = self.model.step
         with self._writer.as_default(step):
             for name, value in numbers.items():
@@ -62,14 +68,26 @@ class Curves(keras.callbacks.Callback):
             rates["learning_rate/critic"] = self.model.critic_optimizer.learning_rate
         return {name: float(tf.convert_to_tensor(rate)) for name, rate in rates.items()}
 
+    def _start_over(self):
+        self._steps, self._seconds, self._waited = 0, 0.0, 0.0
+
+    def _count(self, logs):
+        """One execution: its steps, how long they took, how much of it they waited for input."""
+        steps = self.model.step - self._first
+        self._steps += steps
+        self._seconds += self._clock() - self._begun
+        # Of several steps in one execution the last one is heard of; the others are like it.
+        self._waited += float(logs.get(WAIT, 0.0)) * steps
+
     def _speed(self, has_waits):
-        """Since the last point."""
-        now, step = self._clock(), self.model.step
-        seconds = max(now - self._since, 1e-9)
-        numbers = {"speed/images_per_second": (step - self._step) * self._batch_size / seconds}
+        """Of the steps since the last point, without what comes between them: validation, saving,
+        drawing. Empty if there was none but the first."""
+        if not self._steps:
+            return {}
+        seconds = max(self._seconds, 1e-9)
+        numbers = {"speed/images_per_second": self._steps * self._batch_size / seconds}
         if has_waits:
             numbers["speed/input_wait_share"] = self._waited / seconds
-        self._since, self._step, self._waited = now, step, 0.0
         return numbers
 
 

@@ -35,14 +35,15 @@ class Bar(keras.callbacks.Callback):
 
 
 def line(step, numbers, end):
-    """One clean line of `curves.Curves`: losses, speed, how much of it was waiting for input."""
+    """One clean line of `curves.Curves`: losses; speed and its share of waiting, where known."""
     losses = [
         f"{name[len('train/') :]} {value:.4g}"
         for name, value in sorted(numbers.items())
         if name.startswith(("train/encoder/", "train/critic/"))
     ]
     text = f"step {step}/{end}: {', '.join(losses)}"
-    text += f"; {numbers['speed/images_per_second']:.1f} images/s"
+    if "speed/images_per_second" in numbers:
+        text += f"; {numbers['speed/images_per_second']:.1f} images/s"
     if "speed/input_wait_share" in numbers:
         text += f", input {100 * numbers['speed/input_wait_share']:.0f} %"
     return text
