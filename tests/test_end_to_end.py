@@ -88,8 +88,9 @@ def test_tensorboard_has_curves_and_pictures(folder):
     assert tags["train/critic/real"][:2] == [1, 2]
     assert tags["validation/pa_mpjpe_mm"] == [0, 1, 2]
     assert tags["people/validation"][:2] == tags["people/validation/mesh_VERTEX"][:2] == [0, 2]
-    for tag in ("weighted/keypoints", "train/camera/scale_std", "speed/images_per_second"):
+    for tag in ("weighted/keypoints", "train/camera/scale_std"):
         assert tags[tag][:2] == [1, 2]
+    assert tags["speed/images_per_second"][0] == 2  # the first step builds the graph
     assert tags["critic_fake/left_elbow"] == tags["critic_real/all_joints"] == [2]
     assert tags["_hparams_/session_start_info"] == [0]
 
