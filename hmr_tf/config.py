@@ -67,7 +67,8 @@ class Config:
     data_dir: str = _option("", "Folder of TFRecords, as data_prep/to_tfrecords.py writes it.")
     model_dir: str = _option(
         "",
-        "train, import_tf1: folder for checkpoints and TensorBoard. Empty: logs/HMR_<date>_<time>.",
+        "train, import_tf1: folder for checkpoints and TensorBoard. Empty: that of --load_path, "
+        "else logs/HMR_<date>_<time>.",
     )
     output_dir: str = _option("output", "predict, evaluate, export: folder for what they write.")
     img_path: str = _option(

@@ -3,14 +3,17 @@
 import json
 import random
 import signal
+from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from hmr_tf.config import Config
 from hmr_tf.errors import InputError
 from hmr_tf.networks import checkpoint, encoder
-from hmr_tf.training import resuming, run
+from hmr_tf.training import resuming, run, validation
 from hmr_tf.training.resuming import Steps
 from hmr_tf.training.trainer import Trainer
 from tests import tiny_hmr, tiny_run
@@ -132,6 +135,26 @@ def test_where_things_are_and_how_long_it_takes_may_change(data_dir, killed, tmp
         ("datasets", ["coco"], ["coco", "lsp"]),
         ("xla", None, True),
     ]
+
+
+def test_going_on_from_the_best_network_is_a_run_of_its_own(tmp_path):
+    run_folder, weight = tmp_path / "run", tf.Variable(0.0)
+    checkpoint.manager({"weight": weight}, run_folder).save(checkpoint_number=5)
+    (run_folder / checkpoint.PARAMS).write_text("{}")
+    best = validation.Best({"weight": weight}, run_folder)
+    best.offer({"keypoints_px": 1.0}, SimpleNamespace(step=4, learned=[]))
+
+    def folder(load_path, model_dir=""):
+        return resuming.folder(Config(load_path=str(load_path), model_dir=str(model_dir)))
+
+    for load_path in (run_folder, run_folder / "ckpt-5"):
+        assert folder(load_path) == folder(load_path, run_folder) == run_folder
+    for load_path in (run_folder / "best", run_folder / "best" / "ckpt-4"):
+        assert folder(load_path).parent == Path("logs")
+        assert folder(load_path, tmp_path / "new") == tmp_path / "new"
+        for taken in (run_folder, run_folder / "best"):
+            with pytest.raises(InputError, match=f"--model_dir={taken} holds a training already"):
+                folder(load_path, taken)
 
 
 @pytest.mark.parametrize(

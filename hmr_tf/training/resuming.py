@@ -1,13 +1,39 @@
-"""Going on with a training: its flags must be the same, and its counters go on where they stood."""
+"""Going on with a training: where, with the same flags, its counters as they stood."""
 
 import dataclasses
 import json
+import time
+from pathlib import Path
 
+import tensorflow as tf
 from absl import logging
 
 from hmr_tf import config as flags
 from hmr_tf.errors import InputError
 from hmr_tf.networks import checkpoint
+from hmr_tf.training import validation
+
+
+def folder(config):
+    """Where a run writes to: --model_dir, the folder of --load_path, or a new one.
+
+    The best network of a run is only read: what goes on from it is a run of its own.
+
+    Raises:
+      InputError: another training is there.
+    """
+    begun = Path(checkpoint.find(config.load_path)).parent if config.load_path else None
+    if begun and (begun / validation.RECORD).exists():
+        begun = None
+    new = Path("logs") / time.strftime("HMR_%Y%m%d_%H%M%S")
+    chosen = Path(config.model_dir) if config.model_dir else begun or new
+    goes_on = begun and chosen.resolve() == begun.resolve()
+    if not goes_on and tf.train.latest_checkpoint(str(chosen)):
+        raise InputError(
+            f"--model_dir={chosen} holds a training already: name another folder, or leave it out "
+            f"and pass --load_path={chosen}."
+        )
+    return chosen
 
 
 def changed_flags(config, prefix):

@@ -5,7 +5,6 @@ import dataclasses
 import json
 import shutil
 import tempfile
-import time
 from pathlib import Path
 
 import tensorflow as tf
@@ -73,22 +72,12 @@ def _train(config, files, strategy, stop):
 
 
 def _folder(config, strategy):
-    """The run's folder, made: --model_dir, that of --load_path, or a new one."""
+    """`resuming.folder`, made, with params.json."""
     if devices.worker(strategy):  # what it must save with the others, nobody will read
         folder = Path(tempfile.mkdtemp(prefix="hmr_worker_"))
         atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    elif config.model_dir:
-        folder = Path(config.model_dir)
-    elif config.load_path:
-        folder = Path(checkpoint.find(config.load_path)).parent
     else:
-        folder = Path("logs") / time.strftime("HMR_%Y%m%d_%H%M%S")
-    begun = config.load_path and Path(checkpoint.find(config.load_path)).parent.resolve()
-    if folder.resolve() != begun and tf.train.latest_checkpoint(str(folder)):
-        raise InputError(
-            f"--model_dir={folder} holds a training already: go on with it, --load_path={folder}, "
-            "or name another folder."
-        )
+        folder = resuming.folder(config)
     params = json.dumps(dataclasses.asdict(config), indent=2)
     try:
         folder.mkdir(parents=True, exist_ok=True)
