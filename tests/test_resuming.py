@@ -10,13 +10,15 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from hmr_tf.body import model_file
 from hmr_tf.config import Config
 from hmr_tf.errors import InputError
 from hmr_tf.networks import checkpoint, encoder
-from hmr_tf.training import resuming, run, validation
+from hmr_tf.networks.build import Architecture
+from hmr_tf.training import assembly, resuming, run, validation
 from hmr_tf.training.resuming import Steps
 from hmr_tf.training.trainer import Trainer
-from tests import tiny_hmr, tiny_run
+from tests import tiny_body, tiny_hmr, tiny_run
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -135,6 +137,50 @@ def test_where_things_are_and_how_long_it_takes_may_change(data_dir, killed, tmp
         ("datasets", ["coco"], ["coco", "lsp"]),
         ("xla", None, True),
     ]
+
+
+def trained_with(folder, body, **params):
+    """What a training leaves beside its checkpoint; returns the prefix."""
+    made_of = {**Architecture()._asdict(), "smpl_model_path": str(body), **params}
+    (folder / checkpoint.PARAMS).write_text(json.dumps(made_of))
+    (folder / "ckpt-1.index").touch()
+    return str(folder / "ckpt-1")
+
+
+def body_of(load_path, path="", **flags):
+    """Reads the body as a training does that goes on."""
+    options = Config(load_path=load_path, smpl_model_path=str(path), **flags)
+    return assembly.read_body(assembly.resolved(options))
+
+
+def test_the_same_body_is_accepted_from_everywhere_and_another_is_not(tmp_path):
+    body = tiny_body.write(tmp_path / "body.npz")
+    single = {k: v.astype("f4") for k, v in tiny_body.arrays().items() if v.dtype == float}
+    same = tiny_body.write(tmp_path / "same.npz", **single)
+    other = tiny_body.write(tmp_path / "other.npz", v_template=np.ones((60, 3)))
+    regressor = tmp_path / "regressor.npy"
+    np.save(regressor, np.full((19, 60), 1 / 60))
+    known = {checkpoint.BODY_DIGEST: model_file.digest(model_file.read_model(body))}
+
+    gone = trained_with(tmp_path, tmp_path / "gone.npz", **known)
+    for path in (body, same):
+        assert len(body_of(gone, path).v_template) == 60
+    with pytest.raises(InputError, match=r"not found: .*gone\.npz.*--smpl_model_path"):
+        body_of(gone)
+    for flags in ({"path": other}, {"path": body, "keypoint_regressor": str(regressor)}):
+        with pytest.raises(InputError, match=r"another body than --load_path.*gone\.npz") as error:
+            body_of(gone, **flags)
+        assert "\n" not in str(error.value)
+
+    changed = trained_with(tmp_path, other, **known)
+    with pytest.raises(InputError, match="another body"):
+        body_of(changed)
+    # Without a digest the file beside the model says it, as of an imported one.
+    imported = trained_with(tmp_path, "body.npz")
+    for path in ("", same):
+        assert len(body_of(imported, path).v_template) == 60
+    with pytest.raises(InputError, match="another body"):
+        body_of(imported, other)
 
 
 def test_going_on_from_the_best_network_is_a_run_of_its_own(tmp_path):

@@ -85,11 +85,15 @@ def made(data_dir, **changes):
     return tiny_run.config(data_dir, "", **own)
 
 
+def trainer_of(options):
+    return assembly.build_trainer(options, assembly.read_body(options))
+
+
 def steps(data_dir, **changes):
     """Yields the trainer and its logs after each of two steps."""
     options = made(data_dir, **changes)
     tf.keras.utils.set_random_seed(options.seed)
-    trainer = assembly.build_trainer(options)
+    trainer = trainer_of(options)
     batch, mocap = tiny_hmr.data(np.random.default_rng(0), num_stage=options.num_stage)
     for _ in range(2):
         logs = trainer.train_step((batch, {} if options.encoder_only else mocap))
@@ -154,7 +158,7 @@ def test_a_batch_is_another_one(data_dir, usually_seen, flag, request):
 def test_a_frozen_encoder_stays_as_it_is_and_the_regressor_does_not(data_dir):
     trainer, _ = next(steps(data_dir, freeze_backbone=True))
     tf.keras.utils.set_random_seed(0)
-    fresh = assembly.build_trainer(made(data_dir))
+    fresh = trainer_of(made(data_dir))
     for ours, theirs in zip(trainer.hmr.encoder.weights, fresh.hmr.encoder.weights):
         np.testing.assert_array_equal(ours, theirs)
     for ours, theirs in zip(trainer.hmr.regressor.weights, fresh.hmr.regressor.weights):
@@ -176,7 +180,7 @@ def test_only_the_encoder_computes_with_fewer_bits(data_dir, usual, precision):
 
 def test_an_update_that_overflows_is_left_out_and_the_step_counted(data_dir):
     options = made(data_dir, mixed_precision="float16", e_loss_weight=1e9)
-    trainer = assembly.build_trainer(options)
+    trainer = trainer_of(options)
     encoders, critics = trainer.hmr.trained, trainer.critic.trainable_variables
     before = [[variable.numpy() for variable in group] for group in (encoders, critics)]
     scale = float(trainer.encoder_optimizer.loss_scale)
@@ -198,7 +202,7 @@ def test_several_steps_in_one_execution_are_heard_of_at_its_end(data_dir, monkey
         on_train_batch_end=lambda *_: heard.append((trainer.step, trainer.is_due(4)))
     )
     monkeypatch.setattr(Trainer, "train_step", step)
-    trainer = assembly.build_trainer(made(data_dir, steps_per_execution=3))
+    trainer = trainer_of(made(data_dir, steps_per_execution=3))
     trainer.start_at(1, 2)
     data = tf.data.Dataset.from_tensors(0).repeat()
     trainer.fit(data, steps_per_epoch=5, epochs=3, initial_epoch=1, callbacks=[watcher], verbose=0)

@@ -1,5 +1,6 @@
 """SMPL model files: found, read, checked, and handed on as plain arrays."""
 
+import hashlib
 import os
 from pathlib import Path
 from typing import NamedTuple
@@ -92,6 +93,18 @@ def read_model(path=BUILT_IN, regressor_path=""):
             f"{path} is no SMPL model: it holds a {type(content).__name__}, not a dict."
         )
     return from_content(content, path, regressor_path)
+
+
+def digest(model):
+    """SHA-256 of what moves the body, in float32, as it is computed with: two files of one body
+    have the same, whatever their kind. Faces are not in it."""
+    found = hashlib.sha256()
+    moving = {k: v for k, v in model._asdict().items() if k not in ("faces", "topology")}
+    for name, values in moving.items():
+        array = np.ascontiguousarray(values, np.float32)
+        found.update(f"{name} {array.shape}".encode())
+        found.update(array.data)
+    return found.hexdigest()
 
 
 def from_content(content, path, regressor_path=""):

@@ -15,6 +15,8 @@ PARAMS = "params.json"
 KEPT = 3  # checkpoints of a run, if nothing else is asked for
 # In params.json, of what `training.import_tf1` made: the path of the original's checkpoint.
 IMPORTED = "imported_from"
+# In params.json, of what was trained here: `model_file.digest` of its body.
+BODY_DIGEST = "body_digest"
 
 
 def trained_parts(hmr):

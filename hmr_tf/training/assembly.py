@@ -19,7 +19,8 @@ STEP = "step"  # in a checkpoint: how many steps were trained
 
 
 def resolved(config):
-    """The same with the paths of what the network is built from: those of --load_path, or found.
+    """The same with the paths of what the network is built from: as given, else those of
+    --load_path, else found.
 
     Raises:
       InputError: going on with another network would be another experiment.
@@ -32,28 +33,40 @@ def resolved(config):
         return dataclasses.replace(config, **paths)
     stored = checkpoint.architecture(checkpoint.find(config.load_path))._asdict()
     for name, value in stored.items():
-        asked = paths.get(name, getattr(config, name))
-        if asked != value and not (asked == "" and name in paths):
+        asked = getattr(config, name)
+        if asked != value and name not in paths:
             raise InputError(
                 f"--{name}={asked}, but the model of --load_path was trained with {value!r}: "
                 "pass the flags it was trained with (they are in its params.json)."
             )
-    return dataclasses.replace(config, **{name: stored[name] for name in paths})
+    return dataclasses.replace(config, **{name: paths[name] or stored[name] for name in paths})
 
 
-def build_trainer(config):
+def read_body(config):
+    """`model_file.ModelData` of the body to train with.
+
+    Raises:
+      InputError: a file that is missing or damaged, another body than that of --load_path.
+    """
+    body = build.read_body(_architecture(config))
+    if config.load_path:
+        prefix = checkpoint.find(config.load_path)
+        resuming.refuse_another_body(body, _architecture(config), prefix)
+    return body
+
+
+def build_trainer(config, body):
     """The networks and optimizers, fresh or as --load_path left them; within a strategy's scope.
 
     Raises:
       InputError: a file that is missing or damaged, a checkpoint of another network, flags that
         --load_path was not trained with.
     """
-    made_of = Architecture(*(getattr(config, name) for name in Architecture._fields))
-    body = build.read_body(made_of)
     if config.load_path:
         resuming.refuse_changes(config, checkpoint.find(config.load_path))
     hmr = build.build(
-        made_of, body, config.bn_momentum, config.mean_params_path, config.mixed_precision
+        *(_architecture(config), body),
+        *(config.bn_momentum, config.mean_params_path, config.mixed_precision),
     )
     hmr.encoder.trainable = not config.freeze_backbone
     critic = None
@@ -78,6 +91,10 @@ def build_trainer(config):
     elif config.pretrained_model_path:
         pretrained.load(config.pretrained_model_path, config.encoder, hmr, critic)
     return trainer
+
+
+def _architecture(config):
+    return Architecture(*(getattr(config, name) for name in Architecture._fields))
 
 
 def _restore(trainer, config):

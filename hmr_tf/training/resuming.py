@@ -9,8 +9,9 @@ import tensorflow as tf
 from absl import logging
 
 from hmr_tf import config as flags
+from hmr_tf.body import model_file
 from hmr_tf.errors import InputError
-from hmr_tf.networks import checkpoint
+from hmr_tf.networks import build, checkpoint
 from hmr_tf.training import validation
 
 
@@ -34,6 +35,27 @@ def folder(config):
             f"and pass --load_path={chosen}."
         )
     return chosen
+
+
+def refuse_another_body(body, made_of, prefix):
+    """InputError for another body than a checkpoint was trained with, wherever its file is now.
+
+    Args:
+      body: `model_file.ModelData`.
+      made_of: Architecture, with the paths that it was read from.
+      prefix: of the checkpoint.
+    """
+    known = checkpoint.read_params(prefix).get(checkpoint.BODY_DIGEST)
+    then = checkpoint.architecture(prefix)
+    if known is None and then != made_of:  # an imported model, whose body is beside it
+        known = model_file.digest(build.read_body(then))
+    if known not in (None, model_file.digest(body)):
+        path = made_of.smpl_model_path or "the built-in one"
+        raise InputError(
+            f"--smpl_model_path: {path} is another body than --load_path was trained with "
+            f"({then.smpl_model_path or 'the built-in one'}), or its keypoints are others: pass "
+            "the same, from whatever place."
+        )
 
 
 def changed_flags(config, prefix):

@@ -12,6 +12,7 @@ from absl import logging
 from tensorflow import keras
 
 from hmr_tf import atomic
+from hmr_tf.body import model_file
 from hmr_tf.errors import InputError
 from hmr_tf.networks import build, checkpoint
 from hmr_tf.training import assembly, devices, inputs, progress, resuming, saving, watching
@@ -46,11 +47,12 @@ def train(config):
 
 
 def _train(config, files, strategy, stop):
-    trainer = assembly.build_trainer(config)
+    body = assembly.read_body(config)
+    trainer = assembly.build_trainer(config, body)
     steps = resuming.Steps.plan(inputs.count(files.training), config, trainer.step)
     data = inputs.distributed(config, files, strategy, steps.done)
     sample = inputs.plain(config, files)
-    folder = _folder(config, strategy)
+    folder = _folder(config, strategy, model_file.digest(body))
     machine = devices.describe(strategy)
     logging.info(progress.summary(config, steps, files, trainer, machine, folder))
     first = next(iter(sample))[0]
@@ -71,17 +73,17 @@ def _train(config, files, strategy, stop):
         logging.info("Stopped by SIGTERM: go on with --load_path=%s", checkpoints.save())
 
 
-def _folder(config, strategy):
+def _folder(config, strategy, body_digest):
     """`resuming.folder`, made, with params.json."""
     if devices.worker(strategy):  # what it must save with the others, nobody will read
         folder = Path(tempfile.mkdtemp(prefix="hmr_worker_"))
         atexit.register(shutil.rmtree, folder, ignore_errors=True)
     else:
         folder = resuming.folder(config)
-    params = json.dumps(dataclasses.asdict(config), indent=2)
+    params = {**dataclasses.asdict(config), checkpoint.BODY_DIGEST: body_digest}
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        atomic.write_text(folder / checkpoint.PARAMS, params + "\n")
+        atomic.write_text(folder / checkpoint.PARAMS, json.dumps(params, indent=2) + "\n")
     except OSError as error:
         raise InputError(f"--model_dir={folder} cannot be written: {error.strerror}") from error
     return folder
