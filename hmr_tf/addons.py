@@ -30,24 +30,24 @@ def require(flag):
     return tensorflow_addons
 
 
-def random_cutout(images, seed):
-    """Covers one grey square in each image, as a passer-by or a bag would.
+def random_cutout(image, seed):
+    """Covers a grey square of one image, as a passer-by or a bag would.
 
     Args:
-      images: (B, S, S, 3) float32 in [-1, 1].
+      image: (S, S, 3) float32 in [-1, 1].
       seed: (2,) integers; the same seed covers the same pixels.
 
     Returns:
-      (B, S, S, 3), one size of square for the batch, one place for each image.
+      (S, S, 3).
     """
-    image = require("augment_occlusion").image
-    batch, side = tf.shape(images)[0], tf.shape(images)[1]
-    # Drawn here: `tfa.image.random_cutout` would draw the same, but not from a seed of one batch.
-    uniform = tf.random.stateless_uniform([1 + 2 * batch], seed)
+    addons = require("augment_occlusion")
+    side = tf.cast(tf.shape(image)[0], tf.float32)
+    # Drawn here: `tfa.image.random_cutout` has one size for a batch, and dice for all its images.
+    uniform = tf.random.stateless_uniform([3], seed)
     low, high = CUTOUT_SHARES
-    half = tf.cast(tf.cast(side, tf.float32) * (low + (high - low) * uniform[0]) / 2, tf.int32)
-    centres = tf.cast(tf.cast(side, tf.float32) * tf.reshape(uniform[1:], [batch, 2]), tf.int32)
-    return image.cutout(images, tf.stack([2 * half, 2 * half]), centres)
+    half = tf.cast(side * (low + (high - low) * uniform[0]) / 2, tf.int32)
+    centre = tf.cast(side * uniform[None, 1:], tf.int32)
+    return addons.image.cutout(image[None], tf.stack([2 * half, 2 * half]), centre)[0]
 
 
 def random_color(image, seed):

@@ -153,7 +153,17 @@ def test_the_order_does_not_hang_on_the_global_seed(shards):
 
 @pytest.mark.parametrize(("num_workers", "num_replicas"), [(2, 1), (1, 2), (2, 2)])
 def test_replicas_have_the_rows_of_the_batch_in_turn(shards, num_workers, num_replicas):
-    names, options = ["coco", "h36m"], {**EVERYTHING, "batch_size": 8}
+    check_rows(shards, num_workers, num_replicas, JITTER)
+
+
+@pytest.mark.usefixtures("tensorflow_addons")
+def test_replicas_have_the_colours_and_squares_of_the_batch(shards):
+    check_rows(shards, 2, 2, JITTER._replace(color=True, occlusion=True))
+
+
+def check_rows(shards, num_workers, num_replicas, augmentation):
+    """Together the replicas have the batches of one, from the second on."""
+    names, options = ["coco", "h36m"], {**EVERYTHING, "batch_size": 8, "augmentation": augmentation}
     whole = take(training(shards, names, **options), 3)[1:]
     parts = [
         take(training(shards, names, **options, part=Part(1, worker, num_workers, num_replicas)), 4)

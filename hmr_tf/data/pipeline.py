@@ -72,12 +72,10 @@ def training(
     records = stream.in_turn(stream.sources(files, use_3d, batch_size), seed, first)
     jitters = _jitters(augmentation, image_size, seed, first)
     numbered = stream.shared(tf.data.Dataset.zip((records, jitters)), batch_size, part)
-    crops = _crops(numbered, image_size, seed + 1 if augmentation.color else None)
+    crops = _crops(numbered, image_size, _varied(augmentation, seed))
     batches = _batches(crops, rows, image_size, drop_remainder=True)
     if not use_3d:
         batches = batches.map(_without_3d)
-    if augmentation.occlusion:
-        batches = _with_occlusion(batches, seed + 2, part)
     if mocap_files is None:
         dataset = batches.map(lambda batch: (batch, {}))
     else:
@@ -162,18 +160,32 @@ def _jitters(augmentation, image_size, seed, first):
     return draws.unbatch().skip(first % DRAWN_AT_ONCE)
 
 
-def _crops(numbered, image_size, color_seed=None):
-    """(number, (record, Jitter)) -> (sample with the crop for its image, Placement)."""
-    if color_seed is not None:
+def _varied(augmentation, seed):
+    """(image, number in the stream) -> the image in other colours, with something before it."""
+    changes = []
+    if augmentation.color:
         addons.require("augment_color")
+        changes.append((addons.random_color, seed + 1))
+    if augmentation.occlusion:
+        addons.require("augment_occlusion")
+        changes.append((addons.random_cutout, seed + 2))
+
+    def vary(image, number):
+        for change, own in changes:
+            image = change(image, [own, number])
+        return image
+
+    return vary
+
+
+def _crops(numbered, image_size, varied=lambda image, number: image):
+    """(number, (record, Jitter)) -> (sample with the crop for its image, Placement)."""
 
     def cut(number, row):
         serialized, jitter = row
         sample = record.decode(serialized)
         image, placement = augment.crop_image(sample, *jitter, image_size)
-        if color_seed is not None:
-            image = addons.random_color(image, [color_seed, number])
-        return {**sample, "image": image}, placement
+        return {**sample, "image": varied(image, number)}, placement
 
     return numbered.map(cut, num_parallel_calls=tf.data.AUTOTUNE)
 
@@ -191,17 +203,6 @@ def _batches(crops, batch_size, image_size, drop_remainder):
 def _without_3d(batch):
     nobody = tf.zeros_like(batch["has_joints"])
     return {**batch, "has_joints": nobody, "has_smpl": nobody}
-
-
-def _with_occlusion(batches, seed, part):
-    addons.require("augment_occlusion")
-
-    def occlude(index, batch):
-        number = index * part.num_workers + part.worker
-        return {**batch, "image": addons.random_cutout(batch["image"], [seed, number])}
-
-    numbered = batches.enumerate(part.first_batch * part.num_replicas)
-    return numbered.map(occlude, num_parallel_calls=tf.data.AUTOTUNE)
 
 
 def _mocap(files, rows_per_batch, rows, seed, part):
