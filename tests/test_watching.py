@@ -327,6 +327,22 @@ def test_the_profiler_records_the_steps_asked_for(tmp_path, monkeypatch):
     assert recorded == [1, "on", 2, 3, "off", 4]
 
 
+@pytest.mark.parametrize("steps", [("5", "5"), ("4", "6")])
+def test_the_profiler_records_whole_executions(tmp_path, monkeypatch, steps):
+    """Three steps at a time: 1 to 3, 4 to 6, 7 to 9."""
+    recorded, trainer = [], model(0, stride=3)
+    monkeypatch.setattr(tf.profiler.experimental, "start", lambda _: recorded.append("on"))
+    monkeypatch.setattr(tf.profiler.experimental, "stop", lambda: recorded.append("off"))
+    profile = watched_by(curves.Profile(tmp_path, *watching.profiled(steps)), trainer)
+    for _ in range(3):
+        profile.on_train_batch_begin(0)
+        recorded.append(trainer.step + 1)
+        trainer.step += 3
+        profile.on_train_batch_end(0)
+    profile.on_train_end()
+    assert recorded == [1, "on", 4, "off", 7]
+
+
 @pytest.mark.parametrize("values", [("100",), ("a", "b"), ("5", "4"), ("0", "2"), ("1", "2", "3")])
 def test_steps_to_profile_that_are_none_are_refused(values):
     with pytest.raises(InputError, match=r"--profile_steps=.* as 100,110"):

@@ -126,7 +126,8 @@ class Profile(keras.callbacks.Callback):
     """Records what TensorFlow does between two steps."""
 
     def __init__(self, folder, first, last):
-        """Args: folder: for TensorBoard; first, last: steps to record, by their numbers."""
+        """Args: folder: for TensorBoard; first, last: steps to record, by their numbers, and with
+        them the others of their executions."""
         super().__init__()
         self._folder = str(folder)
         self._first = first
@@ -134,7 +135,8 @@ class Profile(keras.callbacks.Callback):
         self._recording = False
 
     def on_train_batch_begin(self, batch, logs=None):
-        if not self._recording and self._first <= self.model.step + 1 <= self._last:
+        done = self.model.step
+        if not self._recording and done < self._last and done + self.model.stride >= self._first:
             tf.profiler.experimental.start(self._folder)
             self._recording = True
 
