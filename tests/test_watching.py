@@ -1,13 +1,16 @@
 """What watches a training: curves, histograms, guards, checkpoints, pictures."""
 
 import contextlib
+import errno
 import io
+import os
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import tensorflow as tf
 
+from hmr_tf import atomic
 from hmr_tf.errors import InputError
 from hmr_tf.networks.discriminator import JUDGED
 from hmr_tf.training import (
@@ -197,6 +200,25 @@ def test_the_best_network_is_kept_over_restarts(tmp_path):
     worker = validation.Best({"weight": weight}, tmp_path, agree=lambda is_better: False)
     worker.offer({"pa_mpjpe_mm": 1.0}, model(5, learned=[]))
     assert tf.train.latest_checkpoint(str(tmp_path / "best")).endswith("ckpt-4")
+
+
+@pytest.mark.parametrize("name", ["best", "params.json", validation.RECORD])
+def test_a_best_network_that_cannot_be_written_is_one_line(tmp_path, monkeypatch, name):
+    """On a full disk, while a part is written; or where a file stands for the folder."""
+
+    def on_full_disk(path, text, write=atomic.write_text):
+        if path.name == name:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
+        write(path, text)
+
+    (tmp_path / "params.json").write_text("{}\n")
+    if name == "best":
+        (tmp_path / "best").write_text("no folder")
+    monkeypatch.setattr(atomic, "write_text", on_full_disk)
+    best = validation.Best({"weight": tf.Variable(0.0)}, tmp_path)
+    with pytest.raises(InputError, match=r"best cannot be written: .*--load_path=") as error:
+        best.offer({"keypoints_px": 1.0}, model(1, learned=[]))
+    assert "\n" not in str(error.value)
 
 
 # TensorBoard and console

@@ -7,6 +7,7 @@ from absl import logging
 from tensorflow import keras
 
 from hmr_tf import atomic
+from hmr_tf.errors import InputError
 from hmr_tf.evaluation import people
 from hmr_tf.networks import checkpoint
 from hmr_tf.training import saving
@@ -73,15 +74,28 @@ class Best:
         self._agree = agree
 
     def offer(self, errors, trainer):
-        """Saves the network if it is better than the one that is kept, or than none."""
+        """Saves the network if it is better than the one that is kept, or than none.
+
+        Raises:
+          InputError: a weight is not finite, or the folder cannot be written, on a full disk for
+            example.
+        """
         name = next(name for name in DECIDING if name in errors)
         if not self._agree(errors[name] < self._kept_error(name)):
             return
         saving.refuse_broken(trainer)
+        try:
+            self._save({"metric": name, "error": errors[name], "step": trainer.step})
+        except OSError as error:  # TensorFlow's own are `training.inputs.explain`'s
+            raise InputError(
+                f"{self._folder} cannot be written: {error.strerror}. The newest checkpoint of the "
+                f"training is kept: go on with --load_path={self._folder.parent}."
+            ) from error
+
+    def _save(self, kept):
         self._folder.mkdir(exist_ok=True)
         atomic.write_text(self._folder / checkpoint.PARAMS, self._params.read_text())
-        self._manager.save(checkpoint_number=trainer.step)
-        kept = {"metric": name, "error": errors[name], "step": trainer.step}
+        self._manager.save(checkpoint_number=kept["step"])
         atomic.write_text(self._folder / RECORD, json.dumps(kept) + "\n")
 
     def _kept_error(self, name):
