@@ -1,5 +1,6 @@
 """What the speed table and the results page of this project were measured with."""
 
+import argparse
 import os
 import sys
 
@@ -7,6 +8,38 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import hmr_tf  # noqa: F401  sets TensorFlow's environment before TensorFlow reads it
 from hmr_tf.errors import InputError
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message):
+        raise InputError(f"{message} (--help lists the flags)")
+
+
+def parser(doc):
+    """argparse.ArgumentParser of a module's docstring, for `run`."""
+    return _Parser(description=doc.splitlines()[0])
+
+
+def at_least(number):
+    """For `add_argument(type=...)`: a whole number from this one on."""
+
+    def read(text):
+        try:
+            if int(text) >= number:
+                return int(text)
+        except ValueError:
+            pass
+        raise argparse.ArgumentTypeError(f"{text!r} is no whole number from {number} on")
+
+    return read
+
+
+positive = at_least(1)
+
+
+def positives(text):
+    """For `add_argument(type=...)`: positive numbers with commas between."""
+    return [positive(part) for part in text.split(",")]
 
 
 def run(main):

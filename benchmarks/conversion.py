@@ -11,7 +11,6 @@ Without --data_dir: drawn JPEGs of COCO's size, 640 x 480 pixels and some 170 KB
 each, of 90 to 450 px.
 """
 
-import argparse
 import contextlib
 import functools
 import io
@@ -31,10 +30,12 @@ import numpy as np
 import tensorflow as tf
 from pycocotools.coco import COCO
 
+import benchmarks
 from data_prep.person import Person
 from data_prep.readers import coco
 from data_prep.writing import pool, shard_writer, shards
 from hmr_tf.data import crop, record
+from hmr_tf.errors import InputError
 
 PEOPLE_IN_IMAGES = (1, 2, 3, 1)
 PEOPLE_PER_SHARD = 250
@@ -136,7 +137,7 @@ class OriginalsWay:
 
 def annotations_of(data_dir, groups):
     """pycocotools' COCO of the images in the groups alone."""
-    (path,) = Path(data_dir).glob("annotations/person_keypoints_train*.json")
+    path = min(Path(data_dir).glob("annotations/person_keypoints_train*.json"))
     content, names = json.loads(path.read_text()), {group[0].filename for group in groups}
     annotations = COCO()
     images = [image for image in content["images"] if image["file_name"] in names]
@@ -191,7 +192,7 @@ def write_and_time(folder, shard):
 def people_of(data_dir, number):
     """The first people of the training split. The annotation file is read at once, they later."""
     items = coco.read(data_dir, "train")
-    items = itertools.chain([next(items)], items)
+    items = itertools.chain(list(itertools.islice(items, 1)), items)
     return itertools.islice((item for item in items if isinstance(item, Person)), number)
 
 
@@ -213,11 +214,11 @@ def ours(people, folder, num_workers):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = benchmarks.parser(__doc__)
     parser.add_argument("--data_dir")
-    parser.add_argument("--people", type=int, default=2000)
-    parser.add_argument("--num_workers", type=int, default=pool.available_cores())
-    parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--people", type=benchmarks.positive, default=2000)
+    parser.add_argument("--num_workers", type=benchmarks.positive, default=pool.available_cores())
+    parser.add_argument("--repeats", type=benchmarks.positive, default=3)
     args = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         if not args.data_dir:
@@ -227,6 +228,8 @@ def main():
 
 def measure(data_dir, folder, args):
     groups = list(shards.by_image(people_of(data_dir, args.people)))
+    if not groups:
+        raise InputError(f"--data_dir={data_dir} has nobody to convert: name COCO's folder.")
     annotations = annotations_of(data_dir, groups)
     original = OriginalsWay()
     original.convert(annotations, groups[:10], Path(folder) / "warm_up")
@@ -251,4 +254,4 @@ def measure(data_dir, folder, args):
 
 
 if __name__ == "__main__":
-    main()
+    benchmarks.run(main)

@@ -4,7 +4,6 @@
         --label="px of the crop" --output=curve.svg
 """
 
-import argparse
 from pathlib import Path
 
 import tensorflow as tf
@@ -30,13 +29,18 @@ def read(model_dir, tag):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = benchmarks.parser(__doc__)
     for name in ("model_dirs", "tag", "label", "output"):
         parser.add_argument(f"--{name}", required=True)
     options = parser.parse_args()
     folders = options.model_dirs.split(",")
     series = {Path(folder).name: read(folder, options.tag) for folder in folders}
-    Path(options.output).write_text(charts.lines(series, "step", options.label) + "\n")
+    try:
+        Path(options.output).write_text(charts.lines(series, "step", options.label) + "\n")
+    except OSError as error:
+        raise InputError(
+            f"--output={options.output} cannot be written: {error.strerror}"
+        ) from error
 
 
 if __name__ == "__main__":

@@ -17,7 +17,6 @@ Last, what decoding a JPEG of 500 x 375 and cropping cost on top of crop to vert
 farther off than on photographs.
 """
 
-import argparse
 import os
 import tempfile
 import time
@@ -29,13 +28,16 @@ os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 import numpy as np
 import tensorflow as tf
 
+import benchmarks
 from benchmarks import original_smpl
 from hmr_tf.body import camera, model_file, theta
 from hmr_tf.data import photo
+from hmr_tf.errors import InputError
 from hmr_tf.networks import build, checkpoint
 from hmr_tf.output import people, saved_model
 
 OURS = "ours, float32"
+ORIGINALS = "resnet_v2_50"
 
 
 def as_the_original(hmr, model):
@@ -173,24 +175,28 @@ def network(load_path, images):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--batch_sizes", default="1,8")
-    parser.add_argument("--rounds", type=int, default=15)
+    parser = benchmarks.parser(__doc__)
+    parser.add_argument("--batch_sizes", type=benchmarks.positives, default="1,8")
+    parser.add_argument("--rounds", type=benchmarks.positive, default=15)
     parser.add_argument("--load_path")
     parser.add_argument("--img_path")
     args = parser.parse_args()
-    batch_sizes = [int(size) for size in args.batch_sizes.split(",")]
-    size = (
-        checkpoint.architecture(checkpoint.find(args.load_path)).img_size if args.load_path else 224
-    )
-    images = crops_of(args.img_path, max(batch_sizes), size)
+    made_of = build.Architecture()
+    if args.load_path:
+        made_of = checkpoint.architecture(checkpoint.find(args.load_path))
+    if made_of.encoder != ORIGINALS:
+        raise InputError(
+            f"--load_path={args.load_path} has the encoder {made_of.encoder}: the peers know only "
+            f"the original's, {ORIGINALS}."
+        )
+    images = crops_of(args.img_path, max(args.batch_sizes), made_of.img_size)
     hmr, model = network(args.load_path, images)
     with tempfile.TemporaryDirectory() as name:
         runs = contenders(hmr, model, Path(name))
-        for batch_size in batch_sizes:
+        for batch_size in args.batch_sizes:
             compare(runs, images[:batch_size], args.rounds)
             around_the_network(Path(name), images[:batch_size], args.rounds)
 
 
 if __name__ == "__main__":
-    main()
+    benchmarks.run(main)

@@ -7,7 +7,6 @@ original's way is its preprocessing stated again: the whole image to float, resi
 182 px, sliced (its `data_loader.py:269-337`). Without --data_dir: drawn JPEGs of 300 x 400 px.
 """
 
-import argparse
 import statistics
 import tempfile
 import time
@@ -16,8 +15,10 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
+import benchmarks
 from hmr_tf.data import augment, pipeline, record, shard_files
 from hmr_tf.data.crop import Crop
+from hmr_tf.errors import InputError
 
 IMAGE_SIZE = 224
 AUGMENTATION = pipeline.Augmentation(trans_max=20, scale_min=0.8, scale_max=1.23)
@@ -101,13 +102,15 @@ def seconds(dataset, elements):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = benchmarks.parser(__doc__)
     parser.add_argument("--data_dir")
     parser.add_argument("--datasets", default="coco")
-    parser.add_argument("--images", type=int, default=1024)
-    parser.add_argument("--batch_size", type=int, default=64)
-    parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument("--images", type=benchmarks.positive, default=1024)
+    parser.add_argument("--batch_size", type=benchmarks.positive, default=64)
+    parser.add_argument("--repeats", type=benchmarks.positive, default=5)
     args = parser.parse_args()
+    if args.images < args.batch_size:
+        raise InputError(f"--images={args.images} is less than a batch, {args.batch_size}.")
     with tempfile.TemporaryDirectory() as folder:
         if args.data_dir:
             files = shard_files.split(args.data_dir, args.datasets.split(",")).training
@@ -149,4 +152,4 @@ def measure(files, args):
 
 
 if __name__ == "__main__":
-    main()
+    benchmarks.run(main)

@@ -9,7 +9,6 @@ that bring it nearest to the labels, which no method may know. Pictures: the peo
 50th and the 95th percentile of the keypoint error.
 """
 
-import argparse
 import tempfile
 from pathlib import Path
 
@@ -108,7 +107,7 @@ def print_plausibility(theta, options):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = benchmarks.parser(__doc__)
     for name in ("load_path", "data_dir", "datasets"):
         parser.add_argument(f"--{name}", required=True)
     for name in ("mocap_dir", "pictures"):

@@ -7,12 +7,12 @@ by joint, from predictions in memory; and the plain loop over bodies that it rep
 them. Seconds for all frames.
 """
 
-import argparse
 import time
 from pathlib import Path
 
 import numpy as np
 
+import benchmarks
 from hmr_tf.body.skeleton import LSP_JOINTS
 from hmr_tf.data import h36m
 from hmr_tf.evaluation import joints3d, metrics
@@ -47,8 +47,8 @@ def seconds(run):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--frames", type=int, default=100_000)
+    parser = benchmarks.parser(__doc__)
+    parser.add_argument("--frames", type=benchmarks.positive, default=100_000)
     count = parser.parse_args().frames
     people = frames(count)
     options = {
@@ -64,15 +64,17 @@ def main():
     )
     batched = seconds(lambda: (metrics.mpjpe(found, true), metrics.pa_mpjpe(found, true)))
 
+    looped_frames = min(_LOOPED, count)
+
     def loop():
-        for k in range(_LOOPED):
+        for k in range(looped_frames):
             metrics.mpjpe(found[k : k + 1], true[k : k + 1])
             metrics.pa_mpjpe(found[k : k + 1], true[k : k + 1])
 
-    looped = seconds(loop) * count / _LOOPED
+    looped = seconds(loop) * count / looped_frames
     print(f"MPJPE and reconstruction error: {batched:.2f} s; one by one {looped:.2f} s, ", end="")
     print(f"ratio {batched / looped:.3f}")
 
 
 if __name__ == "__main__":
-    main()
+    benchmarks.run(main)

@@ -8,7 +8,6 @@ of `render_body` with light and background; `rasterize` over the painter in the 
 thread it is processor time: what the clock shows where nothing else runs.
 """
 
-import argparse
 import statistics
 import time
 
@@ -16,6 +15,7 @@ import cv2
 import numpy as np
 import tensorflow as tf
 
+import benchmarks
 from hmr_tf import render, zbuffer
 from hmr_tf.body import camera as body_camera
 from hmr_tf.body import model_file
@@ -68,10 +68,10 @@ def measure(vertices, faces, size, repeats, clock):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--batch_size", type=int, default=8)
-    parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--repeats", type=int, default=15)
+    parser = benchmarks.parser(__doc__)
+    parser.add_argument("--batch_size", type=benchmarks.positive, default=8)
+    parser.add_argument("--threads", type=benchmarks.positive, default=1)
+    parser.add_argument("--repeats", type=benchmarks.positive, default=15)
     args = parser.parse_args()
     tf.config.threading.set_intra_op_parallelism_threads(args.threads)
     tf.config.threading.set_inter_op_parallelism_threads(args.threads)
@@ -88,4 +88,4 @@ def main():
 
 
 if __name__ == "__main__":
-    main()
+    benchmarks.run(main)

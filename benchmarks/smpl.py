@@ -12,7 +12,6 @@ floor is the multiply-adds at the rate of a large matrix product, or the bytes a
 large sum if that is more; both rates are taken in the same rounds.
 """
 
-import argparse
 import contextlib
 import io
 import os
@@ -28,6 +27,7 @@ os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 import numpy as np
 import tensorflow as tf
 
+import benchmarks
 from benchmarks import original_smpl
 from hmr_tf.body import model_file
 from hmr_tf.body.smpl import SMPL
@@ -196,17 +196,17 @@ def report(model, batch, threads, rounds):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--batch_sizes", default="64,1")
-    parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--rounds", type=int, default=15)
+    parser = benchmarks.parser(__doc__)
+    parser.add_argument("--batch_sizes", type=benchmarks.positives, default="64,1")
+    parser.add_argument("--threads", type=benchmarks.positive, default=2)
+    parser.add_argument("--rounds", type=benchmarks.positive, default=15)
     args = parser.parse_args()
     tf.config.threading.set_intra_op_parallelism_threads(args.threads)
     tf.config.threading.set_inter_op_parallelism_threads(args.threads)
     model = model_file.read_model()
-    for batch in args.batch_sizes.split(","):
-        report(model, int(batch), args.threads, args.rounds)
+    for batch in args.batch_sizes:
+        report(model, batch, args.threads, args.rounds)
 
 
 if __name__ == "__main__":
-    main()
+    benchmarks.run(main)

@@ -10,7 +10,6 @@ most memory the process had held when each had run once. Floor: the encoder's mu
 an image forward and twice that backward, at the rate of a 2048-square matrix product.
 """
 
-import argparse
 import resource
 import statistics
 import time
@@ -18,9 +17,11 @@ import time
 import tensorflow as tf
 from tensorflow import keras
 
+import benchmarks
 from benchmarks import original_smpl
 from hmr_tf.body import camera, model_file, theta
 from hmr_tf.body.rotation import matrix_from_axis_angle
+from hmr_tf.errors import InputError
 from hmr_tf.networks import build
 from hmr_tf.networks.discriminator import Discriminator
 from hmr_tf.networks.hmr import HMR, Prediction
@@ -142,15 +143,17 @@ def steps_of(data):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--batch_size", type=int, default=8)
-    parser.add_argument("--repeats", type=int, default=7)
+    parser = benchmarks.parser(__doc__)
+    parser.add_argument("--batch_size", type=benchmarks.positive, default=8)
+    parser.add_argument("--repeats", type=benchmarks.positive, default=7)
     parser.add_argument("--only", default="", help="parts of names to run, by commas")
     args = parser.parse_args()
     steps = steps_of(random_data(args.batch_size, 224))
     wanted = args.only.split(",")
-    steps = {k: step for k, step in steps.items() if any(part in k for part in wanted)}
-    times, peaks = in_turn(steps, args.repeats)
+    chosen = {k: step for k, step in steps.items() if any(part in k for part in wanted)}
+    if not chosen:
+        raise InputError(f"--only={args.only} is part of none of: {', '.join(map(repr, steps))}.")
+    times, peaks = in_turn(chosen, args.repeats)
     for name, seconds in times.items():
         print(
             f"{name:25} {1e3 * statistics.median(seconds):8.1f} ms  {peaks[name]:5.2f} GiB so far"
@@ -167,4 +170,4 @@ def main():
 
 
 if __name__ == "__main__":
-    main()
+    benchmarks.run(main)

@@ -6,7 +6,6 @@ Beside it the network alone on as many crops, in the same run: what no video can
 --load_path the network has random weights, which take as long as trained ones.
 """
 
-import argparse
 import tempfile
 import time
 from pathlib import Path
@@ -14,12 +13,15 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+import benchmarks
 import hmr_tf
 from hmr_tf.body import model_file
 from hmr_tf.networks import build
 from hmr_tf.output import video
 from hmr_tf.output.model import Model
 from hmr_tf.output.predict import Where
+
+CROPS = 16  # at once, of the network alone
 
 
 def draw_clip(path, num_frames, width, height):
@@ -41,10 +43,10 @@ def load(load_path):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--frames", type=int, default=300)
-    parser.add_argument("--width", type=int, default=640)
-    parser.add_argument("--height", type=int, default=480)
+    parser = benchmarks.parser(__doc__)
+    parser.add_argument("--frames", type=benchmarks.at_least(CROPS), default=300)
+    parser.add_argument("--width", type=benchmarks.positive, default=640)
+    parser.add_argument("--height", type=benchmarks.positive, default=480)
     parser.add_argument("--load_path", default="")
     options = parser.parse_args()
     model = load(options.load_path)
@@ -56,14 +58,14 @@ def main():
         start = time.perf_counter()
         video.predict_video(model, clip, where, folder, smoother="savgol")
         whole = time.perf_counter() - start
-    crops = np.zeros((16, model.image_size, model.image_size, 3), np.float32)
+    crops = np.zeros((CROPS, model.image_size, model.image_size, 3), np.float32)
     start = time.perf_counter()
-    for _ in range(options.frames // len(crops)):
+    for _ in range(options.frames // CROPS):
         model.predict_crops(crops)
-    alone = (time.perf_counter() - start) * options.frames / (options.frames // 16 * 16)
+    alone = (time.perf_counter() - start) * options.frames / (options.frames // CROPS * CROPS)
     print(f"video:   {options.frames / whole:6.1f} frames/s")
     print(f"network: {options.frames / alone:6.1f} crops/s; the video takes {whole / alone:.2f} x")
 
 
 if __name__ == "__main__":
-    main()
+    benchmarks.run(main)
