@@ -6,6 +6,7 @@ import xml.etree.ElementTree as ET
 import numpy as np
 import pytest
 
+from hmr_tf import atomic
 from hmr_tf.evaluation import charts, report, results, scores
 
 RESULTS = {
@@ -95,6 +96,19 @@ def test_files_hold_no_nan_and_come_back(tmp_path):
     content = results.read(tmp_path)
     assert content["tables"]["joint"]["neck"]["pa_mpjpe_mm"] is None
     assert (tmp_path / "sequences.csv").read_text() == "sequence,frames,mpjpe_mm\na & b,3,50.0\n"
+
+
+def test_results_that_cannot_be_written_leave_the_last_ones(tmp_path, monkeypatch):
+    def full(partial, path):
+        raise OSError("No space left on device")
+
+    results.write(tmp_path, RESULTS)
+    before = {path.name: path.read_text() for path in tmp_path.iterdir()}
+    assert sorted(before) == [results.RESULTS, results.SEQUENCES]
+    monkeypatch.setattr(atomic, "finish", full)
+    with pytest.raises(OSError, match="No space left"):
+        results.write(tmp_path, {**RESULTS, "title": "another"})
+    assert {path.name: path.read_text() for path in tmp_path.iterdir()} == before
 
 
 def test_representative_people():
