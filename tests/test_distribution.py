@@ -6,10 +6,12 @@ tracing the step in each process takes longer than the steps.
 
 import json
 import socket
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import tensorflow as tf
+from absl import logging
 
 from hmr_tf.errors import InputError
 from hmr_tf.networks import encoder
@@ -88,8 +90,11 @@ def test_two_workers_and_two_devices_equal_one(data_dir, alone, tmp_path):
         for config in configs
     ]
     mirrored = start(data_dir, tmp_path / "mirrored", distribute="mirrored", logical_cpus=2)
-    chief, _ = map(ended, workers)
+    chief, other = map(ended, workers)
     assert "2 CPUs on 2 workers, this is number 0" in chief
+    for text in ("Networks  ", f"step {NUM_STEPS}/{NUM_STEPS}: ", "validation at step"):
+        assert text in chief
+        assert text not in other
     assert "2 CPUs" in ended(mirrored)
     same(losses(tmp_path / "workers"), losses(alone))
     same(losses(tmp_path / "mirrored"), losses(alone))
@@ -101,17 +106,30 @@ def test_two_workers_and_two_devices_equal_one(data_dir, alone, tmp_path):
         assert best_error(tmp_path / folder) == pytest.approx(best_error(alone), rel=1e-4)
 
 
-def test_a_worker_that_is_gone_is_said():
-    class Cluster:
-        cluster_resolver = tf.distribute.cluster_resolver.SimpleClusterResolver(
-            tf.train.ClusterSpec({"worker": ["a:1", "b:1"]}), task_type="worker", task_id=0
-        )
+def worker_of_two(number):
+    """What a strategy says of it."""
+    resolver = tf.distribute.cluster_resolver.SimpleClusterResolver(
+        tf.train.ClusterSpec({"worker": ["a:1", "b:1"]}), task_type="worker", task_id=number
+    )
+    return SimpleNamespace(cluster_resolver=resolver)
 
+
+def test_only_the_first_worker_says_how_it_goes_and_each_what_goes_wrong(monkeypatch):
+    heard = []
+    monkeypatch.setattr(logging, "set_verbosity", heard.append)
+    for strategy in (tf.distribute.get_strategy(), worker_of_two(0)):
+        devices.let_the_chief_speak(strategy)
+    assert heard == []
+    devices.let_the_chief_speak(worker_of_two(1))
+    assert heard == [logging.WARNING]
+
+
+def test_a_worker_that_is_gone_is_said():
     gone = tf.errors.UnavailableError(None, None, "Socket closed")
-    said = devices.lost_worker(gone, Cluster)
+    said = devices.lost_worker(gone, worker_of_two(0))
     assert "worker is gone (UnavailableError): " in str(said)
     assert "--load_path" in str(said)
-    assert devices.lost_worker(tf.errors.NotFoundError(None, None, "x"), Cluster) is None
+    assert devices.lost_worker(tf.errors.NotFoundError(None, None, "x"), worker_of_two(0)) is None
     assert devices.lost_worker(gone, tf.distribute.get_strategy()) is None
 
 

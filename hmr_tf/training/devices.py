@@ -4,6 +4,7 @@ import json
 import os
 
 import tensorflow as tf
+from absl import logging
 
 from hmr_tf.errors import InputError
 
@@ -58,6 +59,12 @@ def worker(strategy):
     """This process's number among them; the first one, the chief, writes what all agree on."""
     resolver = strategy.cluster_resolver
     return resolver.task_id if resolver else 0
+
+
+def let_the_chief_speak(strategy):
+    """Of several workers the first one alone says how it goes; what goes wrong, each of them."""
+    if worker(strategy):
+        logging.set_verbosity(logging.WARNING)
 
 
 def any_worker(strategy, wishes):

@@ -29,6 +29,7 @@ def train(config):
         that is not finite, another worker that is gone.
     """
     strategy = devices.strategy(config.distribute)
+    devices.let_the_chief_speak(strategy)
     config = assembly.resolved(config)
     files = inputs.find(config)
     watching.profiled(config.profile_steps)

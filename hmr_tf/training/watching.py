@@ -37,14 +37,15 @@ def watchers(config, files, folder, steps, batch, parts, stop, strategy):
     terminal = progress.on_terminal() and chief
 
     def say(step, numbers):
-        if chief and not terminal:
+        if not terminal:
             logging.info(progress.line(step, numbers, steps.end))
 
     found = [
         guards.FiniteLosses(inputs.names_of_batch(config, files)),
         curves.Curves(writer, config.log_step, config.batch_size, say),
     ]
-    if config.batch_size > strategy.num_replicas_in_sync:  # one alone is always like everyone
+    # One person alone is always like everyone; what workers see, the first one sees, too.
+    if chief and config.batch_size > strategy.num_replicas_in_sync:
         found.append(guards.Collapse())
     if terminal:
         found.append(progress.Bar(steps.end))
