@@ -78,12 +78,13 @@ def test_training_leaves_checkpoints_and_its_flags(folder):
 
 def test_tensorboard_has_curves_and_pictures(folder):
     events = sorted((folder / "model" / "tensorboard").glob("events*"))
-    tags = {}
+    tags, told = {}, {}
     for path in events:
         for record in tf.data.TFRecordDataset(str(path)).as_numpy_iterator():
             event = tf.compat.v1.Event.FromString(record)
             for value in event.summary.value:
                 tags.setdefault(value.tag, []).append(event.step)
+                told[value.tag] = value.metadata.plugin_data.content
     assert tags["train/encoder/keypoints"][:2] == [1, 2]
     assert tags["train/critic/real"][:2] == [1, 2]
     assert tags["validation/pa_mpjpe_mm"] == [0, 1, 2]
@@ -93,6 +94,10 @@ def test_tensorboard_has_curves_and_pictures(folder):
     assert tags["speed/images_per_second"][0] == 2  # the first step builds the graph
     assert tags["critic_fake/left_elbow"] == tags["critic_real/all_joints"] == [2]
     assert tags["_hparams_/session_start_info"] == [0]
+    flags = told["_hparams_/session_start_info"]
+    assert b"e_3d_weight" in flags
+    assert b"synthetic" in flags
+    assert b"img_path" not in flags  # nothing to do with training
 
 
 def test_evaluation_writes_its_numbers(folder, capsys):

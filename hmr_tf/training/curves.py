@@ -117,9 +117,14 @@ class Histograms(keras.callbacks.Callback):
 
 def write_flags(writer, flags):
     """The run's flags for TensorBoard's hparams page; `flags`: name -> value."""
-    plain = {k: v if isinstance(v, (bool, int, float)) else str(v) for k, v in flags.items()}
     with writer.as_default(0):
-        hparams.hparams(plain)
+        hparams.hparams({name: _plain(value) for name, value in flags.items()})
+
+
+def _plain(value):
+    if isinstance(value, tuple):
+        return ",".join(value)
+    return value if isinstance(value, (bool, int, float)) else str(value)
 
 
 class Profile(keras.callbacks.Callback):

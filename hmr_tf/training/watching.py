@@ -1,10 +1,9 @@
 """Who watches a run: the callbacks that the flags ask for."""
 
-import dataclasses
-
 import tensorflow as tf
 from absl import logging
 
+from hmr_tf import config as flags
 from hmr_tf.errors import InputError
 from hmr_tf.training import (
     curves,
@@ -33,7 +32,7 @@ def watchers(config, files, folder, steps, batch, parts, stop, strategy):
     chief = devices.worker(strategy) == 0
     logs = folder / "tensorboard"
     writer = tf.summary.create_file_writer(str(logs))
-    curves.write_flags(writer, dataclasses.asdict(config))
+    curves.write_flags(writer, {name: getattr(config, name) for name in flags.steering()})
     terminal = progress.on_terminal() and chief
 
     def say(step, numbers):
