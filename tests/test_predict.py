@@ -157,7 +157,7 @@ def test_refuses_half_a_photograph_and_nobody_else_speaks(tmp_path, picture, end
 
 
 def test_a_file_a_folder_and_a_pattern(tmp_path):
-    for name in ("b.png", "a.JPG", "c.txt", "d.bmp"):
+    for name in ("b.png", "a.JPG", "c.txt", "d.bmp", ".half.png"):
         (tmp_path / name).touch()
     assert [p.name for p in photo.find(tmp_path)] == ["a.JPG", "b.png", "d.bmp"]
     assert [p.name for p in photo.find(f"{tmp_path}/*.b*")] == ["d.bmp"]

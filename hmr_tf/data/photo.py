@@ -52,7 +52,8 @@ def find(img_path):
     """
     path = Path(img_path)
     if path.is_dir():
-        found = sorted(p for p in path.iterdir() if p.suffix.lower() in ENDINGS)
+        seen = [p for p in path.iterdir() if not p.name.startswith(".")]  # as a pattern does
+        found = sorted(p for p in seen if p.suffix.lower() in ENDINGS)
         if not found:
             raise InputError(f"--img_path={path} holds no photographs ({', '.join(ENDINGS)}).")
         return found
