@@ -21,6 +21,7 @@ from hmr_tf.body import camera
 from hmr_tf.body.skeleton import LSP_HIPS, LSP_JOINTS
 from hmr_tf.body.theta import split
 from hmr_tf.data import record, shard_files
+from hmr_tf.errors import InputError
 from hmr_tf.evaluation import (
     frames,
     keypoints2d,
@@ -115,6 +116,8 @@ def main():
     parser.add_argument("--split", default="test")
     parser.add_argument("--mocap_datasets", default="CMU")
     options = parser.parse_args()
+    if options.pictures and not Path(options.pictures).is_dir():
+        raise InputError(f"--pictures={options.pictures} is not a folder: make it, or name another")
 
     given = {"datasets": options.datasets.split(","), "split": options.split}
     plan = run.plan("keypoints2d", options.data_dir, given, allow_missing=False)

@@ -11,6 +11,7 @@ from benchmarks import training_step
 from hmr_tf.networks import checkpoint
 from hmr_tf.networks.build import Architecture
 
+LEARNED = ["--load_path=a", "--data_dir=nowhere", "--datasets=lsp"]
 CURVE = ["--tag=a", "--label=b", "--output=c.svg"]
 
 
@@ -40,7 +41,8 @@ def refused(monkeypatch, capsys, name, *arguments):
         ("inference", ["--batch_sizes=1,a"], "--batch_sizes: 'a' is no whole number"),
         ("input_pipeline", ["--data_dir=nowhere"], "--data_dir=nowhere is not a folder"),
         ("input_pipeline", ["--images=8"], "--images=8 is less than a batch, 64"),
-        ("learned", ["--load_path=a", "--data_dir=nowhere", "--datasets=lsp"], "nowhere"),
+        ("learned", LEARNED, "nowhere"),
+        ("learned", [*LEARNED, "--pictures=nowhere"], "--pictures=nowhere is not a folder"),
         ("metrics", ["--frames=-1"], "--frames: '-1' is no whole number"),
         ("render", ["--size=3"], "unrecognized arguments: --size=3 (--help lists the flags)"),
         ("smpl", ["--batch_sizes=64,"], "--batch_sizes: '' is no whole number"),
