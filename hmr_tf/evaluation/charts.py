@@ -5,7 +5,7 @@ import html
 import numpy as np
 
 _WIDTH, _HEIGHT = 460, 240
-_LEFT, _BOTTOM, _TOP, _RIGHT = 52, 40, 12, 12
+_LEFT, _BOTTOM, _TOP, _RIGHT = 52, 40, 12, 20
 _ROW = 26  # of bars
 _STYLE = "font:11px sans-serif"
 
