@@ -335,34 +335,26 @@ def test_a_row_of_pictures_for_each_person(tmp_path, rng):
         assert (columns[4] == 255).all(axis=-1).any()  # the side view's background
 
 
-def test_the_profiler_records_the_steps_asked_for(tmp_path, monkeypatch):
-    recorded, trainer = [], model(0)
-    monkeypatch.setattr(tf.profiler.experimental, "start", lambda _: recorded.append("on"))
-    monkeypatch.setattr(tf.profiler.experimental, "stop", lambda: recorded.append("off"))
-    profile = watched_by(curves.Profile(tmp_path, *watching.profiled(("2", "3"))), trainer)
-    for _ in range(4):
-        profile.on_train_batch_begin(0)
-        recorded.append(trainer.step + 1)
-        trainer.step += 1
-        profile.on_train_batch_end(0)
-    profile.on_train_end()
-    assert recorded == [1, "on", 2, 3, "off", 4]
-
-
-@pytest.mark.parametrize("steps", [("5", "5"), ("4", "6")])
-def test_the_profiler_records_whole_executions(tmp_path, monkeypatch, steps):
-    """Three steps at a time: 1 to 3, 4 to 6, 7 to 9."""
-    recorded, trainer = [], model(0, stride=3)
+@pytest.mark.parametrize(
+    ("stride", "steps", "expected"),
+    [
+        (1, ("2", "3"), [1, "on", 2, 3, "off", 4]),
+        (3, ("5", "5"), [1, "on", 4, "off", 7]),  # executions of 1 to 3, 4 to 6, 7 to 9
+        (3, ("4", "6"), [1, "on", 4, "off", 7]),
+    ],
+)
+def test_the_profiler_records_whole_executions(tmp_path, monkeypatch, stride, steps, expected):
+    recorded, trainer = [], model(0, stride=stride)
     monkeypatch.setattr(tf.profiler.experimental, "start", lambda _: recorded.append("on"))
     monkeypatch.setattr(tf.profiler.experimental, "stop", lambda: recorded.append("off"))
     profile = watched_by(curves.Profile(tmp_path, *watching.profiled(steps)), trainer)
-    for _ in range(3):
+    for _ in range(len(expected) - 2):
         profile.on_train_batch_begin(0)
         recorded.append(trainer.step + 1)
-        trainer.step += 3
+        trainer.step += stride
         profile.on_train_batch_end(0)
     profile.on_train_end()
-    assert recorded == [1, "on", 4, "off", 7]
+    assert recorded == expected
 
 
 @pytest.mark.parametrize("values", [("100",), ("a", "b"), ("5", "4"), ("0", "2"), ("1", "2", "3")])
