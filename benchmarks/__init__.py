@@ -7,7 +7,7 @@ import sys
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import hmr_tf  # noqa: F401  sets TensorFlow's environment before TensorFlow reads it
-from hmr_tf.errors import InputError
+from hmr_tf.files.errors import InputError
 
 
 class _Parser(argparse.ArgumentParser):

@@ -16,9 +16,9 @@ import numpy as np
 import tensorflow as tf
 
 import benchmarks
-from hmr_tf.data import augment, pipeline, record, shard_files
+from hmr_tf.data import augment, pipeline, record, shards
 from hmr_tf.data.crop import Crop
-from hmr_tf.errors import InputError
+from hmr_tf.files.errors import InputError
 
 IMAGE_SIZE = 224
 AUGMENTATION = pipeline.Augmentation(trans_max=20, scale_min=0.8, scale_max=1.23)
@@ -113,14 +113,14 @@ def main():
         raise InputError(f"--images={args.images} is less than a batch, {args.batch_size}.")
     with tempfile.TemporaryDirectory() as folder:
         if args.data_dir:
-            files = shard_files.split(args.data_dir, args.datasets.split(",")).training
+            files = shards.split(args.data_dir, args.datasets.split(",")).training
         else:
             files = draw_records(folder)
         measure(files, args)
 
 
 def measure(files, args):
-    paths = [str(path) for path in shard_files.paths(files)]
+    paths = [str(path) for path in shards.paths(files)]
     batches = args.images // args.batch_size
     ours = pipeline.training(
         files,

@@ -20,19 +20,12 @@ import benchmarks
 from hmr_tf.body import camera
 from hmr_tf.body.skeleton import LSP_HIPS, LSP_JOINTS
 from hmr_tf.body.theta import split
-from hmr_tf.data import record, shard_files
-from hmr_tf.errors import InputError
-from hmr_tf.evaluation import (
-    frames,
-    keypoints2d,
-    metrics,
-    pictures,
-    plausibility,
-    predictions,
-    protocols,
-    run,
-    scores,
-)
+from hmr_tf.data import record, shards
+from hmr_tf.evaluation import evaluate_protocol, frames, metrics, plausibility, predictions
+from hmr_tf.evaluation.protocols import keypoints2d, published, scores
+from hmr_tf.evaluation.report import people_pictures
+from hmr_tf.files.errors import InputError
+from hmr_tf.inference.model import crop_function
 from hmr_tf.networks import build, checkpoint
 from hmr_tf.networks.hmr import mean_theta
 
@@ -73,7 +66,7 @@ def with_best_camera(people, predicted):
 
 def errors(plan, people, hmr):
     """The row of numbers of one way to answer."""
-    found = protocols.PROTOCOLS[plan.protocol].score(people, plan.options, hmr)
+    found = published.PROTOCOLS[plan.protocol].score(people, plan.options, hmr)
     names = ("keypoints_px", "pck_torso_percent", "pck_head_percent", "pck_box_percent")
     row = {name: found.metrics[name] for name in names}
     known = people.truth["has_joints"]
@@ -90,7 +83,7 @@ def errors(plan, people, hmr):
 
 def mocap_ranges(folder, datasets):
     """Of motion capture: `plausibility.joint_ranges`, (N, 23, 3) poses, (N, 10) betas."""
-    paths = shard_files.paths(shard_files.find_mocap(folder, datasets))
+    paths = shards.paths(shards.find_mocap(folder, datasets))
     records = tf.data.TFRecordDataset([str(path) for path in paths]).take(_NUM_MOCAP)
     batches = list(records.map(record.decode_mocap).batch(1000).as_numpy_iterator())
     poses = np.concatenate([batch["pose"] for batch in batches])[:, 1:]
@@ -120,10 +113,10 @@ def main():
         raise InputError(f"--pictures={options.pictures} is not a folder: make it, or name another")
 
     given = {"datasets": options.datasets.split(","), "split": options.split}
-    plan = run.plan("keypoints2d", options.data_dir, given, allow_missing=False)
+    plan = evaluate_protocol.plan("keypoints2d", options.data_dir, given, allow_missing=False)
     hmr = checkpoint.load(options.load_path)
     with tempfile.TemporaryDirectory() as folder:
-        answer, digest = predictions.answering(hmr), predictions.model_digest(hmr)
+        answer, digest = crop_function(hmr), predictions.model_digest(hmr)
         files = predictions.of_files(answer, digest, plan.frames, Path(folder), _BATCH_SIZE)
     people = frames.with_predictions(plan.frames, files, plan.judged)
     mean = as_predicted(hmr, start_of(options.load_path), people.predicted)
@@ -141,9 +134,9 @@ def main():
     if options.pictures:
         for name, person in scores.representative(of_people, _SHOWN).items():
             path = Path(options.pictures) / f"percentile_{name}.jpg"
-            picture = pictures.draw(people, person, hmr)
+            picture = people_pictures.draw(people, person, hmr)
             picture = cv2.resize(picture, None, fx=_ENLARGED, fy=_ENLARGED)
-            path.write_bytes(pictures.jpeg(picture))
+            path.write_bytes(people_pictures.jpeg(picture))
             print(path, people.truth["filename"][person].decode())
 
 

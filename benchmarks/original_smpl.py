@@ -1,4 +1,4 @@
-"""SMPL in the original's steps, slow on purpose: what `benchmarks/smpl.py` compares with.
+"""SMPL in the original's steps, slow on purpose: what `benchmarks/smpl_speed.py` compares with.
 
 Every vertex gets a 4x4 matrix of its own. Source: the original's `tf_smpl/batch_smpl.py` and
 `batch_lbs.py`, stated again for TensorFlow 2.
@@ -10,7 +10,7 @@ from hmr_tf.body.theta import NUM_BETAS
 
 
 def layer(model):
-    """`model_file.ModelData` -> function of pose (B, 24, 3) and betas (B, 10): mesh, keypoints."""
+    """`body_model.ModelData` -> function of pose (B, 24, 3) and betas (B, 10): mesh, keypoints."""
     num_vertices = len(model.v_template)
 
     def constant(array, *shape):

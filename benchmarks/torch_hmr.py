@@ -1,4 +1,4 @@
-"""The same network with the same weights in PyTorch, for `benchmarks/inference.py`."""
+"""The same network with the same weights in PyTorch, for `benchmarks/inference_speed.py`."""
 
 import numpy as np
 import torch

@@ -19,12 +19,13 @@ from tensorflow import keras
 
 import benchmarks
 from benchmarks import original_smpl
-from hmr_tf.body import camera, model_file, theta
+from hmr_tf.body import body_model, camera, theta
 from hmr_tf.body.rotation import matrix_from_axis_angle
-from hmr_tf.errors import InputError
+from hmr_tf.files.errors import InputError
 from hmr_tf.networks import build
 from hmr_tf.networks.discriminator import Discriminator
-from hmr_tf.networks.hmr import HMR, Prediction
+from hmr_tf.networks.hmr import HMR
+from hmr_tf.networks.prediction import Prediction
 from hmr_tf.training.trainer import Trainer, adam
 
 FLOP_PER_IMAGE = 3 * 2 * 3.5e9
@@ -123,7 +124,7 @@ def in_turn(steps, repeats):
 
 def steps_of(data):
     """Name -> callable."""
-    body, image = model_file.read_model(), data[0]["image"]
+    body, image = body_model.read_model(), data[0]["image"]
     steps = {}
     for precision in ("float32", "bfloat16"):
         hmr = build.build(build.Architecture(), body, mixed_precision=precision)

@@ -14,8 +14,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from absl import flags
 
-from hmr_tf import command_line
-from hmr_tf.errors import InputError
+from hmr_tf.cli import command_line
+from hmr_tf.files.errors import InputError
 
 # Flags of their own, so that hmr_tf.main's may have the same names in one process.
 OPTIONS = flags.FlagValues()
@@ -45,16 +45,16 @@ def main(argv):
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")  # nothing here runs on a GPU
     from data_prep.checking import inspection
-    from hmr_tf.data import shard_files
+    from hmr_tf.data import shards
 
     found = [
         inspection.inspect_people(
-            name, OPTIONS.split, shard_files.find(OPTIONS.data_dir, name, OPTIONS.split), _people()
+            name, OPTIONS.split, shards.find(OPTIONS.data_dir, name, OPTIONS.split), _people()
         )
         for name in OPTIONS.datasets
     ]
     if OPTIONS.mocap_datasets:
-        files = shard_files.find_mocap(OPTIONS.data_dir, OPTIONS.mocap_datasets)
+        files = shards.find_mocap(OPTIONS.data_dir, OPTIONS.mocap_datasets)
         found += [inspection.inspect_mocap(name, paths) for name, paths in files.items()]
     _print_table(found)
     faults = [fault for one in found for fault in one.faults]

@@ -13,9 +13,9 @@ import numpy as np
 from absl import flags
 from scipy.spatial.transform import Rotation
 
-from hmr_tf import command_line
-from hmr_tf.atomic import written
-from hmr_tf.errors import InputError
+from hmr_tf.cli import command_line
+from hmr_tf.files.atomic import written
+from hmr_tf.files.errors import InputError
 
 OPTIONS = flags.FlagValues()
 _BATCH = 4096
@@ -59,9 +59,9 @@ def main(argv):
         raise InputError("--data_dir is missing: the folder of the TFRecords; see --help")
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
-    from hmr_tf.data import shard_files
+    from hmr_tf.data import shards
 
-    files = shard_files.paths(shard_files.find_mocap(OPTIONS.data_dir, OPTIONS.mocap_datasets))
+    files = shards.paths(shards.find_mocap(OPTIONS.data_dir, OPTIONS.mocap_datasets))
     pose, betas, number = mean_of_shards(files)
     write(OPTIONS.output, pose, betas)
     print(f"{OPTIONS.output}: the mean of {number} poses in {len(files)} files")

@@ -3,7 +3,7 @@
 import importlib
 from typing import Callable, NamedTuple
 
-from hmr_tf.errors import InputError
+from hmr_tf.files.errors import InputError
 
 
 class Source(NamedTuple):
@@ -50,13 +50,16 @@ def _mocap(module):
 
 
 def _mpi_inf_3dhp(options):
-    from data_prep.readers import mpi_inf_3dhp, mpi_inf_3dhp_testset
+    from data_prep.readers.mpi_inf_3dhp import (
+        mpi_inf_3dhp_testset,
+        mpi_inf_3dhp_train,
+    )
 
     if options.split == "test":
         people = mpi_inf_3dhp_testset.read(options.data_dir, options.split)
     else:
-        people = mpi_inf_3dhp.read(options.data_dir, options.split)
-        people = mpi_inf_3dhp.shuffled(people, options.seed)
+        people = mpi_inf_3dhp_train.read(options.data_dir, options.split)
+        people = mpi_inf_3dhp_train.shuffled(people, options.seed)
     return {options.split: people}
 
 
@@ -123,7 +126,7 @@ SOURCES = {
         "tf_records_human36m_wjoints/{}",
         "{}_%04d.tfrecord",
         500,
-        _people("h36m"),
+        _people("h36m.h36m_layouts"),
         _H36M,
         sequence_splits=("test",),
     ),

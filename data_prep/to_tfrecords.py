@@ -15,8 +15,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from absl import flags
 
 from data_prep.sources import SOURCES
-from hmr_tf import command_line
-from hmr_tf.errors import InputError
+from hmr_tf.cli import command_line
+from hmr_tf.files.errors import InputError
 
 # Flags of their own, so that hmr_tf.main's may have the same names in one process.
 OPTIONS = flags.FlagValues()

@@ -27,17 +27,17 @@ def load(model_dir, smpl_model_path=None, detector=None):
     Args:
       model_dir: folder of a training or of --mode=import_tf1, or a checkpoint prefix in it.
       smpl_model_path: SMPL file to use; None: the one the model was trained with.
-      detector: folder that `python -m data_prep.movenet` made; None: people's boxes must be given.
+      detector: folder that `python -m tools.movenet` made; None: people's boxes must be given.
 
     Returns:
-      `hmr_tf.output.model.Model`.
+      `hmr_tf.inference.model.Model`.
 
     Raises:
-      hmr_tf.errors.InputError: no checkpoint, a damaged one, no such SMPL file.
+      hmr_tf.files.errors.InputError: no checkpoint, a damaged one, no such SMPL file.
     """
+    from hmr_tf.inference.detector import Detector
+    from hmr_tf.inference.model import Model
     from hmr_tf.networks import checkpoint
-    from hmr_tf.output.detector import Detector
-    from hmr_tf.output.model import Model
 
     parts = checkpoint.load_with_body(str(model_dir), str(smpl_model_path or ""))
     return Model(*parts, Detector(detector) if detector else None)

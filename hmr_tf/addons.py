@@ -7,7 +7,7 @@ import warnings
 
 import tensorflow as tf
 
-from hmr_tf.errors import InputError
+from hmr_tf.files.errors import InputError
 
 # Ranges of the colour jitter: hue in radians, saturation and brightness as factors.
 MAX_HUE, SATURATION, BRIGHTNESS = 0.1, (0.7, 1.3), (0.7, 1.3)

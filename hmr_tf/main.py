@@ -7,32 +7,20 @@ import os
 
 from absl import logging
 
-from hmr_tf import command_line, config, config_flags
-from hmr_tf.errors import InputError
-from hmr_tf.modes.evaluate import evaluate
-from hmr_tf.modes.export import export
-from hmr_tf.modes.fit import fit
-from hmr_tf.modes.import_tf1 import import_tf1
-from hmr_tf.modes.predict import predict
+from hmr_tf.cli import command_line, option_flags, options
+from hmr_tf.cli.evaluate import evaluate
+from hmr_tf.cli.export import export
+from hmr_tf.cli.fit import fit
+from hmr_tf.cli.import_tf1 import import_tf1
+from hmr_tf.cli.predict import predict
+from hmr_tf.cli.quickstart import quickstart
+from hmr_tf.cli.train import train
+from hmr_tf.files.errors import InputError
 
 # TensorFlow says on import which GPU libraries it lacks; what goes wrong later is raised.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
-config_flags.define()
-
-
-def train(options):
-    """--mode=train"""
-    from hmr_tf.training import run
-
-    run.train(options)
-
-
-def quickstart(options):
-    """--mode=quickstart: the whole way on synthetic people, in minutes."""
-    from hmr_tf import quickstart
-
-    quickstart.run(options.output_dir, options.img_path)
+option_flags.define()
 
 
 RUN = {f.__name__: f for f in (train, evaluate, predict, fit, export, import_tf1, quickstart)}
@@ -43,11 +31,11 @@ def main(argv):
         raise InputError(f"{argv[1]!r} is no flag: every option is --name=value; see --help.")
     logging.set_verbosity(logging.INFO)
     logging.get_absl_handler().setFormatter(None)  # messages alone, without file and time
-    options = config_flags.parsed()
+    options = option_flags.parsed()
     if not options.mode:
         raise InputError(f"--mode is missing: one of {', '.join(RUN)}; see --help.")
     return RUN[options.mode](options)
 
 
 if __name__ == "__main__":
-    command_line.run(main, headings=config.headings())
+    command_line.run(main, headings=options.headings())

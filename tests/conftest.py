@@ -42,8 +42,8 @@ def tensorflow_addons():
 @pytest.fixture(scope="session")
 def exported(tmp_path_factory):
     """The tiny HMR and the folder of its SavedModel: made once, never changed."""
-    from hmr_tf.output import saved_model
-    from tests import tiny_hmr
+    from hmr_tf.serving import saved_model
+    from tests.fakes import tiny_hmr
 
     hmr = tiny_hmr.build(tmp_path_factory.mktemp("body"))
     folder = tmp_path_factory.mktemp("export") / "1"

@@ -3,8 +3,8 @@
 import cv2
 import numpy as np
 
-from hmr_tf import render
 from hmr_tf.data import crop
+from hmr_tf.rendering import render
 
 CELL_PX = 240
 COLUMNS = 6

@@ -11,8 +11,8 @@ from tqdm import tqdm
 from data_prep.checking import contact_sheet
 from data_prep.writing import publish
 from hmr_tf.body import skeleton
-from hmr_tf.data import record, shard_files
-from hmr_tf.errors import InputError
+from hmr_tf.data import record, shards
+from hmr_tf.files.errors import InputError
 
 _LEFT, _RIGHT = skeleton.indices(("left_shoulder", "right_shoulder"), skeleton.KEYPOINTS)
 
@@ -123,7 +123,7 @@ def _reason(path, decode, error):
 
 def _evenly(files, number):
     try:
-        total = shard_files.count_records(files)
+        total = shards.count_records(files)
     except InputError:  # a file that is cut off; what is wrong with it comes out later
         total = number
     return set(np.linspace(0, max(total - 1, 0), number).astype(int).tolist())
@@ -131,7 +131,7 @@ def _evenly(files, number):
 
 def _compare_with_index(files, seen):
     """Records that the index promises (-1: no index), and where shards differ from it."""
-    promised = shard_files.indexed_counts(files)
+    promised = shards.indexed_counts(files)
     if not promised:
         return -1, []
     faults = [

@@ -11,9 +11,10 @@ from pathlib import Path
 
 import numpy as np
 
-from data_prep.person import Noted
-from data_prep.readers import mocap, npz
-from hmr_tf.errors import InputError
+from data_prep.labelled import Noted
+from data_prep.readers import mocap_order
+from data_prep.readers.formats import npz
+from hmr_tf.files.errors import InputError
 
 _NO_POSES = re.compile(r"shape\.npz|.*_stagei\.npz")  # the body's shape alone
 _RATES = ("mocap_framerate", "mocap_frame_rate")
@@ -60,7 +61,7 @@ def _read_collection(paths, seed):
         genders[gender] += len(poses)
         return poses, betas
 
-    yield from mocap.shuffled(paths, read_and_note, seed, "npz unreadable")
+    yield from mocap_order.shuffled(paths, read_and_note, seed, "npz unreadable")
     for gender, number in sorted(genders.items()):
         yield Noted(f"poses of {gender} bodies", number)
 
@@ -82,11 +83,11 @@ def read_file(path):
     if poses.ndim != 2 or poses.shape[1] != 3 * _NUM_JOINTS:
         raise InputError(f"{path}: poses {poses.shape}; SMPL-H has N x {3 * _NUM_JOINTS}")
     try:
-        rows = mocap.rows_at_25_hz(len(poses), float(rate.ravel()[0]))
+        rows = mocap_order.rows_at_25_hz(len(poses), float(rate.ravel()[0]))
     except InputError as error:
         raise InputError(f"{path}: {error}") from error
     poses = poses[rows].reshape(-1, _NUM_JOINTS, 3)[:, _SMPL_JOINTS].reshape(-1, 72)
-    mocap.check(path, poses, betas)
+    mocap_order.check(path, poses, betas)
     return poses, betas, _gender(arrays.get("gender", np.array("")))
 
 

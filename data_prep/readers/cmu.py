@@ -9,9 +9,10 @@ from pathlib import Path
 import numpy as np
 from scipy.spatial.transform import Rotation
 
-from data_prep.readers import asf_amc, mocap
+from data_prep.readers import mocap_order
+from data_prep.readers.formats import asf_amc
 from hmr_tf.body import skeleton
-from hmr_tf.errors import InputError
+from hmr_tf.files.errors import InputError
 
 HZ = 120  # the files do not say
 _DOWN, _LEFT, _RIGHT = (0.0, -1.0, 0.0), (1.0, 0.0, 0.0), (-1.0, 0.0, 0.0)  # SMPL's left is +x
@@ -59,15 +60,15 @@ def read(data_dir, seed):
         raise InputError(
             f"there are no .amc files in {data_dir}: pass the folder of CMU's subjects"
         )
-    return {"neutrSMPL_CMU": mocap.shuffled(paths, read_file, seed, "motion unreadable")}
+    return {"neutrSMPL_CMU": mocap_order.shuffled(paths, read_file, seed, "motion unreadable")}
 
 
 def read_file(path):
     """.amc file -> (N, 72) poses at 25 Hz and (10,) betas, which are zero; or InputError."""
     bones = asf_amc.read_skeleton(_skeleton_file(path))
-    motion = asf_amc.read_motion(path, bones, lambda number: mocap.rows_at_25_hz(number, HZ))
+    motion = asf_amc.read_motion(path, bones, lambda number: mocap_order.rows_at_25_hz(number, HZ))
     poses, betas = smpl_poses(bones, motion), np.zeros(10)
-    mocap.check(path, poses, betas)
+    mocap_order.check(path, poses, betas)
     return poses, betas
 
 

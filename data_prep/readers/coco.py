@@ -15,11 +15,11 @@ import numpy as np
 from pycocotools import mask as coco_mask
 from pycocotools.coco import COCO
 
-from data_prep.person import Person, Skipped
+from data_prep.labelled import Person, Skipped
 from data_prep.readers import person_size
 from hmr_tf.body import skeleton
 from hmr_tf.data import crop
-from hmr_tf.errors import InputError
+from hmr_tf.files.errors import InputError
 
 SPLITS = ("train", "val")
 YEARS = ("2014", "2017")

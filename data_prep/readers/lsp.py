@@ -10,10 +10,10 @@ from pathlib import Path
 
 import numpy as np
 
-from data_prep.person import Person, Skipped
-from data_prep.readers import matlab
+from data_prep.labelled import Person, Skipped
+from data_prep.readers.formats import matlab
 from hmr_tf.body import skeleton
-from hmr_tf.errors import InputError
+from hmr_tf.files.errors import InputError
 
 NUM_TRAIN = 1000
 MAX_IMAGES = 100_000  # LSP-extended has 10,000

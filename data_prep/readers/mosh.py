@@ -6,10 +6,11 @@ Pickles of Python 2, read without running anything in them. Source: the original
 
 from pathlib import Path
 
-from data_prep.person import Skipped
-from data_prep.readers import h36m_recordings, mocap
-from hmr_tf.body import safe_pickle
-from hmr_tf.errors import InputError
+from data_prep.labelled import Skipped
+from data_prep.readers import mocap_order
+from data_prep.readers.h36m import h36m_recordings
+from hmr_tf.files import safe_pickle
+from hmr_tf.files.errors import InputError
 
 # Human3.6M's test subjects: the prior must not have seen them.
 TEST_SUBJECTS = h36m_recordings.SUBJECTS["test"]
@@ -44,7 +45,7 @@ def _read_collection(paths, seed):
         if path.parent.name in TEST_SUBJECTS:
             yield Skipped("a test subject of Human3.6M", str(path), is_problem=False)
     paths = [path for path in paths if path.parent.name not in TEST_SUBJECTS]
-    yield from mocap.shuffled(paths, read_file, seed, "pickle unreadable")
+    yield from mocap_order.shuffled(paths, read_file, seed, "pickle unreadable")
 
 
 def read_file(path, keys=("poses", "new_poses")):
@@ -62,5 +63,5 @@ def read_file(path, keys=("poses", "new_poses")):
         betas = safe_pickle.to_array(content["betas"]).ravel()
     except InputError as error:
         raise InputError(f"{path}: {error}") from error
-    mocap.check(path, poses, betas)
+    mocap_order.check(path, poses, betas)
     return poses, betas

@@ -9,11 +9,12 @@ from pathlib import Path
 
 import numpy as np
 
-from data_prep.person import Person, Skipped
-from data_prep.readers import matlab, person_size
+from data_prep.labelled import Person, Skipped
+from data_prep.readers import person_size
+from data_prep.readers.formats import matlab
 from hmr_tf.body import skeleton
 from hmr_tf.data import crop
-from hmr_tf.errors import InputError
+from hmr_tf.files.errors import InputError
 
 ANNOTATIONS = "mpii_human_pose_v1_u12_1.mat"
 FOLDERS = ("annotations", "mpii_human_pose_v1_u12_2", ".")  # HMR's, the archive's

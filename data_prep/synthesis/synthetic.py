@@ -12,15 +12,15 @@ import numpy as np
 import tensorflow as tf
 from scipy.spatial.transform import Rotation
 
-from data_prep.person import MocapPose, Person
+from data_prep.labelled import MocapPose, Person
 from data_prep.synthesis import scenery
 from data_prep.synthesis.pose_sampler import sample_poses
-from hmr_tf import render
-from hmr_tf.body import model_file, skeleton
+from hmr_tf.body import body_model, camera, skeleton
 from hmr_tf.body.smpl import SMPL
 from hmr_tf.data import crop
-from hmr_tf.errors import InputError
-from hmr_tf.zbuffer import rasterize
+from hmr_tf.files.errors import InputError
+from hmr_tf.rendering import render
+from hmr_tf.rendering.zbuffer import rasterize
 
 IMAGE_SIZE = 256
 BATCH_SIZE = 16  # drawn at once; part of what a seed means
@@ -39,7 +39,7 @@ def read(data_dir, split, limit, seed, smpl_model_path):
       split: "train" or "test"; they share no random numbers.
       limit: how many people, or None for `DEFAULT_LIMIT`. A larger one only adds people.
       seed: int.
-      smpl_model_path: SMPL model file, or "": where `model_file.find` looks.
+      smpl_model_path: SMPL model file, or "": where `body_model.find` looks.
 
     Yields:
       Person with all 19 keypoints, joints, pose with global rotation, betas and camera. The truth
@@ -49,7 +49,7 @@ def read(data_dir, split, limit, seed, smpl_model_path):
       InputError: an unknown split, or a data_dir without photographs.
     """
     streams = _streams(split, seed, _IMAGES)
-    model = model_file.read_model(model_file.find(smpl_model_path))
+    model = body_model.read_model(body_model.find(smpl_model_path))
     studio = _Studio(model, _photographs(data_dir))
     names = (f"synthetic_{split}_{seed}_{number:06d}.jpg" for number in itertools.count())
     people = itertools.chain.from_iterable(studio.shoot(rng, names) for rng in streams)
@@ -129,7 +129,7 @@ class _Studio:
         translation = _place(rng, keypoints.numpy(), focal_px)[:, None]
         middle_px = (IMAGE_SIZE / 2, IMAGE_SIZE / 2)
         keypoints = (keypoints + translation).numpy()
-        keypoints_px = render.pinhole(keypoints, focal_px, middle_px)[0].numpy()
+        keypoints_px = camera.project_perspective(keypoints, focal_px, middle_px)[0].numpy()
         points = vertices + translation
         images = self._draw(rng, points, focal_px, middle_px)
         for i, image in enumerate(images):
@@ -152,7 +152,7 @@ class _Studio:
         backgrounds = [
             scenery.background(rng, IMAGE_SIZE, self._photographs) for _ in range(BATCH_SIZE)
         ]
-        pixels, depth = render.pinhole(points, focal_px, middle_px)
+        pixels, depth = camera.project_perspective(points, focal_px, middle_px)
         fragments = rasterize(pixels, depth, self._faces, IMAGE_SIZE, IMAGE_SIZE)
         shaded = render.shade(points, self._faces, colors, lights, ambient)
         return render.paint(fragments, self._faces, shaded, np.stack(backgrounds)).numpy()

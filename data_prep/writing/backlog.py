@@ -3,7 +3,7 @@
 import pickle
 import tempfile
 
-from hmr_tf.errors import InputError
+from hmr_tf.files.errors import InputError
 
 
 class Backlog:

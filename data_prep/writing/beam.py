@@ -10,8 +10,8 @@ import pickle
 import shlex
 from pathlib import Path
 
-from data_prep.writing import pool, publish
-from hmr_tf.errors import InputError
+from data_prep.writing import publish, worker_pool
+from hmr_tf.files.errors import InputError
 
 RUNNERS = ("DirectRunner", "DataflowRunner", "FlinkRunner", "SparkRunner")
 _REQUIREMENTS = "data_prep/requirements-beam.txt"
@@ -36,8 +36,8 @@ def run(work, tasks, partial, runner, options, num_workers=None):
     arguments = [f"--runner={runner}", *shlex.split(options)]
     if runner == "DirectRunner":
         # In its mode multi_threading records were lost, without a word.
-        workers = num_workers or pool.available_cores()
-        arguments += ["--direct_running_mode=multi_processing", f"--direct_num_workers={workers}"]
+        processes = num_workers or worker_pool.available_cores()
+        arguments += ["--direct_running_mode=multi_processing", f"--direct_num_workers={processes}"]
         # Only on this machine: what goes wrong is raised here, and need not be logged by each.
         arguments.append("--default_sdk_harness_log_level=CRITICAL")
         logging.getLogger("apache_beam").setLevel(logging.CRITICAL)
@@ -47,7 +47,7 @@ def run(work, tasks, partial, runner, options, num_workers=None):
             paths.append(str((partial / name).absolute()) + _TASK)
             with publish.writable(partial):
                 Path(paths[-1]).write_bytes(pickle.dumps((work, task)))
-        with pool.environment({"PYTHONPATH": _python_path()}):
+        with worker_pool.environment({"PYTHONPATH": _python_path()}):
             with beam.Pipeline(options=make_options(arguments)) as pipeline:
                 _ = pipeline | beam.Create(paths) | beam.Reshuffle() | beam.Map(do_task)
     except RuntimeError as error:  # what becomes of a worker's exception

@@ -5,10 +5,10 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
-from data_prep.person import MocapPose, Skipped, VideoFrame
-from data_prep.writing import video
+from data_prep.labelled import MocapPose, Skipped, VideoFrame
+from data_prep.writing import video_frames
 from hmr_tf.data import crop, record
-from hmr_tf.errors import InputError
+from hmr_tf.files.errors import InputError
 
 JPEG_QUALITY = 95  # TensorFlow's default, which the original used
 MAX_PX, MAX_M = 1e6, 1e4  # a point or joint further away is a fault of the file
@@ -39,7 +39,7 @@ def _read(person):
     """Source image -> its JPEG file's bytes, None where it is no JPEG, and (H, W, 3) uint8."""
     image, jpeg = person.image, None
     if isinstance(image, VideoFrame):
-        image = video.read_frame(image)
+        image = video_frames.read_frame(image)
     elif isinstance(image, str):
         file = Path(image).read_bytes()
         image = _decode(file)

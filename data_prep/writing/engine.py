@@ -13,12 +13,12 @@ from typing import NamedTuple, Optional
 
 from tqdm import tqdm
 
-from data_prep.writing import beam, pool, publish, shards
+from data_prep.writing import beam, publish, shard_plan, worker_pool
 from data_prep.writing.backlog import Backlog
 from data_prep.writing.digests import ImageDigest
 from data_prep.writing.tally import Tally
 from hmr_tf import __version__
-from hmr_tf.errors import InputError
+from hmr_tf.files.errors import InputError
 
 # 3,000 people of LSP-extended were not done sooner by two workers, who import TensorFlow first.
 PEOPLE_WORTH_A_WORKER = 2000
@@ -109,17 +109,17 @@ def list_shards(job, items, tally, images):
     people = tqdm(tally.keep(items), title, unit=" people", leave=False)
     for shard in _cut(job, itertools.islice(people, job.limit)):
         groups = list(shard.groups)
-        for image in map(shards.image_path, (group[0] for group in groups)):
+        for image in map(shard_plan.image_path, (group[0] for group in groups)):
             if image is not None:
                 images.add(getattr(image, "path", image))
-        yield shards.Shard(shard.file, groups)
+        yield shard_plan.Shard(shard.file, groups)
 
 
 def _cut(job, people):
-    groups = shards.by_image(people)
+    groups = shard_plan.by_image(people)
     if "%s" in job.shard_name:
-        return shards.by_sequence(groups, job.shard_name)
-    return shards.numbered(groups, job.shard_name, job.records_per_shard)
+        return shard_plan.by_sequence(groups, job.shard_name)
+    return shard_plan.numbered(groups, job.shard_name, job.records_per_shard)
 
 
 @contextlib.contextmanager
@@ -176,12 +176,12 @@ def _do(tasks, missing, partial, workers, bar):
         yield from filter(None, (publish.whole_shard(partial, file) for file in missing))
         return
     if number is None:
-        number = min(pool.available_cores(), sum(missing.values()) // PEOPLE_WORTH_A_WORKER)
+        number = min(worker_pool.available_cores(), sum(missing.values()) // PEOPLE_WORTH_A_WORKER)
     if min(number, len(missing)) <= 1:
         for _, task in tasks:
             yield _write(partial, pickle.loads(task), bar.update)
         return
-    for done in pool.run(work, (task for _, task in tasks), min(number, len(missing))):
+    for done in worker_pool.run(work, (task for _, task in tasks), min(number, len(missing))):
         yield done
         bar.update(missing[done["file"]])
 

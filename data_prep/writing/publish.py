@@ -12,8 +12,8 @@ import re
 import shutil
 from pathlib import Path
 
-from hmr_tf import atomic
-from hmr_tf.errors import InputError
+from hmr_tf.files import atomic
+from hmr_tf.files.errors import InputError
 
 _RUN = "run.json"  # what the shards in the hidden folder are made from, and how
 

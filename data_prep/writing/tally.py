@@ -2,7 +2,7 @@
 
 import collections
 
-from data_prep.person import MocapPose, Noted, Skipped
+from data_prep.labelled import MocapPose, Noted, Skipped
 
 MAX_LISTED_PROBLEMS = 1000
 

@@ -56,6 +56,22 @@ class Pinhole(NamedTuple):
     principal_px: tuple  # (x, y)
 
 
+def project_perspective(points, focal_px, principal_px):
+    """What a pinhole camera sees: focal_px * (x, y) / z + principal_px.
+
+    Args:
+      points: (B, N, 3) metres in front of the camera.
+      focal_px: a number or (B,).
+      principal_px: (2,) or (B, 2).
+
+    Returns:
+      (B, N, 2) pixels and (B, N) depth in metres.
+    """
+    focal_px = tf.reshape(tf.cast(focal_px, tf.float32), [-1, 1, 1])
+    principal_px = tf.reshape(tf.cast(principal_px, tf.float32), [-1, 1, 2])
+    return focal_px * points[..., :2] / points[..., 2:] + principal_px, points[..., 2]
+
+
 def pinhole_of_photograph(height, width, crop_px, focal_px=None):
     """The camera assumed where nobody knows it: its axis through the middle of the photograph.
 

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import numpy as np
 
-from hmr_tf.body import safe_npz, safe_pickle
 from hmr_tf.body.skeleton import KEYPOINTS, SMPL_JOINTS
-from hmr_tf.errors import InputError
+from hmr_tf.files import safe_npz, safe_pickle
+from hmr_tf.files.errors import InputError
 
 KEY = "cocoplus_regressor"
 NUM_SMPL_VERTICES = 6890

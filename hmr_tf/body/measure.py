@@ -78,7 +78,7 @@ def measure(vertices, joints, faces, weights):
 
 
 def measure_shape(model, betas=None):
-    """`measure` of a `model_file.ModelData` with these betas (10,)."""
+    """`measure` of a `body_model.ModelData` with these betas (10,)."""
     return measure(*rest_body(model, betas), model.faces, model.weights)
 
 

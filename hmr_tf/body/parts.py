@@ -7,9 +7,9 @@ from pathlib import Path
 
 import numpy as np
 
-from hmr_tf.body import safe_npz
 from hmr_tf.body.skeleton import SMPL_JOINTS
-from hmr_tf.errors import InputError
+from hmr_tf.files import safe_npz
+from hmr_tf.files.errors import InputError
 
 BACKGROUND = "background"
 PARTS = (BACKGROUND, "left_arm", "right_arm", "head", "left_leg", "right_leg", "torso")

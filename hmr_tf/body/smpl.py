@@ -13,7 +13,7 @@ import tensorflow as tf
 from hmr_tf.body import theta
 from hmr_tf.body.rotation import matrix_from_axis_angle
 from hmr_tf.body.skeleton import LSP_JOINTS
-from hmr_tf.errors import InputError
+from hmr_tf.files.errors import InputError
 
 
 class Body(NamedTuple):
@@ -40,7 +40,7 @@ class SMPL(tf.Module):
 
     def __init__(self, model, vertex_ids=None, name="smpl"):
         """Args:
-          model: `model_file.ModelData`.
+          model: `body_model.ModelData`.
           vertex_ids: SMPL's numbers of the only vertices to pose; None means the whole mesh.
 
         Raises:

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
-from hmr_tf.errors import InputError
+from hmr_tf.files.errors import InputError
 
 # People are scaled for crops of this side: 150 px from head to foot in 224 (`coco_to_tfrecords.py`,
 # `openpose.py:33-35` of the original). A network with smaller inputs sees the same, smaller.

@@ -8,8 +8,8 @@ from tqdm import tqdm
 
 from hmr_tf import addons
 from hmr_tf.body import rotation
-from hmr_tf.data import augment, crop, record, shard_files, stream
-from hmr_tf.errors import InputError
+from hmr_tf.data import augment, crop, record, shards, stream
+from hmr_tf.files.errors import InputError
 
 DRAWN_AT_ONCE = 1024
 _DATA_ERRORS = (
@@ -109,8 +109,8 @@ def validation(files, *, batch_size, image_size):
     Returns:
       Dataset of (batch,), labels as stored; its length is the number of batches.
     """
-    paths = shard_files.paths(files)
-    num_batches = -(-shard_files.count_records(paths) // batch_size)
+    paths = shards.paths(files)
+    num_batches = -(-shards.count_records(paths) // batch_size)
     records = tf.data.TFRecordDataset([str(path) for path in paths])
     plain = augment.no_jitter(image_size / crop.CROP_PX)
     crops = _crops(records.map(lambda serialized: (serialized, plain)).enumerate(), image_size)
@@ -133,13 +133,13 @@ def explain_data_error(error, files, mocap_files=None):
     """
     if not isinstance(error, _DATA_ERRORS) or "IteratorGetNext" not in str(error):
         return None
-    groups = files if isinstance(files, shard_files.Split) else [files]
-    images = [path for group in groups for path in shard_files.paths(group)]
+    groups = files if isinstance(files, shards.Split) else [files]
+    images = [path for group in groups for path in shards.paths(group)]
     checks = [(path, record.decode) for path in images]
-    checks += [(path, record.decode_mocap) for path in shard_files.paths(mocap_files or {})]
+    checks += [(path, record.decode_mocap) for path in shards.paths(mocap_files or {})]
     try:
         if isinstance(error, tf.errors.FailedPreconditionError):  # of assert_cardinality
-            shard_files.check_indexes(images)
+            shards.check_indexes(images)
         for path, decode in tqdm(checks, "Looking for the broken record", unit="file", delay=2):
             record.check_shards([path], decode)
     except InputError as found:
@@ -207,8 +207,8 @@ def _without_3d(batch):
 
 def _mocap(files, rows_per_batch, rows, seed, part):
     """Dataset of dicts: rotations (rows, 23, 3, 3) without the global one, betas (rows, 10)."""
-    paths = shard_files.paths(files)
-    if not shard_files.count_records(paths):
+    paths = shards.paths(files)
+    if not shards.count_records(paths):
         raise InputError(
             f"the motion capture in {paths[0].parent} holds no records: convert it again, or pass "
             "--encoder_only"

@@ -11,7 +11,7 @@ import tensorflow as tf
 
 from hmr_tf.body import skeleton
 from hmr_tf.data.crop import Crop
-from hmr_tf.errors import InputError
+from hmr_tf.files.errors import InputError
 
 _NUM_JOINTS = len(skeleton.LSP_JOINTS)
 _NUM_FACE = len(skeleton.FACE_KEYPOINTS)

@@ -9,8 +9,8 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from hmr_tf.data import record, shard_files
-from hmr_tf.errors import InputError
+from hmr_tf.data import record, shards
+from hmr_tf.files.errors import InputError
 
 # Records in flight while shuffling: stored JPEGs, 20 to 80 KB each.
 SHUFFLED_RECORDS = 2000
@@ -29,18 +29,18 @@ class Part(NamedTuple):
 
 def sources(files, use_3d, batch_size):
     """The groups of shard paths that take turns in a batch."""
-    files = {name: paths for name, paths in files.items() if shard_files.count_records(paths)}
+    files = {name: paths for name, paths in files.items() if shards.count_records(paths)}
     if not files:
         raise InputError("the shards of --datasets hold no records: convert the datasets again")
     if not use_3d:
-        return [shard_files.paths(files)]
+        return [shards.paths(files)]
     kinds = {True: [], False: []}
     for name, paths in files.items():
-        kinds[shard_files.has_3d(name, paths)] += paths
+        kinds[shards.has_3d(name, paths)] += paths
     if not kinds[True]:
         raise InputError(
             f"no records with 3D labels in --datasets={','.join(files)}: add one of "
-            f"{', '.join(shard_files.WITH_3D)}, or train without them, --nouse_3d_label"
+            f"{', '.join(shards.WITH_3D)}, or train without them, --nouse_3d_label"
         )
     sources = [paths for paths in kinds.values() if paths]
     if len(sources) > 1 and batch_size % 2:
@@ -93,7 +93,7 @@ def shuffled(paths, buffer_size, seed, first):
         )
         return _in_order(records, buffer_size, seed, number)
 
-    count = shard_files.count_records(paths)
+    count = shards.count_records(paths)
     passes = tf.data.Dataset.range(first // count, tf.int64.max)
     return passes.flat_map(one_pass).skip(first % count)
 

@@ -7,7 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from hmr_tf.data import record
-from hmr_tf.errors import InputError
+from hmr_tf.files.errors import InputError
 
 _PARSED_AT_ONCE = 256
 

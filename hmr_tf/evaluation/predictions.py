@@ -7,15 +7,14 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
-from hmr_tf.atomic import written
 from hmr_tf.data import augment, crop, record
-from hmr_tf.errors import InputError
 from hmr_tf.evaluation import frames as frames_
-from hmr_tf.output import saved_model
+from hmr_tf.files.atomic import written
+from hmr_tf.files.errors import InputError
 
 # Of the files of predictions; changes with what they hold and with how crops are made.
 _FORMAT = 1
-# Field -> its name in `saved_model.answers`; and where the crop lies, of `augment.Placement`.
+# Field -> its name in `networks.prediction.named`; and where the crop lies, of `augment.Placement`.
 _ANSWERS = {
     "theta": "theta",
     "joints": "joints3d",
@@ -25,19 +24,11 @@ _ANSWERS = {
 _FIELDS = (*_ANSWERS, "scale_xy", "corner_px")
 
 
-def answering(hmr):
-    """The model as one graph: (B, S, S, 3) crops in [-1, 1] -> what `saved_model.answers` gives."""
-    crops_ = tf.TensorSpec([None, hmr.image_size, hmr.image_size, 3], tf.float32)
-    return tf.function(
-        lambda images: saved_model.answers(hmr, images), input_signature=[crops_], autograph=False
-    )
-
-
 def of_files(answer, digest, frames, folder, batch_size, tick=lambda count: None):
     """Predictions for every record of every file: read from `folder` where they are, else made.
 
     Args:
-      answer: `answering` of a model.
+      answer: `inference.model.crop_function` of a network.
       digest: `model_digest` of it.
       frames: Frames, whose files are meant.
       folder: Path for the predictions, one .npz a TFRecord file; made where it is not there. A file

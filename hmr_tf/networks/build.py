@@ -8,9 +8,9 @@ import numpy as np
 import tensorflow as tf
 from tensorflow import keras
 
-from hmr_tf.body import model_file
+from hmr_tf.body import body_model
 from hmr_tf.body.smpl import SMPL
-from hmr_tf.errors import InputError
+from hmr_tf.files.errors import InputError
 from hmr_tf.networks import encoder
 from hmr_tf.networks.hmr import HMR, IterativeRegressor, mean_theta
 
@@ -33,7 +33,7 @@ def build(architecture, body, bn_momentum=0.997, mean_params_path="", mixed_prec
 
     Args:
       architecture: Architecture.
-      body: `model_file.ModelData`, as `read_body` gives it.
+      body: `body_model.ModelData`, as `read_body` gives it.
       bn_momentum, mean_params_path: the flags of the same names.
       mixed_precision: what the encoder computes in: float32, bfloat16 or float16. Its weights are
         float32, and so is all that follows it.
@@ -60,9 +60,9 @@ def _computing_in(precision):
 
 
 def read_body(architecture):
-    """`model_file.ModelData` of the files that `architecture` names."""
-    path = architecture.smpl_model_path or model_file.BUILT_IN
-    return model_file.read_model(path, architecture.keypoint_regressor)
+    """`body_model.ModelData` of the files that `architecture` names."""
+    path = architecture.smpl_model_path or body_model.BUILT_IN
+    return body_model.read_model(path, architecture.keypoint_regressor)
 
 
 def calibrate_batch_norm(network, images):

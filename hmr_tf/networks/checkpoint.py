@@ -5,17 +5,17 @@ from pathlib import Path
 
 import tensorflow as tf
 
-from hmr_tf.body import model_file
-from hmr_tf.errors import InputError
+from hmr_tf.body import body_model
+from hmr_tf.files.errors import InputError
 from hmr_tf.networks import build
 from hmr_tf.networks.build import Architecture
 from hmr_tf.networks.discriminator import Discriminator
 
 PARAMS = "params.json"
 KEPT = 3  # checkpoints of a run, if nothing else is asked for
-# In params.json, of what `training.import_tf1` made: the path of the original's checkpoint.
+# In params.json, of what `training.tf1_import` made: the path of the original's checkpoint.
 IMPORTED = "imported_from"
-# In params.json, of what was trained here: `model_file.digest` of its body.
+# In params.json, of what was trained here: `body_model.digest` of its body.
 BODY_DIGEST = "body_digest"
 
 
@@ -84,14 +84,14 @@ def load_with_body(load_path, smpl_model_path=""):
         the faces of the file.
 
     Returns:
-      HMR with the weights of the checkpoint, and its `model_file.ModelData`.
+      HMR with the weights of the checkpoint, and its `body_model.ModelData`.
 
     Raises:
       InputError: no checkpoint, a damaged one, or one of another network.
     """
     prefix = find(load_path)
     made_of = architecture(prefix)
-    file = model_file.find(smpl_model_path) if smpl_model_path else None
+    file = body_model.find(smpl_model_path) if smpl_model_path else None
     if file and IMPORTED not in read_params(prefix):
         made_of = made_of._replace(smpl_model_path=str(file))
     body = build.read_body(made_of)
@@ -118,7 +118,7 @@ def load_critic(load_path):
 
 def faces_of(smpl_model_path, num_vertices):
     """(F, 3) faces of an SMPL file, which must have so many vertices, or InputError."""
-    model = model_file.read_model(smpl_model_path)
+    model = body_model.read_model(smpl_model_path)
     if len(model.v_template) != num_vertices:
         raise InputError(
             f"{smpl_model_path} has {len(model.v_template)} vertices, the body in the checkpoint "

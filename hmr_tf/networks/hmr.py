@@ -1,30 +1,16 @@
 """From a crop to a body: encoder, regressor, SMPL, camera (paper, sections 3.1 and 3.2)."""
 
-from typing import NamedTuple, Optional
-
 import numpy as np
 import tensorflow as tf
 from tensorflow import keras
 
-from hmr_tf.body import camera, theta
+from hmr_tf.body import theta
 from hmr_tf.networks.encoder import NUM_FEATURES
+from hmr_tf.networks.prediction import Prediction, prediction_from_body
 
 layers = keras.layers
 
 NUM_HIDDEN = 1024  # units of each hidden layer of the regressor
-
-
-class Prediction(NamedTuple):
-    """What one stage of the regressor says; B crops."""
-
-    theta: tf.Tensor  # (B, 85)
-    camera: tf.Tensor  # (B, 3) weak perspective
-    rotations: tf.Tensor  # (B, 24, 3, 3), the global one first
-    betas: tf.Tensor  # (B, 10)
-    vertices: Optional[tf.Tensor]  # (B, V, 3) metres, camera frame; None unless asked for
-    joints: tf.Tensor  # (B, 19, 3) metres, order of `skeleton.KEYPOINTS`
-    smpl_joints: tf.Tensor  # (B, 24, 3) metres, order of `skeleton.SMPL_JOINTS`
-    keypoints_norm: tf.Tensor  # (B, 19, 2) `joints` projected, [-1, 1] over the crop
 
 
 def mean_theta(pose=None, betas=None):
@@ -124,15 +110,12 @@ class HMR(keras.Model):
 
     def bodies(self, answers):
         """T thetas (B, 85) -> T `Prediction` without meshes, from one pass of SMPL."""
-        camera_, pose, betas = theta.split(tf.concat(answers, axis=0))
-        body = self.smpl.joints_only(pose, betas)
-        keypoints = camera.project(body.keypoints, camera_)
-        parts = (camera_, body.rotations, betas, body.keypoints, body.joints, keypoints)
-        stages = zip(answers, *(tf.split(part, len(answers)) for part in parts))
-        return tuple(
-            Prediction(answer, cam, rotations, shape, None, joints, smpl_joints, points)
-            for answer, cam, rotations, shape, joints, smpl_joints, points in stages
-        )
+        joined = tf.concat(answers, axis=0)
+        _, pose, betas = theta.split(joined)
+        whole = prediction_from_body(joined, self.smpl.joints_only(pose, betas))
+        count = len(answers)
+        fields = [[None] * count if x is None else tf.split(x, count) for x in whole]
+        return tuple(Prediction(*stage) for stage in zip(*fields))
 
     def with_mesh(self, prediction):
         """The same `Prediction` with its vertices."""

@@ -6,7 +6,7 @@ import h5py
 import numpy as np
 from tensorflow import keras
 
-from hmr_tf.errors import InputError
+from hmr_tf.files.errors import InputError
 from hmr_tf.networks import tf1_checkpoint
 
 # The value of the flag for which Keras downloads; the name of its classifier in weight files.

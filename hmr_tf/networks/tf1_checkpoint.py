@@ -12,7 +12,7 @@ import tensorflow as tf
 
 from hmr_tf.body.skeleton import KEYPOINTS, SMPL_JOINTS
 from hmr_tf.body.theta import NUM_BETAS
-from hmr_tf.errors import InputError
+from hmr_tf.files.errors import InputError
 
 # A variable's last part, slim's for Keras's.
 _LEAVES = {"kernel": "weights", "bias": "biases"}

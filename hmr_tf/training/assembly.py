@@ -7,12 +7,12 @@ import tensorflow as tf
 from tensorflow import keras
 
 from hmr_tf import addons
-from hmr_tf.body import model_file
-from hmr_tf.errors import InputError
+from hmr_tf.body import body_model
+from hmr_tf.files.errors import InputError
 from hmr_tf.networks import build, checkpoint, pretrained
 from hmr_tf.networks.build import Architecture
 from hmr_tf.networks.discriminator import Discriminator
-from hmr_tf.training import losses, resuming
+from hmr_tf.training import losses, resume
 from hmr_tf.training.trainer import Trainer, adam
 
 STEP = "step"  # in a checkpoint: how many steps were trained
@@ -28,8 +28,8 @@ def resolved(config):
     paths = {name: getattr(config, name) for name in build.FILES}
     paths = {name: str(Path(path).absolute()) if path else "" for name, path in paths.items()}
     if not config.load_path:
-        body = model_file.find(config.smpl_model_path)
-        paths["smpl_model_path"] = "" if body == model_file.BUILT_IN else str(body.absolute())
+        body = body_model.find(config.smpl_model_path)
+        paths["smpl_model_path"] = "" if body == body_model.BUILT_IN else str(body.absolute())
         return dataclasses.replace(config, **paths)
     stored = checkpoint.architecture(checkpoint.find(config.load_path))._asdict()
     for name, value in stored.items():
@@ -43,7 +43,7 @@ def resolved(config):
 
 
 def read_body(config):
-    """`model_file.ModelData` of the body to train with.
+    """`body_model.ModelData` of the body to train with.
 
     Raises:
       InputError: a file that is missing or damaged, another body than that of --load_path.
@@ -51,7 +51,7 @@ def read_body(config):
     body = build.read_body(_architecture(config))
     if config.load_path:
         prefix = checkpoint.find(config.load_path)
-        resuming.refuse_another_body(body, _architecture(config), prefix)
+        resume.refuse_another_body(body, _architecture(config), prefix)
     return body
 
 
@@ -63,7 +63,7 @@ def build_trainer(config, body):
         --load_path was not trained with.
     """
     if config.load_path:
-        resuming.refuse_changes(config, checkpoint.find(config.load_path))
+        resume.refuse_changes(config, checkpoint.find(config.load_path))
     hmr = build.build(
         *(_architecture(config), body),
         *(config.bn_momentum, config.mean_params_path, config.mixed_precision),
@@ -110,7 +110,7 @@ def _restore(trainer, config):
                 "--keep_optimizer."
             )
         wanted = {name: part for name, part in wanted.items() if name in held}
-    if resuming.changed_flags(config, prefix):
+    if resume.changed_flags(config, prefix):
         # Other flags can mean another critic and other moments: those that fit are taken.
         checkpoint.restore(prefix, checkpoint.trained_parts(trainer.hmr))
         checkpoint.restore(prefix, wanted, strict=False)

@@ -5,9 +5,9 @@ from typing import NamedTuple, Optional
 
 import tensorflow as tf
 
-from hmr_tf.data import pipeline, shard_files, stream
-from hmr_tf.errors import InputError
-from hmr_tf.training import devices
+from hmr_tf.data import pipeline, shards, stream
+from hmr_tf.files.errors import InputError
+from hmr_tf.training import distribution
 
 
 class Files(NamedTuple):
@@ -22,18 +22,16 @@ def find(config):
     """Files of a Config; InputError where there are none."""
     if not config.data_dir:
         raise InputError("--data_dir is missing: the folder that data_prep/to_tfrecords.py wrote.")
-    images = shard_files.split(
-        config.data_dir, config.datasets, config.val_datasets, config.val_shards
-    )
+    images = shards.split(config.data_dir, config.datasets, config.val_datasets, config.val_shards)
     mocap = None
     if not config.encoder_only:
-        mocap = shard_files.find_mocap(config.data_dir, config.mocap_datasets)
+        mocap = shards.find_mocap(config.data_dir, config.mocap_datasets)
     return Files(*images, mocap)
 
 
 def count(files):
     """Number of records: dataset name -> shard paths."""
-    return shard_files.count_records(shard_files.paths(files))
+    return shards.count_records(shards.paths(files))
 
 
 def plain(config, files, **changes):
@@ -102,7 +100,7 @@ def explain(error, files, strategy):
         return None
     if "No space left" in str(error):
         return InputError("The disk of --model_dir is full: make room, go on with --load_path.")
-    images = shard_files.Split(files.training, files.validation)
-    return devices.lost_worker(error, strategy) or pipeline.explain_data_error(
+    images = shards.Split(files.training, files.validation)
+    return distribution.lost_worker(error, strategy) or pipeline.explain_data_error(
         error, images, files.mocap
     )

@@ -11,11 +11,12 @@ import tensorflow as tf
 from absl import logging
 from tensorflow import keras
 
-from hmr_tf import atomic
-from hmr_tf.body import model_file
-from hmr_tf.errors import InputError
+from hmr_tf.body import body_model
+from hmr_tf.files import atomic
+from hmr_tf.files.errors import InputError
 from hmr_tf.networks import build, checkpoint
-from hmr_tf.training import assembly, devices, inputs, progress, resuming, saving, watching
+from hmr_tf.training import assembly, distribution, inputs, resume
+from hmr_tf.training.callbacks import build_callbacks, checkpoints, progress
 
 
 def train(config):
@@ -28,15 +29,15 @@ def train(config):
         be written or holds a training, a checkpoint of another network or of other flags, a loss
         that is not finite, another worker that is gone.
     """
-    strategy = devices.strategy(config.distribute)
-    devices.let_the_chief_speak(strategy)
+    strategy = distribution.strategy(config.distribute)
+    distribution.let_the_chief_speak(strategy)
     config = assembly.resolved(config)
     files = inputs.find(config)
-    watching.profiled(config.profile_steps)
+    build_callbacks.profiled(config.profile_steps)
     keras.utils.set_random_seed(config.seed)
     if config.deterministic:
         tf.config.experimental.enable_op_determinism()
-    stop = saving.Stop()
+    stop = checkpoints.Stop()
     try:
         with strategy.scope(), stop.listening():
             _train(config, files, strategy, stop)
@@ -50,11 +51,11 @@ def train(config):
 def _train(config, files, strategy, stop):
     body = assembly.read_body(config)
     trainer = assembly.build_trainer(config, body)
-    steps = resuming.Steps.plan(inputs.count(files.training), config, trainer.step)
+    steps = resume.Steps.plan(inputs.count(files.training), config, trainer.step)
     data = inputs.distributed(config, files, strategy, steps.done)
     sample = inputs.plain(config, files)
-    folder = _folder(config, strategy, model_file.digest(body))
-    machine = devices.describe(strategy)
+    folder = _folder(config, strategy, body_model.digest(body))
+    machine = distribution.describe(strategy)
     logging.info(progress.summary(config, steps, files, trainer, machine, folder))
     first = next(iter(sample))[0]
     if not (config.load_path or config.pretrained_model_path):
@@ -63,24 +64,24 @@ def _train(config, files, strategy, stop):
     manager = checkpoint.manager(parts, folder, config.keep_checkpoints)
     if trainer.step == 0:
         manager.save(checkpoint_number=0)
-    checkpoints = saving.Checkpoints(
+    saver = checkpoints.Checkpoints(
         *(manager, config.save_step, config.save_minutes, stop),
-        agree=lambda wishes: devices.any_worker(strategy, wishes),
-        num_workers=devices.num_workers(strategy),
+        agree=lambda wishes: distribution.any_worker(strategy, wishes),
+        num_workers=distribution.num_workers(strategy),
     )
-    watchers = watching.watchers(config, files, folder, steps, first, parts, stop, strategy)
-    _fit(trainer, data, steps, [*watchers, checkpoints, saving.StopAt(steps.end)], checkpoints)
+    watchers = build_callbacks.watchers(config, files, folder, steps, first, parts, stop, strategy)
+    _fit(trainer, data, steps, [*watchers, saver, checkpoints.StopAt(steps.end)], saver)
     if stop.agreed:
-        logging.info("Stopped by SIGTERM: go on with --load_path=%s", checkpoints.save())
+        logging.info("Stopped by SIGTERM: go on with --load_path=%s", saver.save())
 
 
 def _folder(config, strategy, body_digest):
     """`resuming.folder`, made, with params.json."""
-    if devices.worker(strategy):  # what it must save with the others, nobody will read
+    if distribution.worker(strategy):  # what it must save with the others, nobody will read
         folder = Path(tempfile.mkdtemp(prefix="hmr_worker_"))
         atexit.register(shutil.rmtree, folder, ignore_errors=True)
     else:
-        folder = resuming.folder(config)
+        folder = resume.folder(config)
     params = {**dataclasses.asdict(config), checkpoint.BODY_DIGEST: body_digest}
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -90,9 +91,9 @@ def _folder(config, strategy, body_digest):
     return folder
 
 
-def _fit(trainer, data, steps, watchers, checkpoints):
+def _fit(trainer, data, steps, watchers, saver):
     """Trains; Ctrl-C saves before it ends the program."""
-    checkpoints.set_model(trainer)
+    saver.set_model(trainer)
     trainer.start_at(steps.first_epoch, steps.first_step)
     logging.info("Building the graph: the first step takes half a minute.")
     try:
@@ -105,5 +106,5 @@ def _fit(trainer, data, steps, watchers, checkpoints):
             verbose=0,
         )
     except KeyboardInterrupt:
-        logging.info("\nStopped: go on with --load_path=%s", checkpoints.save())
+        logging.info("\nStopped: go on with --load_path=%s", saver.save())
         raise

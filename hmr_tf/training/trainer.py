@@ -3,7 +3,7 @@
 import tensorflow as tf
 from tensorflow import keras
 
-from hmr_tf.training import losses, statistics
+from hmr_tf.training import losses, prediction_statistics
 
 
 def adam(learning_rate):
@@ -103,8 +103,8 @@ class Trainer(keras.Model):
             if _scales_loss(self.encoder_optimizer):
                 scaled = self.encoder_optimizer.get_scaled_loss(scaled)
         gradients = [encoder_tape.gradient(scaled, self.hmr.trained)]
-        parts, watched = _named("encoder", encoder), statistics.of_bodies(stages[-1])
-        parts.update(statistics.keypoints_by_stage(stages, batch, counts))
+        parts, watched = _named("encoder", encoder), prediction_statistics.of_bodies(stages[-1])
+        parts.update(prediction_statistics.keypoints_by_stage(stages, batch, counts))
         if self.critic is not None:
             gradients.append(critic_tape.gradient(critic["total"], self.critic.trainable_variables))
             parts.update(_named("critic", critic))

@@ -7,8 +7,8 @@ from scipy import sparse
 from scipy.spatial import ConvexHull
 
 from hmr_tf.body.skeleton import KEYPOINTS, SMPL_JOINTS, SMPL_PARENTS
-from tests import python2_pickle
-from tests.golden.inputs import rng
+from tests.fakes import python2_pickle
+from tests.golden.golden_inputs import rng
 
 NUM_VERTICES = 600
 

@@ -1,0 +1,81 @@
+"""What the metrics of a whole test set cost, beside the same body by body.
+
+    python -m benchmarks.metrics_speed [--frames=100000]
+
+The scores of Human3.6M and of MPI-INF-3DHP, MPJPE, reconstruction error, PCK, AUC, by sequence and
+by joint, from predictions in memory; and the plain loop over bodies that it replaces, on a part of
+them. Seconds for all frames.
+"""
+
+import time
+from pathlib import Path
+
+import numpy as np
+
+import benchmarks
+from hmr_tf.body.skeleton import LSP_JOINTS
+from hmr_tf.data import h36m_names
+from hmr_tf.evaluation import metrics
+from hmr_tf.evaluation.frames import Frames
+from hmr_tf.evaluation.protocols import joints3d
+
+_LOOPED = 2000  # bodies of the loop
+
+
+def frames(count):
+    """Random Frames of Human3.6M's sequences, with the truth of both datasets."""
+    rng = np.random.default_rng(0)
+    names = h36m_names.sequences_to_test(h36m_names.TRIALS, h36m_names.CAMERAS)
+    joints = rng.normal(size=(count, 19, 3)).astype(np.float32) * 0.4
+    reference = rng.normal(size=(count, 17, 3)).astype(np.float32) * 0.4
+    noise = 0.05 * rng.normal(size=(count, 14, 3)).astype(np.float32)
+    truth = {
+        "joints": joints[:, :14] + noise + np.float32([0, 0, 4]),
+        "keypoints_px": rng.uniform(0, 224, size=(count, 19, 3)).astype(np.float32),
+        "center_px": np.full((count, 2), 112, np.float32),
+        "reference_universal_joints": reference,
+        "reference_activity": rng.integers(1, 8, count),
+    }
+    predicted = {"joints": joints, "smpl_joints": np.zeros((count, 24, 3), np.float32)}
+    file = np.sort(rng.integers(len(names), size=count))
+    return Frames(tuple(map(Path, names)), file, np.arange(count), truth, predicted)
+
+
+def seconds(run):
+    start = time.perf_counter()
+    run()
+    return time.perf_counter() - start
+
+
+def main():
+    parser = benchmarks.parser(__doc__)
+    parser.add_argument("--frames", type=benchmarks.positive, default=100_000)
+    count = parser.parse_args().frames
+    people = frames(count)
+    options = {
+        "root": "hips",
+        "joints": LSP_JOINTS,
+        "universal": True,
+        "perspective_correction": True,
+    }
+    print(f"h36m: {seconds(lambda: joints3d.score_h36m(people, options)):.2f} s")
+    print(f"mpi_inf_3dhp: {seconds(lambda: joints3d.score_mpi_inf_3dhp(people, options)):.2f} s")
+    found, true = (
+        part["joints"][:, :14].astype(float) for part in (people.predicted, people.truth)
+    )
+    batched = seconds(lambda: (metrics.mpjpe(found, true), metrics.pa_mpjpe(found, true)))
+
+    looped_frames = min(_LOOPED, count)
+
+    def loop():
+        for k in range(looped_frames):
+            metrics.mpjpe(found[k : k + 1], true[k : k + 1])
+            metrics.pa_mpjpe(found[k : k + 1], true[k : k + 1])
+
+    looped = seconds(loop) * count / looped_frames
+    print(f"MPJPE and reconstruction error: {batched:.2f} s; one by one {looped:.2f} s, ", end="")
+    print(f"ratio {batched / looped:.3f}")
+
+
+if __name__ == "__main__":
+    benchmarks.run(main)

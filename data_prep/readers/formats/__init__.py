@@ -1,0 +1,1 @@
+"""File formats that datasets come in, read without trusting them."""

@@ -1,0 +1,104 @@
+"""Human3.6M as the scripts of h36m-fetch unpack it: S1/Directions-1/annot.h5 with, below
+imageSequence/54138969/, img_000001.jpg and the like. All frames that it kept are taken.
+"""
+
+import h5py
+import numpy as np
+
+from data_prep.labelled import Skipped
+from data_prep.readers.h36m import h36m_frames, h36m_smpl
+from data_prep.readers.h36m.h36m_recordings import (
+    CAMERA_IDS,
+    Recording,
+    action_named,
+    is_corrupt,
+)
+from hmr_tf.files.errors import InputError
+
+_ANNOTATIONS = "annot.h5"
+_ROW_SHAPES = {
+    "frame": (),
+    "camera": (),
+    "pose/2d": (h36m_frames.NUM_JOINTS, 2),
+    "pose/3d": (h36m_frames.NUM_JOINTS, 3),
+}
+_MAX_ROWS = 200_000  # four cameras with less than 7,000 frames each
+
+
+def is_here(data_dir):
+    return any(data_dir.glob(f"S*/*/{_ANNOTATIONS}"))
+
+
+def read(data_dir, subjects, metadata):
+    """Yields a Person or Skipped for every frame, by subject, action, take, camera."""
+    smpl_folder = h36m_smpl.find(data_dir)
+    takes = {}
+    for path in sorted(p for s in subjects for p in data_dir.glob(f"{s}/*/{_ANNOTATIONS}")):
+        take = _take(path.parent, metadata)
+        if take is None:
+            yield Skipped("folder of no known take", str(path.parent))
+        elif takes.setdefault(take, path) != path:
+            yield Skipped("folder of a take that has another", str(path.parent))
+    for take, path in sorted(takes.items(), key=lambda pair: pair[0].order):
+        try:
+            annotations = _read_annotations(path)
+        except InputError as error:
+            yield Skipped("annot.h5 unreadable", str(error))
+            continue
+        for camera, camera_id in enumerate(CAMERA_IDS):
+            recording = take._replace(camera=camera)
+            rows = np.flatnonzero(annotations["camera"] == int(camera_id))
+            if len(rows) and is_corrupt(recording):
+                yield Skipped("its video is broken", recording.sequence, is_problem=False)
+            else:
+                images = path.parent / "imageSequence" / camera_id
+                intrinsics = metadata.intrinsics[camera]
+                yield from _frames(recording, images, annotations, rows, intrinsics, smpl_folder)
+
+
+def _take(folder, metadata):
+    """S1/Directions-1 -> Recording of camera 0, or None."""
+    name, _, subaction = folder.name.rpartition("-")
+    action, subject = action_named(name), folder.parent.name
+    if action is None or subaction not in ("1", "2"):
+        return None
+    trial = int(subaction) - 1
+    stem = metadata.stem(subject, action, trial)
+    return stem and Recording(subject, action, trial, 0, stem)
+
+
+def _frames(recording, images, annotations, rows, intrinsics, smpl_folder):
+    fits, fault = h36m_smpl.read(smpl_folder, recording) if len(rows) else (None, None)
+    if fault:
+        yield fault
+    for row in rows:
+        number = int(annotations["frame"][row])  # from 1
+        yield h36m_frames.person(
+            recording,
+            number - 1,
+            str(images / f"img_{number:06d}.jpg"),
+            h36m_frames.lsp_joints(annotations["pose/2d"][row]),
+            h36m_frames.lsp_joints(annotations["pose/3d"][row]) / 1000,
+            intrinsics,
+            fits.at(number - 1),
+        )
+
+
+def _read_annotations(path):
+    """annot.h5 -> dict of arrays with a row for each frame; InputError where they are not."""
+    try:
+        with h5py.File(path, "r") as file:
+            num_rows = len(file["frame"])
+            for name, shape in _ROW_SHAPES.items():
+                dataset = file[name]
+                if dataset.shape != (num_rows, *shape) or dataset.dtype.kind not in "iuf":
+                    raise ValueError(f"{name} is {dataset.dtype} {dataset.shape}")
+            if num_rows > _MAX_ROWS:
+                raise ValueError(f"{num_rows} rows")
+            annotations = {name: file[name][...] for name in _ROW_SHAPES}
+        frames = annotations["frame"]
+        if not ((frames >= 1) & (frames <= _MAX_ROWS)).all():
+            raise ValueError("frames are counted from 1")
+        return annotations
+    except Exception as error:  # h5py names no exceptions for damaged files
+        raise InputError(f"{path} is no readable {_ANNOTATIONS} ({error!r})") from error

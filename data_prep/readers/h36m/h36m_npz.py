@@ -1,0 +1,117 @@
+"""Human3.6M as SPIN, mmpose and mmhuman3d prepare it: h36m*.npz and images/, where the images are
+images/S1_Directions_1.54138969_000001.jpg or stand in images/S1/S1_Directions_1.54138969/.
+"""
+
+import itertools
+import re
+
+from data_prep.labelled import Skipped
+from data_prep.readers.formats import npz
+from data_prep.readers.h36m import h36m_frames, h36m_smpl
+from data_prep.readers.h36m.h36m_recordings import is_corrupt
+from hmr_tf.files.errors import InputError
+
+_FILES = ("h36m*.npz", "annotation_body3d/fps10/h36m*.npz")
+_ARRAYS = ("imgname", "part", "S", "pose", "shape")
+_NAME = re.compile(r"(S\d+)_(.+)\.(\d+)_(\d{1,9})\.(?:jpg|png)")
+
+
+def is_here(data_dir):
+    return bool(_files(data_dir))
+
+
+def _files(data_dir):
+    return [path for pattern in _FILES for path in sorted(data_dir.glob(pattern))]
+
+
+def read(data_dir, subjects, metadata):
+    """Yields a Person or Skipped for every row of these subjects, by recording and frame.
+
+    An image that several files list (SPIN's files of protocol 1 and 2) comes once.
+
+    Raises:
+      InputError: a file is not readable.
+    """
+    rows = {}  # (recording, frame) -> (arrays of a file, row)
+    for path in _files(data_dir):
+        arrays = _read_arrays(path)
+        for row, name in enumerate(arrays["imgname"]):
+            match = _NAME.fullmatch(str(name).rpartition("/")[2])
+            if match and match[1] not in subjects:
+                continue
+            recording = metadata.recording(*match.groups()[:3]) if match else None
+            if recording is None or int(match[4]) < 1:
+                yield Skipped("image of no known take", f"{path}, row {row}: {name}")
+                continue
+            rows.setdefault((recording, int(match[4]) - 1), (arrays, row))
+    yield from _people(data_dir, rows, metadata.intrinsics)
+
+
+def _people(data_dir, rows, intrinsics):
+    smpl_folder = h36m_smpl.find(data_dir)
+    keys = sorted(rows, key=lambda key: (key[0].order, key[1]))
+    for recording, group in itertools.groupby(keys, key=lambda key: key[0]):
+        if is_corrupt(recording):
+            yield Skipped("its video is broken", recording.sequence, is_problem=False)
+            continue
+        fits, fault = h36m_smpl.read(smpl_folder, recording)
+        if fault:
+            yield fault
+        for _, frame in group:
+            arrays, row = rows[recording, frame]
+            image = _image_path(data_dir, arrays["imgname"][row])
+            yield _person(recording, frame, image, arrays, row, intrinsics, fits)
+
+
+def _person(recording, frame, image, arrays, row, intrinsics, fits):
+    part, joints = (h36m_frames.lsp_joints(arrays[name][row]) for name in ("part", "S"))
+    if not (part[:, 2] > 0).all():
+        return Skipped("keypoints missing", f"{recording.sequence}, {image.name}")
+    return h36m_frames.person(
+        recording,
+        frame,
+        str(image),
+        part[:, :2],
+        joints[:, :3],
+        intrinsics[recording.camera],
+        _smpl(arrays, row) or fits.at(frame),
+    )
+
+
+def _image_path(data_dir, name):
+    """Where the image is; where it should be, if nowhere."""
+    name = str(name).rpartition("/")[2]
+    stem = name.rpartition("_")[0]
+    folders = ("images", f"images/{stem.partition('_')[0]}/{stem}")
+    paths = [data_dir / folder / name for folder in folders]
+    return next((path for path in paths if path.is_file()), paths[0])
+
+
+def _smpl(arrays, row):
+    """(24, 3) pose and (10,) betas of the row, or None."""
+    if "pose" not in arrays or "shape" not in arrays:
+        return None
+    return arrays["pose"][row].reshape(24, 3), arrays["shape"][row]
+
+
+def _read_arrays(path):
+    arrays = npz.read_arrays(path, _ARRAYS)
+    missing = [name for name in ("imgname", "part", "S") if name not in arrays]
+    if missing:
+        raise InputError(f"{path} has no {', '.join(missing)}: SPIN's and mmpose's have")
+    num_rows, num_joints = len(arrays["imgname"]), arrays["S"].shape[1:2]
+    num_joints = num_joints[0] if num_joints else 0
+    shapes = {
+        "imgname": (num_rows,),
+        "part": (num_rows, num_joints, 3),
+        "S": (num_rows, num_joints, 4),
+        "pose": (num_rows, 72),
+        "shape": (num_rows, 10),
+    }
+    for name, array in arrays.items():
+        is_text = array.dtype.kind == "U"
+        if array.shape != shapes[name] or is_text != (name == "imgname"):
+            raise InputError(f"{path}: {name} is {array.dtype} {array.shape}, not {shapes[name]}")
+    if num_joints not in h36m_frames.NUMS_OF_JOINTS:
+        raise InputError(f"{path} has {num_joints} joints: SPIN's files have 24, mmpose's 17")
+    return arrays

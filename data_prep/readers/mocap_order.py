@@ -1,0 +1,55 @@
+"""Motion capture as the prior takes it: poses of many files, at 25 Hz, in shuffled order."""
+
+import numpy as np
+
+from data_prep.labelled import MocapPose, Skipped
+from hmr_tf.files.errors import InputError
+
+HZ = 25
+_MAX_HZ = 1e5
+MAX_NUMBER = 1e6  # no angle and no coefficient is larger
+
+
+def shuffled(paths, read_file, seed, reason):
+    """Yields a Skipped for each file that is not readable, then all poses in shuffled order.
+
+    Args:
+      paths: files, in a fixed order.
+      read_file: path -> (N, 72) poses and (10,) betas, as `check` wants them; raises InputError.
+      seed: of the order in which the poses come.
+      reason: of the Skipped.
+    """
+    poses, betas = [], []
+    for path in paths:
+        try:
+            file_poses, file_betas = read_file(path)
+        except InputError as error:
+            yield Skipped(reason, str(error))
+            continue
+        poses.append(file_poses.astype(np.float32))
+        betas.append(np.broadcast_to(file_betas.astype(np.float32), (len(file_poses), 10)))
+    if not poses:
+        return
+    poses, betas = np.concatenate(poses), np.concatenate(betas)
+    for row in np.random.default_rng(seed).permutation(len(poses)):
+        yield MocapPose(poses[row], betas[row])
+
+
+def check(path, poses, betas):
+    """InputError unless these are (N, 72) poses and (10,) betas of finite numbers."""
+    if poses.ndim != 2 or poses.shape[1] != 72 or betas.shape != (10,):
+        raise InputError(f"{path}: poses {poses.shape}, betas {betas.shape}; not N x 72 and 10")
+    if not all((np.abs(numbers) < MAX_NUMBER).all() for numbers in (poses, betas)):  # nor NaN
+        raise InputError(f"{path}: some poses or betas are not numbers")
+
+
+def rows_at_25_hz(num_rows, rate_hz):
+    """Indices of the rows next to every 1/25 s; all of them where the rate is lower.
+
+    Raises:
+      InputError: the rate is no sensible number.
+    """
+    if not 0 < rate_hz < _MAX_HZ:
+        raise InputError(f"a rate of {rate_hz} Hz")
+    step = max(rate_hz / HZ, 1.0)
+    return np.round(np.arange(0, num_rows - 0.5, step)).astype(int)

@@ -1,0 +1,174 @@
+"""SMPL model files: found, read, checked, and handed on as plain arrays."""
+
+import hashlib
+import os
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from absl import logging
+
+from hmr_tf.body import keypoint_regressor
+from hmr_tf.body.skeleton import KEYPOINTS, SMPL_JOINTS
+from hmr_tf.body.theta import NUM_BETAS
+from hmr_tf.files import safe_npz, safe_pickle
+from hmr_tf.files.errors import InputError
+
+_NEEDED = ("v_template", "shapedirs", "posedirs", "J_regressor", "weights", "f", "kintree_table")
+_NO_PARENT = 2**32 - 1  # on disk: -1 as an unsigned number
+VARIABLE = "SMPL_MODEL_PATH"
+# What people have, in the order of preference: HMR's, then the official ones.
+NAMES = (
+    "neutral_smpl_with_cocoplus_reg.pkl",
+    "SMPL_NEUTRAL.npz",
+    "SMPL_NEUTRAL.pkl",
+    "basicmodel_neutral_lbs_10_207_0_v1.1.0.pkl",
+    "basicmodel_neutral_lbs_10_207_0_v1.0.0.pkl",
+    "basicModel_neutral_lbs_10_207_0_v1.0.0.pkl",
+)
+BUILT_IN = Path(__file__).resolve().parents[1] / "assets" / "cc0_body.npz"
+
+
+class ModelData(NamedTuple):
+    """One body model, float64 and int: V vertices, F faces, J = 24 joints, K = 19 keypoints."""
+
+    v_template: np.ndarray  # (V, 3) metres, y up, facing +z, the person's left at +x
+    shapedirs: np.ndarray  # (V, 3, 10) metres per unit of each beta
+    posedirs: np.ndarray  # (V, 3, 207) metres per entry of (rotations - identity), joints 1-23
+    joint_regressor: np.ndarray  # (J, V) rest joints from rest vertices
+    weights: np.ndarray  # (V, J) skinning weights
+    keypoint_regressor: np.ndarray  # (K, V) the original's `cocoplus_regressor`
+    faces: np.ndarray  # (F, 3) vertex ids, counter-clockwise seen from outside
+    parents: np.ndarray  # (J,) parent of each joint, -1 for the root
+    topology: str  # "smpl", or "cc0": the built-in body, on which SMPL's vertex ids mean nothing
+
+
+def find(path=""):
+    """Which SMPL file is meant.
+
+    Args:
+      path: the file, or a folder with one under a name of `NAMES`; empty: the environment variable
+        SMPL_MODEL_PATH, then the folder models/, as in the original, then the built-in CC0 body.
+
+    Returns:
+      Path; `read_model` says whether it can be read.
+
+    Raises:
+      InputError: a folder was named that holds none.
+    """
+    asked = path or os.environ.get(VARIABLE, "")
+    folder = Path(asked or "models")
+    if asked and not folder.is_dir():
+        return folder
+    found = next((folder / name for name in NAMES if (folder / name).is_file()), None)
+    if asked and found is None:
+        raise InputError(f"The folder {folder} holds no SMPL model: none of {', '.join(NAMES)}.")
+    return found or BUILT_IN
+
+
+def read_model(path=BUILT_IN, regressor_path=""):
+    """Reads an SMPL model: .npz with SMPL's keys, or .pkl as published (Python 2, chumpy).
+
+    Args:
+      path: the file.
+      regressor_path: file of the 19 keypoints' regressor, see `keypoint_regressor.read`; empty: the
+        model's own, or for the official files, which have none, its joints and face vertices.
+
+    Returns:
+      ModelData; only the first ten betas of a file that has more.
+
+    Raises:
+      InputError: no such file, no model, a missing key, a wrong shape, a number not finite.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise InputError(
+            f"SMPL model not found: {path}. Register at smpl.is.tue.mpg.de, download the neutral "
+            "model and pass --smpl_model_path=FILE (.pkl or .npz), set SMPL_MODEL_PATH or put it "
+            "into models/; without any of these the built-in CC0 body is used."
+        )
+    keys = (*_NEEDED, keypoint_regressor.KEY, "topology")
+    content = safe_npz.load(path, keys) if path.suffix == ".npz" else safe_pickle.load(path)
+    if not isinstance(content, dict):
+        raise InputError(
+            f"{path} is no SMPL model: it holds a {type(content).__name__}, not a dict."
+        )
+    return from_content(content, path, regressor_path)
+
+
+def digest(model):
+    """SHA-256 of what moves the body, in float32, as it is computed with: two files of one body
+    have the same, whatever their kind. Faces are not in it."""
+    found = hashlib.sha256()
+    moving = {k: v for k, v in model._asdict().items() if k not in ("faces", "topology")}
+    for name, values in moving.items():
+        array = np.ascontiguousarray(values, np.float32)
+        found.update(f"{name} {array.shape}".encode())
+        found.update(array.data)
+    return found.hexdigest()
+
+
+def from_content(content, path, regressor_path=""):
+    """As `read_model`, of what a file holds; `path` is its name in messages."""
+    missing = [key for key in _NEEDED if key not in content]
+    if missing:
+        raise InputError(f"{path} is no SMPL model: it lacks {', '.join(missing)}.")
+    try:
+        model = _model(content, regressor_path)
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from error
+    _check_shapes(model, path)
+    return model
+
+
+def _model(content, regressor_path):
+    arrays = {key: safe_pickle.to_array(content[key]) for key in _NEEDED}
+    parents = arrays["kintree_table"][0]
+    if regressor_path:
+        regressor = keypoint_regressor.read(regressor_path)
+    elif keypoint_regressor.KEY in content:
+        regressor = safe_pickle.to_array(content[keypoint_regressor.KEY])
+    else:
+        regressor = keypoint_regressor.documented(arrays["J_regressor"])
+        logging.warning(
+            "The SMPL file has no %s: its 19 keypoints are SMPL's joints and six of its vertices. "
+            "HMR's own file has it, or pass --keypoint_regressor=FILE.",
+            keypoint_regressor.KEY,
+        )
+    return ModelData(
+        v_template=arrays["v_template"],
+        shapedirs=arrays["shapedirs"][..., :NUM_BETAS],
+        posedirs=arrays["posedirs"],
+        joint_regressor=arrays["J_regressor"],
+        weights=arrays["weights"],
+        keypoint_regressor=regressor,
+        faces=arrays["f"].astype(np.int32),
+        parents=np.where(parents == _NO_PARENT, -1, parents).astype(np.int32),
+        topology=str(content.get("topology", "smpl")),
+    )
+
+
+def _check_shapes(model, path):
+    num_vertices, num_joints = len(model.v_template), len(SMPL_JOINTS)
+    expected = {
+        "v_template": (num_vertices, 3),
+        "shapedirs": (num_vertices, 3, NUM_BETAS),
+        "posedirs": (num_vertices, 3, 9 * (num_joints - 1)),
+        "joint_regressor": (num_joints, num_vertices),
+        "weights": (num_vertices, num_joints),
+        "keypoint_regressor": (len(KEYPOINTS), num_vertices),
+        "faces": (len(model.faces), 3),
+        "parents": (num_joints,),
+    }
+    for name, shape in expected.items():
+        array = getattr(model, name)
+        if array.shape != shape:
+            raise InputError(
+                f"{path}: {name} has shape {array.shape}, an SMPL model needs {shape}."
+            )
+        if not np.isfinite(array).all():
+            raise InputError(f"{path}: {name} holds numbers that are not finite.")
+    if len(model.faces) and not 0 <= model.faces.min() <= model.faces.max() < num_vertices:
+        raise InputError(f"{path}: a face names a vertex outside 0..{num_vertices - 1}.")
+    if model.parents[0] != -1 or not all(0 <= p < j for j, p in enumerate(model.parents[1:], 1)):
+        raise InputError(f"{path}: kintree_table is no tree in which every parent comes first.")

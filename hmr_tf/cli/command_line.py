@@ -1,0 +1,99 @@
+"""How every command of the project starts and fails: one line for the user, a traceback for a bug.
+
+Exit codes: 0 done, 2 wrong input, 130 stopped by Ctrl-C, 143 by SIGTERM, 1 (with a traceback) a
+fault of the program. Imports no TensorFlow, so that --help answers at once.
+"""
+
+import contextlib
+import signal
+import sys
+import textwrap
+
+from absl import app, flags
+
+from hmr_tf.files.errors import InputError
+
+_HELP = ("-h", "-?", *(dash + word for dash in ("-", "--") for word in ("help", "helpfull")))
+_KINDS = {
+    "int": "NUMBER",
+    "float": "NUMBER",
+    "string": "TEXT",
+    "comma separated list of strings": "LIST",
+}
+_OUR_PACKAGES = ("hmr_tf", "data_prep")
+
+
+def run(main, flag_values=flags.FLAGS, headings=None, argv=None):
+    """Parses the flags, calls `main(argv)` and ends the process.
+
+    Args:
+      main: function of the arguments that are left; what it returns is the exit code.
+      flag_values: the absl flags of this command.
+      headings: flag name -> title, for --help: the title stands before that flag.
+      argv: program name and arguments; None: `sys.argv`.
+
+    Raises:
+      SystemExit: always, except for a fault of the program, which keeps its traceback.
+    """
+
+    def parse(arguments):
+        if any(argument in _HELP for argument in arguments[1:]):
+            sys.stdout.write(_help_text(main, flag_values, headings or {}))
+            sys.exit(0)
+        rest = flag_values(arguments)
+        flags.FLAGS.mark_as_parsed()  # absl's own flags; app.run needs them
+        return rest
+
+    try:
+        with _ending_well_on_sigterm():
+            app.run(main, argv=argv, flags_parser=parse)
+    except (InputError, flags.Error) as error:
+        reason = " ".join(str(error).splitlines()).replace("ERROR:: ", "")  # absl has both
+        hint = " (--help lists the flags)" if isinstance(error, flags.Error) else ""
+        sys.stderr.write(f"error: {reason}{hint}\n")
+        sys.exit(2)
+    except KeyboardInterrupt:
+        sys.stderr.write("stopped\n")
+        sys.exit(130)
+
+
+@contextlib.contextmanager
+def _ending_well_on_sigterm():
+    """As an exception, SIGTERM lets unfinished files be removed."""
+
+    def end(number, _frame):
+        sys.stderr.write("stopped\n")
+        sys.exit(128 + number)
+
+    before = signal.signal(signal.SIGTERM, end)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _help_text(main, flag_values, headings):
+    """What `main`'s module says about itself, then our flags in the order of their definition."""
+    lines = [(main.__globals__.get("__doc__") or "").strip(), ""]
+    for module, defined in flag_values.flags_by_module_dict().items():
+        if module.split(".")[0] not in _OUR_PACKAGES and module != sys.argv[0]:
+            continue
+        for flag in defined:
+            if flag.name in headings:
+                lines += [f"{headings[flag.name]}:", ""]
+            lines += _flag_lines(flag)
+    return "\n".join(lines) + "\n"
+
+
+def _flag_lines(flag):
+    choices = getattr(flag.parser, "enum_values", None)
+    help = flag.help
+    if choices:
+        kind, help = "|".join(choices), help.split(">: ", 1)[-1]  # absl repeats the choices there
+    else:
+        kind = _KINDS.get(flag.flag_type(), flag.flag_type())
+    name = f"  --[no]{flag.name}" if flag.boolean else f"  --{flag.name}={kind}"
+    default = "" if flag.default in (None, "", []) else f" (default: {flag.default_as_str[1:-1]})"
+    indent = " " * 6
+    text = textwrap.wrap(help, 96, initial_indent=indent, subsequent_indent=indent)
+    return [name + default, *text, ""]

@@ -1,0 +1,27 @@
+"""--mode=export: a SavedModel or a TFLite file in --output_dir."""
+
+from pathlib import Path
+
+from hmr_tf.cli.startup import load, made, needs, output, phase, writing
+from hmr_tf.files.errors import InputError
+
+
+def export(options):
+    """--mode=export: a SavedModel or a TFLite file in --output_dir."""
+    needs(options, "load_path")
+    if (options.export_format, options.export_dtype) == ("tflite", "bfloat16"):
+        raise InputError("--export_format=tflite knows no bfloat16: use float32 or float16.")
+    hmr = load(options)
+    if options.export_format == "tflite":
+        from hmr_tf.serving import tflite
+
+        with phase("Converting"), output(options) as folder:
+            path, error = tflite.export(hmr, folder, options.export_dtype)
+        print(f"{path}: vertices at most {1e3 * error:.2g} mm from those of TensorFlow")
+    else:
+        from hmr_tf.serving import saved_model
+
+        folder = Path(options.output_dir)  # a server would try to load it while it is empty
+        with phase("Writing the SavedModel"), writing(options), made(folder.parent):
+            saved_model.export(hmr, folder, options.export_dtype)
+        print(folder)

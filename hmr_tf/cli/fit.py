@@ -1,0 +1,34 @@
+"""--mode=fit: SMPL parameters for people whose keypoints are labelled."""
+
+from pathlib import Path
+
+from hmr_tf.cli.startup import load, needs, output
+from hmr_tf.files.errors import InputError
+
+
+def fit(options):
+    """--mode=fit: SMPL parameters for people whose keypoints are labelled."""
+    needs(options, "load_path", "data_dir")
+    if Path(options.output_dir).resolve() == Path(options.data_dir).resolve():
+        raise InputError("--output_dir is --data_dir: name another folder for the fitted records.")
+    from hmr_tf.data import shards
+
+    files = {n: shards.find(options.data_dir, n, options.split) for n in options.datasets}
+    hmr = load(options)
+    from hmr_tf.inference import fit_records
+    from hmr_tf.networks import checkpoint
+
+    critic = checkpoint.load_critic(options.load_path)
+    with output(options) as folder:
+        for name, paths in files.items():
+            done = fit_records.fit_dataset(
+                hmr, critic, paths, options.data_dir, folder, options.batch_size, options.fit_steps
+            )
+            print(summary(name, done, hmr.image_size))
+
+
+def summary(name, done, image_size):
+    """One line about a dataset; done: `inference.fit_records.Fitted`; image_size: of the crops."""
+    error_px = done.mean_error_norm * image_size / 2
+    met = f"{error_px:.1f} px of the crop on average, " if done.num_fitted else ""
+    return f"{name}: {done.num_fitted} of {done.num_people} people fitted, {met}{done.folder}"

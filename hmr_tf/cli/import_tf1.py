@@ -1,0 +1,19 @@
+"""--mode=import_tf1: a checkpoint of the original becomes a --model_dir."""
+
+from hmr_tf.cli.startup import needs, phase
+
+
+def import_tf1(options):
+    """--mode=import_tf1: a checkpoint of the original becomes a --model_dir."""
+    needs(options, "load_path", "model_dir")
+    with phase("Loading TensorFlow"):
+        from hmr_tf.training import tf1_import
+    with phase("Importing"):
+        lines = tf1_import.import_tf1(
+            options.load_path,
+            options.model_dir,
+            options.smpl_model_path,
+            options.num_stage,
+            options.keep_optimizer,
+        )
+    print(*lines, options.model_dir, sep="\n")

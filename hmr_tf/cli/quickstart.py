@@ -1,0 +1,120 @@
+"""The whole way in minutes: synthetic people, TFRecords, training, numbers, a photograph.
+
+Every step is a command a user would type, run as one and shown before it runs.
+"""
+
+import json
+import shlex
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import cv2
+
+from hmr_tf.files.errors import InputError
+
+PHOTO = Path(__file__).resolve().parents[1] / "assets" / "astronaut.jpg"
+FLAGFILE = Path("flags") / "quickstart.flags"
+CONVERT = ["data_prep/to_tfrecords.py"]
+MAIN = ["-m", "hmr_tf.main"]
+TRAIN_PEOPLE, TEST_PEOPLE, MOCAP_BODIES = 2000, 200, 5000
+ERRORS = ("keypoints_px", "mpjpe_mm", "pa_mpjpe_mm", "vertices_mm")
+
+
+def quickstart(options):
+    """--mode=quickstart: runs all steps from the checkout's root; prints where everything is.
+
+    Args:
+      options: `output_dir`, folder for data, model and results; `img_path`, photograph to predict
+        on, empty for the one that comes with hmr_tf.
+
+    Raises:
+      InputError: not started in the checkout, no such photograph, or a step failed.
+    """
+    if not FLAGFILE.is_file():
+        raise InputError(f"{FLAGFILE} is not here: run this in the folder of the checkout.")
+    photo = Path(options.img_path or PHOTO)
+    if cv2.imread(str(photo)) is None:
+        raise InputError(f"--img_path={photo} cannot be read: give a JPEG, PNG or BMP photograph.")
+    start = time.time()
+    folder = Path(options.output_dir)
+    data, model = folder / "data", folder / "model"
+    if (model / "params.json").is_file():
+        shutil.rmtree(model)  # of the quickstart before
+    _make_data(data)
+    places = [f"--data_dir={data}", f"--model_dir={model}"]
+    _step("Training", *MAIN, "--mode=train", f"--flagfile={FLAGFILE}", *places)
+    before = _evaluate(data, model / "ckpt-0", folder / "before")
+    after = _evaluate(data, model, folder / "after")
+    load = f"--load_path={model}"
+    exported = folder / "saved_model" / "1"
+    _step("Exporting", *MAIN, "--mode=export", load, f"--output_dir={exported}")
+    _step(
+        "Predicting", *MAIN, "--mode=predict", load, f"--img_path={photo}", f"--output_dir={folder}"
+    )
+    print(_report(before, after, folder, photo, time.time() - start))
+
+
+def _make_data(data):
+    sets = (
+        ("synthetic", "train", TRAIN_PEOPLE),
+        ("synthetic", "test", TEST_PEOPLE),
+        ("synthetic_mocap", "train", MOCAP_BODIES),
+    )
+    for dataset, split, count in sets:
+        _step(
+            f"{dataset}, {split}",
+            *CONVERT,
+            f"--dataset={dataset}",
+            f"--split={split}",
+            f"--limit={count}",
+            f"--output_dir={data}",
+        )
+
+
+def _evaluate(data, load_path, results):
+    _step(
+        "Evaluating",
+        *MAIN,
+        "--mode=evaluate",
+        "--datasets=synthetic",
+        f"--data_dir={data}",
+        f"--load_path={load_path}",
+        f"--output_dir={results}",
+    )
+    return json.loads((results / "results.json").read_text())
+
+
+def _step(title, *command):
+    print(f"\n== {title}\n$ {shlex.join(['python', *command])}", flush=True)
+    done = subprocess.run([sys.executable, *command], check=False)
+    if done.returncode:
+        raise InputError(f"the step {title!r} failed with exit code {done.returncode}; see above.")
+
+
+def _report(before, after, folder, photo, seconds):
+    rows = [
+        f"{name:14}{before[name]:10.1f}{after[name]:10.1f}{after[name] / before[name] - 1:+9.0%}"
+        for name in ERRORS
+    ]
+    name = photo.stem
+    return "\n".join(
+        [
+            "",
+            f"{before['people']} synthetic people kept out of training:",
+            f"{'':14}{'before':>10}{'after':>10}",
+            *rows,
+            "",
+            f"Body over {photo.name}: {folder / name}_overlay.png",
+            f"Mesh: {folder / name}.obj   arrays: {folder / name}.npz",
+            f"SavedModel: {folder / 'saved_model'}   checkpoints: {folder / 'model'}",
+            f"Done in {seconds / 60:.1f} minutes: a model of minutes, not of days. Next:",
+            f"  .venv/bin/tensorboard --logdir {folder / 'model'}",
+            f"  .venv/bin/python -m hmr_tf.main --mode=predict --load_path={folder / 'model'} "
+            "--img_path=YOUR.jpg --box=X,Y,WIDTH,HEIGHT",
+            "  .venv/bin/python data_prep/to_tfrecords.py --dataset=coco --data_dir=COCO "
+            "--output_dir=tfrecords",
+        ]
+    )

@@ -1,0 +1,203 @@
+"""Which shard files there are, which are kept out of training, how many records they hold.
+
+A dataset's shards are written by `data_prep/writing`, with an index of their counts beside them.
+"""
+
+import functools
+import json
+import os
+import struct
+from pathlib import Path
+from typing import NamedTuple, Optional
+
+from hmr_tf.files.errors import InputError
+
+# Where the original keeps the shards (`util/data_utils.py:113-131`, `data_loader.py:201-208`).
+PATTERN = "{dataset}/{split}_*.tfrecord"
+OTHER_PATTERNS = {
+    "h36m": "tf_records_human36m_wjoints/{split}/*.tfrecord",
+    "mpi_inf_3dhp": "mpi_inf_3dhp/{split}/*.tfrecord",
+}
+MOCAP_PATTERN = "mocap_neutrMosh/neutrSMPL_{dataset}_*.tfrecord"
+# Datasets with 3D labels, where no index says so.
+WITH_3D = ("h36m", "mpi_inf_3dhp", "synthetic")
+# People whom data_prep/to_tfrecords.py converts.
+CONVERTED = ("coco", "h36m", "lsp", "lsp_ext", "mpi_inf_3dhp", "mpii", "synthetic")
+
+
+class Split(NamedTuple):
+    """Shard files to train on and to validate on: dataset name -> sorted paths."""
+
+    training: dict
+    validation: dict
+
+
+class _Index(NamedTuple):
+    path: Path
+    has_3d: Optional[bool]  # None: it does not say
+    counts: dict  # shard path -> number of records
+
+
+def split(data_dir, datasets, val_datasets=(), val_shards=1):
+    """Finds the shards of the training split and keeps some of them out.
+
+    Args:
+      data_dir: folder of TFRecords.
+      datasets: names to train on.
+      val_datasets: names to validate on. The last `val_shards` files of one that is trained on too
+        are kept out of training; of one that is not, all files are used.
+      val_shards: number of files.
+
+    Returns:
+      Split.
+
+    Raises:
+      InputError: a dataset has no shards, or keeping some out leaves none to train or validate on.
+    """
+    if not datasets:
+        raise InputError("--datasets is empty: name at least one, as in --datasets=lsp_ext,coco")
+    training = {name: find(data_dir, name) for name in datasets}
+    validation = {}
+    for name in val_datasets:
+        if name not in training:
+            validation[name] = find(data_dir, name)
+            continue
+        files = training[name]
+        if not 0 < val_shards < len(files):
+            raise InputError(
+                f"--val_shards={val_shards} of {name}: it has {len(files)} shard file(s) in "
+                f"{files[0].parent}, and at least one must be left to train on and one to "
+                f"validate on: change --val_shards, convert {name} into smaller shards, or "
+                "validate on another dataset, --val_datasets"
+            )
+        training[name], validation[name] = files[:-val_shards], files[-val_shards:]
+    return Split(training, validation)
+
+
+def find(data_dir, dataset, split="train"):
+    """Sorted paths of one dataset's shards; InputError with what there is where there are none."""
+    pattern = OTHER_PATTERNS.get(dataset, PATTERN).format(dataset=dataset, split=split)
+    return _matching(data_dir, pattern, _remedy(data_dir, dataset, split))
+
+
+def find_mocap(mocap_dir, datasets):
+    """Dataset name -> sorted paths of its motion capture; InputError where one has none."""
+    if not datasets:
+        raise InputError("--mocap_datasets is empty: name at least one, or pass --encoder_only")
+    files = {}
+    for name in datasets:
+        source = "synthetic_mocap" if name == "synthetic" else "mosh"
+        remedy = (
+            f"the prior is learned from motion capture: convert it, {_command(mocap_dir, source)} "
+            "(or amass, or cmu); or use poses that need no download, --dataset=synthetic_mocap "
+            "there and --mocap_datasets=synthetic here; or train without the prior, --encoder_only"
+        )
+        files[name] = _matching(mocap_dir, MOCAP_PATTERN.format(dataset=name), remedy)
+    return files
+
+
+def paths(files):
+    """Dataset name -> paths becomes one list of paths."""
+    return [path for group in files.values() for path in group]
+
+
+def has_3d(dataset, files):
+    """Whether the dataset's records carry 3D labels: its index says, or its name."""
+    for index in _indexes(files[0].parent):
+        if index.has_3d is not None and files[0] in index.counts:
+            return index.has_3d
+    return dataset in WITH_3D
+
+
+def count_records(files):
+    """Number of records in the shard files, from the indexes beside them or else by counting."""
+    counts = indexed_counts(files)
+    return sum(counts[path] if path in counts else _count(path) for path in files)
+
+
+def indexed_counts(files):
+    """Shard path -> number of records, as the indexes say that know any of `files`."""
+    counts = {}
+    for folder in {path.parent for path in files}:
+        for index in _indexes(folder):
+            if not index.counts.keys().isdisjoint(files):
+                counts.update(index.counts)
+    return counts
+
+
+def check_indexes(files):
+    """Counts the records of the shard files: InputError where an index says another number."""
+    for folder in sorted({path.parent for path in files}):
+        for index in _indexes(folder):
+            paths = [path for path in files if path in index.counts]
+            said, held = sum(index.counts[path] for path in paths), sum(map(_count, paths))
+            if said != held:
+                raise InputError(
+                    f"{index.path} says {said} records, the shards hold {held}: convert again"
+                )
+
+
+def _remedy(data_dir, dataset, split):
+    if dataset in CONVERTED:
+        return f"convert it, {_command(data_dir, dataset, split)}"
+    return f"--datasets={dataset} is not known, only {', '.join(CONVERTED)}"
+
+
+def _command(data_dir, dataset, split="train"):
+    options = [f"--dataset={dataset}", "--data_dir=SOURCE", f"--output_dir={data_dir}"]
+    options += [f"--split={split}"] if split != "train" else []
+    return f"`python data_prep/to_tfrecords.py {' '.join(options)}`"
+
+
+def _matching(data_dir, pattern, remedy):
+    data_dir = Path(data_dir)
+    if not data_dir.is_dir():
+        raise InputError(f"--data_dir={data_dir} is not a folder: pass the folder of the TFRecords")
+    # Hidden ones are halves that a killed process left.
+    files = sorted(path for path in data_dir.glob(pattern) if not path.name.startswith("."))
+    if not files:
+        present = sorted(path.name for path in data_dir.iterdir() if path.is_dir())
+        raise InputError(
+            f"no shards match {data_dir / pattern} (folders there: {', '.join(present) or 'none'})"
+            f": {remedy}"
+        )
+    return files
+
+
+def _indexes(folder):
+    """Yields an _Index for each index file; InputError for one that has not the right form."""
+    for path in sorted(folder.glob("*index.json")):
+        try:
+            content = json.loads(path.read_text())
+            counts = {folder / shard["file"]: shard["records"] for shard in content["shards"]}
+            if not all(type(count) is int and count >= 0 for count in counts.values()):
+                raise ValueError("records must be whole numbers")
+            yield _Index(path, content.get("has_3d"), counts)
+        except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+            raise InputError(
+                f"{path} is not readable ({error!r}): convert the dataset again"
+            ) from error
+
+
+def _count(path):
+    """How many records a file holds: counted once, as long as it stays as it is."""
+    status = os.stat(path)
+    return _walk(path, status.st_size, status.st_mtime_ns)
+
+
+@functools.cache
+def _walk(path, size, _changed):
+    """Walks over a TFRecord file: 8 bytes of length, 4 of checksum, the record, 4 of checksum."""
+    position, records = 0, 0
+    with open(path, "rb") as file:
+        while position < size:
+            file.seek(position)
+            head = file.read(8)
+            position += 16 + struct.unpack("<Q", head)[0] if len(head) == 8 else size
+            records += 1
+            if position > size:
+                raise InputError(
+                    f"{path}: record {records} is cut off; convert the dataset again with "
+                    "data_prep/to_tfrecords.py"
+                )
+    return records

@@ -1,0 +1,1 @@
+"""What an evaluation measures: the tables of the paper."""

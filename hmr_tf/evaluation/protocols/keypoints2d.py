@@ -1,0 +1,91 @@
+"""Errors of 2D keypoints: shares of correct ones, and how far off the projection is."""
+
+import numpy as np
+
+from hmr_tf.body.skeleton import KEYPOINTS
+from hmr_tf.evaluation import metrics
+from hmr_tf.evaluation.protocols import scores
+from hmr_tf.files.errors import InputError
+
+# Metric -> share of which length of the person; the lengths stand in `_lengths`.
+_PCK = {
+    "pck_torso_percent": ("torso", 0.5),
+    "pck_head_percent": ("head", 0.5),
+    "pck_box_percent": ("box", 0.2),
+}
+_TORSO = (("left_shoulder", "right_hip"), ("right_shoulder", "left_hip"))
+_HEAD = (("neck", "head_top"),)
+
+
+def check(frames, options):
+    """Before anything is predicted: InputError where nobody has a labelled keypoint."""
+    if not (frames.truth["keypoints_px"][..., 2] > 0).any():
+        raise InputError(f"Nobody in {frames.paths[0].parent} has labelled keypoints.")
+    return np.ones(len(frames.file), bool), []
+
+
+def score(frames, options):
+    """Scores of the labelled keypoints, in pixels of the crop.
+
+    PCK: the share of keypoints nearer to their label than half of the torso (shoulder to opposite
+    hip, the longer of the two), half of the head (neck to its top) or a fifth of the longer side of
+    the labels' box. Who lacks the labels that such a length needs is left out of that one.
+
+    Args:
+      frames: Frames.
+      options: not used; there are no variants.
+    """
+    truth, predicted = frames.truth, frames.predicted
+    labelled = truth["keypoints_px"][..., 2] > 0
+    pixels = labels_in_crop(frames)
+    found = predicted["keypoints_px"].astype(float)
+    distance = metrics.distances(found, pixels)
+    lengths = _lengths(pixels, labelled)
+    error = metrics.keypoint_error(found, pixels, labelled)
+
+    def metrics_of(who, keypoints=...):
+        counted = labelled[who]
+        rows = {"keypoints_px": _mean(distance[who][:, keypoints], counted[:, keypoints])}
+        for name, (part, share) in _PCK.items():
+            limit = share * lengths[part][who, None]
+            counts = counted[:, keypoints] & np.isfinite(limit)
+            rows[name] = 100 * metrics.pck(distance[who][:, keypoints], limit, counts)
+        return rows
+
+    everybody = np.ones(len(error), bool)
+    by_joint = {name: metrics_of(everybody, [k]) for k, name in enumerate(KEYPOINTS)}
+    by_joint = {name: row for name, row in by_joint.items() if np.isfinite(row["keypoints_px"])}
+    overall = metrics_of(everybody)
+    overall["keypoints_median_px"] = float(np.nanmedian(error))
+    tables = {"sequence": scores.by_group(frames.sequences, metrics_of), "joint": by_joint}
+    return scores.Scores(overall, tables, {"keypoints_px": error})
+
+
+def labels_in_crop(frames):
+    """(N, 19, 2) float64 pixels of the crop where the labels are; (0, 0) in the file if not."""
+    scale_xy, corner_px = (frames.predicted[name][:, None] for name in ("scale_xy", "corner_px"))
+    return frames.truth["keypoints_px"][..., :2] * scale_xy.astype(float) - corner_px
+
+
+def _mean(distance, counts):
+    return float(distance[counts].mean()) if counts.any() else float("nan")
+
+
+def _lengths(pixels, labelled):
+    """{"torso", "head", "box": (N,) pixels, nan where a label is missing}"""
+    low = np.where(labelled[..., None], pixels, np.inf).min(1)
+    high = np.where(labelled[..., None], pixels, -np.inf).max(1)
+    box = np.where(labelled.any(1), (high - low).max(1), np.nan)
+    return {
+        "torso": _longest(_TORSO, pixels, labelled),
+        "head": _longest(_HEAD, pixels, labelled),
+        "box": box,
+    }
+
+
+def _longest(bones, pixels, labelled):
+    """(N,) length of the longest of the bones whose ends are labelled, nan where there is none."""
+    ends = np.array([[KEYPOINTS.index(end) for end in bone] for bone in bones])  # (bones, 2)
+    length = metrics.distances(pixels[:, ends[:, 0]], pixels[:, ends[:, 1]])
+    longest = np.where(labelled[:, ends].all(-1), length, -np.inf).max(1)
+    return np.where(np.isfinite(longest), longest, np.nan)

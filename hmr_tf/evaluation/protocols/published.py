@@ -1,0 +1,216 @@
+"""The tables of the paper: which files, which joints, which metrics, and the published numbers."""
+
+from pathlib import Path
+from typing import Callable, NamedTuple
+
+from hmr_tf.body.skeleton import LSP_JOINTS, MPI_INF_3DHP_JOINTS
+from hmr_tf.data import h36m_names, record, shards
+from hmr_tf.evaluation.protocols import joints3d, keypoints2d, segmentation
+from hmr_tf.files.errors import InputError
+
+_UNPAIRED = "paper, unpaired"
+# Flags that have values for other modes too: whether one was given for a protocol is not known.
+_ALWAYS_GIVEN = {"datasets", "split"}
+TESTSET_3DHP = ("TS1", "TS2", "TS3", "TS4", "TS5", "TS6")
+
+
+class Protocol(NamedTuple):
+    """One way to measure."""
+
+    title: str
+    find: Callable  # data_dir, options -> paths of TFRecords, names of those that are missing
+    options: dict  # flags that vary it -> their defaults; None: must be given
+    check: Callable  # Frames, options -> (N,) bool who is judged, names of what is missing
+    score: Callable  # Frames, options, hmr -> Scores
+    ranked_by: str  # of `Scores.errors`: what the people of the report are chosen by
+    published: dict  # whose -> {metric: number}
+    decode: Callable = record.decode_labels  # serialized record -> its truth
+    joints: tuple = ()  # vocabulary of --joints
+
+
+def _h36m(cameras):
+    def find(data_dir, options):
+        names = h36m_names.sequences_to_test(options["trials"], cameras)
+        return _sequences(data_dir, "h36m", names)
+
+    return find
+
+
+def _mpi_inf_3dhp(data_dir, options):
+    paths = shards.find(data_dir, "mpi_inf_3dhp", "test")
+    if any(path.stem in TESTSET_3DHP for path in paths):
+        return _sequences(data_dir, "mpi_inf_3dhp", TESTSET_3DHP)
+    which = f"{TESTSET_3DHP[0]} to {TESTSET_3DHP[-1]}"
+    return paths, [f"{paths[0].name} does not say which of {which} it holds"]
+
+
+def _sequences(data_dir, dataset, names):
+    """The files `NAME.tfrecord` of a dataset's test split, and the names that have none."""
+    there = {path.stem: path for path in shards.find(data_dir, dataset, "test")}
+    return [there[name] for name in names if name in there], [n for n in names if n not in there]
+
+
+def _shards(data_dir, options):
+    files = [shards.find(data_dir, name, options["split"]) for name in options["datasets"]]
+    return [path for group in files for path in group], []
+
+
+def _lsp(data_dir, options):
+    return shards.find(data_dir, "lsp", "test"), []
+
+
+def _without_model(score):
+    return lambda frames, options, hmr: score(frames, options)
+
+
+_H36M = Protocol(
+    title="Human3.6M, protocol 1: S9 and S11, all cameras (table 2)",
+    find=_h36m(h36m_names.CAMERAS),
+    options={"root": "hips", "trials": h36m_names.TRIALS, "joints": LSP_JOINTS},
+    check=joints3d.check_h36m,
+    score=_without_model(joints3d.score_h36m),
+    ranked_by="mpjpe_mm",
+    published={
+        "paper": {"mpjpe_mm": 87.97, "pa_mpjpe_mm": 58.1},
+        _UNPAIRED: {"mpjpe_mm": 106.84, "pa_mpjpe_mm": 67.45},
+        "released model": {
+            "mpjpe_mm": 86.20,
+            "pa_mpjpe_mm": 58.47,
+            "mpjpe_median_mm": 79.47,
+            "pa_mpjpe_median_mm": 52.95,
+        },
+    },
+    joints=LSP_JOINTS,
+)
+
+PROTOCOLS = {
+    "h36m_p1": _H36M,
+    "h36m_p2": _H36M._replace(
+        title="Human3.6M, protocol 2: S9 and S11, front camera (table 1)",
+        find=_h36m(h36m_names.CAMERAS[-1:]),
+        options={**_H36M.options, "trials": h36m_names.TRIALS[:1]},
+        ranked_by="pa_mpjpe_mm",
+        published={"paper": {"pa_mpjpe_mm": 56.8}, _UNPAIRED: {"pa_mpjpe_mm": 66.5}},
+    ),
+    "mpi_inf_3dhp": Protocol(
+        title="MPI-INF-3DHP, test set (table 3)",
+        find=_mpi_inf_3dhp,
+        options={
+            "root": "hips",
+            "joints": LSP_JOINTS,
+            "universal": True,
+            "perspective_correction": True,
+        },
+        check=joints3d.check_mpi_inf_3dhp,
+        score=_without_model(joints3d.score_mpi_inf_3dhp),
+        ranked_by="mpjpe_mm",
+        published={
+            "paper": {
+                **{"pck_percent": 72.9, "auc_percent": 36.5, "mpjpe_mm": 124.2},
+                **{"pa_pck_percent": 86.3, "pa_auc_percent": 47.8, "pa_mpjpe_mm": 89.8},
+            },
+            _UNPAIRED: {
+                **{"pck_percent": 59.6, "auc_percent": 27.9, "mpjpe_mm": 169.5},
+                **{"pa_pck_percent": 77.1, "pa_auc_percent": 40.7, "pa_mpjpe_mm": 113.2},
+            },
+        },
+        decode=joints3d.decode_reference,
+        joints=MPI_INF_3DHP_JOINTS,
+    ),
+    "lsp_parts": Protocol(
+        title="LSP, silhouette and six body parts (table 4)",
+        find=_lsp,
+        options={"segmentation_dir": None, "part_labels": ""},
+        check=segmentation.check,
+        score=segmentation.score,
+        ranked_by="wrong_pixels_percent",
+        published={
+            "paper": {
+                **{"foreground_accuracy_percent": 91.67, "foreground_f1": 0.87},
+                **{"parts_accuracy_percent": 87.12, "parts_f1": 0.60, "model_ms": 40.0},
+            },
+            _UNPAIRED: {
+                **{"foreground_accuracy_percent": 91.30, "foreground_f1": 0.86},
+                **{"parts_accuracy_percent": 87.00, "parts_f1": 0.59, "model_ms": 40.0},
+            },
+        },
+    ),
+    "keypoints2d": Protocol(
+        title="2D keypoints",
+        find=_shards,
+        options={"datasets": None, "split": "test"},
+        check=keypoints2d.check,
+        score=_without_model(keypoints2d.score),
+        ranked_by="keypoints_px",
+        published={},
+    ),
+}
+
+
+def varying(name):
+    """The flags that can be given with a protocol: its own, and those that only others know."""
+    own = {flag for protocol in PROTOCOLS.values() for flag in protocol.options}
+    return own - _ALWAYS_GIVEN | set(PROTOCOLS[name].options)
+
+
+def options_of(name, given):
+    """The values of the flags that vary a protocol.
+
+    Args:
+      name: of PROTOCOLS.
+      given: flag -> value; None, an empty list or text where it was not given.
+
+    Returns:
+      dict flag -> value, for every flag that the protocol knows.
+
+    Raises:
+      InputError: a flag that it does not know, one that is missing, or a value that is none.
+    """
+    protocol = PROTOCOLS[name]
+    given = {flag: value for flag, value in given.items() if value not in (None, (), "")}
+    for flag in given:
+        if flag not in protocol.options:
+            known = ", ".join(f"--{option}" for option in protocol.options)
+            raise InputError(f"--{flag} means nothing to --protocol={name}: it takes {known}.")
+    options = {**protocol.options, **given}
+    missing = [flag for flag, value in options.items() if value is None]
+    if missing:
+        raise InputError(f"--protocol={name} needs --{missing[0]}; see --help.")
+    if "joints" in given:
+        options["joints"] = joints3d.joint_names(given["joints"], protocol.joints)
+    if "trials" in given:
+        options["trials"] = _trials(given["trials"])
+    return options
+
+
+def _trials(values):
+    known = {str(trial): trial for trial in h36m_names.TRIALS}
+    if not set(values) <= set(known):
+        raise InputError(f"--trials={','.join(values)}: give 0, 1 or 0,1.")
+    return tuple(known[value] for value in sorted(set(values)))
+
+
+def find(name, data_dir, options, allow_missing):
+    """The TFRecord files of a protocol, and the names of the sequences that are not there.
+
+    Raises:
+      InputError: nothing is there, or something is missing without `allow_missing`.
+    """
+    paths, missing = PROTOCOLS[name].find(Path(data_dir), options)
+    if not paths:
+        raise InputError(
+            f"--data_dir={data_dir} holds none of the sequences of --protocol={name}, as "
+            f"{missing[0]}.tfrecord: convert the dataset with --split=test."
+        )
+    refuse_missing(name, missing, allow_missing)
+    return paths, missing
+
+
+def refuse_missing(name, missing, allow_missing):
+    """InputError that names what a protocol lacks, unless that is allowed."""
+    if missing and not allow_missing:
+        shown = ", ".join(missing[:3]) + (", ..." if len(missing) > 3 else "")
+        raise InputError(
+            f"--protocol={name}: {len(missing)} missing ({shown}): convert the whole test set, or "
+            "pass --allow_missing to evaluate what is there."
+        )

@@ -1,0 +1,201 @@
+"""Silhouette and six body parts on the test images of LSP (table 4 of the paper)."""
+
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import tensorflow as tf
+
+from hmr_tf.body import camera, parts
+from hmr_tf.evaluation import metrics
+from hmr_tf.evaluation.protocols import scores
+from hmr_tf.files.errors import InputError
+from hmr_tf.rendering import render
+from hmr_tf.rendering.zbuffer import rasterize
+
+MASK, PARTS = "{}_segmentation.png", "{}_part_segmentation.png"  # of UPi-S1h
+TEST_IMAGES = tuple(f"im{number}" for number in range(1001, 2001))
+# Pixels of the crop, as the public evaluation draws (nkolot/SPIN `utils/part_utils.py:37-51`): so
+# long a lens shows what the weak perspective of the model means.
+FOCAL_PX = 5000.0
+_POSED_AT_ONCE = 16
+_NUM_LABELS = len(parts.PARTS)
+
+
+class Truth(NamedTuple):
+    """What people drew into one image."""
+
+    is_person: np.ndarray  # (H, W) bool
+    parts: np.ndarray  # (H, W) uint8, numbers of `parts.PARTS`, or `metrics.IGNORED`
+
+
+def paths(folder, filename):
+    """Where the two files of an image are."""
+    return [Path(folder) / name.format(Path(filename).stem) for name in (MASK, PARTS)]
+
+
+def read(folder, filename, size):
+    """The Truth of the image `filename`, whose (height, width) is `size`.
+
+    Raises:
+      InputError: no PNG, of another size, damaged, or with other numbers.
+    """
+    mask_path, parts_path = paths(folder, filename)
+    mask, labels = (_read_png(path, size) for path in (mask_path, parts_path))
+    if not np.isin(labels, [*range(_NUM_LABELS), metrics.IGNORED]).all():
+        raise InputError(
+            f"{parts_path} holds other numbers than 0 to {_NUM_LABELS - 1} and "
+            f"{metrics.IGNORED}: pass UPi-S1h's files, not those of its 31 regions."
+        )
+    return Truth(mask > 0, labels)
+
+
+def _read_png(path, size):
+    """(H, W) uint8; the header is looked at before the picture is unpacked."""
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise InputError(f"{path} cannot be read: {error.strerror}.") from error
+    found = tuple(int.from_bytes(content[i : i + 4], "big") for i in (20, 16))
+    if not content.startswith(b"\x89PNG\r\n\x1a\n") or content[12:16] != b"IHDR":
+        raise InputError(f"{path} is no PNG file: unpack UPi-S1h again.")
+    if found != tuple(size):
+        raise InputError(
+            f"{path} has {found[1]} x {found[0]} pixels, its image {size[1]} x {size[0]}: use the "
+            "small LSP images (150 px people), for which UPi-S1h was made."
+        )
+    try:
+        return tf.io.decode_png(content, channels=1)[..., 0].numpy()
+    except tf.errors.OpError as error:
+        raise InputError(f"{path} is damaged: unpack UPi-S1h again.") from error
+
+
+def draw(vertices, camera_, faces, face_labels, scale_xy, corner_px, image_size, size):
+    """The parts of one body, at the size of the image that its crop was cut from.
+
+    Args:
+      vertices: (V, 3) metres, as the model gives them.
+      camera_: (3,) weak perspective of the crop.
+      faces, face_labels: (F, 3) and (F,) numbers of `parts.PARTS`.
+      scale_xy, corner_px: (2,) pixel of the image * scale - corner is that of the crop.
+      image_size: side of the crop.
+      size: (height, width) of the image.
+
+    Returns:
+      (H, W) int32 labels, 0 where there is no body.
+    """
+    translation = camera.perspective_translation(camera_[None], image_size, FOCAL_PX)
+    points, depth = camera.project_perspective(
+        vertices[None] + translation[:, None], FOCAL_PX, (image_size / 2, image_size / 2)
+    )
+    fragments = rasterize((points + corner_px) / scale_xy, depth, faces, *size)
+    return render.part_map(fragments, face_labels)[0].numpy()
+
+
+def score(frames, options, hmr):
+    """Scores of silhouettes and parts.
+
+    Args:
+      frames: Frames of LSP's test images, stored whole.
+      options: dict of segmentation_dir and part_labels (a file, or empty: from the skinning).
+      hmr: the model, for its body.
+
+    Raises:
+      InputError: the model has no faces, a segmentation or the part labels are wrong.
+    """
+    face_labels = _face_labels(hmr.smpl, options["part_labels"])
+    names = _names(frames)
+    counts = []
+    for number, drawn in enumerate(_drawn(frames, hmr, face_labels)):
+        size = frames.truth["size"][number]
+        truth = read(options["segmentation_dir"], names[number], size)
+        counts.append(_counts(drawn, truth))
+    counts = [np.stack(kind) for kind in zip(*counts)]  # (N, 3, 3) and (N, 8, 3)
+
+    def metrics_of(who):
+        return _percent(*(kind[who].sum(0) for kind in counts))
+
+    by_part = dict(zip(parts.PARTS, metrics.f1(counts[1].sum(0)).tolist()))
+    wrong = 100 * (1 - counts[1][:, -1, 0] / counts[1][:, -1, 1])
+    tables = {
+        "sequence": scores.by_group(np.array(names), metrics_of),
+        "part": {name: {"f1": value} for name, value in by_part.items()},
+    }
+    everybody = np.ones(len(names), bool)
+    return scores.Scores(metrics_of(everybody), tables, {"wrong_pixels_percent": wrong})
+
+
+def check(frames, options):
+    """Before anything is predicted: which images can be judged.
+
+    Args:
+      frames: Frames without predictions.
+      options: as in `score`.
+
+    Returns:
+      (N,) bool, and the names of the test images that are not there or have no segmentation.
+
+    Raises:
+      InputError: --segmentation_dir is missing, or one that is there is wrong.
+    """
+    folder = options["segmentation_dir"]
+    if not folder or not Path(folder).is_dir():
+        raise InputError(
+            f"--segmentation_dir={folder} is no folder: pass UPi-S1h's data/lsp, with "
+            f"{MASK.format('im1001')} and {PARTS.format('im1001')}."
+        )
+    names = _names(frames)
+    is_there = np.array([all(path.is_file() for path in paths(folder, name)) for name in names])
+    for number in np.flatnonzero(is_there):
+        read(folder, names[number], frames.truth["size"][number])
+    judged = {Path(name).stem for name, there in zip(names, is_there) if there}
+    return is_there, [name for name in TEST_IMAGES if name not in judged]
+
+
+def _names(frames):
+    return [Path(name.decode(errors="replace")).name for name in frames.truth["filename"]]
+
+
+def _counts(drawn, truth):
+    person = metrics.label_counts((drawn > 0).astype(int), truth.is_person.astype(int), 2)
+    return person, metrics.label_counts(drawn, truth.parts, _NUM_LABELS)
+
+
+def _percent(person, by_part):
+    return {
+        "foreground_accuracy_percent": 100 * metrics.accuracy(person),
+        "foreground_f1": float(np.nanmean(metrics.f1(person))),
+        "parts_accuracy_percent": 100 * metrics.accuracy(by_part),
+        "parts_f1": float(np.nanmean(metrics.f1(by_part))),
+    }
+
+
+def _face_labels(smpl, path):
+    if smpl.faces is None or not len(smpl.faces):
+        raise InputError(
+            "The model was imported without an SMPL file and has no faces to draw: pass "
+            "--smpl_model_path=FILE."
+        )
+    if path:
+        return parts.read_labels(path, smpl.faces)
+    return parts.of_faces(smpl.skinning_weights, smpl.faces)
+
+
+def _drawn(frames, hmr, face_labels):
+    """Yields the part map of each person, at the size of the stored image."""
+    predicted, sizes = frames.predicted, frames.truth["size"]
+    for start in range(0, len(sizes), _POSED_AT_ONCE):
+        theta = tf.constant(predicted["theta"][start : start + _POSED_AT_ONCE])
+        body = hmr.with_mesh(hmr.bodies([theta])[0])
+        for row in range(len(theta)):
+            number = start + row
+            place = predicted["scale_xy"][number], predicted["corner_px"][number]
+            yield draw(
+                body.vertices[row],
+                body.camera[row],
+                hmr.smpl.faces,
+                face_labels,
+                *place,
+                hmr.image_size,
+                tuple(int(side) for side in sizes[number]),
+            )

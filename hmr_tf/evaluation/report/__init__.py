@@ -1,0 +1,1 @@
+"""What an evaluation shows: results as files, tables, charts and pages."""

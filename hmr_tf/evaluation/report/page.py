@@ -1,0 +1,148 @@
+"""Results as one HTML file that needs nothing beside it: tables, charts, people."""
+
+import base64
+import html
+
+import numpy as np
+
+from hmr_tf.evaluation.report import charts, results
+
+REPORT, COMPARISON = "report.html", "comparison.html"
+_STYLE = """
+body { font: 15px/1.45 system-ui, sans-serif; color: #222; max-width: 1000px; margin: 24px auto;
+       padding: 0 16px }
+h1 { font-size: 24px; margin-bottom: 4px }
+h2 { font-size: 18px; margin: 28px 0 8px }
+code { font-size: 13px; overflow-wrap: anywhere }
+table { border-collapse: collapse }
+th, td { padding: 3px 12px; border-bottom: 1px solid #ddd; text-align: right }
+th:first-child, td:first-child { text-align: left }
+thead th { border-bottom: 2px solid #888 }
+.charts { display: flex; flex-wrap: wrap; gap: 16px }
+figure { margin: 0 0 14px }
+img { width: 720px; max-width: 100%; display: block }
+figcaption { color: #555; font-size: 13px }
+.warning { background: #fee; border-left: 4px solid #c33; padding: 8px }
+.scroll { max-height: 420px; overflow: auto; display: inline-block }
+"""
+
+
+def page(found, errors, ranked_by, people):
+    """The report.
+
+    Args:
+      found: the dict of results.json.
+      errors: {metric: (N,)}, `Scores.errors`.
+      ranked_by: which of them the people are chosen by.
+      people: list of (caption, bytes of a JPEG).
+
+    Returns:
+      HTML text.
+    """
+    values = errors[ranked_by][np.isfinite(errors[ranked_by])]
+    unit = results.label(ranked_by)
+    parts = [
+        _head(found),
+        "<h2>Results</h2>",
+        _metrics(found),
+        "<h2>Errors of the people</h2>",
+        f'<div class="charts">{charts.histogram(values, unit)}'
+        f"{charts.percentile_curve(values, unit)}</div>",
+        _percentiles(found["percentiles"]),
+        "<h2>People</h2>",
+        *(_person(caption, jpeg) for caption, jpeg in people),
+        *_groups(found["tables"]),
+    ]
+    return _document(found["title"], parts)
+
+
+def comparison(title, header, rows):
+    """HTML text of runs side by side, see `results.compare`."""
+    return _document(f"{title}: runs compared", [f"<h1>{_safe(title)}</h1>", _table(header, rows)])
+
+
+def _head(found):
+    options = [f"--{name}={results.option(value)}" for name, value in found["options"].items()]
+    counts, missing = found["counts"], found["missing"]
+    command = " ".join([f"--protocol={found['protocol']}", *options])
+    lines = [
+        f"<h1>{_safe(found['title'])}</h1>",
+        f"<p><code>{_safe(command)}</code><br>",
+        f"Model: <code>{_safe(found['load_path'])}</code> "
+        f"(SHA-256 <code>{_safe(found['model_digest'][:16])}</code>)<br>",
+        f"Commit: <code>{_safe(found['commit'] or 'unknown')}</code><br>",
+        f"{counts['frames']} frames of {counts['sequences']} files; timed on "
+        f"{_safe(found['device'])}</p>",
+    ]
+    if missing:
+        lines.append(
+            f'<details class="warning"><summary><b>Incomplete:</b> {len(missing)} missing, so that '
+            f"the numbers are not the protocol's</summary>{_safe(', '.join(missing))}</details>"
+        )
+    return "\n".join(lines)
+
+
+def _metrics(found):
+    columns = {"here": found["metrics"], **found["published"]}
+    rows = [
+        (
+            results.label(name),
+            *(
+                results.number(values[name]) if name in values else ""
+                for values in columns.values()
+            ),
+        )
+        for name in found["metrics"]
+    ]
+    return _table(("", *columns), rows)
+
+
+def _percentiles(percentiles):
+    shares = list(next(iter(percentiles.values())))
+    rows = [
+        (results.label(name), *(results.number(values[share]) for share in shares))
+        for name, values in percentiles.items()
+    ]
+    return _table(("percentile", *(f"{share}%" for share in shares)), rows)
+
+
+def _person(caption, jpeg):
+    data = base64.b64encode(jpeg).decode("ascii")
+    return (
+        f'<figure><img src="data:image/jpeg;base64,{data}" alt="{_safe(caption)}">'
+        f"<figcaption>{_safe(caption)}</figcaption></figure>"
+    )
+
+
+def _groups(tables):
+    """A chart of the joints or parts, tables of the other groups."""
+    for title, rows in tables.items():
+        yield f"<h2>By {_safe(title)}</h2>"
+        columns = list(next(iter(rows.values())))
+        if title in ("joint", "part"):
+            series = {column: results.label(column) for column in columns[:2]}
+            yield charts.bars(rows, series)
+        body = [(name, *(results.number(row[c]) for c in columns)) for name, row in rows.items()]
+        labels = [results.label(column) for column in columns]
+        yield f'<div class="scroll">{_table((title, *labels), body)}</div>'
+
+
+def _table(header, rows):
+    head = "".join(f"<th>{_safe(cell)}</th>" for cell in header)
+    body = "".join(
+        "<tr>" + "".join(f"<td>{_safe(cell)}</td>" for cell in row) + "</tr>" for row in rows
+    )
+    return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+
+
+def _document(title, parts):
+    body = "\n".join(parts)
+    return (
+        '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
+        f"<title>{_safe(title)}</title><style>{_STYLE}</style></head>\n<body>\n{body}\n</body></html>\n"
+    )
+
+
+def _safe(text):
+    """Names come from files of strangers."""
+    return html.escape(str(text))

@@ -1,0 +1,40 @@
+"""A few people of a test set as pictures: the crop, the body over it, the body from the side."""
+
+import cv2
+import numpy as np
+import tensorflow as tf
+
+from hmr_tf.evaluation import predictions
+from hmr_tf.rendering import render
+
+
+def draw(frames, person, hmr):
+    """(S, 3 S, 3) uint8 of one person; without faces to draw, the crop with the keypoints only.
+
+    Args:
+      frames: Frames with predictions.
+      person: which of them.
+      hmr: the model.
+    """
+    path = frames.paths[frames.file[person]]
+    image = predictions.crop_of(path, frames.number[person], hmr.image_size)
+    pixels = tf.cast(tf.clip_by_value((image + 1.0) * 127.5, 0, 255), tf.uint8)
+    keypoints = frames.predicted["keypoints_px"][person]
+    marked = render.draw_keypoints(pixels.numpy(), keypoints, np.ones(len(keypoints), bool))
+    if hmr.smpl.faces is None or not len(hmr.smpl.faces):
+        return np.concatenate([pixels.numpy(), marked], axis=1)
+    body = hmr.with_mesh(hmr.bodies([tf.constant(frames.predicted["theta"][person][None])])[0])
+    seen = body.camera, hmr.smpl.faces, hmr.image_size
+    overlay, _ = render.render_body(body.vertices, *seen, background=pixels[None])
+    side, _ = render.render_body(render.side_view(body.vertices), *seen)
+    return np.concatenate([pixels.numpy(), overlay[0].numpy(), side[0].numpy()], axis=1)
+
+
+def jpeg(picture):
+    """(H, W, 3) uint8 -> the bytes of a JPEG file."""
+    done, content = cv2.imencode(
+        ".jpg", cv2.cvtColor(picture, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, 90]
+    )
+    if not done:
+        raise RuntimeError("OpenCV could not encode a picture")
+    return content.tobytes()

@@ -1,0 +1,220 @@
+"""Results as files and as text: results.json, sequences.csv, the printed table, runs compared."""
+
+import csv
+import io
+import json
+import math
+import subprocess
+from pathlib import Path
+
+from hmr_tf.body.skeleton import LSP_JOINTS, MPI_INF_3DHP_JOINTS
+from hmr_tf.files import atomic
+from hmr_tf.files.errors import InputError
+
+LABELS = {
+    "mpjpe_mm": "MPJPE, mm",
+    "pa_mpjpe_mm": "reconstruction error, mm",
+    "mpjpe_actions_mm": "MPJPE, mean over actions, mm",
+    "pa_mpjpe_actions_mm": "reconstruction error, mean over actions, mm",
+    "mpjpe_median_mm": "MPJPE, median, mm",
+    "pa_mpjpe_median_mm": "reconstruction error, median, mm",
+    "pck_percent": "PCK at 150 mm, %",
+    "auc_percent": "AUC, 0 to 150 mm, %",
+    "pa_pck_percent": "PCK after alignment, %",
+    "pa_auc_percent": "AUC after alignment, %",
+    "foreground_accuracy_percent": "silhouette: accuracy, %",
+    "foreground_f1": "silhouette: F1",
+    "parts_accuracy_percent": "parts: accuracy, %",
+    "parts_f1": "parts: F1",
+    "wrong_pixels_percent": "wrong pixels, %",
+    "f1": "F1",
+    "keypoints_px": "distance of the keypoints, px of the crop",
+    "keypoints_median_px": "the same, median of the people, px",
+    "vertices_mm": "mean distance of the vertices, pelvis at the origin, mm",
+    "pck_torso_percent": "PCK, half of the torso, %",
+    "pck_head_percent": "PCK, half of the head, %",
+    "pck_box_percent": "PCK, a fifth of the box, %",
+    "model_ms": "one image, given the box, ms",
+    "rendered_ms": "the same with rendering, ms",
+    "frames": "frames",
+}
+RESULTS, SEQUENCES = "results.json", "sequences.csv"
+_MAX_BYTES = 2**26
+_SHOWN = 5  # names of what is missing; results.json and the report have all
+
+
+def label(metric):
+    """A metric's name for people."""
+    return LABELS.get(metric, metric)
+
+
+def number(value):
+    """A metric's value for people."""
+    if isinstance(value, int):
+        return str(value)
+    return "-" if value is None or not math.isfinite(value) else f"{value:.2f}"
+
+
+def write(folder, results):
+    """Writes results.json, and sequences.csv where there are sequences, into a Path."""
+    text = json.dumps(_without_nan(results), indent=2, allow_nan=False)
+    atomic.write_text(folder / RESULTS, text + "\n")
+    rows = results.get("tables", {}).get("sequence")
+    if rows:
+        atomic.write_text(folder / SEQUENCES, _csv("sequence", rows))
+
+
+def read(path):
+    """What `write` wrote; InputError where a file is none of these."""
+    path = Path(path)
+    path = path / RESULTS if path.is_dir() else path
+    try:
+        if path.stat().st_size > _MAX_BYTES:
+            raise ValueError("it is too large")
+        content = json.loads(path.read_text())
+        if not (isinstance(content["metrics"], dict) and isinstance(content["protocol"], str)):
+            raise TypeError("metrics and protocol have other types")
+        for name, value in content["metrics"].items():
+            if not (value is None or type(value) in (int, float)):
+                raise TypeError(f"{name} is no number")
+        return content
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+        raise InputError(
+            f"--compare={path} is no results.json of --protocol=... ({error!r})."
+        ) from error
+
+
+def describe(results):
+    """The printed table: what was measured, how, and beside it what was published."""
+    counts = results["counts"]
+    lines = [
+        results["title"],
+        *_settings(results),
+        f"{counts['frames']} frames of {counts['sequences']} files",
+        *_missing(results),
+        "",
+        *text_table(*metrics_table(results)),
+    ]
+    for title in ("action", "activity", "part", "joint"):
+        if title in results["tables"]:
+            lines += ["", *_group_table(title, results["tables"][title])]
+    return "\n".join(lines)
+
+
+def metrics_table(results):
+    """(header, rows) of text: every metric, and beside it what was published."""
+    columns = {"here": results["metrics"], **results["published"]}
+    rows = [
+        (label(name), *(number(x[name]) if name in x else "" for x in columns.values()))
+        for name in results["metrics"]
+    ]
+    return ("", *columns), rows
+
+
+def compare(paths):
+    """Runs side by side.
+
+    Args:
+      paths: results.json files, or their folders; two or more.
+
+    Returns:
+      (title, header, rows) of text: a column for each run, and differences from the first.
+
+    Raises:
+      InputError: fewer than two, no results, or results of different protocols.
+    """
+    if len(paths) < 2:
+        raise InputError("--compare needs two results.json or more, with commas between.")
+    runs = [read(path) for path in paths]
+    protocols = list(dict.fromkeys(run["protocol"] for run in runs))
+    if len(protocols) > 1:
+        raise InputError(f"--compare: the runs are of different protocols, {', '.join(protocols)}.")
+    first, *others = (run["metrics"] for run in runs)
+    rows = []
+    for name, value in first.items():
+        cells = [number(value)]
+        for other in others:
+            cells.append(number(other.get(name)))
+            is_known = None not in (other.get(name), value)
+            cells.append(f"{other[name] - value:+.2f}" if is_known else "-")
+        rows.append((label(name), *cells))
+    options = list(dict.fromkeys(name for run in runs for name in run.get("options", {})))
+    for name in options:
+        values = [option(run.get("options", {}).get(name)) for run in runs]
+        if len(set(values)) > 1:  # what makes the runs hard to compare stands in the table
+            rows.append((f"--{name}", values[0], *(x for value in values[1:] for x in (value, ""))))
+    header = ["", str(paths[0])]
+    for path in paths[1:]:
+        header += [str(path), "difference"]
+    return protocols[0], tuple(header), rows
+
+
+def text_table(header, rows):
+    """Lines with the columns under each other: the first to the left, numbers to the right."""
+    cells = [[str(cell) for cell in row] for row in (header, *rows)]
+    widths = [max(map(len, column)) for column in zip(*cells)]
+    return [
+        "  ".join(
+            cell.ljust(width) if place == 0 else cell.rjust(width)
+            for place, (cell, width) in enumerate(zip(row, widths))
+        ).rstrip()
+        for row in cells
+    ]
+
+
+def commit():
+    """The checkout's commit, with "-dirty" where files differ; None where there is no git."""
+    root = Path(__file__).resolve().parents[3]
+    if not (root / ".git").exists():
+        return None
+    try:
+        command = ["git", "-C", str(root), "describe", "--always", "--dirty", "--abbrev=40"]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=10, check=True)
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return done.stdout.strip() or None
+
+
+def _settings(results):
+    options = [f"--{name}={option(value)}" for name, value in results["options"].items()]
+    yield " ".join([f"--protocol={results['protocol']}", *options])
+    yield f"model: {results['load_path']}; commit: {results['commit'] or 'unknown'}"
+
+
+def _missing(results):
+    missing = results["missing"]
+    if missing:
+        shown = ", ".join(missing[:_SHOWN]) + (", ..." if len(missing) > _SHOWN else "")
+        yield f"INCOMPLETE: {len(missing)} missing: {shown}"
+
+
+def option(value):
+    """A flag's value as on the command line; the usual joints by their number."""
+    if isinstance(value, (tuple, list)):
+        numbers = {tuple(names): str(len(names)) for names in (LSP_JOINTS, MPI_INF_3DHP_JOINTS)}
+        return numbers.get(tuple(value), ",".join(map(str, value)))
+    return str(value)
+
+
+def _group_table(title, rows):
+    columns = list(next(iter(rows.values())))
+    body = [(name, *(number(row[column]) for column in columns)) for name, row in rows.items()]
+    return text_table((f"by {title}", *columns), body)
+
+
+def _csv(title, rows):
+    stream = io.StringIO()
+    columns = list(next(iter(rows.values())))
+    writer = csv.writer(stream, lineterminator="\n")
+    writer.writerow([title, *columns])
+    writer.writerows([name, *row.values()] for name, row in rows.items())
+    return stream.getvalue()
+
+
+def _without_nan(value):
+    """JSON knows no NaN: null stands for it."""
+    if isinstance(value, dict):
+        return {key: _without_nan(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_without_nan(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value

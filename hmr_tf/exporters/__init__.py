@@ -1,0 +1,1 @@
+"""People and their motions as files for other programs."""

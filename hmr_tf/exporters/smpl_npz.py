@@ -1,0 +1,39 @@
+"""A person's motion in SMPL's own numbers, with the keys of AMASS's files."""
+
+import numpy as np
+
+from hmr_tf.body.rotation import axis_angle_from_matrix
+from hmr_tf.exporters.axes import from_y_up
+from hmr_tf.exporters.motion import turned, without_gaps
+from hmr_tf.files.atomic import written
+
+
+def write_smpl_npz(path, motion, model, fps=30.0, up_axis="y"):
+    """Writes one person as .npz; frames that are missing in between are interpolated.
+
+    Keys: `poses` (N, 72) axis-angle, radians; `betas` (10,); `trans` (N, 3) metres, added to the
+    vertices of a body posed about its rest pelvis; `mocap_framerate`; `gender` "neutral". With
+    `up_axis` "z" the person stands as in AMASS, whose files are SMPL-H's: (N, 156), with fingers.
+
+    Args:
+      path: the file, ending in .npz.
+      motion: `motion.Motion`.
+      model: `body_model.ModelData`.
+      fps: frames a second.
+      up_axis: "y" or "z".
+
+    Raises:
+      ValueError: fps is not positive, or another up_axis.
+    """
+    if not 0 < fps < np.inf:
+        raise ValueError(f"fps must be positive; received {fps}")
+    motion = turned(without_gaps(motion), from_y_up(up_axis), model)
+    arrays = {
+        "poses": axis_angle_from_matrix(motion.rotations).reshape(len(motion.frames), -1),
+        "betas": motion.betas,
+        "trans": motion.transl,
+        "mocap_framerate": np.float64(fps),
+        "gender": np.array("neutral"),
+    }
+    with written(path) as unfinished:
+        np.savez_compressed(unfinished, **arrays)

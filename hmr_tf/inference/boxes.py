@@ -1,0 +1,115 @@
+"""Files that say where people are: OpenPose's JSON, COCO's JSON, CSV.
+
+A box is (x, y, width, height) in pixels of the photograph.
+"""
+
+import csv
+import json
+import math
+from pathlib import Path
+from typing import NamedTuple, Optional
+
+from hmr_tf.files.errors import InputError
+from hmr_tf.inference import openpose
+
+MAX_BYTES = 2**30
+_COLUMNS = ("image", "x", "y", "width", "height")
+
+
+class BoxesByName(NamedTuple):
+    """Which boxes belong to which photograph."""
+
+    by_name: dict  # base name of the photograph without its ending -> list of boxes
+    for_any: Optional[list] = None  # boxes of a photograph that is not named
+
+    def of(self, *names):
+        """List of boxes of the photograph that has one of these names; empty where none has."""
+        found = [self.by_name[name] for name in names if name in self.by_name]
+        return found[0] if found else self.for_any or []
+
+
+def read(path):
+    """Boxes of photographs by their names.
+
+    Args:
+      path: OpenPose's JSON of one photograph, a folder of them as OpenPose writes it
+        (NAME_keypoints.json), COCO annotations or detections with images in them, or a CSV with
+        the columns image, x, y, width, height.
+
+    Returns:
+      BoxesByName. The file of a single photograph, as OpenPose writes it, holds for any
+      photograph.
+
+    Raises:
+      InputError: no such file, or none of these.
+    """
+    path = Path(path)
+    if path.is_dir():
+        files = sorted(path.glob("*.json"))
+        if not files:
+            raise InputError(f"--boxes={path} holds no JSON files of OpenPose.")
+        names = [file.stem.replace("_keypoints", "") for file in files]
+        return BoxesByName(dict(zip(names, map(_of_openpose, files))))
+    if not path.is_file():
+        raise InputError(f"--boxes={path}: no such file.")
+    if path.stat().st_size > MAX_BYTES:
+        raise InputError(f"--boxes={path} is larger than {MAX_BYTES >> 20} MB.")
+    if path.suffix.lower() == ".csv":
+        return BoxesByName(_read_csv(path))
+    try:
+        content = json.loads(path.read_bytes())
+        if "people" in content:
+            return BoxesByName({}, _of_openpose(path))
+        return BoxesByName(_of_coco(content))
+    except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
+        raise InputError(
+            f"--boxes={path} is no JSON of OpenPose (people) or COCO (images, annotations with "
+            f"bbox): {error!r}"
+        ) from error
+
+
+def check(box, height, width):
+    """InputError for a box with nothing of the photograph in it."""
+    x, y, box_width, box_height = box
+    shown = ",".join(f"{value:g}" for value in box)
+    if not all(map(math.isfinite, box)):
+        raise InputError(f"The box {shown} is not four numbers.")
+    if not (box_width > 0 and box_height > 0):
+        raise InputError(f"The box {shown} is empty: x,y,width,height, the last two above 0.")
+    if x >= width or y >= height or x + box_width <= 0 or y + box_height <= 0:
+        raise InputError(f"The box {shown} lies outside the {width} x {height} photograph.")
+
+
+def _of_openpose(path):
+    return [detection.box for detection in openpose.read(path)]
+
+
+def _of_coco(content):
+    """COCO's annotations by image; who is a crowd or has no box is left out."""
+    names = {image["id"]: Path(image["file_name"]).stem for image in content["images"]}
+    found = {name: [] for name in names.values()}
+    for annotation in content["annotations"]:
+        if annotation.get("category_id", 1) == 1 and not annotation.get("iscrowd"):
+            found[names[annotation["image_id"]]].append(_box(annotation["bbox"]))
+    return found
+
+
+def _read_csv(path):
+    found = {}
+    try:
+        with open(path, newline="", encoding="utf-8-sig") as file:
+            for row in csv.DictReader(file):
+                box = _box([row[column] for column in _COLUMNS[1:]])
+                found.setdefault(Path(row["image"]).stem, []).append(box)
+    except (KeyError, TypeError, ValueError, csv.Error) as error:
+        raise InputError(
+            f"--boxes={path} is no CSV with the columns {', '.join(_COLUMNS)}: {error!r}"
+        ) from error
+    if not found:
+        raise InputError(f"--boxes={path} has no row below the columns {', '.join(_COLUMNS)}.")
+    return found
+
+
+def _box(values):
+    x, y, width, height = (float(value) for value in values)
+    return x, y, width, height

@@ -1,0 +1,111 @@
+"""--mode=fit: records with 2D labels become records with SMPL parameters and 3D joints."""
+
+import json
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import tensorflow as tf
+from tqdm import tqdm
+
+from hmr_tf.body import fitting, theta
+from hmr_tf.data import pipeline, record, shards
+from hmr_tf.files import atomic
+
+# Who is labelled at fewer points, or not met closer (half of the crop is 1), gets no 3D label.
+MIN_LABELLED = 8
+MAX_ERROR_NORM = 0.06
+
+
+class Fitted(NamedTuple):
+    """What was done with one dataset."""
+
+    folder: Path  # of the new shards
+    num_people: int
+    num_fitted: int
+    mean_error_norm: float  # of those fitted
+
+
+def fit_dataset(hmr, critic, files, data_dir, output_dir, batch_size, num_steps):
+    """Fits everybody of a dataset; writes shards of the same names, and fits.npz beside them.
+
+    Args:
+      hmr: `networks.hmr.HMR`, whose answer is the start and whose body is fitted.
+      critic: `networks.discriminator.Discriminator` as the prior, or None.
+      files: the dataset's shards, below data_dir.
+      data_dir, output_dir: folders of TFRecords; the shard data_dir/x/y becomes output_dir/x/y.
+      batch_size: people at once.
+      num_steps: of the descent.
+
+    Returns:
+      Fitted.
+
+    Raises:
+      OSError: output_dir cannot be written.
+    """
+    fitter = fitting.Fitter(hmr.smpl, _prior(critic) if critic is not None else None)
+    folder = Path(output_dir) / files[0].parent.relative_to(data_dir)
+    rows, counts = [], []
+    with tqdm(desc="Fitting", total=shards.count_records(files), unit=" people") as bar:
+        for path in files:
+            batches = []
+            for (batch,) in pipeline.validation(
+                {"": [path]}, batch_size=batch_size, image_size=hmr.image_size
+            ):
+                start = hmr(batch["image"], training=False)[-1].theta
+                found = fitter(batch["keypoints_norm"], start, num_steps)
+                batches.append(_labels(found, batch["keypoints_norm"]))
+                bar.update(len(start))
+            rows.append({key: np.concatenate([b[key] for b in batches]) for key in batches[0]})
+            counts.append(len(rows[-1]["theta"]))
+            try:
+                _write_shard(path, folder / path.name, rows[-1])
+            except tf.errors.OpError as error:  # the source has been read before: it is the target
+                raise OSError(error.message) from error
+    return _finish(files, folder, rows, counts)
+
+
+def _prior(critic):
+    """What the encoder is trained with: how far the critic's 25 scores are from 1."""
+
+    def cost(rotations, betas):
+        return tf.reduce_sum(tf.square(critic((rotations, betas)) - 1.0), axis=-1)
+
+    return cost
+
+
+def _labels(found, keypoints_norm):
+    """Rows of what a record gets, and whether it gets it."""
+    num_labelled = tf.reduce_sum(keypoints_norm[..., 2], axis=-1)
+    is_met = (found.error_norm < MAX_ERROR_NORM) & (num_labelled >= MIN_LABELLED)
+    return {
+        "theta": found.theta.numpy(),
+        "joints": found.body.lsp_joints.numpy(),
+        "error_norm": found.error_norm.numpy(),
+        "is_fitted": is_met.numpy(),
+    }
+
+
+def _write_shard(source, target, rows):
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with atomic.written(target) as unfinished, tf.io.TFRecordWriter(str(unfinished)) as writer:
+        for i, serialized in enumerate(tf.data.TFRecordDataset(str(source)).as_numpy_iterator()):
+            if rows["is_fitted"][i]:
+                parts = theta.split(rows["theta"][i][None])
+                serialized = record.with_smpl(
+                    serialized, parts.pose[0].numpy(), parts.betas[0].numpy(), rows["joints"][i]
+                )
+            writer.write(serialized)
+
+
+def _finish(files, folder, rows, counts):
+    """Writes fits.npz and the index; returns Fitted."""
+    rows = {key: np.concatenate([shard[key] for shard in rows]) for key in rows[0]}
+    with atomic.written(folder / "fits.npz") as unfinished:
+        np.savez_compressed(unfinished, **rows)
+    fitted = int(rows["is_fitted"].sum())
+    listed = [{"file": path.name, "records": count} for path, count in zip(files, counts)]
+    index = {"records": sum(counts), "shards": listed, "has_3d": fitted > 0, "fitted": fitted}
+    atomic.write_text(folder / "fitted_index.json", json.dumps(index, indent=2) + "\n")
+    error = float(rows["error_norm"][rows["is_fitted"]].mean()) if fitted else float("nan")
+    return Fitted(folder, sum(counts), fitted, error)

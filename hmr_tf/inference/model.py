@@ -1,0 +1,177 @@
+"""The one road from photographs to people: boxes, camera, crops, network, bodies.
+
+`hmr_tf.load` returns a `Model`; `--mode=predict` for photographs and videos calls it, too.
+"""
+
+import os
+
+import numpy as np
+import tensorflow as tf
+
+from hmr_tf.body import theta
+from hmr_tf.files.errors import InputError
+from hmr_tf.inference import person, photo
+from hmr_tf.networks.prediction import named
+
+_CROPS_PER_CALL = 32  # bounds the memory
+
+
+class Model:
+    """A trained network that predicts the people of photographs; `hmr` is the network itself."""
+
+    def __init__(self, hmr, body, detector=None):
+        """Args:
+        hmr: `networks.hmr.HMR`.
+        body: its `body_model.ModelData`.
+        detector: `inference.detector.Detector`, or None.
+        """
+        self.hmr = hmr
+        self.body = body
+        self.detector = detector
+        self._last = crop_function(hmr)
+        self._every = tf.function(
+            lambda images: [
+                named(hmr.with_mesh(stage), hmr.image_size) for stage in hmr(images, training=False)
+            ]
+        )
+
+    @property
+    def image_size(self):
+        """S, side of the crops it sees, pixels."""
+        return self.hmr.image_size
+
+    @property
+    def faces(self):
+        """(F, 3) vertex ids of the mesh; empty for a model imported without an SMPL file."""
+        return self.body.faces
+
+    def predict(self, image, boxes=None, focal_px=None, principal_px=None):
+        """The bodies of all people in a photograph.
+
+        Args:
+          image: (H, W, 3) uint8 RGB, or the path of a JPEG, PNG or BMP.
+          boxes: (x, y, width, height) of each person in pixels, or one such box. None: the people
+            that the detector finds; without a detector the whole photograph is one person's crop.
+          focal_px, principal_px: the photograph's camera, where it is known: see
+            `body.camera.place_in_photograph`.
+
+        Returns:
+          list of `inference.person.Person`, dicts of named arrays; empty where the detector finds
+          no person.
+
+        Raises:
+          InputError: no image, an empty box.
+          ValueError: an array of another shape or type.
+        """
+        if isinstance(image, (str, os.PathLike)):
+            image = photo.read_image(image)
+        if boxes is not None and np.shape(boxes) == (4,) and boxes[0] is not None:
+            boxes = [boxes]
+        (people,) = self.predict_batch([image], [boxes], focal_px, principal_px)
+        if isinstance(people, InputError):
+            raise people
+        return people
+
+    def predict_batch(self, images, boxes, focal_px=None, principal_px=None):
+        """The bodies of all people in several photographs, their crops in common batches.
+
+        Args:
+          images: list of (H, W, 3) uint8 RGB.
+          boxes: for each photograph a list of boxes, or None, as in `predict`.
+          focal_px, principal_px: the camera that took them all, where it is known.
+
+        Returns:
+          list: for each photograph its list of `inference.person.Person`, or the InputError that
+          says why it has none (an empty box, a box outside the photograph).
+
+        Raises:
+          ValueError: an array of another shape or type.
+        """
+        crops = [
+            self._crops(np.asarray(image), of_image, focal_px, principal_px)
+            for image, of_image in zip(images, boxes)
+        ]
+        good = [crop for found in crops if not isinstance(found, InputError) for crop in found]
+        people = iter(self._people(good))
+        return [
+            found if isinstance(found, InputError) else [next(people) for _ in found]
+            for found in crops
+        ]
+
+    def _crops(self, image, boxes, focal_px, principal_px):
+        """list of `person.PersonCrop` of one photograph, or the InputError that a box raised."""
+        if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8:
+            raise ValueError(
+                f"image must be (H, W, 3) uint8 RGB; received {image.shape} {image.dtype}"
+            )
+        boxes = self.find(image) if boxes is None else boxes
+        boxes = [None if box is None else tuple(map(float, box)) for box in boxes]
+        pinhole = person.pinhole_of(image, focal_px, principal_px)
+        try:
+            return person.crop_people(image, boxes, pinhole, self.image_size)
+        except InputError as error:
+            return error
+
+    def _people(self, crops):
+        """list of `person.PersonCrop` -> list of `person.Person`."""
+        if not crops:
+            return []
+        pixels = np.stack([crop.pixels for crop in crops]).astype(np.float32) / 127.5 - 1.0
+        predicted = self.predict_crops(pixels)
+        predicted["pose"] = theta.split(predicted["theta"]).pose.numpy()
+        return person.people_from_crops(predicted, crops)
+
+    def find(self, image):
+        """Boxes of the people in a photograph; [None], the whole, without a detector."""
+        return [None] if self.detector is None else self.detector(image)
+
+    def predict_crops(self, images, stages=False):
+        """Bodies of people who were cropped already, each about 150 px tall in 224.
+
+        Args:
+          images: (B, S, S, 3) float32 RGB in [-1, 1].
+          stages: also give the predictions of every stage of the regressor.
+
+        Returns:
+          dict of float32 arrays: `theta` (B, 85), `camera` (B, 3), `rotations` (B, 24, 3, 3),
+          `betas` (B, 10), `vertices` (B, V, 3), `joints3d` (B, 19, 3), `smpl_joints` (B, 24, 3) in
+          metres, `keypoints2d_px` (B, 19, 2) in pixels of the crop; with `stages` also `stages`, a
+          list of such dicts, the last one being the prediction.
+
+        Raises:
+          ValueError: images of another shape.
+        """
+        images, size = np.asarray(images, np.float32), self.image_size
+        if images.ndim != 4 or images.shape[1:] != (size, size, 3) or not len(images):
+            raise ValueError(
+                f"images must be (B, {size}, {size}, 3), B at least 1; received {images.shape}"
+            )
+        predict = self._every if stages else lambda images: [self._last(images)]
+        parts = [
+            predict(tf.constant(images[start : start + _CROPS_PER_CALL]))
+            for start in range(0, len(images), _CROPS_PER_CALL)
+        ]
+        joined = [
+            {name: np.concatenate([part[stage][name] for part in parts]) for name in part_of}
+            for stage, part_of in enumerate(parts[0])
+        ]
+        return {**joined[-1], "stages": joined} if stages else joined[-1]
+
+
+def crop_function(hmr):
+    """The network as one graph for batches of any size.
+
+    Args:
+      hmr: `networks.hmr.HMR`.
+
+    Returns:
+      tf.function: (B, S, S, 3) crops in [-1, 1] -> dict of the last stage's named tensors, see
+      `networks.prediction.named`.
+    """
+    size = hmr.image_size
+    spec = tf.TensorSpec([None, size, size, 3], tf.float32)
+
+    def predict(images):
+        return named(hmr.with_mesh(hmr(images, training=False)[-1]), size)
+
+    return tf.function(predict, input_signature=[spec], autograph=False)

@@ -1,0 +1,145 @@
+"""People in photographs: crops for the network, its predictions in the photographs' own pixels."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from hmr_tf.body import camera
+from hmr_tf.body.skeleton import KEYPOINTS, SMPL_JOINTS
+from hmr_tf.data import crop as crops
+from hmr_tf.inference import boxes as boxes_
+
+
+class Person(dict):
+    """One predicted person: a dict of named arrays, whose entries are attributes too.
+
+    theta (85,); camera (3,) weak perspective of the crop; pose (24, 3) axis-angle, of which
+    global_orient (3,) is the first row and body_pose (23, 3) the rest; rotations (24, 3, 3); betas
+    (10,); vertices (V, 3), joints3d (19, 3) and smpl_joints (24, 3) in metres, x right, y down, z
+    away from the viewer; joint_names and smpl_joint_names; keypoints2d_px (19, 2) in the
+    photograph's pixels; box (4,) x, y, width, height that was looked at; transl (3,) metres:
+    vertices + transl, seen by a pinhole of focal_px with its axis through principal_px (2,), lie on
+    the person.
+    """
+
+    def __getattr__(self, name):
+        try:
+            return self[name]
+        except KeyError:
+            raise AttributeError(f"a person has no {name}, only {', '.join(self)}") from None
+
+
+class PersonCrop(NamedTuple):
+    """A person's crop, as the network sees it, and where it lies in the photograph."""
+
+    pixels: np.ndarray  # (S, S, 3) uint8
+    crop: crops.Crop
+    box: tuple  # (x, y, width, height) in the photograph
+    pinhole: camera.Pinhole
+
+
+def crop_person(image, box, image_size):
+    """The square the network sees.
+
+    Args:
+      image: (H, W, 3) uint8.
+      box: (x, y, width, height) of the person in pixels; None: the whole photograph is seen, as in
+        the original's `demo.py:99-104`.
+      image_size: side of the crop.
+
+    Returns:
+      (S, S, 3) uint8 and the `Crop` that leads back.
+
+    Raises:
+      InputError: the box is empty or outside the photograph.
+    """
+    height, width = image.shape[:2]
+    if box is None:
+        middle = np.round(np.array([width, height]) / 2)
+        return crops.crop_padded(image, image_size / max(height, width), middle, image_size)
+    boxes_.check(box, height, width)
+    x, y, box_width, box_height = box
+    person_px = crops.PERSON_PX * image_size / crops.CROP_PX
+    scale = person_px / np.hypot(box_width, box_height)
+    return crops.crop_padded(image, scale, (x + box_width / 2, y + box_height / 2), image_size)
+
+
+def pinhole_of(image, focal_px=None, principal_px=None):
+    """The `camera.Pinhole` of a photograph; what is not given is assumed, see there."""
+    height, width = image.shape[:2]
+    assumed = camera.pinhole_of_photograph(height, width, crops.CROP_PX, focal_px)
+    return (
+        assumed._replace(principal_px=tuple(principal_px)) if principal_px is not None else assumed
+    )
+
+
+def crop_people(image, boxes, pinhole, image_size):
+    """The crops of all people of one photograph.
+
+    Args:
+      image: (H, W, 3) uint8 RGB.
+      boxes: list of boxes, see `crop_person`; None stands for the whole photograph.
+      pinhole: `camera.Pinhole` of the photograph.
+      image_size: S.
+
+    Returns:
+      list of PersonCrop.
+
+    Raises:
+      InputError: a box is empty or outside the photograph.
+    """
+    height, width = image.shape[:2]
+    return [
+        PersonCrop(*crop_person(image, box, image_size), box or (0, 0, width, height), pinhole)
+        for box in boxes
+    ]
+
+
+def people_from_crops(predicted, person_crops):
+    """What the network says of crops, in the photographs' own pixels.
+
+    Args:
+      predicted: dict of arrays with B rows, by the names of `networks.prediction.named`, and
+        `pose` (B, 24, 3).
+      person_crops: list of B PersonCrop.
+
+    Returns:
+      list of Person.
+    """
+    transl = _translations(predicted["camera"], person_crops).numpy()
+    return [
+        _person({name: values[i] for name, values in predicted.items()}, transl[i], person_crop)
+        for i, person_crop in enumerate(person_crops)
+    ]
+
+
+def _translations(cameras, person_crops):
+    """(B, 3) where the people stand before the camera of the photograph."""
+    pinhole = camera.Pinhole(
+        np.array([[c.pinhole.focal_px] for c in person_crops], np.float32),
+        np.array([c.pinhole.principal_px for c in person_crops], np.float32),
+    )
+    scale_xy, start_px = (
+        np.stack([getattr(c.crop, name) for c in person_crops]) for name in ("scale_xy", "start_px")
+    )
+    crop_size = len(person_crops[0].pixels)
+    return camera.place_in_photograph(cameras, crop_size, scale_xy, start_px, pinhole)
+
+
+def _person(predicted, transl, person_crop):
+    keypoints_px = crops.to_image(predicted["keypoints2d_px"], person_crop.crop)
+    pinhole = person_crop.pinhole
+    return Person(
+        {
+            **predicted,
+            "transl": transl,
+            "global_orient": predicted["pose"][0],
+            "body_pose": predicted["pose"][1:],
+            "joint_names": KEYPOINTS,
+            "smpl_joint_names": SMPL_JOINTS,
+            "keypoints2d_px": keypoints_px.astype(np.float32),
+            "box": np.array(person_crop.box, np.float32),
+            "focal_px": np.float32(pinhole.focal_px),
+            "principal_px": np.array(pinhole.principal_px, np.float32),
+        }
+    )

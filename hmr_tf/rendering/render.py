@@ -1,0 +1,215 @@
+"""Bodies and keypoints drawn on pictures: overlays, side views, part maps.
+
+Everything is in HMR's camera frame: x right, y DOWN, z away from the viewer, metres. Pictures are
+RGB, points in them (x, y).
+"""
+
+import cv2
+import numpy as np
+import tensorflow as tf
+
+from hmr_tf.body import camera as body_camera
+from hmr_tf.body import skeleton
+from hmr_tf.rendering.zbuffer import Fragments, rasterize
+
+# The original's body colour, and its three lights: the direction towards each times its strength
+# (`util/renderer.py`). Right above in front, left behind, left below in front; 200 m away and more.
+LIGHT_BLUE = (0.65, 0.74, 0.86)
+STUDIO_LIGHTS = ((0.76, -0.41, -0.50), (-0.77, 0.01, 0.64), (-0.36, 0.29, -0.54))
+# Of a photograph so many pixels are drawn at once: beside the picture that takes some 200 MB.
+STRIP_PIXELS = 2**21
+_SIDE_COLORS = {"left": (60, 140, 255), "right": (255, 120, 40)}
+_MIDDLE_COLOR = (250, 220, 70)
+
+
+def render_body(vertices, camera, faces, image_size=224, color=LIGHT_BLUE, background=None):
+    """Draws each body over its crop, as HMR's weak-perspective camera sees it.
+
+    Args:
+      vertices: (B, V, 3) metres, turned by the global rotation but not moved.
+      camera: (B, 3) weak perspective: scale, shift. The picture is taken with a pinhole of 500 px
+        focal length, from where it gives that scale (the original's `util/renderer.py:239-262`).
+      faces: (F, 3) int32.
+      image_size: int, side of the crop in pixels.
+      color: (3,) RGB in 0..1, or one for each vertex, (B, V, 3).
+      background: (B, S, S, 3) uint8 crops, or None for white.
+
+    Returns:
+      (B, S, S, 3) uint8 pictures and (B, S, S) bool masks of the body.
+    """
+    camera = tf.convert_to_tensor(camera, tf.float32)
+    translation = body_camera.perspective_translation(camera, image_size)
+    center_px = (0.5 * image_size, 0.5 * image_size)
+    size = (image_size, image_size)
+    return render_scene(
+        vertices, translation, faces, body_camera.FOCAL_PX, center_px, size, color, background
+    )
+
+
+def render_scene(
+    vertices, translation, faces, focal_px, principal_px, size, color=LIGHT_BLUE, background=None
+):
+    """Draws bodies with any pinhole camera, for instance over the whole photograph.
+
+    Several people of one photograph are drawn in one go, each hidden by who is in front, when their
+    vertices are joined to one mesh (1, N * V, 3).
+
+    Args:
+      vertices: (B, V, 3) metres.
+      translation: (B, 3) metres, added to the vertices.
+      faces: (F, 3) int32.
+      focal_px: focal length in pixels, a number or (B,).
+      principal_px: x, y of the principal point, (2,) or (B, 2).
+      size: (height, width) of the picture.
+      color: (3,) RGB in 0..1, or one for each vertex, (B, V, 3).
+      background: (B, H, W, 3) uint8 photographs of that size, or None for white.
+
+    Returns:
+      (B, H, W, 3) uint8 pictures and (B, H, W) bool masks of the bodies.
+    """
+    points = tf.convert_to_tensor(vertices, tf.float32) + translation[:, None]
+    mesh = (*body_camera.project_perspective(points, focal_px, principal_px), faces)
+    colors = shade(points, faces, color)
+    rows = max(1, STRIP_PIXELS // size[1])
+    strips = [
+        _draw_rows(mesh, colors, background, top, min(rows, size[0] - top), size[1])
+        for top in range(0, size[0], rows)
+    ]
+    return tuple(tf.concat(parts, axis=1) for parts in zip(*strips))
+
+
+def _draw_rows(mesh, colors, background, top, height, width):
+    """Picture and mask of some rows of the scene."""
+    fragments = rasterize(*mesh, height, width, corner_px=(0, top))
+    if background is None:
+        background = tf.fill([tf.shape(colors)[0], height, width, 3], tf.constant(255, tf.uint8))
+    else:
+        background = background[:, top : top + height]
+    return paint(fragments, mesh[-1], colors, background), fragments.face >= 0
+
+
+def shade(vertices, faces, color, lights=STUDIO_LIGHTS, ambient=0.05):
+    """Colours of a matt surface under lights that are far away.
+
+    Args:
+      vertices: (B, V, 3) metres.
+      faces: (F, 3) int32.
+      color: (3,) RGB in 0..1, or one for each vertex, (B, V, 3).
+      lights: (L, 3) or (B, L, 3) direction towards each light times its strength.
+      ambient: light from everywhere, a number or (B,).
+
+    Returns:
+      (B, V, 3) RGB in 0..1.
+    """
+    lights = tf.cast(lights, tf.float32)
+    lights = lights if lights.shape.rank == 3 else lights[None]
+    towards = tf.matmul(vertex_normals(vertices, faces), lights, transpose_b=True)  # (B, V, L)
+    light = tf.reduce_sum(tf.nn.relu(towards), axis=-1, keepdims=True)
+    light += tf.reshape(tf.cast(ambient, tf.float32), [-1, 1, 1])
+    return tf.clip_by_value(light * color, 0.0, 1.0)
+
+
+@tf.function(
+    input_signature=[tf.TensorSpec([None, None, 3], tf.float32), tf.TensorSpec([None, 3], tf.int32)]
+)
+def vertex_normals(vertices, faces):
+    """(B, V, 3), (F, 3) -> (B, V, 3) unit vectors out of the surface, means by face area."""
+    batch, num_vertices = tf.shape(vertices)[0], tf.shape(vertices)[1]
+    # One row for each vertex holds the whole batch, so that sums run along memory.
+    rows = tf.reshape(tf.transpose(vertices, [1, 0, 2]), [num_vertices, -1])
+    a, b, c = (tf.reshape(tf.gather(rows, faces[:, i]), [-1, batch, 3]) for i in range(3))
+    normals = tf.reshape(tf.linalg.cross(b - a, c - a), [-1, batch * 3])
+    at_vertices = sum(
+        tf.math.unsorted_segment_sum(normals, faces[:, i], num_vertices) for i in range(3)
+    )
+    at_vertices = tf.reshape(at_vertices, [num_vertices, batch, 3])
+    return tf.math.l2_normalize(tf.transpose(at_vertices, [1, 0, 2]), axis=-1, epsilon=1e-30)
+
+
+def paint(fragments, faces, colors, background):
+    """Draws a rasterized mesh with a colour at each vertex, (B, V, 3) in 0..1, over the background.
+
+    `background` is (B, H, W, 3) uint8, and so is the result.
+    """
+    return _paint(fragments, faces, colors, background)
+
+
+@tf.function(
+    input_signature=[
+        Fragments(
+            tf.TensorSpec([None, None, None], tf.int32),
+            tf.TensorSpec([None, None, None], tf.float32),
+            tf.TensorSpec([None], tf.int32),
+            tf.TensorSpec([None, 3], tf.float32),
+        ),
+        tf.TensorSpec([None, 3], tf.int32),
+        tf.TensorSpec([None, None, 3], tf.float32),
+        tf.TensorSpec([None, None, None, 3], tf.uint8),
+    ]
+)
+def _paint(fragments, faces, colors, background):
+    pixel, shape = fragments.pixel, tf.shape(background)
+    corners = tf.gather(faces, tf.gather(tf.reshape(fragments.face, [-1]), pixel))  # (N, 3)
+    image = pixel // (shape[1] * shape[2])
+    at_corners = tf.gather(
+        tf.reshape(colors, [-1, 3]), corners + image[:, None] * tf.shape(colors)[1]
+    )
+    blended = tf.reduce_sum(at_corners * fragments.barycentric[..., None], axis=1)
+    blended = tf.cast(tf.minimum(blended * 255.0, 255.0), tf.uint8)
+    flat = tf.reshape(background, [-1, 3])
+    return tf.reshape(tf.tensor_scatter_nd_update(flat, pixel[:, None], blended), shape)
+
+
+def part_map(fragments, face_labels):
+    """The label (F,) of the face each pixel sees: (B, H, W) int32, 0 where there is nothing."""
+    labels = tf.concat([[0], tf.cast(face_labels, tf.int32)], axis=0)
+    return tf.gather(labels, fragments.face + 1)
+
+
+def side_view(vertices, degrees=90.0):
+    """Turns bodies (B, V, 3) about the vertical through their middle.
+
+    By 90 degrees the viewer comes to stand at the left edge of the former picture: at the right
+    hand of a person who faced the camera. Same sense as the original's `util/renderer.py:rotated`.
+    """
+    cos, sin = float(np.cos(np.radians(degrees))), float(np.sin(np.radians(degrees)))
+    center = tf.reduce_mean(vertices, axis=1, keepdims=True)
+    x, y, z = tf.unstack(vertices - center, axis=-1)
+    return center + tf.stack([cos * x - sin * z, y, sin * x + cos * z], axis=-1)
+
+
+def draw_keypoints(image, keypoints_px, visible, radius_px=None):
+    """Draws the 19 keypoints and the bones between: left blue, right orange, the middle yellow.
+
+    Args:
+      image: (H, W, 3) uint8; left as it is.
+      keypoints_px: (19, 2) x, y in the order of `skeleton.KEYPOINTS`.
+      visible: (19,) true for the points to draw; a bone needs both of its ends.
+      radius_px: int, default about 1 % of the picture's size.
+
+    Returns:
+      (H, W, 3) uint8.
+    """
+    image = np.ascontiguousarray(image).copy()
+    radius_px = radius_px or max(2, round(0.01 * sum(image.shape[:2]) / 2))
+    keypoints_px = np.asarray(keypoints_px)
+    drawn = np.asarray(visible, bool) & np.isfinite(keypoints_px).all(axis=-1)
+    # Pixel (0, 0) has its centre at (0.5, 0.5). OpenCV overflows on points far outside.
+    pixels = np.clip(np.floor(np.where(drawn[:, None], keypoints_px, 0)), -9999, 9999).astype(int)
+    points = {
+        name: tuple(int(value) for value in pixel)
+        for name, pixel, is_drawn in zip(skeleton.KEYPOINTS, pixels, drawn)
+        if is_drawn
+    }
+    for child, parent in skeleton.KEYPOINT_BONES:
+        if child in points and parent in points:
+            ends = points[child], points[parent]
+            cv2.line(image, *ends, side_color(child), max(1, radius_px - 1), cv2.LINE_AA)
+    for name, point in points.items():
+        cv2.circle(image, point, radius_px, side_color(name), -1, cv2.LINE_AA)
+    return image
+
+
+def side_color(name):
+    """RGB of a keypoint's side: "left_...", "right_...", or the middle."""
+    return _SIDE_COLORS.get(name.partition("_")[0], _MIDDLE_COLOR)

@@ -1,0 +1,68 @@
+"""All people of one photograph drawn together, as the camera sees them or turned."""
+
+import numpy as np
+
+from hmr_tf.body import camera
+from hmr_tf.rendering import render
+
+# In pictures that turn people: metres from the camera at least, and how far to the edge they go.
+_NEAREST, _REACH = 0.1, 0.95
+
+
+def draw(people, faces, size, background=None, degrees=0.0):
+    """The bodies of one photograph, those in front before those behind.
+
+    Args:
+      people: list of Person, at least one, of one camera.
+      faces: (F, 3).
+      size: (height, width) of the picture.
+      background: (H, W, 3) uint8 of that size, or None for white.
+      degrees: turn everybody about the vertical through their common middle, and step back until
+        all of them are in the picture.
+
+    Returns:
+      (H, W, 3) uint8 picture and (H, W) bool mask of the bodies.
+    """
+    points = np.concatenate([person["vertices"] + person["transl"] for person in people])
+    pinhole = camera.Pinhole(people[0]["focal_px"], people[0]["principal_px"])
+    if degrees:
+        points = render.side_view(points[None], degrees)[0].numpy()
+        points, pinhole = _all_in_view(points, pinhole, size)
+    shifts = np.arange(len(people))[:, None, None] * len(people[0]["vertices"])
+    picture, mask = render.render_scene(
+        points[None],
+        np.zeros((1, 3), np.float32),
+        (np.asarray(faces) + shifts).reshape(-1, 3).astype(np.int32),
+        pinhole.focal_px,
+        pinhole.principal_px,
+        size,
+        background=None if background is None else background[None],
+    )
+    return picture[0].numpy(), mask[0].numpy()
+
+
+def _all_in_view(points, pinhole, size):
+    """Moves points away from the camera until all are in the picture; those that are stay.
+
+    They move along the ray through their middle m, by d m / m_z, so that m stays on its pixel c.
+    There a point p is then at c + f (p_xy - p_z m_xy / m_z) / (p_z + d), which gives d.
+
+    Args:
+      points: (N, 3) metres, their middle before the camera.
+      pinhole: camera.Pinhole.
+      size: (height, width) of the picture.
+
+    Returns:
+      (N, 3) points and the Pinhole, whose principal point differs where the middle was near the
+      edge of the picture or outside: it is now a quarter of the picture inside.
+    """
+    width_height = np.array(size[::-1], np.float32)
+    ray = points.mean(axis=0) / points[:, 2].mean()
+    middle_px = pinhole.focal_px * ray[:2] + pinhole.principal_px
+    inside_px = np.clip(middle_px, 0.25 * width_height, 0.75 * width_height)
+    aside = pinhole.focal_px * (points[:, :2] - points[:, 2:] * ray[:2])  # pixels at 1 m
+    room_px = _REACH * np.where(aside > 0, width_height - inside_px, inside_px)
+    depth = np.maximum((np.abs(aside) / room_px).max(axis=1), _NEAREST)
+    back = max(0.0, (depth - points[:, 2]).max())
+    principal_px = np.asarray(pinhole.principal_px) + inside_px - middle_px
+    return (points + back * ray).astype(np.float32), pinhole._replace(principal_px=principal_px)

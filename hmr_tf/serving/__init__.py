@@ -1,0 +1,1 @@
+"""The trained network without this code: SavedModel, TensorFlow Lite."""

@@ -1,0 +1,120 @@
+"""The trained network as a SavedModel: TF Serving and TensorFlow load it without this code.
+
+Three signatures, of any number of people each:
+
+  serving_default      `image` (B, S, S, 3) float32 RGB in [-1, 1], people cropped already
+  predict_image_bytes  `image_bytes` (M,) JPEG or PNG files and `boxes` (N, 4) float32 x, y, width,
+                       height of the people: all in one photograph, M = 1, or one in each, M = N
+  body                 `pose` (B, 24, 3) axis-angle and `betas` (B, 10): SMPL as a service
+"""
+
+import contextlib
+import json
+import tempfile
+from pathlib import Path
+
+import tensorflow as tf
+
+from hmr_tf.body import skeleton, theta
+from hmr_tf.files.errors import InputError
+from hmr_tf.serving import frozen, quiet, signatures, warmup
+
+_FILE = "saved_model.pb"
+EXTRA = "assets.extra"  # where TF Serving looks for warm-up requests
+# For --batching_parameters_file: batches are filled up to one of few sizes, all of them soon warm.
+BATCHING = """\
+max_batch_size { value: 32 }
+batch_timeout_micros { value: 5000 }
+num_batch_threads { value: 2 }
+max_enqueued_batches { value: 64 }
+allowed_batch_sizes: 1
+allowed_batch_sizes: 2
+allowed_batch_sizes: 4
+allowed_batch_sizes: 8
+allowed_batch_sizes: 16
+allowed_batch_sizes: 32
+"""
+
+
+def export(hmr, path, dtype="float32"):
+    """Writes a SavedModel, warm-up requests, a batching configuration and the mesh's names.
+
+    The folder appears whole: a server that watches its parent never loads half a model.
+
+    Args:
+      hmr: `networks.hmr.HMR`.
+      path: folder to write; TF Serving expects .../NAME/VERSION. A SavedModel in it is replaced.
+      dtype: of the encoder, one of `frozen.DTYPES`; everything else is float32.
+
+    Raises:
+      InputError: there is something else in the folder, or it is a file.
+      OSError: the folder cannot be written.
+    """
+    path = Path(path)
+    if path.exists() and not path.is_dir():
+        raise InputError(f"--output_dir={path} is a file: name a folder, as saved_model/1")
+    if path.is_dir() and any(path.iterdir()) and not (path / _FILE).is_file():
+        raise InputError(
+            f"--output_dir={path} holds other files: name a folder for this model alone, as "
+            "saved_model/1"
+        )
+    module = tf.Module()
+    module.endpoints = _endpoints(frozen.freeze(hmr, dtype))
+    with _appearing(path) as folder, quiet.no_notes():
+        tf.saved_model.save(module, str(folder), signatures=dict(module.endpoints))
+        extra = folder / EXTRA
+        extra.mkdir()
+        warmup.write(extra / warmup.FILE_NAME, hmr.image_size)
+        (extra / "batching.config").write_text(BATCHING)
+        (extra / "body.json").write_text(json.dumps(_names(hmr.smpl)))
+
+
+def _endpoints(network):
+    """Name -> tf.function of the signatures that this module's docstring lists."""
+    size = network.image_size
+    image = tf.TensorSpec([None, size, size, 3], tf.float32, name="image")
+    image_bytes = tf.TensorSpec([None], tf.string, name="image_bytes")
+    boxes = tf.TensorSpec([None, 4], tf.float32, name="boxes")
+    pose = tf.TensorSpec([None, len(skeleton.SMPL_JOINTS), 3], tf.float32, name="pose")
+    betas = tf.TensorSpec([None, theta.NUM_BETAS], tf.float32, name="betas")
+
+    def of_crops(image):
+        return signatures.answers_of_crops(network, image)
+
+    def of_photos(image_bytes, boxes):
+        return signatures.answers_of_photos(network, image_bytes, boxes)
+
+    def of_bodies(pose, betas):
+        return signatures.answers_of_bodies(network, pose, betas)
+
+    return {
+        "serving_default": tf.function(of_crops, input_signature=[image]),
+        "predict_image_bytes": tf.function(of_photos, input_signature=[image_bytes, boxes]),
+        "body": tf.function(of_bodies, input_signature=[pose, betas]),
+    }
+
+
+@contextlib.contextmanager
+def _appearing(path):
+    """A new folder that takes the place of `path` once the block has ended well."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=f".{path.name}_", dir=path.parent) as work:
+        new = Path(work) / "new"
+        new.mkdir()
+        try:
+            yield new
+        except tf.errors.OpError as error:
+            raise OSError(error.message) from error
+        if path.exists():
+            path.replace(Path(work) / "old")
+        new.replace(path)
+
+
+def _names(smpl):
+    """What the numbers of an answer belong to."""
+    return {
+        "keypoints": skeleton.KEYPOINTS,
+        "smpl_joints": skeleton.SMPL_JOINTS,
+        "smpl_parents": [int(parent) for parent in skeleton.SMPL_PARENTS],
+        "faces": smpl.faces.tolist(),
+    }

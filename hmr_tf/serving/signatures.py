@@ -1,0 +1,138 @@
+"""What the exported model answers, as functions of TensorFlow: each checks its own input.
+
+A server gives the message of the check that failed to the client, and goes on.
+"""
+
+from typing import NamedTuple
+
+import tensorflow as tf
+
+from hmr_tf.body import camera, skeleton, theta
+from hmr_tf.data import crop
+from hmr_tf.networks.prediction import named
+from hmr_tf.serving import crop_ops, photo_ops
+
+# People in one request, and bodies: what bounds a server's memory, about 3 GB and 0.2 GB.
+MAX_PEOPLE = 128
+MAX_BODIES = 1024
+_PHOTOS_AT_ONCE = 4  # decoded side by side
+
+
+def answers_of_crops(network, image):
+    """`serving_default`: `frozen.Frozen`, (B, S, S, 3) -> dict of named tensors."""
+    size = network.image_size
+    image = tf.ensure_shape(image, [None, size, size, 3])
+    with tf.control_dependencies([_from_one_to(MAX_PEOPLE, image, "image", "people")]):
+        return named(network.predict(tf.identity(image)), size)
+
+
+def answers_of_photos(network, image_bytes, boxes):
+    """`predict_image_bytes`: what `inference.person.Person` holds, without names and box."""
+    size = network.image_size
+    image_bytes, boxes = tf.ensure_shape(image_bytes, [None]), tf.ensure_shape(boxes, [None, 4])
+    with tf.control_dependencies(_valid(image_bytes, boxes)):
+        boxes = tf.reshape(boxes, [tf.size(image_bytes), -1, 4])
+    cuts = tf.map_fn(
+        lambda photo: _cut(*photo, size),
+        (image_bytes, boxes),
+        fn_output_signature=_Cut(
+            crop_ops.Crops(
+                tf.TensorSpec([None, size, size, 3], tf.uint8),
+                tf.TensorSpec([None, 2], tf.float32),
+                tf.TensorSpec([None, 2], tf.float32),
+            ),
+            tf.TensorSpec([None, 2], tf.float32),
+        ),
+        parallel_iterations=_PHOTOS_AT_ONCE,
+    )
+    crops, photo_size = tf.nest.map_structure(lambda x: tf.reshape(x, [-1, *x.shape[2:]]), cuts)
+    prediction = network.predict(tf.cast(crops.pixels, tf.float32) / 127.5 - 1.0)
+    found = named(prediction, size)
+    pinhole = camera.Pinhole(
+        camera.FOCAL_PX / crop.CROP_PX * tf.reduce_max(photo_size, axis=1, keepdims=True),
+        photo_size / 2,
+    )
+    pose = theta.split(prediction.theta).pose
+    return {
+        **found,
+        "pose": pose,
+        "global_orient": pose[:, 0],
+        "body_pose": pose[:, 1:],
+        "keypoints2d_px": crop_ops.to_image(found["keypoints2d_px"], crops),
+        "transl": camera.place_in_photograph(
+            prediction.camera, size, crops.scale_xy, crops.start_px, pinhole
+        ),
+        "focal_px": pinhole.focal_px[:, 0],
+        "principal_px": pinhole.principal_px,
+    }
+
+
+class _Cut(NamedTuple):
+    """Everybody of one photograph."""
+
+    crops: crop_ops.Crops
+    photo_size: tf.Tensor  # (N, 2) width and height of the photograph
+
+
+def _cut(content, boxes, image_size):
+    image = photo_ops.decode(content)
+    photo_size = tf.cast(tf.reverse(tf.shape(image)[:2], [0]), tf.float32)
+    with tf.control_dependencies(_people_seen(photo_size, boxes, image_size)):
+        crops = crop_ops.crop_people(image, boxes, image_size)
+    return _Cut(crops, tf.tile(photo_size[None], [tf.shape(boxes)[0], 1]))
+
+
+def answers_of_bodies(network, pose, betas):
+    """`body`: (B, 24, 3) axis-angle and (B, 10) -> the mesh, its joints and rotations."""
+    pose = tf.ensure_shape(pose, [None, len(skeleton.SMPL_JOINTS), 3])
+    betas = tf.ensure_shape(betas, [None, theta.NUM_BETAS])
+    same = tf.debugging.Assert(
+        tf.shape(pose)[0] == tf.shape(betas)[0],
+        ["pose and betas must be of as many bodies; received", tf.shape(pose), tf.shape(betas)],
+    )
+    with tf.control_dependencies([_from_one_to(MAX_BODIES, pose, "pose", "bodies"), same]):
+        body = network.body(tf.identity(pose), betas)
+    return {
+        "vertices": body.vertices,
+        "joints3d": body.keypoints,
+        "smpl_joints": body.joints,
+        "rotations": body.rotations,
+    }
+
+
+def _from_one_to(most, tensor, name, what):
+    number = tf.shape(tensor)[0]
+    return tf.debugging.Assert(
+        (number >= 1) & (number <= most),
+        [f"{name} must be of 1 to {most} {what}; received", number],
+    )
+
+
+def _valid(image_bytes, boxes):
+    """Checks of a request that need no photograph."""
+    photos, people = tf.size(image_bytes), tf.shape(boxes)[0]
+    finite = tf.debugging.Assert(
+        tf.reduce_all(tf.math.is_finite(boxes)) & tf.reduce_all(boxes[:, 2:] > 0),
+        ["boxes must be x, y, width, height in pixels, width and height above 0; received", boxes],
+    )
+    paired = tf.debugging.Assert(
+        (photos == 1) | (photos == people),
+        ["image_bytes must hold one photograph, or one for each box; received", photos, people],
+    )
+    return [_from_one_to(MAX_PEOPLE, boxes, "boxes", "people"), finite, paired]
+
+
+def _people_seen(photo_size, boxes, image_size):
+    """Checks of the boxes of one photograph, those of `inference.person.crop_person`."""
+    inside = (boxes[:, :2] < photo_size) & (boxes[:, :2] + boxes[:, 2:] > 0)
+    scaled = photo_size * crop_ops.person_scale(boxes[:, 2:], image_size)
+    return [
+        tf.debugging.Assert(
+            tf.reduce_all(inside),
+            ["A box lies outside its photograph, which is of width and height", photo_size],
+        ),
+        tf.debugging.Assert(
+            tf.reduce_all(tf.reduce_prod(scaled, axis=1) <= crop.MAX_SCALED_PIXELS),
+            ["A box is too small: the person in it has too few pixels; received", boxes],
+        ),
+    ]

@@ -1,0 +1,93 @@
+"""TensorBoard's pictures: the same people every N steps, and the mesh of the first one."""
+
+import cv2
+import numpy as np
+import tensorflow as tf
+from tensorboard.plugins.mesh import summary_v2 as mesh_summary
+from tensorflow import keras
+
+from hmr_tf.body import camera, skeleton
+from hmr_tf.rendering import render
+
+NUM_PEOPLE = 4
+_PREDICTED = (255, 255, 255)
+
+
+class Pictures(keras.callbacks.Callback):
+    """Every N steps, a row of pictures for each person, and a mesh."""
+
+    def __init__(self, writer, every, batch, name):
+        """Args:
+        writer: tf.summary writer.
+        every: steps between pictures.
+        batch: a pipeline batch; its first people are drawn.
+        name: what the pictures are filed under.
+        """
+        super().__init__()
+        self._writer = writer
+        self._every = every
+        self._batch = {key: value[:NUM_PEOPLE] for key, value in batch.items()}
+        self._name = name
+
+    def on_train_begin(self, logs=None):
+        self._draw()
+
+    def on_train_batch_end(self, batch, logs=None):
+        if self.model.is_due(self._every):
+            self._draw()
+
+    def _draw(self):
+        hmr = self.model.hmr
+        stages = [hmr.with_mesh(stage) for stage in hmr(self._batch["image"], training=False)]
+        picture = people_picture(self._batch, stages, hmr.smpl.faces)
+        # The plugin's y points up.
+        vertices = stages[-1].vertices[:1] * [1.0, -1.0, -1.0]
+        with self._writer.as_default(self.model.step):
+            tf.summary.image(self._name, picture[None])
+            mesh_summary.mesh(f"{self._name}/mesh", vertices, faces=hmr.smpl.faces[None])
+        self._writer.flush()
+
+
+def people_picture(batch, stages, faces):
+    """A row for each person: input, keypoints, the body over it after each stage, from the side.
+
+    Args:
+      batch: a pipeline batch of N people.
+      stages: T `Prediction` with vertices.
+      faces: (F, 3).
+
+    Returns:
+      (N * S, (3 + T) * S, 3) uint8. Labels are coloured by side, predicted keypoints are white.
+    """
+    size = int(batch["image"].shape[1])
+    inputs = tf.cast(tf.clip_by_value((batch["image"] + 1.0) * 127.5, 0, 255), tf.uint8)
+    columns = [inputs.numpy(), _keypoints(inputs.numpy(), batch, stages[-1], size)]
+    for stage in stages:
+        overlay, _ = render.render_body(
+            stage.vertices, stage.camera, faces, size, background=inputs
+        )
+        columns.append(overlay.numpy())
+    last = stages[-1]
+    side, _ = render.render_body(render.side_view(last.vertices), last.camera, faces, size)
+    rows = np.concatenate([*columns, side.numpy()], axis=2)
+    return np.concatenate(rows, axis=0)
+
+
+def _keypoints(images, batch, prediction, size):
+    labels = batch["keypoints_norm"].numpy()
+    labels_px = camera.pixels_from_norm(labels[..., :2], size)
+    predicted_px = camera.pixels_from_norm(prediction.keypoints_norm.numpy(), size)
+    drawn = [
+        render.draw_keypoints(image, points, visible > 0)
+        for image, points, visible in zip(images, labels_px, labels[..., 2])
+    ]
+    return np.stack([_with_bones(image, points) for image, points in zip(drawn, predicted_px)])
+
+
+def _with_bones(image, keypoints_px):
+    """The image with thin lines between the predicted keypoints."""
+    pixels = np.clip(np.floor(keypoints_px), -9999, 9999).astype(int)
+    for bone in skeleton.KEYPOINT_BONES:
+        ends = (tuple(map(int, pixels[i])) for i in skeleton.indices(bone, skeleton.KEYPOINTS))
+        cv2.line(image, *ends, _PREDICTED, 1, cv2.LINE_AA)
+    return image

@@ -1,0 +1,133 @@
+"""The original's checkpoints (TF1) become a --model_dir of this project."""
+
+import json
+import os
+import re
+import shutil
+from pathlib import Path
+
+import numpy as np
+import tensorflow as tf
+
+from hmr_tf.body import body_model
+from hmr_tf.body.skeleton import SMPL_PARENTS
+from hmr_tf.files.errors import InputError
+from hmr_tf.networks import build, checkpoint, tf1_checkpoint
+from hmr_tf.networks.build import Architecture
+from hmr_tf.networks.discriminator import Discriminator
+from hmr_tf.training import assembly
+from hmr_tf.training.trainer import Trainer, adam
+
+BODY = "smpl.npz"
+_ANYTHING = re.compile(".*")  # what else is in the file was judged before
+
+
+def import_tf1(prefix, model_dir, smpl_model_path="", num_stage=3, keep_optimizer=False):
+    """Reads a checkpoint of the original HMR and writes checkpoint, params.json and smpl.npz.
+
+    The body's numbers come from the checkpoint, as in the original (`RunModel.py:70`); it holds no
+    faces, so these come from the SMPL file. Without one the model predicts, but cannot draw.
+
+    Args:
+      prefix: model.ckpt-667589 or the like, of the inference or of the training graph.
+      model_dir: folder to make; it must not hold anything.
+      smpl_model_path: SMPL file of the same size; empty: where `body_model.find` looks.
+      num_stage: T of the model, which no checkpoint says.
+      keep_optimizer: Adam's moments and the step too, so that a training can go on.
+
+    Returns:
+      What was read, in words: a list of lines.
+
+    Raises:
+      InputError: no checkpoint, one of another network, a damaged one; a folder that holds
+        something or cannot be written; an SMPL file of another size.
+    """
+    source = tf1_checkpoint.Checkpoint(prefix)
+    folder = _empty(Path(model_dir))
+    content = _body(source, smpl_model_path)
+    hmr = build.build(Architecture(num_stage=num_stage), body_model.from_content(content, prefix))
+    critic = Discriminator() if source.has_critic else None
+    names = tf1_checkpoint.assign_hmr(source, hmr, critic)
+    read = {*names, *tf1_checkpoint.body_shapes(0)}
+    parts = checkpoint.trained_parts(hmr)
+    if critic is not None:
+        parts["critic"] = critic
+    if keep_optimizer:
+        moments, optimizers = _optimizers(source, hmr, critic, names)
+        source.assign(moments, _ANYTHING)
+        read.update(moments)
+        parts.update(optimizers)
+    _write(folder, parts, content, num_stage, source)
+    return _report(source, read, bool(len(content["f"])))
+
+
+def _empty(folder):
+    """The folder, which is made when all has been read."""
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise InputError(f"--model_dir={folder} holds something already: name a new folder.")
+    return folder
+
+
+def _body(source, smpl_model_path):
+    """What smpl.npz shall hold: the checkpoint's numbers, the file's faces, if there is a file."""
+    shapes = tf1_checkpoint.body_shapes(source.num_vertices)
+    content = tf1_checkpoint.body_arrays(source.read(shapes, _ANYTHING))
+    faces = np.zeros((0, 3), np.int32)
+    path = body_model.find(smpl_model_path)
+    if path != body_model.BUILT_IN:  # whose mesh is another
+        faces = checkpoint.faces_of(path, source.num_vertices)
+    parents = np.array(SMPL_PARENTS)
+    return {**content, "f": faces, "kintree_table": np.stack([parents, np.arange(len(parents))])}
+
+
+def _optimizers(source, hmr, critic, names):
+    """Both Adams of the training: their moments by TF1's names, and themselves; and the step."""
+    trainer = Trainer(hmr, critic)
+    trainer.compile(adam(0.0), adam(0.0))
+    optimizers = {"encoder_optimizer": trainer.encoder_optimizer}
+    moments = tf1_checkpoint.slots(trainer.encoder_optimizer, hmr.trained, names)
+    if critic is not None:
+        optimizers["critic_optimizer"] = trainer.critic_optimizer
+        moved = critic.trainable_variables
+        moments.update(tf1_checkpoint.slots(trainer.critic_optimizer, moved, names))
+    for optimizer in optimizers.values():
+        optimizer.iterations.assign(source.step())
+    trainer.steps_done.assign(source.step())
+    return moments, {**optimizers, assembly.STEP: trainer.steps_done}
+
+
+def _write(folder, parts, content, num_stage, source):
+    """The folder with all that is in it, or none."""
+    made_of = Architecture(smpl_model_path=BODY, num_stage=num_stage)
+    params = {**made_of._asdict(), checkpoint.IMPORTED: str(Path(source.prefix).resolve())}
+    partial = folder.with_name(f"{folder.name}.part")
+    shutil.rmtree(partial, ignore_errors=True)  # of an import that was killed
+    try:
+        partial.mkdir(parents=True)
+        np.savez(partial / BODY, **content)
+        (partial / checkpoint.PARAMS).write_text(json.dumps(params, indent=2) + "\n")
+        checkpoint.manager(parts, partial).save(checkpoint_number=source.step())
+        os.replace(partial, folder)
+    except (OSError, tf.errors.OpError) as error:
+        reason = getattr(error, "strerror", None) or str(error).splitlines()[0]
+        raise InputError(f"--model_dir={folder} cannot be written: {reason}") from error
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+
+
+def _report(source, read, has_faces):
+    """Every variable of the file is used, or said not to be."""
+    needless = sorted(set(source.shapes) - read)
+    moments = [name for name in needless if name.endswith(tf1_checkpoint.MOMENTS)]
+    others = [name for name in needless if name not in moments]
+    lines = [f"{len(read)} of {len(source.shapes)} variables read, step {source.step()}"]
+    if moments:
+        lines.append(f"Not needed: {len(moments)} moments of Adam (--keep_optimizer takes them)")
+    if others:
+        lines.append(f"Not needed: {', '.join(others)}")
+    if not has_faces:
+        lines.append(
+            "The checkpoint has no faces and no SMPL file was given: to draw, pass "
+            "--smpl_model_path=FILE with --mode=predict."
+        )
+    return lines

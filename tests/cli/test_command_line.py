@@ -1,0 +1,112 @@
+"""Every command fails in one line and exit code 2; a bug keeps its traceback."""
+
+import os
+import signal
+
+import pytest
+from absl import flags
+
+from hmr_tf.cli import command_line
+from hmr_tf.files import atomic
+from hmr_tf.files.errors import InputError
+
+
+@pytest.fixture
+def options():
+    values = flags.FlagValues()
+    module = {"flag_values": values, "module_name": "hmr_tf.example"}
+    flags.DEFINE_integer("count", 3, "How many.", lower_bound=1, **module)
+    flags.DEFINE_enum("fruit", "fig", ["fig", "kiwi"], "Which one.", **module)
+    flags.DEFINE_bool("ripe", True, "Only ripe ones.", **module)
+    flags.DEFINE_list("farms", ["a", "b"], "Where from.", **module)
+    flags.DEFINE_string("other", "", "Not ours.", flag_values=values, module_name="absl.app")
+    return values
+
+
+def run(options, main, *arguments, **more):
+    with pytest.raises(SystemExit) as exit:
+        command_line.run(main, options, argv=["prog", *arguments], **more)
+    return exit.value.code
+
+
+def test_main_sees_flags_and_the_rest(options):
+    def main(argv):
+        assert (options.count, options.ripe, argv[1:]) == (7, False, ["rest"])
+
+    assert not run(options, main, "--count=7", "--noripe", "rest")
+
+
+@pytest.mark.parametrize(
+    ("argument", "reason"),
+    [
+        ("--cuont=2", "cuont"),
+        ("--count=many", "many"),
+        ("--count=0", "positive"),
+        ("--fruit=nut", "fig|kiwi"),
+        ("--flagfile=none.flags", "none.flags"),
+        ("--count", "count"),
+    ],
+)
+def test_a_wrong_flag_is_one_line_and_exit_2(argument, reason, options, capsys):
+    assert run(options, lambda argv: 0, argument) == 2
+    error = capsys.readouterr().err
+    assert error.startswith("error: ")
+    assert error.count("\n") == 1
+    assert reason in error
+    assert "--help" in error
+
+
+def test_sigterm_lets_what_is_unfinished_be_removed(options, tmp_path, capsys):
+    def main(argv):
+        with atomic.written(tmp_path / "me.obj") as unfinished:
+            unfinished.write_text("half")
+            os.kill(os.getpid(), signal.SIGTERM)
+            signal.pause()
+
+    before = signal.getsignal(signal.SIGTERM)
+    assert run(options, main) == 143
+    assert capsys.readouterr().err == "stopped\n"
+    assert not list(tmp_path.iterdir())
+    assert signal.getsignal(signal.SIGTERM) == before
+
+
+def test_wrong_input_is_one_line_and_exit_2(options, capsys):
+    def main(argv):
+        raise InputError("no file X:\nuse Y")
+
+    assert run(options, main) == 2
+    assert capsys.readouterr().err == "error: no file X: use Y\n"
+
+
+def test_a_bug_keeps_its_traceback(options):
+    def main(argv):
+        raise ValueError("a bug")
+
+    with pytest.raises(ValueError, match="a bug"):
+        command_line.run(main, options, argv=["prog"])
+
+
+def test_ctrl_c_is_130(options):
+    def main(argv):
+        raise KeyboardInterrupt
+
+    assert run(options, main) == 130
+
+
+def test_the_exit_code_of_main_is_kept(options):
+    assert run(options, lambda argv: 1) == 1
+
+
+@pytest.mark.parametrize("argument", ["--help", "-h", "-help", "--helpfull"])
+def test_help_shows_our_flags_in_groups(argument, options, capsys):
+    def main(argv):
+        raise AssertionError("must not run")
+
+    assert run(options, main, argument, headings={"fruit": "What to eat"}) == 0
+    text = capsys.readouterr().out
+    assert "--other" not in text
+    assert text.startswith(__doc__)
+    order = ["--count=NUMBER (default: 3)", "What to eat:", "--fruit=fig|kiwi (default: fig)"]
+    order += ["Which one.", "--[no]ripe (default: true)", "--farms=LIST (default: a,b)"]
+    places = [text.index(part) for part in order]
+    assert places == sorted(places)

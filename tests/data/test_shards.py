@@ -1,0 +1,180 @@
+"""Finding shards, keeping some out of training, counting their records."""
+
+import json
+
+import pytest
+import tensorflow as tf
+
+from data_prep.to_tfrecords import SOURCES
+from hmr_tf.data import shards
+from hmr_tf.files import atomic
+from hmr_tf.files.errors import InputError
+
+
+def write(path, records=3):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tf.io.TFRecordWriter(str(path)) as writer:
+        for number in range(records):
+            writer.write(b"x" * (number + 1))
+    return path
+
+
+@pytest.fixture
+def data_dir(tmp_path):
+    for number in range(3):
+        write(tmp_path / "lsp_ext" / f"train_{number:03d}.tfrecord", 3 - number)
+    write(tmp_path / "lsp_ext" / "test_000.tfrecord")
+    write(tmp_path / "coco" / "train_000.tfrecord")
+    write(tmp_path / "mpi_inf_3dhp" / "train" / "train_0000.tfrecord")
+    write(tmp_path / "tf_records_human36m_wjoints" / "train" / "a.tfrecord")
+    for name in ("CMU", "H3.6"):
+        write(tmp_path / "mocap_neutrMosh" / f"neutrSMPL_{name}_000.tfrecord")
+    return tmp_path
+
+
+def names(files):
+    return {dataset: [path.name for path in paths] for dataset, paths in files.items()}
+
+
+def test_the_originals_folders_are_found(data_dir):
+    found = shards.split(data_dir, ["lsp_ext", "mpi_inf_3dhp", "h36m"]).training
+    assert names(found) == {
+        "lsp_ext": ["train_000.tfrecord", "train_001.tfrecord", "train_002.tfrecord"],
+        "mpi_inf_3dhp": ["train_0000.tfrecord"],
+        "h36m": ["a.tfrecord"],
+    }
+    assert shards.find(data_dir, "lsp_ext", "test")[0].name == "test_000.tfrecord"
+    assert names(shards.find_mocap(data_dir, ["H3.6"])) == {"H3.6": ["neutrSMPL_H3.6_000.tfrecord"]}
+
+
+def test_the_last_shards_are_kept_out_of_training(data_dir):
+    found = shards.split(data_dir, ["lsp_ext"], ["lsp_ext", "coco"], 2)
+    assert names(found.training) == {"lsp_ext": ["train_000.tfrecord"]}
+    assert names(found.validation) == {
+        "lsp_ext": ["train_001.tfrecord", "train_002.tfrecord"],
+        "coco": ["train_000.tfrecord"],  # not trained on: all of it
+    }
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ((["lsp_ext"], ["lsp_ext"], 3), r"--val_shards=3 of lsp_ext: it has 3 shard file\(s\)"),
+        ((["coco"], ["coco"], 1), r"--val_shards=1 of coco: it has 1 shard file\(s\)"),
+        ((["lsp"],), r"no shards match .*lsp/train_\*\.tfrecord .*coco.*--dataset=lsp [^`]*`$"),
+        ((["mpii"],), r"no shards match .*mpii/train_\*\.tfrecord .*--dataset=mpii [^`]*`$"),
+        ((["cooc"],), r"--datasets=cooc is not known, only coco, h36m, lsp, .*mpii, synthetic$"),
+        (([],), "--datasets is empty"),
+    ],
+)
+def test_nothing_left_is_said(data_dir, arguments, message):
+    with pytest.raises(InputError, match=message):
+        shards.split(data_dir, *arguments)
+
+
+def test_what_a_killed_process_left_is_no_shard(data_dir):
+    files = shards.find(data_dir, "h36m")
+    (files[0].parent / f"{atomic.UNFINISHED}0.tfrecord").write_text("half")
+    assert shards.find(data_dir, "h36m") == files
+
+
+def test_a_missing_folder_is_named(tmp_path):
+    with pytest.raises(InputError, match=r"--data_dir=.*nowhere is not a folder"):
+        shards.split(tmp_path / "nowhere", ["coco"])
+
+
+def test_missing_motion_capture_names_the_way_out(data_dir):
+    with pytest.raises(InputError, match=r"jointLim_\*.*--dataset=mosh .*--encoder_only"):
+        shards.find_mocap(data_dir, ["CMU", "jointLim"])
+    with pytest.raises(InputError, match=r"--dataset=synthetic_mocap .*--encoder_only"):
+        shards.find_mocap(data_dir, ["synthetic"])
+    with pytest.raises(InputError, match="--encoder_only"):
+        shards.find_mocap(data_dir, [])
+
+
+def test_records_are_counted_from_the_index_or_from_the_files(data_dir):
+    files = shards.find(data_dir, "lsp_ext")
+    assert shards.count_records(files) == 6
+    index = {"has_3d": True, "shards": [{"file": "train_000.tfrecord", "records": 500}]}
+    (data_dir / "lsp_ext" / "train_index.json").write_text(json.dumps(index))
+    assert shards.count_records(files) == 500 + 3
+    assert shards.has_3d("lsp_ext", files)
+
+
+def test_without_an_index_the_name_says_what_has_3d(data_dir):
+    for name, has_3d in (("coco", False), ("mpi_inf_3dhp", True)):
+        assert shards.has_3d(name, shards.find(data_dir, name)) == has_3d
+
+
+def test_an_empty_shard_counts_nothing(tmp_path):
+    assert shards.count_records([write(tmp_path / "a.tfrecord", 0)]) == 0
+
+
+def test_a_cut_shard_names_file_and_record(tmp_path):
+    path = write(tmp_path / "a.tfrecord", 3)
+    whole = path.read_bytes()
+    for length in (len(whole) - 1, len(whole) - 15):
+        path.write_bytes(whole[:length])
+        with pytest.raises(InputError, match=r"a\.tfrecord: record 3 is cut off"):
+            shards.count_records([path])
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "{",
+        "[]",
+        "{}",
+        "3",
+        '{"shards": null}',
+        '{"shards": [{}]}',
+        '{"shards": [3]}',
+        '{"shards": [{"file": 3, "records": 1}]}',
+        '{"shards": [{"file": "train_000.tfrecord", "records": "1"}]}',
+        '{"shards": [{"file": "train_000.tfrecord", "records": -1}]}',
+        "[" * 100_000,
+    ],
+)
+def test_an_unreadable_index_is_named(content, data_dir):
+    (data_dir / "lsp_ext" / "train_index.json").write_text(content)
+    files = shards.find(data_dir, "lsp_ext")
+    for use in (shards.count_records, lambda files: shards.has_3d("lsp_ext", files)):
+        with pytest.raises(InputError, match=r"train_index\.json is not readable"):
+            use(files)
+
+
+def test_a_count_that_is_wrong_is_named(data_dir):
+    files = shards.find(data_dir, "lsp_ext")
+    shards.check_indexes(files)
+    path = data_dir / "lsp_ext" / "train_index.json"
+    index = {"shards": [{"file": file.name, "records": 2} for file in files[:2]]}
+    path.write_text(json.dumps(index))
+    with pytest.raises(InputError, match="says 4 records, the shards hold 5") as error:
+        shards.check_indexes(files)
+    assert str(path) in str(error.value)
+
+
+def test_the_converted_datasets_are_the_converters():
+    people = [name for name, source in SOURCES.items() if source.folder != "mocap_neutrMosh"]
+    assert sorted(shards.CONVERTED) == sorted(people)
+
+
+def test_the_command_that_helps_names_the_split(data_dir):
+    with pytest.raises(InputError, match=r"--dataset=lsp .*--split=test`$"):
+        shards.find(data_dir, "lsp", "test")
+
+
+def test_files_without_an_index_are_counted_once(tmp_path, monkeypatch):
+    path = tmp_path / "train_000.tfrecord"
+    with tf.io.TFRecordWriter(str(path)) as writer:
+        for _ in range(3):
+            writer.write(b"record")
+    opened, plain = [], open
+    monkeypatch.setattr(
+        "builtins.open", lambda *args, **kwargs: opened.append(args[0]) or plain(*args, **kwargs)
+    )
+    assert [shards.count_records([path]) for _ in range(3)] == [3, 3, 3]
+    assert opened == [path]
+    with tf.io.TFRecordWriter(str(path)) as writer:
+        writer.write(b"another")
+    assert shards.count_records([path]) == 1

@@ -1,0 +1,249 @@
+"""COCO: who is taken, how large, from which folder; the original's records."""
+
+import json
+
+import numpy as np
+import pytest
+
+from data_prep.labelled import Person, Skipped
+from data_prep.readers import coco
+from hmr_tf.body import skeleton
+from hmr_tf.files.errors import InputError
+from tests.fakes.dataset_fakes import STANDING, annotation, assert_as_original, convert, write_coco
+
+
+def unlabelled(*names, flag=0):
+    """STANDING without these points."""
+    points = STANDING.copy()
+    points[list(skeleton.indices(names, skeleton.COCO_KEYPOINTS)), 2] = flag
+    return points
+
+
+def both(*parts):
+    return [f"{side}_{part}" for side in ("left", "right") for part in parts]
+
+
+def read_one(folder, **entries):
+    (person,) = coco.read(write_coco(folder, [annotation(1, **entries)]), "train")
+    return person
+
+
+def test_points_have_their_places(tmp_path):
+    person = read_one(tmp_path)
+    for name, point in zip(skeleton.COCO_KEYPOINTS, STANDING):
+        i = skeleton.KEYPOINTS.index(name)
+        assert person.keypoints_px[i].tolist() == point[:2].tolist()
+        assert person.labelled[i] == 2
+    for name in ("neck", "head_top"):
+        assert person.labelled[skeleton.KEYPOINTS.index(name)] == 0
+    assert person.has_face
+
+
+BODY = both("elbow", "wrist", "hip", "knee", "ankle")
+DIAGONAL = np.hypot(66 - 34, 160 - 18)
+TORSO = np.hypot(3, 50)
+
+
+@pytest.mark.parametrize(
+    ("missing", "scale"),
+    [
+        ([], 150 / DIAGONAL),
+        (["left_ankle"], 150 / DIAGONAL),
+        (both("ankle"), 75 / TORSO),
+        ([*both("ankle"), "right_hip"], 75 / TORSO),
+        ([*both("ankle", "hip", "knee")], 50 / np.hypot(66 - 34, 88 - 18)),
+    ],
+)
+def test_scale_by_what_is_seen(missing, scale, tmp_path):
+    assert read_one(tmp_path, points=unlabelled(*missing)).scale == pytest.approx(scale)
+
+
+def test_occluded_points_count_for_the_scale(tmp_path):
+    points = unlabelled(*both("ankle"), flag=1)
+    person = read_one(tmp_path, points=points)
+    assert person.scale == pytest.approx(150 / DIAGONAL)
+    assert person.labelled[skeleton.KEYPOINTS.index("left_ankle")] == 1
+
+
+def box(height, width=40):
+    return (30, 10, 30 + width, 10, 30 + width, 10 + height, 30, 10 + height)
+
+
+@pytest.mark.parametrize(
+    ("entries", "reason"),
+    [
+        ({"iscrowd": 1}, "a crowd"),
+        ({"keypoints": None, "num_keypoints": None}, "no keypoints"),
+        ({"num_keypoints": 0}, "no keypoints"),
+        (
+            {"points": unlabelled(*BODY, "nose", "left_eye", flag=1)},
+            "fewer than 6 visible keypoints",
+        ),
+        ({"points": unlabelled(*BODY)}, "only face and shoulders"),
+        ({"polygon": box(61)}, "mask at most 60 px high"),
+        ({"polygon": box(40, width=90)}, "mask at most 60 px high"),
+        ({"segmentation": None, "bbox": [1, 1, 90, 60]}, "mask at most 60 px high"),
+    ],
+)
+def test_whom_the_rules_leave_out(entries, reason, tmp_path):
+    found = read_one(tmp_path, **entries)
+    assert found == Skipped(reason, "COCO_train2014_000000000007.jpg, annotation 1", False)
+
+
+@pytest.mark.parametrize(
+    "entries",
+    [
+        {"points": unlabelled(*BODY[:5], flag=1)},
+        {"polygon": box(62)},
+        {"segmentation": None, "bbox": [1, 1, 9, 61]},
+        {"segmentation": None},
+        {"segmentation": []},
+        {"segmentation": {"counts": [180 * 120 + 10, 62, 180 * 120 - 72], "size": [180, 240]}},
+        {"segmentation": {"counts": "0PVZ1", "size": [180, 240]}},  # all of the image
+        {"iscrowd": None},
+        {"num_keypoints": None},
+    ],
+)
+def test_whom_they_keep(entries, tmp_path):
+    assert isinstance(read_one(tmp_path, **entries), Person)
+
+
+@pytest.mark.parametrize(
+    ("entries", "reason"),
+    [
+        ({"keypoints": [1, 2, 2]}, "keypoints are not 17 times x, y, v"),
+        ({"keypoints": ["a"] * 51}, "keypoints are not 17 times x, y, v"),
+        ({"points": STANDING + np.array([0, 0, 1])}, "keypoints are not 17 times x, y, v"),
+        ({"keypoints": [float("nan")] * 51}, "keypoints are not numbers"),
+        ({"points": STANDING * [0, 0, 1]}, "keypoints all in one place"),
+        ({"polygon": (-50, -50, -10, -50, -10, -10)}, "mask empty"),
+        ({"segmentation": ["no polygon"]}, "mask unreadable"),
+        ({"segmentation": {"counts": "#", "size": [1]}}, "mask unreadable"),
+        ({"segmentation": {"counts": [9, -9], "size": [180, 240]}}, "mask unreadable"),
+        ({"segmentation": {"counts": "ooooo", "size": [180, 240]}}, "mask unreadable"),
+        ({"segmentation": {"counts": [0], "size": [0, 0]}}, "mask unreadable"),
+        ({"polygon": (30, 10, 9e58, 10, 70, 170)}, "mask unreadable"),
+        ({"polygon": (30, 10, float("nan"), 10, 70, 170)}, "mask unreadable"),
+        ({"segmentation": None, "bbox": [0, 0, 10, "80"]}, "box unreadable"),
+        ({"segmentation": None, "bbox": [0, 0, 10, None]}, "box unreadable"),
+        ({"segmentation": None, "bbox": [0, 0, 10, [80]]}, "box unreadable"),
+        ({"segmentation": None, "bbox": [0, 0, 10, float("nan")]}, "box unreadable"),
+        ({"segmentation": None, "bbox": [0, 0, 10, 10**400]}, "box unreadable"),
+        ({"segmentation": None, "bbox": [1, 2]}, "box unreadable"),
+        ({"segmentation": None, "bbox": 80}, "box unreadable"),
+    ],
+)
+def test_broken_annotations_are_problems(entries, reason, tmp_path):
+    found = read_one(tmp_path, **entries)
+    assert (found.reason, found.is_problem) == (reason, True)
+
+
+def test_people_come_by_image_then_as_in_the_file(tmp_path):
+    annotations = [annotation(9, 7), annotation(5, 3), annotation(8, 7), annotation(6, 3)]
+    annotations.append(annotation(4, 3, category_id=2))
+    annotations[0]["iscrowd"] = 1
+    found = coco.read(write_coco(tmp_path, annotations), "train")
+    files = [getattr(p, "filename", None) or p.where for p in found]
+    people = ["3.jpg", "3.jpg", "7.jpg, annotation 9", "7.jpg"]
+    assert [name[26:] for name in files] == people
+
+
+LAYOUTS = [
+    {"images": "images/{}{}/"},
+    {"images": "{}{}/"},
+    {"year": "2017"},
+    {"year": "2017", "images": "{}{}/"},
+    {"year": "2017", "prefix": "COCO_train2014_", "images": "images/{}2014/"},
+    {"prefix": "", "images": "images/{}2017/"},
+    {"images": "images/val2014/"},
+]
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_images_are_found_where_people_keep_them(layout, tmp_path):
+    folder = write_coco(tmp_path, [annotation(1)], **layout)
+    records, tally = convert(coco.read(folder, "train"))
+    assert len(records) == 1
+    assert not tally.skipped
+
+
+def test_annotations_and_images_of_different_years_meet(tmp_path):
+    folder = write_coco(tmp_path, [annotation(1)], prefix="")
+    path = folder / "annotations" / "person_keypoints_train2014.json"
+    path.write_text(path.read_text().replace('"0000', '"COCO_train2014_0000'))
+    (found,), _ = convert(coco.read(folder, "train"))
+    assert found["image/filename"] == [b"COCO_train2014_000000000007.jpg"]
+
+
+def test_val_is_read_as_train_is(tmp_path):
+    folder = write_coco(tmp_path, [annotation(1)], split="val")
+    assert len(list(coco.read(folder, "val"))) == 1
+
+
+def test_the_crop_holds_the_person(tmp_path):
+    (found,), _ = convert(coco.read(write_coco(tmp_path, [annotation(1)]), "train"))
+    assert found["image/height"] == [185]  # 180 x 1.03
+    assert found["image/width"] == [247]
+    seen = np.array(found["image/visibility"]) > 0
+    for key, low, high in (("x", 34, 66), ("y", 18, 160)):
+        values = np.array([*np.array(found[f"image/{key}"])[seen], *face(found, key)])
+        scale = {"x": 247 / 240, "y": 185 / 180}[key]
+        np.testing.assert_allclose(
+            [values.min(), values.max()], [low * scale, high * scale], rtol=1e-6
+        )
+
+
+def face(found, key):
+    return np.reshape(found["image/face_pts"], (3, 5))["xy".index(key)]
+
+
+def test_missing_and_broken_images_are_counted(tmp_path):
+    folder = write_coco(tmp_path, [annotation(1), annotation(2), annotation(3, 3)])
+    images = folder / "images" / "train2014"
+    (images / "COCO_train2014_000000000003.jpg").write_bytes(b"")
+    (images / "COCO_train2014_000000000007.jpg").unlink()
+    records, tally = convert(coco.read(folder, "train"))
+    assert not records
+    assert tally.skipped == {"image unreadable": 1, "image missing": 2}
+    assert "000000000003" in tally.problems[0]["where"]
+
+
+UNREADABLE = {
+    "empty": "",
+    "cut": '{"images": [',
+    "binary": "\x00\x01",
+    "a number": "3",
+    "very deep": "[" * 100_000,
+    "annotation of no image": '{"annotations": [{"id": 1}]}',
+    "image without a name": '{"images": [{"id": 1}]}',
+    "name that is none": '{"images": [{"id": 1, "file_name": 3}]}',
+}
+
+
+@pytest.mark.parametrize("fault", UNREADABLE)
+def test_an_unreadable_annotation_file_is_refused(fault, tmp_path):
+    folder = write_coco(tmp_path, [])
+    (folder / "annotations" / "person_keypoints_train2014.json").write_text(UNREADABLE[fault])
+    with pytest.raises(InputError, match=r"train2014\.json is no readable"):
+        list(coco.read(folder, "train"))
+
+
+def test_what_is_missing_is_named(tmp_path):
+    with pytest.raises(InputError, match="coco has no split test"):
+        list(coco.read(tmp_path, "test"))
+    with pytest.raises(InputError, match=r"person_keypoints_val2014\.json or"):
+        list(coco.read(tmp_path, "val"))
+    folder = write_coco(tmp_path, [], images="elsewhere/")
+    with pytest.raises(InputError, match="no images"):
+        list(coco.read(folder, "train"))
+
+
+def test_records_are_the_originals(shared):
+    """Up to 1.2 px: the original scales x by y's factor and y by x's, which is mended here."""
+    samples = shared / "data_samples"
+    expected = json.loads((samples / "expected" / "coco.json").read_text())
+    records, tally = convert(coco.read(samples / "coco", "train"))
+    assert_as_original(records, expected, tolerance_px=1.2)
+    for i, found in enumerate(records):
+        np.testing.assert_allclose(found["image/face_pts"], expected["face_pts"][i], atol=1.2)
+    assert not tally.problems

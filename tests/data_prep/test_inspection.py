@@ -1,0 +1,156 @@
+"""Converted datasets read back: counts, faults by name, and a picture in which left is left."""
+
+import json
+
+import cv2
+import numpy as np
+import pytest
+from absl.testing import flagsaver
+
+from data_prep import inspect_tfrecords
+from data_prep.checking import contact_sheet
+from data_prep.labelled import MocapPose, Person
+from data_prep.writing import engine
+from hmr_tf.body import skeleton
+from hmr_tf.cli import command_line
+from hmr_tf.rendering import render
+from tests.data_prep.writing.test_engine import job
+
+IS_LEFT, IS_RIGHT = (
+    np.array([name.startswith(side) for name in skeleton.KEYPOINTS]) for side in ("left", "right")
+)
+
+
+@pytest.fixture
+def run(capsys):
+    """Runs the command in this process; returns its exit code and what it printed."""
+
+    def run(**options):
+        argv = ["inspect_tfrecords.py", *(f"--{key}={value}" for key, value in options.items())]
+        saved = flagsaver.save_flag_values(inspect_tfrecords.OPTIONS)
+        try:
+            with pytest.raises(SystemExit) as exit:
+                command_line.run(inspect_tfrecords.main, inspect_tfrecords.OPTIONS, argv=argv)
+        finally:
+            flagsaver.restore_flag_values(saved, inspect_tfrecords.OPTIONS)
+        printed = capsys.readouterr()
+        return exit.value.code or 0, printed.out + printed.err
+
+    return run
+
+
+def someone(rng, left_x=70):
+    """A person on grey ground whose left is at `left_x`, whose right at 100 - left_x."""
+    points = np.column_stack([np.full(19, 50.0), np.linspace(20, 80, 19)])
+    points[IS_LEFT, 0], points[IS_RIGHT, 0] = left_x, 100 - left_x
+    image = np.full((100, 100, 3), 128, np.uint8)
+    return Person(image, points, np.ones(19, int), filename="a.jpg", joints=np.ones((14, 3)))
+
+
+@pytest.fixture
+def data_dir(tmp_path, rng):
+    """Five people in three shards, four of them facing the camera; two poses."""
+    people = [someone(rng, left_x) for left_x in (70, 70, 30, 70, 70)]
+    place = {"folder": tmp_path / "lsp", "split": "train", "shard_name": "train_%03d.tfrecord"}
+    engine.convert(job(**place), people)
+    place = {"folder": tmp_path / "mocap_neutrMosh", "split": "neutrSMPL_CMU"}
+    poses = [MocapPose(np.zeros(72), np.zeros(10))] * 2
+    engine.convert(job(**place, shard_name="neutrSMPL_CMU_%03d.tfrecord"), poses)
+    return tmp_path
+
+
+def table(printed):
+    """{(dataset, column): text}"""
+    head, *rows = (line.split() for line in printed.splitlines() if not line.startswith("broken"))
+    return {(row[0], name): cell for row in rows for name, cell in zip(head, row)}
+
+
+def test_what_is_there_is_counted(run, data_dir):
+    code, printed = run(data_dir=data_dir, datasets="lsp", mocap_datasets="CMU")
+    assert code == 0
+    found = table(printed)
+    expected = dict(files="3", records="5", index="5", joints="5", SMPL="0", points="14.0")
+    assert {name: found["lsp", name] for name in expected} == expected
+    assert found["lsp", "facing"] == "80%"
+    assert [found["CMU", name] for name in ("records", "index", "SMPL")] == ["2", "2", "2"]
+
+
+def damage(path, position, value=None):
+    content = bytearray(path.read_bytes())
+    if value is None:
+        del content[position:]
+    else:
+        content[position] ^= value
+    path.write_bytes(bytes(content))
+
+
+@pytest.mark.parametrize(
+    ("position", "value"), [(-1, 1), (-100, 1), (-3, None)], ids=["checksum", "content", "cut"]
+)
+def test_what_is_broken_is_named_and_the_rest_is_read(position, value, run, data_dir):
+    damage(data_dir / "lsp" / "train_001.tfrecord", position, value)
+    code, printed = run(data_dir=data_dir, datasets="lsp", output=data_dir / "sheet.png")
+    assert code == 1
+    assert f"broken: {data_dir}/lsp/train_001.tfrecord: record 2 is corrupt" in printed
+    assert "train_001.tfrecord: the index says 2 records, 1 are readable" in printed
+    assert table(printed)["lsp", "records"] == "4"
+
+
+def test_an_index_that_is_wrong_is_named(run, data_dir):
+    path = data_dir / "lsp" / "train_index.json"
+    index = json.loads(path.read_text())
+    index["shards"].pop()
+    path.write_text(json.dumps(index))
+    code, printed = run(data_dir=data_dir, datasets="lsp")
+    assert code == 1
+    assert "train_002.tfrecord: not in the index" in printed
+    (data_dir / "lsp" / "train_000.tfrecord").unlink()
+    code, printed = run(data_dir=data_dir, datasets="lsp")
+    assert code == 1
+    assert "train_000.tfrecord: in the index, but not there" in printed
+
+
+def test_without_an_index_nothing_is_compared(run, data_dir):
+    (data_dir / "lsp" / "train_index.json").unlink()
+    code, printed = run(data_dir=data_dir, datasets="lsp")
+    assert code == 0
+    assert table(printed)["lsp", "index"] == "none"
+
+
+def test_on_the_sheet_left_is_blue(run, data_dir):
+    code, _ = run(data_dir=data_dir, datasets="lsp", output=data_dir / "sheet.png", people=2)
+    assert code == 0
+    sheet = cv2.imread(str(data_dir / "sheet.png"))[..., ::-1]
+    cell = contact_sheet.CELL_PX
+    below_the_legend = sheet[44 : 44 + cell, :cell].astype(int)
+    blue, orange = (
+        np.abs(below_the_legend - render.side_color(side)).sum(-1) < 20
+        for side in ("left", "right")
+    )
+    assert blue.sum() > 100
+    assert orange.sum() > 100
+    assert np.nonzero(blue)[1].min() > np.nonzero(orange)[1].max()
+
+
+def test_an_unlabelled_person_and_one_outside_are_drawn_too(rng):
+    image = np.full((30, 40, 3), 128, np.uint8)
+    for points in (np.zeros((19, 3)), np.full((19, 3), 900.0)):
+        sample = {"image": image, "keypoints_px": points, "filename": b"\xff.jpg"}
+        assert contact_sheet.draw_person(sample).shape[1] == contact_sheet.CELL_PX
+
+
+@pytest.mark.parametrize(
+    ("options", "reason"),
+    [
+        ({"datasets": ""}, "--datasets is empty"),
+        ({"datasets": "coco"}, "no shards match"),
+        ({"split": "val"}, "no shards match"),
+        ({"data_dir": "/nowhere"}, "is not a folder"),
+        ({"output": "/nowhere/sheet.png"}, "cannot write to /nowhere"),
+    ],
+)
+def test_wrong_input_is_one_line_and_exit_2(options, reason, run, data_dir):
+    code, printed = run(**{"data_dir": data_dir, "datasets": "lsp", **options})
+    assert code == 2
+    assert reason in printed
+    assert printed.count("error: ") == 1

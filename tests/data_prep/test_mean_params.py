@@ -1,0 +1,162 @@
+"""The regressor's start from motion capture: the mean of rotations, the original's file, faults."""
+
+import h5py
+import numpy as np
+import pytest
+import tensorflow as tf
+from absl.testing import flagsaver
+from scipy.spatial.transform import Rotation
+
+from data_prep import mean_params
+from hmr_tf.cli import command_line
+from hmr_tf.data import record
+from hmr_tf.files.errors import InputError
+from hmr_tf.networks import build
+
+
+def write_records(folder, dataset, poses, betas):
+    path = folder / "mocap_neutrMosh" / f"neutrSMPL_{dataset}_000.tfrecord"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tf.io.TFRecordWriter(str(path)) as writer:
+        for pose, shape in zip(poses, betas):
+            writer.write(record.encode_mocap(pose, shape))
+    return path
+
+
+def mean_of(*axis_angles):
+    """Mean of rotations of the left hip, (3,)."""
+    poses = np.zeros((len(axis_angles), 24, 3))
+    poses[:, 1] = axis_angles
+    pose, _, number = mean_params.mean_of_batches([(poses, np.zeros((len(poses), 10)))])
+    assert number == len(axis_angles)
+    assert not np.delete(pose.reshape(24, 3), 1, axis=0).any()
+    return pose.reshape(24, 3)[1]
+
+
+def test_the_mean_of_turns_about_one_axis():
+    np.testing.assert_allclose(mean_of([0.2, 0, 0], [0.4, 0, 0]), [0.3, 0, 0], atol=1e-12)
+    np.testing.assert_allclose(mean_of([0, 0.5, 0], [0, -0.5, 0], [0, 0, 0]), 0, atol=1e-12)
+
+
+def test_the_mean_of_nearly_half_turns_is_a_half_turn():
+    """The mean of these axis-angles is no turn at all."""
+    near = np.pi - 0.1
+    half_turn = Rotation.from_rotvec(mean_of([0, near, 0], [0, -near, 0])).as_matrix()
+    np.testing.assert_allclose(half_turn, np.diag([-1, 1, -1]), atol=1e-12)
+
+
+def test_the_mean_turns_with_what_it_is_the_mean_of(rng):
+    rotations = Rotation.from_rotvec(rng.normal(size=(20, 3)))
+    turn = Rotation.from_rotvec([1.0, 2.0, -0.5])
+    mean = Rotation.from_rotvec(mean_of(*rotations.as_rotvec()))
+    turned = Rotation.from_rotvec(mean_of(*(turn * rotations).as_rotvec()))
+    np.testing.assert_allclose(turned.as_matrix(), (turn * mean).as_matrix(), atol=1e-9)
+
+
+def test_it_is_the_rotation_next_to_all_of_them(rng):
+    rotations = Rotation.from_rotvec(rng.normal(size=(20, 3))).as_matrix()
+    mean = mean_params.nearest_rotations(rotations.sum(axis=0))
+    distance = np.square(rotations - mean).sum()
+    for axis_angle in 0.05 * rng.normal(size=(100, 3)):
+        other = Rotation.from_rotvec(axis_angle).as_matrix() @ mean
+        assert np.square(rotations - other).sum() > distance
+
+
+def test_the_nearest_rotation_is_no_mirror_image(rng):
+    matrices = rng.normal(size=(50, 3, 3))
+    rotations = mean_params.nearest_rotations(matrices)
+    np.testing.assert_allclose(np.linalg.det(rotations), 1)
+    np.testing.assert_allclose(
+        rotations @ rotations.swapaxes(1, 2), np.tile(np.eye(3), (50, 1, 1)), atol=1e-12
+    )
+
+
+@pytest.fixture
+def run(tmp_path):
+    def run(**options):
+        options = {"data_dir": tmp_path, "output": tmp_path / "new" / "mean.h5", **options}
+        argv = ["mean_params", *(f"--{key}={value}" for key, value in options.items())]
+        saved = flagsaver.save_flag_values(mean_params.OPTIONS)
+        try:
+            with pytest.raises(SystemExit) as exit:
+                command_line.run(mean_params.main, mean_params.OPTIONS, argv=argv)
+        finally:
+            flagsaver.restore_flag_values(saved, mean_params.OPTIONS)
+        return exit.value.code or 0
+
+    return run
+
+
+def test_the_command_writes_what_training_reads(run, tmp_path, rng, capsys):
+    poses = rng.normal(size=(5, 24, 3)) * 0.01  # so small that rotations are as numbers
+    poses[:, 0] = [np.pi, 0, 0]
+    betas = rng.normal(size=(5, 10))
+    write_records(tmp_path, "CMU", poses[:3], betas[:3])
+    write_records(tmp_path, "H3.6", poses[3:], betas[3:])
+    write_records(tmp_path, "jointLim", np.ones((4, 72)), np.ones((4, 10)))
+    assert run(mocap_datasets="CMU,H3.6") == 0
+    path = tmp_path / "new" / "mean.h5"
+    assert f"{path}: the mean of 5 poses in 2 files\n" in capsys.readouterr().out
+    pose, shape = build.read_mean_params(path)
+    np.testing.assert_array_equal(pose[:3], 0)
+    np.testing.assert_allclose(pose.reshape(24, 3)[1:], poses[:, 1:].mean(axis=0), atol=1e-4)
+    np.testing.assert_allclose(shape, betas.mean(axis=0), atol=1e-6)
+    assert [file.name for file in path.parent.iterdir()] == ["mean.h5"]
+
+
+def test_the_file_has_the_originals_form(tmp_path):
+    path = tmp_path / "mean.h5"
+    mean_params.write(path, np.arange(72), np.arange(10))
+    with h5py.File(path) as file:
+        assert sorted(file) == ["pose", "shape"]
+        assert dict(file.attrs) == {
+            "CLASS": b"GROUP",
+            "DEEPDISH_IO_VERSION": 11,
+            "PYTABLES_FORMAT_VERSION": b"2.1",
+            "TITLE": b"",
+            "VERSION": b"1.0",
+        }
+        for name, size in (("pose", 72), ("shape", 10)):
+            assert file[name].dtype == "<f8"
+            np.testing.assert_array_equal(file[name], np.arange(size))
+            attributes = dict(file[name].attrs)
+            assert isinstance(attributes.pop("TITLE"), h5py.Empty)
+            assert attributes == {"CLASS": b"ARRAY", "FLAVOR": b"numpy", "VERSION": b"2.4"}
+
+
+def test_a_file_that_is_there_is_replaced_or_kept(tmp_path):
+    path = tmp_path / "mean.h5"
+    for value in (1, 2):
+        mean_params.write(path, np.full(72, value), np.full(10, value))
+    assert build.read_mean_params(path)[1][0] == 2
+    with pytest.raises(TypeError):
+        mean_params.write(path, np.full(72, 3), {})
+    assert build.read_mean_params(path)[1][0] == 2
+    assert [file.name for file in tmp_path.iterdir()] == ["mean.h5"]
+    with pytest.raises(InputError, match="cannot write --output="):
+        mean_params.write(path / "below" / "a.h5", np.zeros(72), np.zeros(10))
+    with pytest.raises(InputError, match="cannot write --output="):
+        mean_params.write(tmp_path, np.zeros(72), np.zeros(10))
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"data_dir": ""}, "--data_dir is missing"),
+        ({"mocap_datasets": "KIT"}, "neutrSMPL_KIT_"),
+        ({"mocap_datasets": "CMU"}, "neutrSMPL_CMU_000.tfrecord: record 2 is corrupt"),
+        ({"mocap_datasets": "NaN"}, "have no mean: convert them again"),
+        ({"mocap_datasets": "empty"}, "the 0 poses"),
+    ],
+)
+def test_wrong_input_is_one_line_and_exit_2(options, message, run, tmp_path, capsys):
+    path = write_records(tmp_path, "CMU", np.zeros((2, 72)), np.zeros((2, 10)))
+    path.write_bytes(path.read_bytes()[:-20])
+    write_records(tmp_path, "NaN", np.full((2, 72), np.nan), np.zeros((2, 10)))
+    write_records(tmp_path, "empty", [], [])
+    assert run(**options) == 2
+    error = capsys.readouterr().err
+    assert error.startswith("error: ")
+    assert error.count("\n") == 1
+    assert message in error
+    assert not (tmp_path / "new").exists()

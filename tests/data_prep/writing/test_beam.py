@@ -1,0 +1,71 @@
+"""Apache Beam does the same tasks: the same bytes, and nobody is lost without a word."""
+
+import pickle
+import sys
+
+import pytest
+
+from data_prep.writing import beam, engine, publish
+from hmr_tf.files.errors import InputError
+from tests.data_prep.writing.test_engine import contents, job, people  # noqa: F401 (a fixture)
+
+
+def with_beam():
+    try:
+        import apache_beam  # noqa: F401
+    except ImportError:
+        pytest.skip("Apache Beam is not installed: data_prep/requirements-beam.txt is optional")
+
+
+def workers(**more):
+    return engine.Workers(2, "DirectRunner", **more)
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_beam_writes_the_same_bytes(people, tmp_path):  # noqa: F811
+    with_beam()
+    engine.convert(job(tmp_path / "one"), people)
+    engine.convert(job(tmp_path / "beam"), people, workers())
+    assert contents(tmp_path / "one") == contents(tmp_path / "beam")
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_a_full_disk_is_what_it_says(people, tmp_path):  # noqa: F811
+    with_beam()
+    task = [("test_000.tfrecord", b"N.")]  # a pickled None, which is no JSON's folder
+    with pytest.raises(InputError, match="cannot write to /proc/nothing"):
+        beam.run(fails, task, tmp_path, "DirectRunner", "", 1)
+    assert [path.suffix for path in tmp_path.iterdir() if path.is_file()] == [".fault"]
+
+
+def fails(task):
+    publish.write_json("/proc/nothing/x", task)
+
+
+def test_without_beam_it_says_what_to_install(people, tmp_path, monkeypatch):  # noqa: F811
+    monkeypatch.setitem(sys.modules, "apache_beam", None)
+    with pytest.raises(InputError, match=r"pip install -r data_prep/requirements-beam\.txt"):
+        engine.convert(job(tmp_path / "out"), people, workers())
+    assert contents(tmp_path / "out") == {}
+
+
+def test_a_shard_that_is_lost_on_the_way_is_an_error(people, tmp_path, monkeypatch):  # noqa: F811
+    def loses(work, tasks, partial, *others):
+        _, *rest = tasks
+        for _, task in rest:
+            work(pickle.loads(task))
+
+    monkeypatch.setattr(beam, "run", loses)
+    with pytest.raises(InputError, match=r"test_000\.tfrecord and perhaps others were lost"):
+        engine.convert(job(tmp_path / "out"), people, workers())
+
+
+def test_people_who_are_lost_on_the_way_are_an_error(people, tmp_path, monkeypatch):  # noqa: F811
+    def loses(work, tasks, partial, *others):
+        for _, task in tasks:
+            shard = pickle.loads(task)
+            work(shard._replace(groups=shard.groups[1:]))
+
+    monkeypatch.setattr(beam, "run", loses)
+    with pytest.raises(InputError, match="2 people went in and 0 came out"):
+        engine.convert(job(tmp_path / "out"), people, workers())

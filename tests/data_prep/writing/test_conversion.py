@@ -1,0 +1,167 @@
+"""Person -> record: what moves into the crop, what stays untouched, who is left out and counted."""
+
+import dataclasses
+
+import cv2
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from data_prep.labelled import MocapPose, Person, Skipped
+from data_prep.writing import shard_plan
+from data_prep.writing.tally import Tally
+from hmr_tf.data import crop
+from tests.fakes.dataset_fakes import convert, write_image
+
+
+@pytest.fixture
+def image(rng):
+    return rng.integers(0, 256, (240, 320, 3), np.uint8)
+
+
+def person(image, rng, **more):
+    keypoints_px = rng.uniform(40, 200, (19, 2))
+    return Person(image, keypoints_px, np.ones(19, int), **{"filename": "a.jpg", **more})
+
+
+def test_everything_moves_into_the_crop(image, rng):
+    joints, pose, betas = rng.normal(size=(14, 3)), rng.normal(size=(24, 3)), rng.normal(size=10)
+    labels = {"joints": joints, "pose": pose, "betas": betas, "camera": [900.0, 160.0, 120.0]}
+    cut = {"scale": 0.61, "window_px": 100}
+    wanted = person(image, rng, has_face=True, **labels, **cut)
+    (found,), tally = convert([wanted])
+    middle = np.mean(crop.box_of_labelled(wanted.keypoints_px, wanted.labelled), axis=0)
+    pixels, where = crop.crop_inside(image, 0.61, middle, 100)
+    points = crop.to_crop(wanted.keypoints_px, where)
+    x, y, _ = np.reshape(found["image/face_pts"], (3, 5))
+    np.testing.assert_allclose([*found["image/x"], *x], points[:, 0], rtol=1e-5)
+    np.testing.assert_allclose([*found["image/y"], *y], points[:, 1], rtol=1e-5)
+    assert found["image/center"] == crop.to_crop(middle, where).astype(int).tolist()
+    assert (found["image/height"], found["image/width"]) == ([pixels.shape[0]], [pixels.shape[1]])
+    focal, *principal = found["image/cam"]
+    assert focal == pytest.approx(900 * 0.61)
+    np.testing.assert_allclose(principal, crop.to_crop([160, 120], where), rtol=1e-5)
+    np.testing.assert_allclose(found["mosh/gt3d"], joints.ravel(), rtol=1e-5)
+    np.testing.assert_allclose(found["mosh/pose"], pose.ravel(), rtol=1e-5)
+    np.testing.assert_allclose(found["mosh/shape"], betas, rtol=1e-5)
+    np.testing.assert_allclose(found["meta/scale_factors"], where.scale_xy[::-1], rtol=1e-6)
+    assert found["meta/crop_pt"] == where.start_px.tolist()
+    assert found["meta/has_3d"] == [1]
+    assert tally.has_3d
+
+
+def test_an_array_is_stored_whole(image, rng):
+    image[:] = cv2.resize(image[:8, :8], (320, 240))
+    wanted = person(image, rng, center_px=np.array([100.6, 90.2]))
+    (found,), tally = convert([wanted])
+    (jpeg,) = found["image/encoded"]
+    pixels = cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_COLOR)[..., ::-1]
+    assert np.abs(pixels.astype(int) - image).mean() < 3
+    assert found["image/center"] == [100, 90]
+    np.testing.assert_allclose(found["image/x"], wanted.keypoints_px[:14, 0], rtol=1e-6)
+    assert not tally.has_3d
+
+
+def test_a_png_is_stored_as_jpeg(tmp_path, rng):
+    write_image(tmp_path / "a.png", 40, 50)
+    (found,), _ = convert([person(str(tmp_path / "a.png"), rng, filename="")])
+    assert found["image/encoded"][0][:2] == b"\xff\xd8"
+    assert found["image/filename"] == [b"a.png"]
+    assert found["image/width"] == [50]
+
+
+def test_a_grey_image_gets_three_channels(tmp_path, rng):
+    assert cv2.imwrite(str(tmp_path / "a.jpg"), np.full((30, 40), 100, np.uint8))
+    (found,), _ = convert([person(str(tmp_path / "a.jpg"), rng, scale=1.0, window_px=400)])
+    pixels = cv2.imdecode(np.frombuffer(found["image/encoded"][0], np.uint8), cv2.IMREAD_UNCHANGED)
+    assert pixels.shape[2] == 3
+
+
+@pytest.mark.parametrize(
+    ("more", "reason"),
+    [
+        ({"labelled": np.zeros(19)}, "no labelled keypoint"),
+        ({"keypoints_px": np.full((19, 2), np.nan)}, "keypoints are not numbers"),
+        ({"keypoints_px": np.full((19, 2), 1e300)}, "keypoints are not numbers"),
+        ({"keypoints_px": np.full((19, 2), -900.0)}, "the person lies outside the image"),
+        ({"scale": 1e5}, "the person is too small"),
+        ({"joints": np.full((14, 3), np.nan)}, "joints are not numbers"),
+        ({"image": "nowhere.jpg"}, "image missing"),
+        ({"image": __file__}, "image unreadable"),
+    ],
+)
+def test_who_is_left_out(more, reason, image, rng):
+    labels = {"keypoints_px": np.full((19, 2), 9.0), "labelled": np.ones(19), "image": image}
+    wanted = Person(**{"filename": "a.jpg", "scale": 1.0, "window_px": 400, **labels, **more})
+    records, tally = convert([wanted])
+    assert not records
+    assert tally.skipped == {reason: 1}
+    assert tally.summary() == f"1 skipped ({reason}: 1)"
+    assert [problem["reason"] for problem in tally.problems] == [reason]
+
+
+def inside(image, rng, count):
+    """A person with `count` labelled points on the corners, and all others just outside."""
+    height, width = image.shape[:2]
+    corners = [[0, 0], [width - 1e-3, height - 1e-3]]
+    outside = [[-1e-3, 5], [5, -1e-3], [width, 5], [5, height], [-5, -5]]
+    keypoints_px = np.resize(np.float64(outside), (19, 2))
+    keypoints_px[:count] = np.resize(np.float64(corners), (count, 2))
+    return dataclasses.replace(person(image, rng), keypoints_px=keypoints_px, min_inside=8)
+
+
+def test_a_rule_may_ask_for_points_inside_the_image(image, rng):
+    few, enough = inside(image, rng, 7), inside(image, rng, 8)
+    (found,), tally = convert([few, enough])
+    assert tally.skipped == {"fewer than 8 keypoints inside the image": 1}
+    assert not tally.problems
+    np.testing.assert_allclose(found["image/x"], enough.keypoints_px[:14, 0], rtol=1e-6)
+
+
+def test_unlabelled_points_are_not_inside(image, rng):
+    wanted = inside(image, rng, 8)
+    wanted.labelled[0] = 0
+    assert convert([wanted])[0] == []
+
+
+def test_the_centre_may_be_rounded(image, rng):
+    """0.5 x 163.2 = 81.6 becomes 82, and the window starts on a whole pixel."""
+    cut = {"scale": 0.5, "window_px": 40, "center_px": np.array([163.2, 101.0])}
+    (found,), _ = convert([person(image, rng, **cut)])
+    wanted = person(image, rng, joints=np.zeros((14, 3)), center_on_pixel=True, **cut)
+    (rounded,), _ = convert([wanted])
+    assert found["image/center"] == [20, 20]  # 81.6 - 61, 50.5 - 30, cut
+    assert rounded["meta/crop_pt"] == [62, 30]
+    assert rounded["image/center"] == [20, 20]
+    assert rounded["image/width"] == [40]
+    assert rounded["image/x"][3] == pytest.approx(wanted.keypoints_px[3, 0] / 2 - 62, abs=1e-4)
+
+
+def test_an_image_may_go_through_a_jpeg_first(image, rng):
+    wanted = person(image, rng, reencode_quality=20)
+    (whole,), _ = convert([wanted])
+    (cut,), _ = convert([dataclasses.replace(wanted, scale=1.0, window_px=1000)])
+    jpeg = tf.io.encode_jpeg(image, quality=20)
+    assert whole["image/encoded"] == [jpeg.numpy()]
+    pixels = tf.io.decode_jpeg(jpeg)
+    assert cut["image/width"] == [320]
+    assert cut["image/encoded"] == [tf.io.encode_jpeg(pixels, quality=95).numpy()]
+
+
+def test_people_of_one_file_are_one_group(image, rng):
+    people = [person(name, rng) for name in ("a", "a", "b", "a")]
+    people += [person(image, rng), person(image, rng), MocapPose(np.zeros(72), np.zeros(10))]
+    assert [len(group) for group in shard_plan.by_image(people)] == [2, 1, 1, 1, 1, 1]
+
+
+def test_rules_are_counted_but_no_problems():
+    tally = Tally()
+    items = [Skipped("a crowd", "x", False), Skipped("image missing", "y"), "someone"]
+    assert list(tally.keep(items)) == ["someone"]
+    assert tally.counts() == {
+        "has_3d": False,
+        "skipped": {"a crowd": 1, "image missing": 1},
+        "num_problems": 1,
+        "problems": [{"reason": "image missing", "where": "y"}],
+        "notes": {},
+    }

@@ -1,0 +1,221 @@
+"""A whole conversion: killed and resumed, with workers or without, one file for each sequence."""
+
+import itertools
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from data_prep.labelled import MocapPose, Person, Skipped
+from data_prep.writing import engine
+from hmr_tf.files.errors import InputError
+from tests.fakes.dataset_fakes import read_folder, write_image, write_lsp
+
+ROOT = Path(__file__).resolve().parents[3]
+
+
+def job(folder, **more):
+    values = {
+        "dataset": "fake",
+        "split": "test",
+        "data_dir": "",
+        "folder": folder,
+        "shard_name": "test_%03d.tfrecord",
+        "records_per_shard": 2,
+        "limit": None,
+        "options": {},
+        "annotation_digests": {},
+        "is_streamed": False,
+    }
+    return engine.Job(**{**values, **more})
+
+
+@pytest.fixture
+def people(tmp_path, rng):
+    """Five people in three frames of two sequences."""
+    people = []
+    for frame, (sequence, number) in enumerate([("S9_a_0_cam0", 2), ("S9_a_0_cam0", 1), ("b", 2)]):
+        path = tmp_path / "source" / f"{frame}.jpg"
+        write_image(path, 40, 30, seed=frame)
+        for _ in range(number):
+            points = rng.uniform(1, 29, (19, 2))
+            people.append(Person(str(path), points, np.ones(19, int), sequence=sequence))
+    return people
+
+
+def shards_of(folder):
+    return {name: len(records) for name, records in read_folder(folder).items()}
+
+
+def contents(folder):
+    return {path.name: path.read_bytes() for path in sorted(folder.iterdir()) if path.is_file()}
+
+
+def test_one_file_for_each_sequence(people, tmp_path):
+    result = engine.convert(job(tmp_path / "out", shard_name="%s.tfrecord"), people)
+    assert shards_of(tmp_path / "out") == {"S9_a_0_cam0.tfrecord": 3, "b.tfrecord": 2}
+    assert [shard["records"] for shard in result.index["shards"]] == [3, 2]
+    assert (tmp_path / "out" / "test_index.json").is_file()
+
+
+@pytest.fixture
+def stopped(people, tmp_path, monkeypatch):
+    """Stops a conversion at its second shard of two; returns the names of those begun since."""
+
+    def stopped(**options):
+        write, begun = engine._write, []
+
+        def stops(partial, shard, tick):
+            begun.append(shard.file)
+            if len(begun) == 2:
+                raise InputError("the disk is full")
+            return write(partial, shard, tick)
+
+        monkeypatch.setattr(engine, "_write", stops)
+        with pytest.raises(InputError, match="is full"):
+            engine.convert(job(tmp_path / "out", **options), people)
+        assert contents(tmp_path / "out") == {}
+        return begun
+
+    return stopped
+
+
+@pytest.mark.parametrize("is_streamed", [False, True])
+def test_what_is_whole_is_not_done_again(is_streamed, stopped, people, tmp_path):
+    options = {"is_streamed": is_streamed}
+    engine.convert(job(tmp_path / "whole", **options), people)
+    begun = stopped(**options)
+    result = engine.convert(job(tmp_path / "out", **options), people)
+    assert begun == ["test_000.tfrecord", "test_001.tfrecord", "test_001.tfrecord"]
+    assert result.num_resumed == 1
+    assert contents(tmp_path / "out") == contents(tmp_path / "whole")
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"options": {"seed": 1}},
+        {"annotation_digests": {"joints.mat": "0"}},
+        {"data_dir": "/another"},
+    ],
+)
+def test_another_conversion_starts_afresh(more, stopped, people, tmp_path):
+    stopped()
+    assert engine.convert(job(tmp_path / "out", **more), people).num_resumed == 0
+
+
+def test_changed_images_start_afresh(stopped, people, tmp_path):
+    stopped()
+    with open(people[-1].image, "ab") as image:
+        image.write(b"another size")
+    assert engine.convert(job(tmp_path / "out"), people).num_resumed == 0
+
+
+def test_a_shard_of_nobody_is_no_file_but_is_remembered(stopped, people, tmp_path):
+    Path(people[0].image).write_bytes(b"")
+    stopped()
+    result = engine.convert(job(tmp_path / "out"), people)
+    assert result.num_resumed == 1
+    assert shards_of(tmp_path / "out") == {"test_001.tfrecord": 3}
+    assert result.tally.num_problems == 2
+
+
+def test_nobody_leaves_nothing(tmp_path):
+    missing = [Person("nowhere.jpg", np.ones((19, 2)), np.ones(19))]
+    for people in ([], [Skipped("image missing", "x")], missing):
+        with pytest.raises(InputError, match="fake test: nobody to convert"):
+            engine.convert(job(tmp_path / "out"), people)
+    assert not list(tmp_path.rglob("*.json"))
+
+
+def test_limit_counts_people(people, tmp_path):
+    poses = itertools.repeat(MocapPose(np.zeros(72), np.zeros(10)))
+    result = engine.convert(job(tmp_path / "a", limit=3, is_streamed=True), poses)
+    assert result.index["records"] == 3
+    assert engine.convert(job(tmp_path / "b", limit=3), people).index["records"] == 3
+
+
+def test_workers_write_the_same_bytes(people, tmp_path):
+    Path(people[2].image).unlink()
+    engine.convert(job(tmp_path / "one"), people)
+    engine.convert(job(tmp_path / "two"), people, engine.Workers(2))
+    assert contents(tmp_path / "one") == contents(tmp_path / "two")
+    assert len(contents(tmp_path / "two")) == 3
+
+
+# Imports TensorFlow once, then runs the command in a child for each line of arguments.
+CHILDREN = """
+import os, sys
+from data_prep import to_tfrecords
+from data_prep.writing import shard_writer
+from hmr_tf import command_line
+for line in sys.stdin:
+    child = os.fork()
+    if not child:
+        command_line.run(to_tfrecords.main, to_tfrecords.OPTIONS, argv=line.split())
+    print(child, flush=True)
+    print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
+"""
+
+
+@pytest.fixture
+def start():
+    """Starts the command; returns its process id and a function that waits for its exit code."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", CHILDREN],
+        cwd=ROOT,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    )
+
+    def start(**options):
+        argv = ["to_tfrecords.py", *(f"--{key}={value}" for key, value in options.items())]
+        process.stdin.write(" ".join(argv) + "\n")
+        process.stdin.flush()
+
+        def wait():
+            lines = iter(process.stdout.readline, "")
+            return next(int(line) for line in lines if line.lstrip("-").strip().isdigit())
+
+        return int(process.stdout.readline()), wait
+
+    yield start
+    process.communicate()
+
+
+def test_killed_five_times_it_ends_as_if_nothing_had_been(start, tmp_path, rng):
+    joints = rng.uniform(1, 30, (14, 3, 60))
+    joints[:, 2] = 1
+    source = write_lsp(tmp_path / "lsp_ext", joints, digits=5)
+    options = {"dataset": "lsp_ext", "data_dir": source, "records_per_shard": 1, "num_workers": 1}
+    folder = tmp_path / "killed" / "lsp_ext"
+    partial, made = folder / ".train_index.partial", {}
+    for kill in range(5):
+        child, wait = start(output_dir=tmp_path / "killed", **options)
+        _wait_for_files(partial, "train_*.json", 6 * (kill + 1))
+        time.sleep(rng.uniform(0, 0.005))
+        os.kill(child, signal.SIGKILL)
+        assert wait() == -signal.SIGKILL
+        assert contents(folder) == {}
+        noted = {path.stem for path in partial.glob("train_*.json")}
+        assert made.keys() <= noted
+        made = {name: (partial / name).stat().st_mtime_ns for name in noted}
+    assert start(output_dir=tmp_path / "killed", **options)[1]() == 0
+    assert {name: (folder / name).stat().st_mtime_ns for name in made} == made
+    assert start(output_dir=tmp_path / "whole", **options)[1]() == 0
+    assert contents(folder) == contents(tmp_path / "whole" / "lsp_ext")
+    assert [path.name for path in folder.glob(".*")] == []
+
+
+def _wait_for_files(folder, pattern, number):
+    deadline = time.monotonic() + 60
+    while len(list(folder.glob(pattern))) < number:
+        assert time.monotonic() < deadline
+        time.sleep(0.001)

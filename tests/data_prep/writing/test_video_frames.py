@@ -1,0 +1,64 @@
+"""Frames of videos: the right one, in any order, and what is said where there is none."""
+
+import cv2
+import numpy as np
+import pytest
+
+from data_prep.labelled import Person, Skipped, VideoFrame
+from data_prep.writing import video_frames
+from data_prep.writing.conversion import encode
+from data_prep.writing.shard_plan import by_image
+
+GREYS = np.arange(10, 250, 20)
+
+
+@pytest.fixture
+def clip(tmp_path):
+    """A video whose frame n is a plain grey of GREYS[n]."""
+    path = tmp_path / "video_0.avi"
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*"MJPG"), 25, (64, 48))
+    for grey in GREYS:
+        writer.write(np.full((48, 64, 3), grey, np.uint8))
+    writer.release()
+    return str(path)
+
+
+@pytest.mark.parametrize("order", [range(len(GREYS)), (0, 5, 5, 11), (11, 3, 0)])
+def test_frames_in_any_order(clip, order):
+    for index in order:
+        image = video_frames.read_frame(VideoFrame(clip, index))
+        assert image.shape == (48, 64, 3)
+        assert abs(image.mean() - GREYS[index]) < 3
+
+
+def test_frames_are_counted(clip, tmp_path):
+    assert video_frames.count_frames(clip) == len(GREYS)
+    (tmp_path / "video.avi").write_bytes(b"no video")
+    with pytest.raises(OSError, match="no readable video"):
+        video_frames.count_frames(str(tmp_path / "video.avi"))
+
+
+def test_colours_are_rgb(tmp_path):
+    path = str(tmp_path / "red.avi")
+    writer = cv2.VideoWriter(path, cv2.VideoWriter_fourcc(*"MJPG"), 25, (32, 32))
+    writer.write(np.full((32, 32, 3), (0, 0, 250), np.uint8))
+    writer.release()
+    red, green, blue = video_frames.read_frame(VideoFrame(path, 0)).mean((0, 1))
+    assert red > 200 > 60 > max(green, blue)
+
+
+def test_a_frame_behind_the_end_is_counted_not_a_crash(clip):
+    points = np.tile([20.0, 20.0], (19, 1))
+    people = [Person(VideoFrame(clip, i), points, np.ones(19, int), "f.jpg") for i in (11, 12)]
+    found = [record for group in by_image(people) for record in encode(group)]
+    assert isinstance(found[0], bytes)
+    assert found[1] == Skipped("image unreadable", str(VideoFrame(clip, 12)))
+
+
+def test_no_video(tmp_path):
+    path = tmp_path / "video.avi"
+    with pytest.raises(FileNotFoundError):
+        video_frames.read_frame(VideoFrame(str(path), 0))
+    path.write_bytes(b"no video")
+    with pytest.raises(OSError, match="no readable video"):
+        video_frames.read_frame(VideoFrame(str(path), 0))

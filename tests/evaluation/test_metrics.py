@@ -1,0 +1,92 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from hmr_tf.evaluation import metrics
+
+GOLDEN = Path(__file__).resolve().parents[1] / "golden" / "metrics.npz"
+HIPS = (2, 3)
+
+
+def independent(predicted, truth):
+    """MPJPE and reconstruction error of each body, body by body; Procrustes by Kabsch's formula
+    with the determinant in the middle, the scale as the least squares of one unknown."""
+    plain, aligned = [], []
+    for body, target in zip(np.float64(predicted), np.float64(truth)):
+        plain.append(np.sqrt(((body - target) ** 2).sum(-1)).mean())
+        x, y = body - body.mean(0), target - target.mean(0)
+        u, _, vt = np.linalg.svd(y.T @ x)
+        turned = x @ (u @ np.diag([1, 1, np.linalg.det(u @ vt)]) @ vt).T
+        scale = (turned * y).sum() / (turned**2).sum()
+        aligned.append(np.sqrt(((scale * turned - y) ** 2).sum(-1)).mean())
+    return np.array(plain), np.array(aligned)
+
+
+@pytest.mark.parametrize("mirror", [1, -1])
+def test_random_bodies_equal_an_independent_restatement(rng, mirror):
+    truth = rng.normal(size=(200, 14, 3))
+    predicted = truth * [mirror, 1, 1] + 0.3 * rng.normal(size=truth.shape) + 2.0
+    expected = independent(predicted, truth)
+    np.testing.assert_allclose(metrics.mpjpe(predicted, truth), expected[0], rtol=0, atol=1e-9)
+    np.testing.assert_allclose(metrics.pa_mpjpe(predicted, truth), expected[1], rtol=0, atol=1e-9)
+
+
+def test_the_originals_numbers():
+    """`compute_errors` of the original, in mm, on inputs in float64."""
+    golden = np.load(GOLDEN)
+    truth, predicted = (metrics.centred(golden[key], HIPS) for key in ("gt", "pred"))
+    for found, key in (
+        (metrics.mpjpe(predicted, truth), "mpjpe_mm"),
+        (metrics.pa_mpjpe(predicted, truth), "pa_mpjpe_mm"),
+    ):
+        np.testing.assert_allclose(1e3 * found, golden[key], rtol=0, atol=1e-9)
+
+
+def test_pck_and_auc_equal_their_definitions(rng):
+    distance = rng.gamma(2.0, 0.06, size=(300, 17))
+    thresholds = [0.001 * mm for mm in range(0, 151, 5)]
+    curve = [np.mean(distance < threshold) for threshold in thresholds]
+    assert metrics.pck(distance, metrics.PCK_M) == pytest.approx(curve[-1], abs=1e-9)
+    assert metrics.auc(distance) == pytest.approx(np.mean(curve), abs=1e-9)
+    counts = rng.random(distance.shape) < 0.5
+    limits = rng.uniform(0.05, 0.2, size=(300, 1))
+    hits = sum(d < t for d, t, c in zip(distance.flat, np.repeat(limits, 17), counts.flat) if c)
+    assert metrics.pck(distance, limits, counts) == pytest.approx(hits / counts.sum(), abs=1e-9)
+    assert np.isnan(metrics.pck(distance, 1.0, np.zeros_like(counts)))
+
+
+def test_a_perfect_prediction_is_not_nearer_than_nothing():
+    distance = np.zeros((4, 14))
+    assert metrics.pck(distance, metrics.PCK_M) == 1
+    assert metrics.auc(distance) == 30 / 31
+    assert metrics.pck(np.full((1, 1), metrics.PCK_M), metrics.PCK_M) == 0
+
+
+def test_percentiles_are_linear_between_the_people():
+    assert metrics.percentiles(np.arange(101.0))[95] == 95
+    assert metrics.percentiles(np.array([0.0, 1.0]))[50] == 0.5
+
+
+def test_a_shift_of_30_mm_is_30_mm_and_nothing_after_alignment(rng):
+    truth = rng.normal(size=(5, 14, 3))
+    shifted = truth + np.array([0.0, 0.03, 0.0])
+    np.testing.assert_allclose(metrics.mpjpe(shifted, truth), 0.03)
+    np.testing.assert_allclose(metrics.pa_mpjpe(shifted, truth), 0, atol=1e-12)
+    roots = (2, 3)
+    centred = [metrics.centred(points, roots) for points in (shifted, truth)]
+    np.testing.assert_allclose(metrics.mpjpe(*centred), 0, atol=1e-12)
+
+
+def test_a_mirrored_body_is_not_aligned_away(rng):
+    body = rng.normal(size=(8, 14, 3))
+    assert metrics.pa_mpjpe(body * [-1, 1, 1], body).min() > 0.1
+
+
+def test_keypoint_error_looks_at_labelled_points_only():
+    truth = np.zeros((2, 3, 2))
+    predicted = np.array([[(3, 4), (100, 0), (0, 0)], [(1, 1)] * 3], float)
+    labelled = np.array([[1, 0, 1], [0, 0, 0]])
+    error = metrics.keypoint_error(predicted, truth, labelled)
+    assert error[0] == pytest.approx(2.5)
+    assert np.isnan(error[1])

@@ -1,0 +1,436 @@
+"""The protocols from flags to files, with a model that knows the truth and known wrongs."""
+
+import csv
+import json
+
+import numpy as np
+import pytest
+from absl import flags
+from absl.testing import flagsaver
+
+from hmr_tf import main
+from hmr_tf.body.skeleton import KEYPOINTS, LSP_HIPS, LSP_JOINTS, MPI_INF_3DHP_JOINTS
+from hmr_tf.data import h36m_names
+from hmr_tf.evaluation import evaluate_protocol, frames, predictions
+from hmr_tf.evaluation.protocols import perspective, published
+from hmr_tf.evaluation.report import results
+from hmr_tf.files.errors import InputError
+from hmr_tf.inference.model import crop_function
+from tests.cli.test_end_to_end import convert
+from tests.fakes import evaluation_fakes as fakes
+from tests.fakes import tiny_body
+
+P2_FEW = {"S9_Directions_0_cam3": (0, 1, 2), "S11_Eating_0_cam3": (3,), "S9_Eating_0_cam3": (4, 5)}
+TS = {"TS1": (0, 1), "TS2": (2,), "TS3": (3,), "TS4": (4, 5), "TS5": (6,), "TS6": (7, 8)}
+
+
+@pytest.fixture(scope="module")
+def smpl(tmp_path_factory):
+    return fakes.smpl(tiny_body.write(tmp_path_factory.mktemp("body") / "tiny.npz"))
+
+
+@pytest.fixture(scope="module")
+def truth(smpl):
+    return fakes.truth_of(fakes.Oracle(fakes.thetas(), smpl))
+
+
+@pytest.fixture
+def evaluate(smpl, tmp_path, monkeypatch):
+    """Runs --mode=evaluate on `tmp_path/data`; gives results.json and the model."""
+    if not flags.FLAGS.is_parsed():
+        flags.FLAGS(["test"])
+    monkeypatch.setattr(evaluate_protocol, "TIMED", 2)
+
+    def evaluate_(protocol, wrong=None, **values):
+        oracle = fakes.Oracle(fakes.thetas(), smpl, **(wrong or {}))
+        monkeypatch.setattr("hmr_tf.cli.evaluate.load", lambda options: oracle)
+        output = tmp_path / values.pop("output", "output")
+        options = {
+            "mode": "evaluate",
+            "protocol": protocol,
+            "load_path": "oracle",
+            "data_dir": str(tmp_path / "data"),
+            "output_dir": str(output),
+            "batch_size": 4,
+            "allow_missing": True,
+            **values,
+        }
+        with flagsaver.flagsaver(**options):
+            main.main(["main"])
+        return json.loads((output / "results.json").read_text()), oracle
+
+    return evaluate_
+
+
+@pytest.fixture
+def score(tmp_path, truth):
+    """Scores of what the oracle would say, `move` aside, without running it."""
+
+    def score_(protocol, move=lambda joints: joints, **given):
+        plan = evaluate_protocol.plan(protocol, tmp_path / "data", given, allow_missing=True)
+        files = [np.flatnonzero(plan.frames.file == k) for k in range(len(plan.frames.paths))]
+        who = [int(name[4:10]) for name in plan.frames.truth["filename"].astype(str)]
+        predicted = {
+            "joints": move(truth["joints"][who]),
+            "smpl_joints": truth["smpl_joints"][who],
+        }
+        predicted = [{k: v[rows] for k, v in predicted.items()} for rows in files]
+        people = frames.with_predictions(plan.frames, predicted, plan.judged)
+        return published.PROTOCOLS[protocol].score(people, plan.options, None)
+
+    return score_
+
+
+def shifted(joints):
+    return joints + np.float32([0.0, 0.03, 0.0])
+
+
+def about_the_hips(factor):
+    """Scales bodies, their hips' middle kept in place."""
+
+    def scale(joints):
+        hips = sum(joints[:, k] for k in LSP_HIPS)[:, None] / 2
+        return hips + factor * (joints - hips)
+
+    return scale
+
+
+def test_the_lists_of_human36m_are_the_originals():
+    assert len(h36m_names.sequences_to_test((0, 1), (0, 1, 2, 3))) == 239
+    assert len(h36m_names.sequences_to_test((0,), (3,))) == 30
+    assert h36m_names.CORRUPT not in h36m_names.sequences_to_test((0, 1), (0,))
+    assert h36m_names.sequences_to_test((0,), (3,))[:2] == [
+        "S9_Directions_0_cam3",
+        "S11_Directions_0_cam3",
+    ]
+
+
+def test_human36m_complete_gives_the_truth_no_error(evaluate, tmp_path, truth, capsys):
+    names = h36m_names.sequences_to_test((0, 1), h36m_names.CAMERAS)
+    people = {name: (number % fakes.NUM_PEOPLE,) for number, name in enumerate(names)}
+    fakes.write_h36m(tmp_path / "data", people, truth)
+    content, _ = evaluate("h36m_p1", allow_missing=False)
+    assert content["counts"] == {"sequences": len(names), "frames": len(names)}
+    assert content["missing"] == []
+    errors = {key: value for key, value in content["metrics"].items() if key.endswith("_mm")}
+    assert len(errors) == 6
+    assert errors == pytest.approx(dict.fromkeys(errors, 0.0), abs=1e-3)
+    assert list(content["tables"]["action"]) == list(h36m_names.ACTIONS)
+    printed = capsys.readouterr().out
+    assert "--root=hips --trials=0,1 --joints=14\n" in printed
+    assert "WakingDog" in printed
+
+
+def test_30_mm_off_the_root_is_30_mm_and_nothing_after_alignment(score, tmp_path, truth):
+    """All 14 joints move and the pelvis does not: seen from there each is 30 mm off."""
+    hips = truth["joints"][:, list(LSP_HIPS)].mean(1, keepdims=True)
+    pelvis = truth["smpl_joints"][:, :1] - hips
+    fakes.write_3dhp(tmp_path / "data", TS, truth)
+    found = score("mpi_inf_3dhp", shifted, root="pelvis").metrics
+    assert found["mpjpe_mm"] == pytest.approx(30, abs=1e-3)
+    assert found["pa_mpjpe_mm"] == pytest.approx(0, abs=1e-3)
+    # Of the thresholds 0, 5 ... 150 mm 35 and more let it pass, and 30, within float32, perhaps.
+    assert 31 * found["auc_percent"] / 100 == pytest.approx(24.5, abs=0.5)
+    assert found["pck_percent"] == 100
+    fakes.write_h36m(tmp_path / "data", P2_FEW, truth)
+    offset_mm = 1e3 * np.linalg.norm(pelvis[:6] - (0.0, 0.03, 0.0), axis=-1).mean()
+    found = score("h36m_p2", shifted, root="pelvis").metrics
+    assert found["mpjpe_mm"] == pytest.approx(offset_mm, abs=1e-3)
+    found = score("h36m_p2", shifted, root="hips").metrics
+    assert found["mpjpe_mm"] == pytest.approx(0, abs=1e-3)
+
+
+def test_a_tenth_too_large_is_a_tenth_and_nothing_after_alignment(evaluate, tmp_path, truth):
+    fakes.write_h36m(tmp_path / "data", P2_FEW, truth)
+    content, _ = evaluate("h36m_p2", {"move": about_the_hips(1.1)})
+    joints = truth["joints"][:, :14]
+    size = np.linalg.norm(joints - joints[:, list(LSP_HIPS)].mean(1, keepdims=True), axis=-1)
+    error = 100 * size.mean(1)  # a tenth, in mm, of each person
+    found, tables = content["metrics"], content["tables"]
+    assert found["mpjpe_mm"] == pytest.approx(error[:6].mean(), rel=1e-4)
+    assert found["mpjpe_median_mm"] == pytest.approx(np.median(error[:6]), rel=1e-4)
+    # Eating: the mean of the means of S9's two frames and of S11's one.
+    eating = (error[3] + error[4:6].mean()) / 2
+    assert tables["action"]["Eating"]["mpjpe_mm"] == pytest.approx(eating, rel=1e-4)
+    assert found["mpjpe_actions_mm"] == pytest.approx((error[:3].mean() + eating) / 2, rel=1e-4)
+    assert found["pa_mpjpe_mm"] == pytest.approx(0, abs=1e-3)
+    assert tables["joint"]["head_top"]["mpjpe_mm"] == pytest.approx(
+        100 * size[:6, KEYPOINTS.index("head_top")].mean(), rel=1e-4
+    )
+    assert content["percentiles"]["mpjpe_mm"]["95"] == pytest.approx(
+        np.percentile(error[:6], 95), rel=1e-4
+    )
+
+
+def test_trials_and_joints_are_flags(score, tmp_path, truth):
+    fakes.write_h36m(tmp_path / "data", {**P2_FEW, "S9_Eating_1_cam3": (6,)}, truth)
+    three = ("left_wrist", "right_wrist", "neck")
+    found = score("h36m_p2", about_the_hips(1.1), trials=("0", "1"), joints=three)
+    assert len(found.errors["mpjpe_mm"]) == 7
+    assert tuple(found.tables["joint"]) == three
+    assert len(score("h36m_p2").errors["mpjpe_mm"]) == 6
+
+
+@pytest.mark.parametrize("direction", [(0.0, 0.0), (0.25, -0.1)])
+def test_mpi_inf_3dhp_gives_the_truth_its_full_score(score, tmp_path, truth, direction):
+    fakes.write_3dhp(tmp_path / "data", TS, truth, direction)
+    for joints in ("14", "17"):
+        found = score("mpi_inf_3dhp", joints=(joints,))
+        assert found.metrics == pytest.approx(
+            {
+                "mpjpe_mm": 0,
+                "pa_mpjpe_mm": 0,
+                "pck_percent": 100,
+                "pa_pck_percent": 100,
+                "auc_percent": 100 * 30 / 31,
+                "pa_auc_percent": 100 * 30 / 31,
+            },
+            abs=2e-3,
+        )
+        assert len(found.tables["joint"]) == int(joints)
+    assert list(found.tables["sequence"]) == list(TS)
+    activities = {name: row["frames"] for name, row in found.tables["activity"].items()}
+    assert activities == {"standing/walking": 3, "exercise": 3, "sitting": 3}
+
+
+def test_mpi_inf_3dhp_from_flags_to_files(evaluate, tmp_path, truth, capsys):
+    fakes.write_3dhp(tmp_path / "data", TS, truth, (0.25, -0.1))
+    content, _ = evaluate("mpi_inf_3dhp", allow_missing=False)
+    assert content["metrics"]["mpjpe_mm"] == pytest.approx(0, abs=2e-3)
+    assert content["metrics"]["auc_percent"] == pytest.approx(100 * 30 / 31)
+    printed = capsys.readouterr().out
+    assert "--perspective_correction=True" in printed
+    assert "72.90" in printed  # the paper's
+
+
+def test_without_perspective_correction_the_crops_view_counts(score, tmp_path, truth):
+    fakes.write_3dhp(tmp_path / "data", TS, truth, direction=(0.25, -0.1))
+    found = score("mpi_inf_3dhp", perspective_correction=False).metrics
+    joints = np.array([fakes.joints_3dhp(truth, person) for person in range(9)])
+    joints = joints[:, [MPI_INF_3DHP_JOINTS.index(name) for name in LSP_JOINTS]]
+    joints = joints - joints[:, list(LSP_HIPS)].mean(1, keepdims=True)
+    turn = fakes.smallest_turn(np.array([0.25, -0.1, 1.0]))
+    expected = np.linalg.norm(joints @ turn.T - joints, axis=-1).mean()
+    assert found["mpjpe_mm"] == pytest.approx(1e3 * expected, rel=1e-3)
+    assert found["pa_mpjpe_mm"] == pytest.approx(0, abs=2e-3)
+
+
+def test_the_universal_skeleton_is_the_truth_unless_it_is_switched_off(score, tmp_path, truth):
+    fakes.write_3dhp(tmp_path / "data", TS, truth, universal_scale=1.1)
+    joints = truth["joints"][:9, :14]
+    size = np.linalg.norm(joints - joints[:, list(LSP_HIPS)].mean(1, keepdims=True), axis=-1)
+    found = score("mpi_inf_3dhp").metrics
+    assert found["mpjpe_mm"] == pytest.approx(100 * size.mean(), rel=1e-4)
+    assert found["pa_mpjpe_mm"] == pytest.approx(0, abs=2e-3)
+    found = score("mpi_inf_3dhp", universal=False).metrics
+    assert found["mpjpe_mm"] == pytest.approx(0, abs=2e-3)
+
+
+def test_keypoints_of_the_truth_and_20_px_beside_it(evaluate, tmp_path, truth):
+    records = [fakes.image_record(person, truth) for person in range(4)]
+    fakes.write(tmp_path / "data" / "lsp" / "test_000.tfrecord", records)
+    content, _ = evaluate("keypoints2d", {"shift_px": (12.0, 16.0)}, datasets=["lsp"])
+    found = content["metrics"]
+    assert found["keypoints_px"] == pytest.approx(20, abs=1e-3)
+    # 20 px of the crop are 40 of the stored image: whose box is longer than 200 passes.
+    points = truth["keypoints_px"][:4]
+    boxes = (points.max(1) - points.min(1)).max(1)
+    assert found["pck_box_percent"] == pytest.approx(100 * (0.2 * boxes > 40).mean())
+    assert len(content["tables"]["joint"]) == len(KEYPOINTS)
+
+
+def test_results_are_written_as_a_table_and_a_page(evaluate, tmp_path, truth):
+    fakes.write_h36m(tmp_path / "data", P2_FEW, truth)
+    content, _ = evaluate("h36m_p2", {"move": about_the_hips(1.1)})
+    with open(tmp_path / "output" / "sequences.csv", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert sorted(row["sequence"] for row in rows) == sorted(P2_FEW)
+    by_sequence = content["tables"]["sequence"]
+    assert float(rows[0]["mpjpe_mm"]) == by_sequence[rows[0]["sequence"]]["mpjpe_mm"]
+    page = (tmp_path / "output" / "report.html").read_text()
+    assert page.count("<svg") == 3
+    assert page.count("data:image/jpeg;base64,") == 4
+    assert "Incomplete:" in page
+    assert "66.50" in page  # the paper's, unpaired
+    assert "http" not in page.replace("http://www.w3.org/2000/svg", "")
+    assert len(content["missing"]) == 27
+    assert content["metrics"]["model_ms"] > 0
+    assert content["metrics"]["rendered_ms"] > content["metrics"]["model_ms"]
+
+
+def test_predictions_are_used_again_until_model_or_data_change(smpl, tmp_path, truth):
+    """Of three files one changes, one is cut off: those two are predicted anew."""
+    fakes.write_h36m(tmp_path / "data", P2_FEW, truth)
+    oracle = fakes.Oracle(fakes.thetas(), smpl)
+    answer, counts = crop_function(oracle), []
+
+    def predict(digest="digest"):
+        plan = evaluate_protocol.plan("h36m_p2", tmp_path / "data", {}, allow_missing=True)
+        counts.clear()
+        files = (plan.frames, tmp_path / "kept")
+        found = predictions.of_files(answer, digest, *files, 2, counts.append)
+        joints = np.concatenate([part["joints"] for part in found])
+        who = [int(name[4:10]) for name in plan.frames.truth["filename"].astype(str)]
+        np.testing.assert_allclose(joints, truth["joints"][who], atol=1e-6)
+        return counts
+
+    assert predict() == [0, 2, 2, 2]  # already there, then by batches
+    assert predict() == [6]
+    fakes.write_h36m(tmp_path / "data", {"S9_Eating_0_cam3": (6, 7, 8)}, truth)
+    (kept,) = (tmp_path / "kept").glob("S11_Eating_0_cam3_*.npz")
+    kept.write_bytes(kept.read_bytes()[:-50])
+    assert predict() == [3, 2, 2]
+    assert predict("another model") == [0, 2, 2, 2, 1]
+    assert not list((tmp_path / "kept").glob("*.partial"))
+
+
+def test_the_digest_is_of_all_weights(smpl):
+    oracle = fakes.Oracle(fakes.thetas(), smpl)
+    digest = predictions.model_digest(oracle)
+    assert predictions.model_digest(fakes.Oracle(fakes.thetas(), smpl)) == digest
+    oracle.encoder.thetas.assign(fakes.thetas(seed=1))
+    assert predictions.model_digest(oracle) != digest
+
+
+def test_runs_are_put_side_by_side(tmp_path, capsys):
+    for name, value, root in (("a", 56.8, "hips"), ("b", 60.0, "pelvis")):
+        content = {
+            "protocol": "h36m_p2",
+            "options": {"root": root, "trials": [0]},
+            "metrics": {"pa_mpjpe_mm": value, "model_ms": float("nan")},
+        }
+        (tmp_path / name).mkdir()
+        results.write(tmp_path / name, content)
+    paths = [str(tmp_path / "a" / "results.json"), str(tmp_path / "b")]
+    if not flags.FLAGS.is_parsed():
+        flags.FLAGS(["test"])
+    with flagsaver.flagsaver(mode="evaluate", compare=paths, output_dir=str(tmp_path)):
+        main.main(["main"])
+    printed = capsys.readouterr().out
+    assert "+3.20" in printed
+    assert "--root" in printed  # what differs between the runs
+    assert "--trials" not in printed
+    assert "+3.20" in (tmp_path / "comparison.html").read_text()
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (None, "no results.json"),
+        ("[]", "no results.json"),
+        ('{"protocol": "h36m_p1", "metrics": {}}', "different protocols"),
+        ('{"protocol": "h36m_p2", "metrics": {"x": "y"}}', "x is no number"),
+    ],
+)
+def test_what_cannot_be_compared_is_refused(tmp_path, content, message):
+    results.write(tmp_path, {"protocol": "h36m_p2", "metrics": {}})
+    other = tmp_path / "other.json"
+    if content:
+        other.write_text(content)
+    with pytest.raises(InputError, match=message):
+        results.compare([tmp_path, other])
+    with pytest.raises(InputError, match="two results"):
+        results.compare([tmp_path])
+
+
+def one_record(tmp_path, truth, **changes):
+    folder = tmp_path / "data" / "tf_records_human36m_wjoints" / "test"
+    fakes.write(folder / "S9_Eating_0_cam3.tfrecord", [fakes.image_record(0, truth, **changes)])
+
+
+def test_records_without_3d_truth_are_refused(evaluate, tmp_path, truth):
+    fakes.write_h36m(tmp_path / "data", P2_FEW, truth, with_joints=False)
+    with pytest.raises(InputError, match=r"record 1 has no 3D truth \(6 of 6"):
+        evaluate("h36m_p2")
+    folder = tmp_path / "data" / "mpi_inf_3dhp" / "test"
+    for joints in (None, truth["joints"][0, :14]):  # the latter without the 17 of the test set
+        fakes.write(folder / "TS1.tfrecord", [fakes.image_record(0, truth, joints=joints)])
+        with pytest.raises(InputError, match=r"TS1.*no 3D truth.*=mpi_inf_3dhp --split=test"):
+            evaluate("mpi_inf_3dhp")
+
+
+def test_missing_sequences_are_refused_unless_allowed(evaluate, tmp_path, truth):
+    fakes.write_h36m(tmp_path / "data", P2_FEW, truth)
+    with pytest.raises(InputError, match=r"27 missing .*--allow_missing"):
+        evaluate("h36m_p2", allow_missing=False)
+    with pytest.raises(InputError, match="no shards match"):
+        evaluate("mpi_inf_3dhp")
+    fakes.write_3dhp(tmp_path / "data", {"train_0000": (0,)}, truth)
+    with pytest.raises(InputError, match="which of TS1 to TS6"):
+        evaluate("mpi_inf_3dhp", allow_missing=False)
+
+
+def test_no_frames_and_wrong_numbers_of_joints_are_refused(evaluate, tmp_path, truth, monkeypatch):
+    folder = tmp_path / "data" / "tf_records_human36m_wjoints" / "test"
+    fakes.write(folder / "S9_Eating_0_cam3.tfrecord", [])
+    with pytest.raises(InputError, match="holds no frames"):
+        evaluate("h36m_p2")
+    from hmr_tf.data import record
+
+    with monkeypatch.context() as patched:
+        patched.setattr(record, "_NUM_JOINTS", 17)  # a writer who has other joints
+        seventeen = {"joints": np.ones((17, 3)), "labelled": np.ones(19)}
+        one_record(tmp_path, truth, **seventeen)
+    with pytest.raises(InputError, match=r"record 1 (holds 17 joints as mosh/gt3d, not 14|is)"):
+        evaluate("h36m_p2")
+
+
+def test_numbers_that_are_none_are_refused(evaluate, tmp_path, truth):
+    one_record(tmp_path, truth, joints=np.full((14, 3), np.inf))
+    with pytest.raises(InputError, match="no 3D truth"):
+        evaluate("h36m_p2")
+    one_record(tmp_path, truth, joints=np.ones((14, 3)))
+    with pytest.raises(InputError, match="not finite"):
+        evaluate("h36m_p2", {"move": lambda joints: joints * np.nan})
+
+
+@pytest.mark.parametrize(
+    ("protocol", "values", "message"),
+    [
+        ("h36m_p1", {"joints": ["17"]}, "--joints=17: give 14"),
+        ("h36m_p1", {"joints": ["nose", "neck", "left_hip"]}, "--joints=nose"),
+        ("h36m_p1", {"trials": ["2"]}, "--trials=2: give 0, 1 or 0,1"),
+        ("h36m_p1", {"universal": True}, "--universal means nothing"),
+        ("lsp_parts", {"root": "hips"}, "--root means nothing"),
+        ("keypoints2d", {"part_labels": "x"}, "--part_labels means nothing"),
+        ("lsp_parts", {}, "needs --segmentation_dir"),
+    ],
+)
+def test_flags_that_do_not_fit_are_refused(evaluate, protocol, values, message):
+    with pytest.raises(InputError, match=message):
+        evaluate(protocol, **values)
+
+
+def test_every_protocol_says_what_it_is_ranked_by_and_has_labels():
+    for protocol in published.PROTOCOLS.values():
+        for numbers in protocol.published.values():
+            assert set(numbers) <= set(results.LABELS)
+        assert protocol.ranked_by in results.LABELS
+
+
+def test_the_real_test_frame_is_judged_in_millimetres(shared, tmp_path):
+    """A frame of TS1: predictions are its own annot3, which its univ_annot3 is a scaling of."""
+    converted = {"dataset": "mpi_inf_3dhp", "split": "test", "output_dir": str(tmp_path)}
+    convert(data_dir=str(shared / "data_samples" / "mpi_inf_3dhp"), **converted)
+    plan = evaluate_protocol.plan(
+        "mpi_inf_3dhp", tmp_path, {"universal": False}, allow_missing=True
+    )
+    truth = plan.frames.truth
+    assert len(plan.frames.file) == 1  # the other frame is not valid
+    assert len(plan.missing) in (1, 5)  # the file may be called train_0000 or TS1
+    joints = np.zeros((1, 19, 3))
+    joints[:, :14] = truth["joints"]
+    joints[:, :14] += (0.0, 0.03, 0.0)
+    predicted = [{"joints": joints, "smpl_joints": np.zeros((1, 24, 3))}]
+    people = frames.with_predictions(plan.frames, predicted, plan.judged)
+    options = {**plan.options, "perspective_correction": False}
+    found = published.PROTOCOLS["mpi_inf_3dhp"].score(people, options, None).metrics
+    assert found["mpjpe_mm"] == pytest.approx(0, abs=1e-3)
+    options["universal"] = True
+    found = published.PROTOCOLS["mpi_inf_3dhp"].score(people, options, None).metrics
+    assert 5 < found["mpjpe_mm"] < 200
+    assert found["pa_mpjpe_mm"] == pytest.approx(0, abs=1)
+    # The camera looks past the person by as much as the crop's centre is beside its own.
+    turn = perspective.from_crop_to_camera(truth)[0]
+    middle = truth["joints"][0].mean(0)
+    np.testing.assert_allclose(turn[:2, 2], (middle / np.linalg.norm(middle))[:2], atol=0.03)

@@ -1,0 +1,116 @@
+import numpy as np
+import pytest
+import tensorflow as tf
+from scipy.spatial.transform import Rotation
+
+from hmr_tf.body import body_model
+from hmr_tf.body.rest import rest_body, rest_joints
+from hmr_tf.body.smpl import SMPL
+from hmr_tf.exporters import axes, motion
+from tests.fakes import tiny_body
+from tests.fakes.motions import walker
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory):
+    return body_model.read_model(tiny_body.write(tmp_path_factory.mktemp("body") / "body.npz"))
+
+
+def points_of(model, person):
+    """(N, V, 3) the posed vertices."""
+    betas = tf.constant(np.repeat(person.betas[None], len(person.frames), axis=0), tf.float32)
+    body = SMPL(model)(tf.constant(person.rotations, tf.float32), betas)
+    return body.vertices.numpy() + person.transl[:, None]
+
+
+@pytest.mark.parametrize(
+    ("up_axis", "right", "up", "towards_viewer"),
+    [("y", (1, 0, 0), (0, 1, 0), (0, 0, 1)), ("z", (1, 0, 0), (0, 0, 1), (0, -1, 0))],
+)
+def test_where_the_cameras_directions_point_in_files(up_axis, right, up, towards_viewer):
+    camera = np.array([(1, 0, 0), (0, -1, 0), (0, 0, -1)])  # right, up, towards the viewer
+    np.testing.assert_array_equal(axes.from_camera(camera, up_axis), [right, up, towards_viewer])
+
+
+def test_another_axis_is_refused():
+    with pytest.raises(ValueError, match="up_axis must be one of y, z; received 'x'"):
+        axes.from_camera(np.zeros(3), "x")
+
+
+def test_predictions_stand_in_files_where_the_camera_saw_them(model):
+    seen = walker(frames=3)
+    person = motion.from_camera("a", model, seen.betas, seen.rotations, seen.transl)
+    expected = axes.from_camera(points_of(model, seen))
+    np.testing.assert_allclose(points_of(model, person), expected, atol=1e-5)
+
+
+def test_one_shape_for_all_frames_and_the_pelvis_stays(model, rng):
+    seen = walker(frames=4)
+    betas = seen.betas + 0.3 * rng.normal(size=(4, 10))
+    person = motion.from_camera("a", model, betas, seen.rotations, seen.transl)
+    np.testing.assert_allclose(person.betas, betas.mean(axis=0))
+    pelvises = np.stack([rest_body(model, b)[1][0] for b in betas]) + seen.transl
+    now = rest_body(model, person.betas)[1][0] + person.transl
+    np.testing.assert_allclose(now, axes.from_camera(pelvises), atol=1e-9)
+
+
+def test_rest_joints_of_many_shapes_at_once(model, rng):
+    betas = rng.normal(size=(3, 10))
+    expected = [rest_body(model, b)[1] for b in betas]
+    np.testing.assert_allclose(rest_joints(model, betas), expected, atol=1e-12)
+    np.testing.assert_allclose(rest_joints(model, betas[1]), expected[1], atol=1e-12)
+
+
+@pytest.mark.parametrize("betas", [np.zeros(11), np.full(10, np.nan)])
+def test_a_shape_of_other_betas_is_refused(model, betas):
+    with pytest.raises(ValueError, match=r"betas must be \(10,\), finite"):
+        rest_body(model, betas)
+
+
+def test_turning_a_motion_turns_its_points(model):
+    person = walker(frames=3)
+    matrix = Rotation.from_rotvec([0.3, -1, 2]).as_matrix()
+    turned = points_of(model, motion.turned(person, matrix, model))
+    np.testing.assert_allclose(turned, points_of(model, person) @ matrix.T, atol=1e-5)
+
+
+def test_missing_frames_lie_between_their_neighbours():
+    poses = np.zeros((3, 24, 3))
+    poses[:, 5, 2] = np.radians([0, 90, 170])
+    transl = np.array([(0, 0, 0), (1, 2, 3), (1, 2, 4)])
+    person = motion.of_arrays("a", np.zeros(10), poses, transl, frames=[7, 10, 11])
+    whole = motion.without_gaps(person)
+    np.testing.assert_array_equal(whole.frames, [7, 8, 9, 10, 11])
+    turns = Rotation.from_matrix(whole.rotations[:, 5]).as_rotvec(degrees=True)
+    np.testing.assert_allclose(turns[:, 2], [0, 30, 60, 90, 170], atol=1e-5)
+    np.testing.assert_allclose(whole.transl[:3], [(0, 0, 0), (1 / 3, 2 / 3, 1), (2 / 3, 4 / 3, 2)])
+
+
+def test_without_gaps_nothing_is_changed():
+    person = walker(frames=4, start=3)
+    assert motion.without_gaps(person) is person
+
+
+def test_every_way_to_give_rotations_is_the_same_motion(rng):
+    pose = rng.normal(size=(2, 24, 3))
+    matrices = Rotation.from_rotvec(pose.reshape(-1, 3)).as_matrix().reshape(2, 24, 3, 3)
+    for rotations in (pose, pose.reshape(2, 72), matrices):
+        person = motion.of_arrays("a", np.zeros(10), rotations)
+        np.testing.assert_allclose(person.rotations, matrices, atol=1e-7)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"betas": np.zeros(9)}, "betas of 'a' must be"),
+        ({"rotations": np.zeros((2, 23, 3))}, "rotations of 'a' must be"),
+        ({"rotations": np.full((2, 72), np.nan)}, "rotations of 'a' must be .* finite"),
+        ({"rotations": np.zeros((0, 72))}, "at least one"),
+        ({"transl": np.zeros((3, 3))}, "transl of 'a' must be"),
+        ({"frames": [1, 1]}, "frames of 'a' must rise"),
+    ],
+)
+def test_what_is_no_motion_is_refused(changes, message):
+    good = {"betas": np.zeros(10), "rotations": np.zeros((2, 72))}
+    with pytest.raises(ValueError, match=message):
+        motion.of_arrays("a", **{**good, **changes})

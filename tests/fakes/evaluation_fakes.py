@@ -1,0 +1,175 @@
+"""Test sets of a few drawn people, and a model that knows the truth and wrongs it on request."""
+
+import cv2
+import numpy as np
+import tensorflow as tf
+
+from hmr_tf.body import body_model, camera
+from hmr_tf.body.skeleton import KEYPOINTS, LSP_JOINTS, MPI_INF_3DHP_JOINTS, SMPL_JOINTS
+from hmr_tf.body.smpl import SMPL
+from hmr_tf.data import crop, record
+from hmr_tf.networks.hmr import HMR
+
+STORED, SIZE = 224, 112  # the records' images, and the oracle's input: half of them
+NUM_PEOPLE = 10
+_GREY_STEP = 20
+
+
+class Table(tf.Module):
+    """Stands where a network's encoder does: its only weights are everyone's theta."""
+
+    input_shape = (None, SIZE, SIZE, 3)
+
+    def __init__(self, thetas):
+        super().__init__()
+        self.thetas = tf.Variable(thetas, trainable=False)
+
+    def __call__(self, images, training=None):
+        grey = (tf.reduce_mean(images, axis=[1, 2, 3]) + 1.0) * 127.5
+        return tf.gather(self.thetas, tf.cast(tf.round(grey / _GREY_STEP), tf.int32))
+
+
+class Oracle(HMR):
+    """Reads a person's number off the grey of the image and answers with their theta.
+
+    `move` (B, 19, 3) -> (B, 19, 3) wrongs the joints, `shift_px` the keypoints, in the crop.
+    """
+
+    def __init__(self, thetas, smpl, move=lambda joints: joints, shift_px=(0.0, 0.0)):
+        super().__init__(Table(thetas), tf.Module(), smpl)
+        self._move, self._shift_norm = move, 2.0 * np.float32(shift_px) / SIZE
+        self.num_calls = 0
+
+    def call(self, images, training=None):
+        self.num_calls += 1
+        return self.bodies([self.encoder(images)])
+
+    def bodies(self, answers):
+        (last,) = super().bodies(answers)
+        keypoints_norm = last.keypoints_norm + self._shift_norm
+        return (last._replace(joints=self._move(last.joints), keypoints_norm=keypoints_norm),)
+
+
+def smpl(path=body_model.BUILT_IN):
+    return SMPL(body_model.read_model(path))
+
+
+def thetas(seed=0):
+    """(NUM_PEOPLE, 85) upright people of many shapes and poses, all of them inside the crop."""
+    rng = np.random.default_rng(seed)
+    values = np.zeros((NUM_PEOPLE, 85), np.float32)
+    values[:, 0] = rng.uniform(0.7, 0.9, NUM_PEOPLE)
+    values[:, 1:3] = rng.uniform(-0.05, 0.05, (NUM_PEOPLE, 2))
+    values[:, 2] += 0.25
+    values[:, 3:75] = 0.25 * rng.normal(size=(NUM_PEOPLE, 72))
+    values[:, 3:6] = 0
+    values[:, 3] = np.pi
+    values[:, 75:] = rng.normal(size=(NUM_PEOPLE, 10))
+    return values
+
+
+def truth_of(model):
+    """dict of everyone's joints (19), smpl_joints (24), keypoints_px (in the stored image)."""
+    last = HMR.bodies(model, [model.encoder.thetas])[0]
+    keypoints_px = camera.pixels_from_norm(last.keypoints_norm.numpy(), STORED)
+    return {
+        "joints": last.joints.numpy().astype(float),
+        "smpl_joints": last.smpl_joints.numpy().astype(float),
+        "keypoints_px": keypoints_px,
+    }
+
+
+def image_of(person, size=(STORED, STORED)):
+    """The plain picture whose grey is the person's number."""
+    image = np.full((*size, 3), _GREY_STEP * person, np.uint8)
+    return tf.io.encode_jpeg(image, quality=100).numpy()
+
+
+def image_record(person, truth, **changes):
+    """ImageRecord of a person, without 3D truth; `changes` replace fields."""
+    values = {
+        "jpeg": image_of(person),
+        "filename": f"img_{person:06d}.jpg",
+        "crop": crop.Crop(np.ones(2), np.zeros(2, int), (STORED, STORED)),
+        "center_px": np.array([STORED // 2, STORED // 2]),
+        "keypoints_px": truth["keypoints_px"][person],
+        "labelled": np.ones(len(KEYPOINTS), int),
+        "has_face": True,
+        **changes,
+    }
+    return record.ImageRecord(**values)
+
+
+def write(path, records):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tf.io.TFRecordWriter(str(path)) as writer:
+        for image_record_ in records:
+            writer.write(record.encode(image_record_))
+    return path
+
+
+def write_h36m(data_dir, sequences, truth, with_joints=True):
+    """{sequence: numbers of people}; their joints stand 3 m in front of the camera."""
+    for sequence, people in sequences.items():
+        records = [
+            image_record(
+                person,
+                truth,
+                joints=truth["joints"][person, : len(LSP_JOINTS)] + (0.2, -0.1, 3.0)
+                if with_joints
+                else None,
+            )
+            for person in people
+        ]
+        folder = data_dir / "tf_records_human36m_wjoints" / "test"
+        write(folder / f"{sequence}.tfrecord", records)
+
+
+def write_3dhp(data_dir, sequences, truth, direction=(0.0, 0.0), universal_scale=1.0):
+    """{sequence: numbers of people}; the crops' centres are seen in `direction`: X / Z, Y / Z."""
+    ray = np.array([*direction, 1.0])
+    turn = smallest_turn(ray)
+    for sequence, people in sequences.items():
+        records = [_record_3dhp(person, truth, ray, turn, universal_scale) for person in people]
+        write(data_dir / "mpi_inf_3dhp" / "test" / f"{sequence}.tfrecord", records)
+
+
+def joints_3dhp(truth, person):
+    """(17, 3) what the oracle says of the 17 joints, seen in the crop."""
+    smpl_names = {"pelvis": "pelvis", "spine": "spine2", "head": "head"}
+    return np.array(
+        [
+            truth["joints"][person, KEYPOINTS.index(name)]
+            if name in KEYPOINTS
+            else truth["smpl_joints"][person, SMPL_JOINTS.index(smpl_names[name])]
+            for name in MPI_INF_3DHP_JOINTS
+        ]
+    )
+
+
+def _record_3dhp(person, truth, ray, turn, universal_scale):
+    joints = joints_3dhp(truth, person) @ turn.T + 4 * ray
+    lsp = joints[[MPI_INF_3DHP_JOINTS.index(name) for name in LSP_JOINTS]]
+    focal_px = 700.0
+    principal_px = STORED / 2 - focal_px * ray[:2]
+    keypoints_px = np.zeros((len(KEYPOINTS), 2))
+    keypoints_px[: len(lsp)] = focal_px * lsp[:, :2] / lsp[:, 2:] + principal_px
+    hips = joints[[MPI_INF_3DHP_JOINTS.index(f"{side}_hip") for side in ("left", "right")]].mean(0)
+    universal = universal_scale * (joints - hips) + hips
+    return image_record(
+        person,
+        truth,
+        keypoints_px=keypoints_px,
+        labelled=np.arange(len(KEYPOINTS)) < len(lsp),
+        joints=lsp,
+        reference=record.Reference(joints, universal, activity=1 + person % 3),
+    )
+
+
+def smallest_turn(ray):
+    """(3, 3) the rotation that takes z to the ray, by OpenCV's Rodrigues."""
+    ray = ray / np.linalg.norm(ray)
+    axis = np.cross([0, 0, 1.0], ray)
+    length = np.linalg.norm(axis)
+    axis_angle = axis / length * np.arctan2(length, ray[2]) if length else axis
+    return cv2.Rodrigues(axis_angle)[0]

@@ -1,0 +1,145 @@
+"""A video from end to end: every frame drawn, everybody followed, numbers in rows."""
+
+import contextlib
+
+import cv2
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from hmr_tf.body import body_model
+from hmr_tf.body.smpl import SMPL
+from hmr_tf.exporters import outputs, video_outputs
+from hmr_tf.files.errors import InputError
+from hmr_tf.inference import video, video_files
+from hmr_tf.inference.boxes import BoxesByName
+from hmr_tf.inference.model import Model
+from hmr_tf.networks.hmr import HMR, IterativeRegressor, mean_theta
+from hmr_tf.rendering import panels
+from tests.fakes import tiny_hmr
+from tests.fakes.gltf_reader import Glb
+
+NUM_FRAMES, RATE_HZ = 20, 10.0
+LEFT, RIGHT = (4, 4, 20, 40), (60, 4, 20, 40)
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory):
+    return Model(*tiny_hmr.with_body(tmp_path_factory.mktemp("body")))
+
+
+@pytest.fixture(scope="module")
+def clip(tmp_path_factory):
+    path = tmp_path_factory.mktemp("clip") / "clip.avi"
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*"MJPG"), RATE_HZ, (96, 48))
+    rng = np.random.default_rng(0)
+    for _ in range(NUM_FRAMES):
+        writer.write(cv2.resize(rng.integers(0, 256, (6, 12, 3), np.uint8), (96, 48)))
+    writer.release()
+    return path
+
+
+def write(model, clip, folder, boxes, formats=video_outputs.FORMATS, smoother="none", up_axis="y"):
+    people = video.predict_video(model, clip, boxes, smoother=smoother)
+    return video_outputs.write(folder, people, model.body, model.hmr.smpl, formats, up_axis)
+
+
+def predicted(model, clip, folder, boxes, smoother="none"):
+    overlay, npz = write(model, clip, folder, boxes, smoother=smoother)
+    frames = list(video_files.frames(str(overlay)))
+    assert len(frames) == NUM_FRAMES
+    assert frames[0].shape == (48, 96, 3)
+    assert video_files.rate(str(overlay)) == RATE_HZ
+    with np.load(npz) as file:
+        return {**file}
+
+
+def test_two_people_in_every_frame(model, clip, tmp_path):
+    arrays = predicted(model, clip, tmp_path, BoxesByName({}, [LEFT, RIGHT]))
+    assert arrays["frame"].tolist() == [*range(NUM_FRAMES)] * 2
+    assert arrays["person"].tolist() == [0] * NUM_FRAMES + [1] * NUM_FRAMES
+    np.testing.assert_array_equal(arrays["box"][[0, NUM_FRAMES]], [LEFT, RIGHT])
+    third = list(video_files.frames(str(clip)))[3]
+    (alone,) = model.predict(third, RIGHT)
+    np.testing.assert_allclose(arrays["transl"][NUM_FRAMES + 3], alone.transl, rtol=1e-4)
+    np.testing.assert_allclose(arrays["rotations"][NUM_FRAMES + 3], alone.rotations, atol=1e-4)
+    assert not list(tmp_path.glob("*.part*"))
+
+
+def test_each_frame_has_its_own_people_drawn(model, clip, tmp_path, monkeypatch):
+    drawn = []
+    monkeypatch.setattr(video_files, "writer", lambda *_: contextlib.nullcontext(drawn.append))
+    named = BoxesByName({str(n): [LEFT, RIGHT][: n % 3] for n in range(NUM_FRAMES)})
+    write(model, clip, tmp_path, named, ["overlay"])
+    assert len(drawn) == NUM_FRAMES
+    for number, image in enumerate(video_files.frames(str(clip))):
+        boxes = named.of(str(number))
+        people = model.predict(image, boxes) if boxes else []
+        alone = panels.overlay(image, people, model.faces, with_skeleton=False)
+        differs = (np.abs(drawn[number].astype(int) - alone) > 2).any(axis=-1)
+        assert differs.mean() < 0.002  # a pixel at an edge
+        assert bool(boxes) == (drawn[number] != image).any()
+
+
+def test_smoothing_calms_the_motion_and_keeps_one_shape(model, clip, tmp_path):
+    boxes = BoxesByName({}, [LEFT])
+    raw = predicted(model, clip, tmp_path / "raw", boxes)
+    calm = predicted(model, clip, tmp_path / "calm", boxes, "savgol")
+    for name in ("rotations", "transl", "joints3d", "keypoints2d_px"):
+        steps = [np.abs(np.diff(arrays[name], axis=0)).mean() for arrays in (raw, calm)]
+        assert steps[1] < 0.8 * steps[0], name
+    assert np.ptp(calm["betas"], axis=0).max() == 0
+    body = model.hmr.smpl(tf.constant(calm["rotations"]), tf.constant(calm["betas"]))
+    np.testing.assert_allclose(calm["joints3d"], body.keypoints, atol=1e-5)
+
+
+def test_boxes_of_single_frames(model, clip, tmp_path):
+    boxes = {"2": [LEFT], f"clip_{3:012d}": [LEFT, RIGHT]}
+    arrays = predicted(model, clip, tmp_path, BoxesByName(boxes))
+    assert arrays["frame"].tolist() == [2, 3, 3]
+    assert arrays["person"].tolist() == [0, 0, 1]
+
+
+def test_what_gives_nothing_is_said(model, clip, tmp_path):
+    (tmp_path / "text.mp4").write_text("no video")
+    for name in ("text.mp4", "none.mp4"):
+        with pytest.raises(InputError, match=rf"--video_path=.*{name} gives no frames"):
+            video.predict_video(model, tmp_path / name)
+    with pytest.raises(InputError, match="nobody was found in any of the 20 frames"):
+        video.predict_video(model, clip, BoxesByName({"99": [LEFT]}))
+    with pytest.raises(InputError, match=r"frame 2 of the video: The box .* lies outside"):
+        video.predict_video(model, clip, BoxesByName({"2": [(500, 4, 20, 40)]}))
+
+
+def test_a_recording_ends_when_it_is_asked_to(clip, tmp_path, monkeypatch):
+    def camera(number):
+        assert number == 3
+        yield from real(str(clip))
+        raise KeyboardInterrupt
+
+    real = video_files.frames
+    monkeypatch.setattr(video_files, "frames", camera)
+    monkeypatch.setattr(video_files, "rate", lambda _: RATE_HZ)
+    for count, expected in ((5, 5), (0, NUM_FRAMES)):
+        path = video_files.record(3, tmp_path / f"{count}.mp4", count)
+        assert len(list(real(str(path)))) == expected
+
+
+def test_motions_for_animators(clip, tmp_path):
+    """The tiny body has no trunk to measure, so that the built-in one moves here."""
+    body = body_model.read_model()
+    hmr = HMR(tiny_hmr.encoder(tiny_hmr.SIZE), IterativeRegressor(mean_theta(), 1), SMPL(body))
+    model, boxes = Model(hmr, body), BoxesByName({"2": [LEFT], "5": [LEFT, RIGHT]})
+    written = write(model, clip, tmp_path, boxes, outputs.OF_MOTION, up_axis="z")
+    assert sorted(path.name for path in written) == [
+        *("clip.glb", "clip.html", "clip_measures.csv"),
+        *(f"clip_person_0{end}" for end in (".bvh", "_amass.npz", "_measures.png")),
+        *(f"clip_person_1{end}" for end in (".bvh", "_amass.npz", "_measures.png")),
+    ]
+    with np.load(tmp_path / "clip_person_0_amass.npz") as file:
+        assert file["poses"].shape == (4, 72)  # frames 2 to 5, the gap filled
+        assert file["mocap_framerate"] == RATE_HZ
+    assert Glb((tmp_path / "clip.glb").read_bytes()).node("person_1")
+    head, first, _ = (tmp_path / "clip_measures.csv").read_text().splitlines()
+    assert head == "person,height_m,chest_m,waist_m,hips_m,arm_m,leg_m"
+    assert 1.2 < float(first.split(",")[1]) < 2.2

@@ -1,0 +1,217 @@
+"""Overlays: the body is right way up, the right way round, where the camera puts it."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from hmr_tf.body import body_model, skeleton, smpl
+from hmr_tf.body import camera as body_camera
+from hmr_tf.rendering import render, zbuffer
+
+UPRIGHT = (np.pi, 0.0, 0.0)  # facing the viewer
+CENTERED = (0.8, 0.0, 0.3)
+
+
+@pytest.fixture(scope="module")
+def model():
+    return body_model.read_model()
+
+
+@pytest.fixture(scope="module")
+def pose_body(model):
+    layer = smpl.SMPL(model)
+
+    def posed(global_orient=UPRIGHT, **joints):
+        pose = np.zeros((1, 24, 3), np.float32)
+        pose[0, 0] = global_orient
+        for name, axis_angle in joints.items():
+            pose[0, skeleton.SMPL_JOINTS.index(name)] = axis_angle
+        return layer(tf.constant(pose), tf.zeros([1, 10]))
+
+    return posed
+
+
+def middle_px(mask):
+    """Mean x and y of the pixels in a mask."""
+    rows, columns = np.nonzero(mask)
+    return np.array([columns.mean(), rows.mean()]) + 0.5
+
+
+def draw_part(model, body, names, size=224, camera=CENTERED):
+    """Mask of the faces that move most with some joints; the rest of the body may hide them."""
+    bones = model.weights.argmax(1)[model.faces[:, 0]]
+    labels = np.isin(bones, skeleton.indices(names, skeleton.SMPL_JOINTS))
+    points = body.vertices + body_camera.perspective_translation(tf.constant([camera]), size)
+    pixels, depth = body_camera.project_perspective(points, 500.0, (size / 2, size / 2))
+    fragments = zbuffer.rasterize(pixels, depth, model.faces, size, size)
+    return render.part_map(fragments, labels).numpy()[0] == 1
+
+
+def test_head_up_and_the_left_hand_on_the_right_of_the_picture(model, pose_body):
+    body = pose_body()
+    body_px = middle_px(render.render_body(body.vertices, [CENTERED], model.faces)[1][0])
+    assert middle_px(draw_part(model, body, ["head"]))[1] < body_px[1] - 40
+    assert middle_px(draw_part(model, body, ["left_ankle", "right_ankle"]))[1] > body_px[1] + 40
+    assert middle_px(draw_part(model, body, ["left_hand"]))[0] > body_px[0] + 40
+    assert middle_px(draw_part(model, body, ["right_hand"]))[0] < body_px[0] - 40
+
+
+def test_positive_shift_moves_right_and_down_by_the_scale(model, pose_body):
+    vertices = pose_body().vertices
+    place = [
+        middle_px(render.render_body(vertices, [camera], model.faces)[1][0])
+        for camera in ((0.5, 0.0, 0.0), (0.5, 0.2, 0.0), (0.5, 0.0, 0.2))
+    ]
+    shift_px = 0.5 * 0.2 * 112  # s * t, in halves of the crop
+    np.testing.assert_allclose(place[1] - place[0], [shift_px, 0], atol=0.5)
+    np.testing.assert_allclose(place[2] - place[0], [0, shift_px], atol=0.5)
+
+
+@pytest.mark.parametrize("size", [224, 96])
+def test_the_body_is_drawn_where_project_puts_it(model, pose_body, size):
+    body = pose_body(left_shoulder=(0, 0, -1.2))
+    camera = tf.constant([CENTERED])
+    keypoints = body_camera.pixels_from_norm(body_camera.project(body.keypoints, camera), size)[0]
+    mask = render.render_body(body.vertices, camera, model.faces, size)[1][0].numpy()
+    for name in ("left_wrist", "right_wrist", "left_knee", "right_elbow", "neck"):
+        x, y = keypoints[skeleton.KEYPOINTS.index(name)].numpy().round().astype(int)
+        assert mask[y - 2 : y + 3, x - 2 : x + 3].any(), name
+
+
+def test_the_camera_is_the_originals():
+    """`util/renderer.py:239-262`: translation [tx, ty, 500 / (0.5 * size * s)], focal 500 px."""
+    points = tf.constant([[[0.3, -0.2, 0.0]]])
+    translation = body_camera.perspective_translation(tf.constant([[0.9, 0.1, 0.2]]), 224)
+    pixels, depth = body_camera.project_perspective(
+        points + translation[:, None], 500.0, (112.0, 112.0)
+    )
+    np.testing.assert_allclose(depth[0, 0], 500 / (0.5 * 224 * 0.9))
+    np.testing.assert_allclose(pixels[0, 0], [112 * (1 + 0.9 * 0.4), 112], rtol=1e-5)
+
+
+def test_background_stays_and_body_hides_it(model, pose_body, rng):
+    background = rng.integers(0, 256, (1, 64, 64, 3)).astype(np.uint8)
+    vertices = pose_body().vertices
+    picture, mask = render.render_body(vertices, [CENTERED], model.faces, 64, background=background)
+    assert picture.dtype == tf.uint8
+    np.testing.assert_array_equal(picture[~mask], background[~mask])
+    # With alpha 1 what was behind the body leaves no trace.
+    white, _ = render.render_body(vertices, [CENTERED], model.faces, 64)
+    np.testing.assert_array_equal(picture[mask], white[mask])
+    assert (white[~mask].numpy() == 255).all()
+
+
+@pytest.mark.parametrize("camera", [(0.8, 50.0, 0.0), (0.8, 0.0, -50.0), (0.0, 0.0, 0.0)])
+def test_a_body_out_of_the_picture_leaves_the_background(model, pose_body, camera):
+    picture, mask = render.render_body(pose_body().vertices, [camera], model.faces, 32)
+    assert mask.numpy().sum() <= 1  # s = 0: a body infinitely far away is a dot
+    assert (picture[~mask].numpy() == 255).all()
+
+
+def test_light_falls_from_above_in_front(model, pose_body):
+    # Blue body: every shade keeps the order of the channels, and the lit side is brighter.
+    picture, mask = render.render_body(pose_body().vertices, [CENTERED], model.faces)
+    red, green, blue = picture.numpy()[mask.numpy()].mean(0)
+    assert 90 < red < green < blue < 220
+    per_vertex = np.broadcast_to(np.float32(render.LIGHT_BLUE), (1, len(model.v_template), 3))
+    same, _ = render.render_body(pose_body().vertices, [CENTERED], model.faces, color=per_vertex)
+    np.testing.assert_array_equal(picture, same)
+
+
+def test_normals_point_out_of_the_body(model):
+    sphere = tf.constant(model.v_template[None], tf.float32)
+    normals = render.vertex_normals(sphere, model.faces)[0].numpy()
+    np.testing.assert_allclose(np.linalg.norm(normals, axis=1), 1, atol=1e-5)
+    left_hand = model.weights.argmax(1) == skeleton.SMPL_JOINTS.index("left_hand")
+    tip = model.v_template[left_hand, 0].argmax()
+    assert normals[left_hand][tip, 0] > 0.5
+    crown = model.v_template[:, 1].argmax()
+    assert normals[crown, 1] > 0.7
+
+
+def test_whole_photograph_equals_the_crop_it_contains(model, pose_body):
+    """A crop is a window of the photograph: same focal length, principal point moved."""
+    vertices = pose_body().vertices
+    crop, crop_mask = render.render_body(vertices, [CENTERED], model.faces, 128)
+    translation = body_camera.perspective_translation(tf.constant([CENTERED]), 128)
+    photo, mask = render.render_scene(
+        vertices, translation, model.faces, 500.0, (64 + 30, 64 + 12), (150, 200)
+    )
+    assert photo.shape == (1, 150, 200, 3)
+    window = np.s_[:, 12:140, 30:158]
+    assert (crop_mask.numpy() != mask.numpy()[window]).sum() <= 2  # rounding of the shifted points
+    difference = np.abs(crop.numpy().astype(int) - photo.numpy()[window])
+    assert np.percentile(difference, 99.9) <= 2
+
+
+@pytest.mark.parametrize("with_background", [True, False])
+def test_a_huge_photograph_is_drawn_in_strips_without_a_trace(
+    model, pose_body, rng, monkeypatch, with_background
+):
+    vertices = pose_body(left_shoulder=(0, 0, -1.2)).vertices
+    background = rng.integers(0, 256, (1, 150, 200, 3)).astype(np.uint8)
+    translation = body_camera.perspective_translation(tf.constant([CENTERED]), 128)
+
+    def draw():
+        scene = (vertices, translation, model.faces, 500.0, (94.3, 76.1), (150, 200))
+        return render.render_scene(*scene, background=background if with_background else None)
+
+    expected = draw()
+    monkeypatch.setattr(render, "STRIP_PIXELS", 200 * 17)  # the last strip has fewer rows
+    for found, whole in zip(draw(), expected):
+        np.testing.assert_array_equal(found, whole)  # picture and mask
+    assert expected[1].numpy().any(axis=(0, 2)).sum() > 3 * 17
+
+
+def test_people_hide_each_other(model, pose_body):
+    vertices = pose_body().vertices[0].numpy()
+    two = np.concatenate([vertices + np.float32([0, 0, 1]), vertices])[None]
+    colors = np.repeat(np.float32([[1, 0, 0], [0, 1, 0]]), len(vertices), axis=0)[None]
+    faces = np.concatenate([model.faces, model.faces + len(vertices)])
+    picture, mask = render.render_scene(
+        two, tf.constant([[0, 0.3, 5.0]]), faces, 500.0, (112, 112), (224, 224), color=colors
+    )
+    near = picture.numpy()[mask.numpy()]
+    assert (near[:, 1] > near[:, 0]).mean() > 0.8  # red shows only around the green body
+
+
+def test_side_view_shows_the_face_in_profile(model, pose_body):
+    body = pose_body()
+    turned = render.side_view(body.vertices)
+    np.testing.assert_allclose(render.side_view(turned, -90.0), body.vertices, atol=1e-5)
+    nose, ears = (
+        np.einsum("kv,vc->kc", model.keypoint_regressor, turned[0])[list(indices)].mean(0)
+        for indices in (
+            skeleton.indices(["nose"], skeleton.KEYPOINTS),
+            skeleton.indices(["left_ear", "right_ear"], skeleton.KEYPOINTS),
+        )
+    )
+    # Seen from the person's right hand, the face looks to the right.
+    assert nose[0] > ears[0] + 0.05
+
+
+def test_overlay_in_a_tf_function_equals_eager(model, pose_body):
+    vertices, camera = pose_body().vertices, tf.constant([CENTERED])
+    eager, _ = render.render_body(vertices, camera, model.faces, 64)
+    traced, _ = tf.function(lambda v, c: render.render_body(v, c, model.faces, 64))(
+        vertices, camera
+    )
+    assert np.abs(eager.numpy().astype(int) - traced.numpy()).max() <= 1
+
+
+def test_keypoints_are_drawn_where_they_are_and_coloured_by_side():
+    image = np.zeros((100, 100, 3), np.uint8)
+    points, visible = np.full((19, 2), np.nan), np.zeros(19)
+    for name, point in {"left_wrist": (20.5, 10.5), "left_elbow": (40.5, 10.5)}.items():
+        index = skeleton.KEYPOINTS.index(name)
+        points[index], visible[index] = point, 1
+    points[skeleton.KEYPOINTS.index("right_knee")] = (70.5, 70.5)
+    drawn = render.draw_keypoints(image, points, visible)
+    assert not image.any()
+    assert drawn[10, 20, 2] > 200  # blue: left
+    assert drawn[10, 30, 2] > 200  # the bone between
+    assert not drawn[60:].any()  # not visible
+    visible[skeleton.KEYPOINTS.index("right_knee")] = 1
+    assert render.draw_keypoints(image, points, visible)[70, 70, 0] > 200  # orange: right
+    points[:] = 1e12
+    assert render.draw_keypoints(image, points, np.ones(19)).shape == image.shape

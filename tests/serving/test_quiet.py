@@ -1,0 +1,50 @@
+"""What TensorFlow says is kept from those whom it does not concern, and not lost."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+import tensorflow as tf
+from absl import logging as absl_logging
+
+from hmr_tf.serving import quiet
+
+
+def test_nobody_is_heard_while_all_goes_well(capfd):
+    os.write(1, b"before\n")
+    with quiet.held_back():
+        os.write(1, b"from C++\n")
+        os.write(2, b"a note of C++\n")
+        subprocess.run([sys.executable, "-c", "print('another program')"], check=True)
+    os.write(1, b"after\n")
+    assert capfd.readouterr() == ("before\nafter\n", "")
+
+
+def test_all_is_heard_after_a_fault(capfd):
+    with pytest.raises(ValueError, match="the reason"), quiet.held_back():
+        fail_with_a_note()
+    os.write(1, b"after\n")
+    assert capfd.readouterr() == ("after\n", "what C++ knew, \ufffd\n")
+
+
+def fail_with_a_note():
+    os.write(2, b"what C++ knew, \xff\n")
+    raise ValueError("the reason")
+
+
+def test_notes_are_dropped_and_warnings_heard(tmp_path, monkeypatch):
+    loggers = [tf.get_logger(), absl_logging.get_absl_logger()]
+    heard = []
+    for logger in loggers:
+        monkeypatch.setattr(logger, "callHandlers", lambda record: heard.append(record.msg))
+    module = tf.Module()
+    module.same = tf.function(lambda x: x, input_signature=[tf.TensorSpec([])])
+    absl_logging.set_verbosity(absl_logging.INFO)
+    with quiet.no_notes():
+        tf.saved_model.save(module, str(tmp_path), signatures=module.same)
+        for logger in loggers:
+            logger.warning("a warning")
+    assert heard == ["a warning"] * 2
+    absl_logging.info("a note")
+    assert heard[2:] == ["a note"]

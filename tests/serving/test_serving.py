@@ -1,0 +1,171 @@
+"""What a server gets, read with TensorFlow Serving's own messages; and a small server to ask."""
+
+import base64
+import json
+import threading
+from concurrent import futures
+from http.server import BaseHTTPRequestHandler, HTTPServer
+
+import cv2
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from examples import serving_client
+from hmr_tf.serving import warmup
+
+BOXES = [[40.0, 10.0, 30.0, 60.0], [0.0, 0.0, 160.0, 90.0]]
+
+
+@pytest.fixture(scope="module")
+def apis():
+    """TensorFlow Serving's messages; skips where its package is not installed."""
+    pytest.importorskip("tensorflow_serving", reason="tensorflow-serving-api is not installed")
+    from tensorflow_serving.apis import prediction_log_pb2, prediction_service_pb2_grpc
+
+    return prediction_log_pb2, prediction_service_pb2_grpc
+
+
+@pytest.fixture(scope="module")
+def photo(tmp_path_factory):
+    path = tmp_path_factory.mktemp("photo") / "photo.jpg"
+    cv2.imwrite(str(path), np.random.default_rng(0).integers(0, 256, (90, 160, 3), np.uint8))
+    return path
+
+
+def answer_of(served, spec, inputs):
+    """What a server does with a request: finds the signature, feeds every input by its name."""
+    return served[spec.signature_name](**inputs)
+
+
+def test_warm_up_requests_are_what_a_server_reads_and_can_answer(apis, exported, served):
+    records = list(tf.data.TFRecordDataset(str(exported[1] / "assets.extra" / warmup.FILE_NAME)))
+    seen = []
+    for record in records:
+        log = apis[0].PredictionLog.FromString(record.numpy())
+        assert log.WhichOneof("log_type") == "predict_log"
+        request = log.predict_log.request
+        inputs = {k: tf.constant(tf.make_ndarray(v)) for k, v in request.inputs.items()}
+        answer = answer_of(served, request.model_spec, inputs)
+        seen.append((request.model_spec.signature_name, len(answer["vertices"])))
+    names = ("serving_default", "predict_image_bytes", "body")
+    assert sorted(seen) == sorted((name, people) for name in names for people in (1, 8))
+
+
+def test_long_fields_have_long_lengths(apis):
+    """A length of one byte, of two, of more."""
+    for size in (1, 127, 128, 16_383, 16_384, 3_000_000):
+        tensor = tf.make_tensor_proto([b"x" * size])
+        log = apis[0].PredictionLog.FromString(warmup.prediction_log("s", {"image": tensor}))
+        assert log.predict_log.request.inputs["image"].string_val == [b"x" * size]
+        assert log.predict_log.request.model_spec.name == "hmr"
+
+
+def rest_server(served):
+    """TensorFlow Serving's REST rules: `inputs` by name, {"b64": ...} are bytes, errors are 400."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self):
+            asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+            contents = [base64.b64decode(x["b64"]) for x in asked["inputs"]["image_bytes"]]
+            inputs = {"image_bytes": tf.constant(contents)}
+            inputs["boxes"] = tf.constant(asked["inputs"]["boxes"], tf.float32)
+            try:
+                assert self.path == "/v1/models/hmr:predict"
+                answer = served[asked["signature_name"]](**inputs)
+                code, reply = 200, {"outputs": {k: v.numpy().tolist() for k, v in answer.items()}}
+            except tf.errors.InvalidArgumentError as error:
+                code, reply = 400, {"error": error.message}
+            self.send_response(code)
+            self.end_headers()
+            self.wfile.write(json.dumps(reply).encode())
+
+        def log_message(self, *_):
+            pass
+
+    server = HTTPServer(("localhost", 0), Handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    return server
+
+
+def grpc_server(served, service):
+    """A server of the real service, with the errors of TensorFlow Serving's."""
+    import grpc
+    from tensorflow_serving.apis import predict_pb2
+
+    class Servicer(service.PredictionServiceServicer):
+        def Predict(self, request, context):
+            inputs = {k: tf.constant(tf.make_ndarray(v)) for k, v in request.inputs.items()}
+            try:
+                answer = answer_of(served, request.model_spec, inputs)
+            except tf.errors.InvalidArgumentError as error:
+                context.abort(grpc.StatusCode.INVALID_ARGUMENT, error.message)
+            outputs = {k: tf.make_tensor_proto(v) for k, v in answer.items()}
+            return predict_pb2.PredictResponse(outputs=outputs)
+
+    server = grpc.server(futures.ThreadPoolExecutor(1))
+    service.add_PredictionServiceServicer_to_server(Servicer(), server)
+    port = server.add_insecure_port("localhost:0")
+    server.start()
+    return server, port
+
+
+@pytest.fixture(params=["rest", "grpc"])
+def command(request, served, photo):
+    """Arguments of the client that reach a server."""
+    if request.param == "rest":
+        server = rest_server(served)
+        yield [str(photo), f"--port={server.server_port}"]
+        server.shutdown()
+        server.server_close()
+    else:
+        server, port = grpc_server(served, request.getfixturevalue("apis")[1])
+        yield [str(photo), "--grpc", f"--port={port}"]
+        server.stop(None)
+
+
+def test_the_client_of_the_documentation_shows_everybody(command, capsys):
+    boxes = [f"--box={','.join(map(str, box))}" for box in BOXES]
+    serving_client.main([*command, *boxes])
+    printed = capsys.readouterr().out
+    assert printed.count("m away") == 2
+    assert "keypoints2d_px" in printed
+
+
+@pytest.mark.parametrize("arguments", [["none.jpg", "--box=1,2,3,4"], ["photo", "--box=1,2,x,4"]])
+def test_the_client_says_what_it_was_not_given(arguments, photo):
+    with pytest.raises(SystemExit, match=r"No photograph or no box: .*(none\.jpg|'x')"):
+        serving_client.main([str(photo) if a == "photo" else a for a in arguments])
+
+
+@pytest.mark.parametrize("protocol", [[], ["--grpc"]])
+def test_the_client_says_that_there_is_no_server(protocol, photo):
+    if protocol:
+        pytest.importorskip("tensorflow_serving")
+    with pytest.raises(SystemExit, match=r"No server at .*:1[:/]"):
+        serving_client.main([str(photo), "--box=1,2,3,4", "--port=1", *protocol])
+
+
+@pytest.mark.parametrize(
+    ("boxes", "said"), [([[0, 0, 0, 9]], "above 0"), ([[900, 0, 9, 9]], "outside"), (BOXES, None)]
+)
+def test_the_client_says_what_the_server_refused(command, boxes, said, capsys):
+    boxes = [f"--box={','.join(map(str, box))}" for box in boxes]
+    if said:
+        with pytest.raises(SystemExit, match=f"(?s)refused.*{said}"):
+            serving_client.main([*command, *boxes])
+    else:
+        serving_client.main([*command, *boxes])
+        assert "person 1" in capsys.readouterr().out
+
+
+def test_rest_and_grpc_ask_the_same(apis, served, photo):
+    content = photo.read_bytes()
+    body = json.loads(json.dumps(serving_client.rest_body(content, BOXES)))
+    request = serving_client.grpc_request("hmr", content, BOXES)
+    assert body["signature_name"] == request.model_spec.signature_name
+    assert set(body["inputs"]) == set(request.inputs) == {"image_bytes", "boxes"}
+    assert base64.b64decode(body["inputs"]["image_bytes"][0]["b64"]) == content
+    np.testing.assert_array_equal(
+        tf.make_ndarray(request.inputs["boxes"]), np.float32(body["inputs"]["boxes"])
+    )

@@ -1,0 +1,231 @@
+"""A training that was stopped goes on as if it had not been."""
+
+import json
+import random
+import signal
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from hmr_tf.body import body_model
+from hmr_tf.cli.options import Config
+from hmr_tf.files.errors import InputError
+from hmr_tf.networks import checkpoint, encoder
+from hmr_tf.networks.build import Architecture
+from hmr_tf.training import assembly, resume, run
+from hmr_tf.training.callbacks import validation
+from hmr_tf.training.resume import Steps
+from hmr_tf.training.trainer import Trainer
+from tests.fakes import tiny_body, tiny_hmr, tiny_run
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _small_encoder():
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(encoder.ENCODERS, "resnet_v2_50", lambda size, *_: tiny_hmr.encoder(size))
+        yield
+
+
+@pytest.fixture(scope="module")
+def data_dir(tmp_path_factory):
+    return tiny_run.write_data(tmp_path_factory.mktemp("data"), num_people=10)
+
+
+# Without it a sum may be taken in another order on a busy machine.
+EXACT = {"num_steps": 1000, "save_step": 4, "deterministic": True}
+
+
+@pytest.fixture(scope="module")
+def killed(data_dir, tmp_path_factory):
+    """A run in its own process, killed three steps or so after a checkpoint; and the step of it."""
+    folder = tmp_path_factory.mktemp("killed") / "run"
+    process = tiny_run.start(tiny_run.options(data_dir, folder, **EXACT))
+    until_step(process, random.choice((7, 11)))
+    process.kill()
+    assert process.wait() == -signal.SIGKILL
+    process.stdout.close()
+    return folder, int(checkpoint.find(folder).rpartition("-")[2])
+
+
+def until_step(process, number):
+    """Reads what a training says, up to its line of that step."""
+    said = []
+    for text in process.stdout:
+        said.append(text)
+        if f"step {number}/" in text:
+            return
+    pytest.fail("".join(said[-20:]))
+
+
+@pytest.fixture(scope="module")
+def resumed(data_dir, killed):
+    """The same run, gone on with until it got SIGTERM; its exit code, and the last killed step."""
+    folder, saved = killed
+    last = max(step for tag, step in losses(folder))
+    flags = {**EXACT, "save_step": 1000, "load_path": str(folder)}
+    process = tiny_run.start(tiny_run.options(data_dir, "", **flags))
+    until_step(process, last + 1)
+    process.terminate()
+    process.stdout.read()
+    process.stdout.close()
+    return folder, saved, last, process.wait()
+
+
+def losses(model_dir):
+    """(tag, step) -> what was trained there: once, or twice if a checkpoint was before it."""
+    found = {}
+    for tag, values in tiny_run.curves(model_dir).items():
+        if tag.startswith(("train/", "weighted/")):
+            found.update({(tag, step): list(map(float, both)) for step, both in values.items()})
+    return found
+
+
+def test_a_killed_training_goes_on_to_the_same_losses(resumed):
+    """kill -9 in the middle of an epoch; what came after the checkpoint is trained once more."""
+    folder, saved, last, _ = resumed
+    found = losses(folder)
+    again = {step for (_, step), values in found.items() if len(values) == 2}
+    assert again == set(range(saved + 1, last + 1))
+    assert len(again) >= 3
+    assert len({tag for tag, _ in found}) > 15
+    for place, values in found.items():
+        assert len(set(values)) == 1, (place, values)
+    assert {step for _, step in found} >= set(range(1, last + 2))
+
+
+def test_sigterm_saves_and_is_no_failure(resumed):
+    folder, _, last, code = resumed
+    assert code == 0
+    stopped = max(step for _, step in losses(folder))
+    assert last < stopped < 1000
+    assert checkpoint.find(folder).endswith(f"ckpt-{stopped}")
+
+
+def test_changed_flags_are_shown_and_refused(data_dir, resumed, tmp_path, caplog, monkeypatch):
+    changes = {"e_lr": 0.25, "batch_size": 8, "freeze_backbone": True, "num_steps": 2000}
+    flags = {**changes, "load_path": str(resumed[0])}
+    with pytest.raises(InputError, match=r"\(4, shown above\).*--allow_changed_flags") as error:
+        run.train(tiny_run.config(data_dir, tmp_path / "more", **flags))
+    assert "\n" not in str(error.value)
+    table = [line.split() for line in caplog.text.splitlines()]
+    changed = ["--e_lr 1e-05 0.25", "--batch_size 4 8", "--deterministic True False"]
+    for row in map(str.split, changed):
+        assert row in table
+    assert not (tmp_path / "more").exists()
+
+    trained = []
+    monkeypatch.setattr(Trainer, "fit", lambda trainer, *_, **__: trained.append(trainer))
+    run.train(tiny_run.config(data_dir, tmp_path / "more", **flags, allow_changed_flags=True))
+    (trainer,) = trained
+    assert float(trainer.encoder_optimizer.learning_rate) == 0.25
+    assert trainer.step == int(checkpoint.find(resumed[0]).rpartition("-")[2])
+    moved = trainer.encoder_optimizer.get_slot(trainer.hmr.regressor.fc1.kernel, "m")
+    assert np.abs(moved).max() > 0
+    assert json.loads((tmp_path / "more" / checkpoint.PARAMS).read_text())["batch_size"] == 8
+
+
+def test_where_things_are_and_how_long_it_takes_may_change(data_dir, killed, tmp_path):
+    flags = {"num_steps": 2, "log_step": 7, "save_minutes": 1.0, "keep_checkpoints": 1}
+    flags["deterministic"] = True
+    moved = tiny_run.config(data_dir, tmp_path / "elsewhere", **flags)
+    prefix = checkpoint.find(killed[0])
+    assert resume.changed_flags(moved, prefix) == []
+    changed = tiny_run.config(data_dir, "", datasets=("coco", "lsp"), xla=True, deterministic=True)
+    assert resume.changed_flags(changed, prefix) == [
+        ("datasets", ["coco"], ["coco", "lsp"]),
+        ("xla", None, True),
+    ]
+
+
+def trained_with(folder, body, **params):
+    """What a training leaves beside its checkpoint; returns the prefix."""
+    made_of = {**Architecture()._asdict(), "smpl_model_path": str(body), **params}
+    (folder / checkpoint.PARAMS).write_text(json.dumps(made_of))
+    (folder / "ckpt-1.index").touch()
+    return str(folder / "ckpt-1")
+
+
+def body_of(load_path, path="", **flags):
+    """Reads the body as a training does that goes on."""
+    options = Config(load_path=load_path, smpl_model_path=str(path), **flags)
+    return assembly.read_body(assembly.resolved(options))
+
+
+def test_the_same_body_is_accepted_from_everywhere_and_another_is_not(tmp_path):
+    body = tiny_body.write(tmp_path / "body.npz")
+    single = {k: v.astype("f4") for k, v in tiny_body.arrays().items() if v.dtype == float}
+    same = tiny_body.write(tmp_path / "same.npz", **single)
+    other = tiny_body.write(tmp_path / "other.npz", v_template=np.ones((60, 3)))
+    regressor = tmp_path / "regressor.npy"
+    np.save(regressor, np.full((19, 60), 1 / 60))
+    known = {checkpoint.BODY_DIGEST: body_model.digest(body_model.read_model(body))}
+
+    gone = trained_with(tmp_path, tmp_path / "gone.npz", **known)
+    for path in (body, same):
+        assert len(body_of(gone, path).v_template) == 60
+    with pytest.raises(InputError, match=r"not found: .*gone\.npz.*--smpl_model_path"):
+        body_of(gone)
+    for flags in ({"path": other}, {"path": body, "keypoint_regressor": str(regressor)}):
+        with pytest.raises(InputError, match=r"another body than --load_path.*gone\.npz") as error:
+            body_of(gone, **flags)
+        assert "\n" not in str(error.value)
+
+    changed = trained_with(tmp_path, other, **known)
+    with pytest.raises(InputError, match="another body"):
+        body_of(changed)
+    # Without a digest the file beside the model says it, as of an imported one.
+    imported = trained_with(tmp_path, "body.npz")
+    for path in ("", same):
+        assert len(body_of(imported, path).v_template) == 60
+    with pytest.raises(InputError, match="another body"):
+        body_of(imported, other)
+
+
+def test_going_on_from_the_best_network_is_a_run_of_its_own(tmp_path):
+    run_folder, weight = tmp_path / "run", tf.Variable(0.0)
+    checkpoint.manager({"weight": weight}, run_folder).save(checkpoint_number=5)
+    (run_folder / checkpoint.PARAMS).write_text("{}")
+    best = validation.Best({"weight": weight}, run_folder)
+    best.offer({"keypoints_px": 1.0}, SimpleNamespace(step=4, learned=[]))
+
+    def folder(load_path, model_dir=""):
+        return resume.folder(Config(load_path=str(load_path), model_dir=str(model_dir)))
+
+    for load_path in (run_folder, run_folder / "ckpt-5"):
+        assert folder(load_path) == folder(load_path, run_folder) == run_folder
+    for load_path in (run_folder / "best", run_folder / "best" / "ckpt-4"):
+        assert folder(load_path).parent == Path("logs")
+        assert folder(load_path, tmp_path / "new") == tmp_path / "new"
+        for taken in (run_folder, run_folder / "best"):
+            with pytest.raises(InputError, match=f"--model_dir={taken} holds a training already"):
+                folder(load_path, taken)
+
+
+@pytest.mark.parametrize(
+    ("options", "done", "expected"),
+    [
+        # 10 people in batches of 4: two steps an epoch, the rest comes in another one
+        ({"epoch": 3}, 0, (2, 3, 0, 0, 6)),
+        ({"epoch": 3}, 2, (2, 3, 1, 0, 6)),
+        ({"epoch": 3}, 3, (2, 3, 1, 1, 6)),
+        ({"epoch": 3, "num_steps": 5}, 0, (2, 3, 0, 0, 5)),
+        ({"num_steps": 1}, 0, (2, 1, 0, 0, 1)),
+        ({"num_steps": 5}, 3, (2, 3, 1, 1, 5)),
+        # fewer people than a batch
+        ({"epoch": 2, "batch_size": 64}, 0, (1, 2, 0, 0, 2)),
+    ],
+)
+def test_steps_and_epochs(options, done, expected):
+    plan = Steps.plan(10, Config(**{"batch_size": 4, **options}), done)
+    assert (plan.per_epoch, plan.epochs, plan.first_epoch, plan.first_step, plan.end) == expected
+    # The epochs that are left have room for the steps that are left.
+    assert plan.epochs * plan.per_epoch >= plan.end
+
+
+@pytest.mark.parametrize("options", [{"epoch": 3}, {"num_steps": 6}, {"num_steps": 4}])
+def test_a_training_that_is_done_says_so(options):
+    with pytest.raises(InputError, match=r"is at step 6.*--epoch or --num_steps"):
+        Steps.plan(10, Config(batch_size=4, **options), 6)

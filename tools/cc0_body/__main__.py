@@ -1,0 +1,45 @@
+"""Writes the embedded licence-free body in SMPL's file form, from MakeHuman's CC0 data.
+
+python -m tools.cc0_body [--output=FILE] [--wheel=FILE]
+"""
+
+import tempfile
+from pathlib import Path
+
+import numpy as np
+from absl import flags
+
+from hmr_tf.cli import command_line
+from hmr_tf.files.atomic import written
+from hmr_tf.files.errors import InputError
+from tools.cc0_body import build_body, wheel
+
+
+def write(path, arrays):
+    """Saves `arrays` as a compressed npz; a file at `path` is replaced whole, or not at all."""
+    path = Path(path)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with written(path) as unfinished:
+            np.savez_compressed(unfinished, **arrays)
+    except OSError as error:
+        raise InputError(
+            f"cannot write {path}: {error.strerror}. Pass --output=FILE in a writable folder."
+        ) from error
+
+
+def main(argv):
+    """Builds the body as the flags say."""
+    if len(argv) > 1:
+        raise InputError(f"{argv[1]!r} is no flag: every option is --name=value; see --help.")
+    with tempfile.TemporaryDirectory() as folder:
+        with wheel.open_checked(flags.FLAGS.wheel or wheel.download(folder)) as archive:
+            write(flags.FLAGS.output, build_body.build(archive))
+
+
+if __name__ == "__main__":
+    flags.DEFINE_string("output", "hmr_tf/assets/cc0_body.npz", "npz file to write")
+    flags.DEFINE_string(
+        "wheel", None, f"wheel of {wheel.PACKAGE} {wheel.VERSION}; without it pip downloads one"
+    )
+    command_line.run(main)

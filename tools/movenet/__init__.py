@@ -1,0 +1,1 @@
+"""Converts the person detector MoveNet MultiPose from TensorFlow.js to a SavedModel."""
