@@ -165,7 +165,7 @@ def crops_of(img_path, number, size):
 
 
 def network(load_path, images):
-    """HMR and its body's `ModelData`; random weights without a checkpoint."""
+    """HMR and its body's `BodyModel`; random weights without a checkpoint."""
     if load_path:
         return checkpoint.load_with_body(load_path)
     model = body_model.read_model(body_model.BUILT_IN)

@@ -44,8 +44,8 @@ def start_of(load_path):
 def as_predicted(hmr, theta, like):
     """What the model would have said had it answered (1 or N, 85) for the people of `like`."""
     body = hmr.bodies([tf.constant(theta, tf.float32)])[0]
-    pixels = camera.pixels_from_norm(body.keypoints_norm.numpy(), hmr.image_size)
-    answers = {"theta": theta, "keypoints_px": pixels, "joints": body.joints.numpy()}
+    pixels = camera.pixels_from_norm(body.keypoints2d_norm.numpy(), hmr.image_size)
+    answers = {"theta": theta, "keypoints_px": pixels, "joints3d": body.joints3d.numpy()}
     return {**like, **{k: np.broadcast_to(v, like[k].shape) for k, v in answers.items()}}
 
 
@@ -74,7 +74,7 @@ def errors(plan, people, hmr):
         # LSP's joints come first among the keypoints.
         said, truth = (
             metrics.centred(x[known][:, : len(LSP_JOINTS)].astype(float), LSP_HIPS)
-            for x in (people.predicted["joints"], people.truth["joints"])
+            for x in (people.predicted["joints3d"], people.truth["lsp_joints"])
         )
         row["mpjpe_mm"] = 1e3 * metrics.mpjpe(said, truth).mean()
         row["pa_mpjpe_mm"] = 1e3 * metrics.pa_mpjpe(said, truth).mean()
@@ -116,7 +116,7 @@ def main():
     plan = evaluate_protocol.plan("keypoints2d", options.data_dir, given, allow_missing=False)
     hmr = checkpoint.load(options.load_path)
     with tempfile.TemporaryDirectory() as folder:
-        answer, digest = crop_function(hmr), predictions.model_digest(hmr)
+        answer, digest = crop_function(hmr, any_batch_size=True), predictions.model_digest(hmr)
         files = predictions.of_files(answer, digest, plan.frames, Path(folder), _BATCH_SIZE)
     people = frames.with_predictions(plan.frames, files, plan.judged)
     mean = as_predicted(hmr, start_of(options.load_path), people.predicted)

@@ -30,13 +30,13 @@ def frames(count):
     reference = rng.normal(size=(count, 17, 3)).astype(np.float32) * 0.4
     noise = 0.05 * rng.normal(size=(count, 14, 3)).astype(np.float32)
     truth = {
-        "joints": joints[:, :14] + noise + np.float32([0, 0, 4]),
+        "lsp_joints": joints[:, :14] + noise + np.float32([0, 0, 4]),
         "keypoints_px": rng.uniform(0, 224, size=(count, 19, 3)).astype(np.float32),
         "center_px": np.full((count, 2), 112, np.float32),
         "reference_universal_joints": reference,
         "reference_activity": rng.integers(1, 8, count),
     }
-    predicted = {"joints": joints, "smpl_joints": np.zeros((count, 24, 3), np.float32)}
+    predicted = {"joints3d": joints, "smpl_joints": np.zeros((count, 24, 3), np.float32)}
     file = np.sort(rng.integers(len(names), size=count))
     return Frames(tuple(map(Path, names)), file, np.arange(count), truth, predicted)
 
@@ -61,7 +61,8 @@ def main():
     print(f"h36m: {seconds(lambda: joints3d.score_h36m(people, options)):.2f} s")
     print(f"mpi_inf_3dhp: {seconds(lambda: joints3d.score_mpi_inf_3dhp(people, options)):.2f} s")
     found, true = (
-        part["joints"][:, :14].astype(float) for part in (people.predicted, people.truth)
+        part[:, :14].astype(float)
+        for part in (people.predicted["joints3d"], people.truth["lsp_joints"])
     )
     batched = seconds(lambda: (metrics.mpjpe(found, true), metrics.pa_mpjpe(found, true)))
 

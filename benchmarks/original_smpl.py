@@ -10,13 +10,13 @@ from hmr_tf.body.theta import NUM_BETAS
 
 
 def layer(model):
-    """`body_model.ModelData` -> function of pose (B, 24, 3) and betas (B, 10): mesh, keypoints."""
+    """`body_model.BodyModel` -> function of pose (B, 24, 3) and betas (B, 10): mesh, keypoints."""
     num_vertices = len(model.v_template)
 
     def constant(array, *shape):
         return tf.constant(array.reshape(shape or array.shape), tf.float32)
 
-    template, weights = constant(model.v_template), constant(model.weights)
+    template, weights = constant(model.v_template), constant(model.lbs_weights)
     shapedirs = constant(model.shapedirs, -1, NUM_BETAS)
     posedirs = constant(model.posedirs, num_vertices * 3, -1)
     joint_regressor, keypoint_regressor = (

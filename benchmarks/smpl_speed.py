@@ -45,7 +45,7 @@ def write_for_peers(model, folder):
         "shapedirs": model.shapedirs,
         "posedirs": model.posedirs,
         "J_regressor": model.joint_regressor,
-        "weights": model.weights,
+        "weights": model.lbs_weights,
         "f": model.faces,
         "kintree_table": np.stack([model.parents, np.arange(len(model.parents))]),
     }

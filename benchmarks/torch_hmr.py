@@ -12,7 +12,7 @@ class Hmr(nn.Module):
     """(B, 3, S, S) -> theta (B, 85), vertices (B, V, 3), keypoints (B, 19, 3)."""
 
     def __init__(self, hmr, model):
-        """Args: hmr: `networks.hmr.HMR` with the encoder resnet_v2_50; model: `ModelData`."""
+        """Args: hmr: `networks.hmr.HMR` with the encoder resnet_v2_50; model: `BodyModel`."""
         super().__init__()
         self.encoder = Encoder({layer.name: layer for layer in hmr.encoder.layers})
         self.fc = nn.ModuleList(
@@ -89,7 +89,7 @@ class Smpl(nn.Module):
             "template": model.v_template,
             "shapedirs": model.shapedirs,
             "posedirs": model.posedirs.reshape(-1, model.posedirs.shape[-1]).T,
-            "weights": model.weights,
+            "weights": model.lbs_weights,
             "joint_regressor": model.joint_regressor,
             "keypoint_regressor": model.keypoint_regressor,
         }

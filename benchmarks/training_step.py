@@ -44,10 +44,10 @@ def random_data(batch_size, image_size, num_stage=3):
     normal = tf.random.normal
     batch = {
         "image": tf.random.uniform([batch_size, image_size, image_size, 3], -1, 1),
-        "keypoints_norm": tf.concat(
+        "keypoints2d_norm": tf.concat(
             [normal([batch_size, 19, 2]), tf.ones([batch_size, 19, 1])], axis=-1
         ),
-        "joints": normal([batch_size, 14, 3]),
+        "lsp_joints": normal([batch_size, 14, 3]),
         "rotations": normal([batch_size, 24, 3, 3]),
         "betas": normal([batch_size, 10]),
         "has_joints": tf.ones([batch_size], tf.bool),

@@ -14,7 +14,7 @@ class VideoFrame(NamedTuple):
 
 
 @dataclasses.dataclass(frozen=True)
-class Person:
+class LabelledPerson:
     """One labelled person in one source image, and how the dataset wants it cropped.
 
     Points are (x, y) pixels of the source image. Orders: `skeleton.KEYPOINTS`, `LSP_JOINTS`.
@@ -31,8 +31,8 @@ class Person:
     center_on_pixel: bool = False  # whether the window's centre is rounded to a whole pixel
     min_inside: int = 0  # labelled points that must lie inside the image
     reencode_quality: Optional[int] = None  # of a JPEG that the decoded image goes through first
-    joints: Optional[np.ndarray] = None  # (14, 3) metres, camera coordinates
-    pose: Optional[np.ndarray] = None  # (24, 3) axis-angle; only with `joints` and `betas`
+    lsp_joints: Optional[np.ndarray] = None  # (14, 3) metres, camera coordinates
+    pose: Optional[np.ndarray] = None  # (24, 3) axis-angle; only with `lsp_joints` and `betas`
     betas: Optional[np.ndarray] = None  # (10,)
     camera: Optional[np.ndarray] = None  # (3,) focal length and principal point, pixels
     sequence: str = ""  # the sequence a frame belongs to
@@ -47,7 +47,7 @@ class MocapPose(NamedTuple):
 
 
 class Skipped(NamedTuple):
-    """Someone who is not converted. Readers yield it in place of a Person or a MocapPose."""
+    """Someone who is not converted. Yielded in place of a LabelledPerson or MocapPose."""
 
     reason: str  # the same words for all people left out for this reason: they are counted
     where: str  # file, annotation id or frame

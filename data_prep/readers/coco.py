@@ -15,7 +15,7 @@ import numpy as np
 from pycocotools import mask as coco_mask
 from pycocotools.coco import COCO
 
-from data_prep.labelled import Person, Skipped
+from data_prep.labelled import LabelledPerson, Skipped
 from data_prep.readers import person_size
 from hmr_tf.body import skeleton
 from hmr_tf.data import crop
@@ -46,7 +46,7 @@ MAX_IMAGE_PX = 65_500  # a JPEG has no more
 
 
 def read(data_dir, split, annotations=""):
-    """Yields a Person or Skipped for each annotated person, by image id, then as in the file.
+    """Yields a LabelledPerson or Skipped for each person, by image id, then as in the file.
 
     Args:
       data_dir: folder with annotations/; the images in images/train2014/ or train2014/ (or 2017),
@@ -161,7 +161,7 @@ def _person(annotation, coco, path, filename):
     scale = _scale(keypoints_px, labelled > 0)
     if scale is None:
         return Skipped("keypoints all in one place", where)
-    return Person(
+    return LabelledPerson(
         path,
         keypoints_px,
         labelled,

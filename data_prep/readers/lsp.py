@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from data_prep.labelled import Person, Skipped
+from data_prep.labelled import LabelledPerson, Skipped
 from data_prep.readers.formats import matlab
 from hmr_tf.body import skeleton
 from hmr_tf.files.errors import InputError
@@ -22,7 +22,7 @@ _SHAPES = {"lsp": (3, _NUM_JOINTS), "lsp_ext": (_NUM_JOINTS, 3)}
 
 
 def read(data_dir, split):
-    """LSP: yields a Person for each image of the split ("train", "test"), in the order of names."""
+    """LSP: yields a LabelledPerson for each image of a split ("train", "test"), sorted by name."""
     if split not in ("train", "test"):
         raise InputError(f"lsp has no split {split}: pass --split=train or --split=test")
     joints = _read_joints(data_dir, "lsp")
@@ -31,7 +31,7 @@ def read(data_dir, split):
 
 
 def read_extended(data_dir, split):
-    """LSP-extended: yields a Person for each image, in the order of names; split "train" only."""
+    """LSP-extended: yields a LabelledPerson for each image, sorted by name; split "train" only."""
     if split != "train":
         raise InputError(f"lsp_ext has no split {split}: all of it is for training, --split=train")
     joints = _read_joints(data_dir, "lsp_ext")
@@ -87,7 +87,7 @@ def _pair(data_dir, joints, is_hidden):
         labelled[:_NUM_JOINTS] = flags == 0 if is_hidden else flags > 0
         keypoints_px = np.zeros((len(skeleton.KEYPOINTS), 2))
         keypoints_px[:_NUM_JOINTS] = values[:, :2]
-        yield Person(str(paths[column]), keypoints_px, labelled)
+        yield LabelledPerson(str(paths[column]), keypoints_px, labelled)
 
 
 def _number(path, num_columns):

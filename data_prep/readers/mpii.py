@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from data_prep.labelled import Person, Skipped
+from data_prep.labelled import LabelledPerson, Skipped
 from data_prep.readers import person_size
 from data_prep.readers.formats import matlab
 from hmr_tf.body import skeleton
@@ -43,7 +43,7 @@ WINDOW_PX = 600
 
 
 def read(data_dir, split):
-    """Yields a Person or Skipped for each person who stands alone, in the order of the file.
+    """Yields a LabelledPerson or Skipped for each person who stands alone, as in the file.
 
     Args:
       data_dir: folder with annotations/mpii_human_pose_v1_u12_1.mat and images/.
@@ -118,7 +118,9 @@ def _person(path, people, number):
     now, wanted = size
     if now == 0:
         return Skipped("keypoints all in one place", where)
-    return Person(str(path), keypoints_px, labelled, scale=wanted / now, window_px=WINDOW_PX)
+    return LabelledPerson(
+        str(path), keypoints_px, labelled, scale=wanted / now, window_px=WINDOW_PX
+    )
 
 
 def _size(keypoints_px, labelled):

@@ -27,8 +27,8 @@ class Wardrobe(NamedTuple):
 
 
 def wardrobe(model):
-    """Wardrobe of a `ModelData`, of any topology: by skinning weights and rest joints."""
-    bones = [skeleton.SMPL_JOINTS[bone].split("_")[-1] for bone in model.weights.argmax(axis=1)]
+    """Wardrobe of a `BodyModel`, of any topology: by skinning weights and rest joints."""
+    bones = [skeleton.SMPL_JOINTS[bone].split("_")[-1] for bone in model.lbs_weights.argmax(axis=1)]
     joints = dict(zip(skeleton.SMPL_JOINTS, model.joint_regressor @ model.v_template))
     x, y, z = model.v_template.T
     is_arm, is_head = np.isin(bones, _ARM_BONES), np.isin(bones, ("head",))

@@ -12,7 +12,7 @@ import numpy as np
 import tensorflow as tf
 from scipy.spatial.transform import Rotation
 
-from data_prep.labelled import MocapPose, Person
+from data_prep.labelled import LabelledPerson, MocapPose
 from data_prep.synthesis import scenery
 from data_prep.synthesis.pose_sampler import sample_poses
 from hmr_tf.body import body_model, camera, skeleton
@@ -42,8 +42,8 @@ def read(data_dir, split, limit, seed, smpl_model_path):
       smpl_model_path: SMPL model file, or "": where `body_model.find` looks.
 
     Yields:
-      Person with all 19 keypoints, joints, pose with global rotation, betas and camera. The truth
-      obeys HMR's weak-perspective camera to a few pixels: the focal length is over 1000 px.
+      LabelledPerson with all 19 keypoints, joints, pose with global rotation, betas and camera. The
+      truth obeys HMR's weak-perspective camera to a few pixels: the focal length is over 1000 px.
 
     Raises:
       InputError: an unknown split, or a data_dir without photographs.
@@ -117,13 +117,13 @@ class _Studio:
         poses, betas = sample_poses(rng, BATCH_SIZE), _betas(rng, BATCH_SIZE)
         # SMPL's global rotation turns the body about its pelvis, so it can follow afterwards.
         body = self._pose(tf.constant(poses), tf.constant(betas))
-        turn = _global_rotations(rng, body.joints.numpy())
+        turn = _global_rotations(rng, body.smpl_joints.numpy())
         poses[:, 0] = turn.as_rotvec()
-        pelvis = body.joints[:, :1]
+        pelvis = body.smpl_joints[:, :1]
         matrices = tf.constant(turn.as_matrix(), tf.float32)
         vertices, keypoints = (
             tf.matmul(points - pelvis, matrices, transpose_b=True) + pelvis
-            for points in (body.vertices, body.keypoints)
+            for points in (body.vertices, body.joints3d)
         )
         focal_px = np.exp(rng.uniform(np.log(1000), np.log(5000), BATCH_SIZE)).astype(np.float32)
         translation = _place(rng, keypoints.numpy(), focal_px)[:, None]
@@ -134,13 +134,13 @@ class _Studio:
         images = self._draw(rng, points, focal_px, middle_px)
         for i, image in enumerate(images):
             scenery.stand_in_front(rng, image, keypoints_px[i].min(0), keypoints_px[i].max(0))
-            yield Person(
+            yield LabelledPerson(
                 image=scenery.photograph(rng, image),
                 keypoints_px=keypoints_px[i],
                 labelled=np.ones(len(skeleton.KEYPOINTS), int),
                 filename=next(names),
                 has_face=True,
-                joints=keypoints[i, : len(skeleton.LSP_JOINTS)],
+                lsp_joints=keypoints[i, : len(skeleton.LSP_JOINTS)],
                 pose=poses[i],
                 betas=betas[i],
                 camera=np.array([focal_px[i], *middle_px], np.float32),

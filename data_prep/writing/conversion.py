@@ -89,7 +89,7 @@ def _encode_person(person, jpeg, image):
             keypoints_px=crop.to_crop(keypoints, where_cut),
             labelled=person.labelled,
             has_face=person.has_face,
-            joints=person.joints,
+            lsp_joints=person.lsp_joints,
             pose=person.pose,
             betas=person.betas,
             camera=_camera_in_crop(person, where_cut),
@@ -104,12 +104,12 @@ def _where(person):
 
 
 def _fault(person, labelled, finite):
-    """Why the numbers of a Person are of no use, or None."""
+    """Why the numbers of a LabelledPerson are of no use, or None."""
     if not labelled.any():
         return "no labelled keypoint"
     if not finite[labelled].all():
         return "keypoints are not numbers"
-    for joints in (person.joints, *(person.reference or ())[:2]):
+    for joints in (person.lsp_joints, *(person.reference or ())[:2]):
         if joints is not None and not (np.abs(joints) < MAX_M).all():
             return "joints are not numbers"
     return None

@@ -69,7 +69,7 @@ def convert(job, items, workers=ALONE):
 
     Args:
       job: Job.
-      items: iterator of Person, MocapPose and Skipped: what the reader yields.
+      items: iterator of LabelledPerson, MocapPose and Skipped: what the reader yields.
       workers: Workers.
 
     Returns:

@@ -24,7 +24,7 @@ def by_image(items):
 
 
 def image_path(item):
-    """Path or VideoFrame of a Person; None where the image is an array, and of a MocapPose."""
+    """Path or VideoFrame of a LabelledPerson; None for an image array and for a MocapPose."""
     image = getattr(item, "image", None)
     return image if isinstance(image, (str, VideoFrame)) else None
 

@@ -24,7 +24,7 @@ class Tally:
                 self.notes[item.note] += item.number
                 continue
             if not isinstance(item, Skipped):
-                has_joints = getattr(item, "joints", None) is not None
+                has_joints = getattr(item, "lsp_joints", None) is not None
                 self.has_3d |= has_joints or isinstance(item, MocapPose)
                 yield item
                 continue

@@ -29,14 +29,14 @@ NAMES = (
 BUILT_IN = Path(__file__).resolve().parents[1] / "assets" / "cc0_body.npz"
 
 
-class ModelData(NamedTuple):
+class BodyModel(NamedTuple):
     """One body model, float64 and int: V vertices, F faces, J = 24 joints, K = 19 keypoints."""
 
     v_template: np.ndarray  # (V, 3) metres, y up, facing +z, the person's left at +x
     shapedirs: np.ndarray  # (V, 3, 10) metres per unit of each beta
     posedirs: np.ndarray  # (V, 3, 207) metres per entry of (rotations - identity), joints 1-23
     joint_regressor: np.ndarray  # (J, V) rest joints from rest vertices
-    weights: np.ndarray  # (V, J) skinning weights
+    lbs_weights: np.ndarray  # (V, J) skinning weights
     keypoint_regressor: np.ndarray  # (K, V) the original's `cocoplus_regressor`
     faces: np.ndarray  # (F, 3) vertex ids, counter-clockwise seen from outside
     parents: np.ndarray  # (J,) parent of each joint, -1 for the root
@@ -75,7 +75,7 @@ def read_model(path=BUILT_IN, regressor_path=""):
         model's own, or for the official files, which have none, its joints and face vertices.
 
     Returns:
-      ModelData; only the first ten betas of a file that has more.
+      BodyModel; only the first ten betas of a file that has more.
 
     Raises:
       InputError: no such file, no model, a missing key, a wrong shape, a number not finite.
@@ -135,12 +135,12 @@ def _model(content, regressor_path):
             "HMR's own file has it, or pass --keypoint_regressor=FILE.",
             keypoint_regressor.KEY,
         )
-    return ModelData(
+    return BodyModel(
         v_template=arrays["v_template"],
         shapedirs=arrays["shapedirs"][..., :NUM_BETAS],
         posedirs=arrays["posedirs"],
         joint_regressor=arrays["J_regressor"],
-        weights=arrays["weights"],
+        lbs_weights=arrays["weights"],
         keypoint_regressor=regressor,
         faces=arrays["f"].astype(np.int32),
         parents=np.where(parents == _NO_PARENT, -1, parents).astype(np.int32),

@@ -56,13 +56,13 @@ class Fitter:
         self._prior = prior
         self._weights = weights or Weights()
 
-    def __call__(self, keypoints_norm, start, num_steps=250):
+    def __call__(self, keypoints2d_norm, start, num_steps=250):
         """Finds the bodies whose keypoints fall on the given ones.
 
         First the camera and the global rotation alone (a fifth of the steps), then everything.
 
         Args:
-          keypoints_norm: (B, 19, 3) x, y in [-1, 1] crop coordinates and a weight, 0 where
+          keypoints2d_norm: (B, 19, 3) x, y in [-1, 1] crop coordinates and a weight, 0 where
             unlabelled.
           start: (B, 85) theta to begin with: the network's answer, or the mean.
           num_steps: of Adam.
@@ -70,7 +70,7 @@ class Fitter:
         Returns:
           Fit.
         """
-        keypoints_norm = tf.cast(keypoints_norm, tf.float32)
+        keypoints2d_norm = tf.cast(keypoints2d_norm, tf.float32)
         found = theta.split(tf.cast(start, tf.float32))
         only_root = tf.one_hot([0], len(SMPL_JOINTS))[0][:, None]
         for count, of_pose, of_betas in (
@@ -78,8 +78,8 @@ class Fitter:
             (num_steps - num_steps // 5, tf.ones_like(only_root), 1.0),
         ):
             moved = theta.Theta(1.0, of_pose, of_betas)
-            found = theta.Theta(*self._descend(keypoints_norm, *found, *moved, count))
-        return self._finish(keypoints_norm, *found)
+            found = theta.Theta(*self._descend(keypoints2d_norm, *found, *moved, count))
+        return self._finish(keypoints2d_norm, *found)
 
     @tf.function(
         input_signature=[
@@ -88,14 +88,14 @@ class Fitter:
             tf.TensorSpec([], tf.int32),
         ]
     )
-    def _descend(self, keypoints_norm, camera_, pose, betas, of_camera, of_pose, of_betas, count):
+    def _descend(self, keypoints2d_norm, camera_, pose, betas, of_camera, of_pose, of_betas, count):
         """So many steps of Adam; the factors `of_...` say what is moved."""
         found, factors = (camera_, pose, betas), (of_camera, of_pose, of_betas)
         first = second = tuple(tf.zeros_like(value) for value in found)
         for step in tf.range(1, count + 1):
             with tf.GradientTape() as tape:
                 tape.watch(found)
-                energy = self._energy(*found, keypoints_norm)
+                energy = self._energy(*found, keypoints2d_norm)
             slopes = tape.gradient(energy, found)
             first = tuple(_BETA_1 * m + (1 - _BETA_1) * g for m, g in zip(first, slopes))
             second = tuple(_BETA_2 * v + (1 - _BETA_2) * g * g for v, g in zip(second, slopes))
@@ -107,12 +107,12 @@ class Fitter:
             )
         return found
 
-    def _energy(self, camera_, pose, betas, keypoints_norm):
+    def _energy(self, camera_, pose, betas, keypoints2d_norm):
         """Sum over the people of what each one's theta costs."""
         body, weights = self._smpl.joints_only(pose, betas), self._weights
-        away = _squared_distance(body, camera_, keypoints_norm)
+        away = _squared_distance(body, camera_, keypoints2d_norm)
         robust = away / (1.0 + away / _ROBUST_NORM**2)
-        energy = 100.0 * _mean_labelled(robust, keypoints_norm)
+        energy = 100.0 * _mean_labelled(robust, keypoints2d_norm)
         energy += weights.betas * tf.reduce_sum(tf.square(betas), axis=-1)
         energy += weights.rest_pose * tf.reduce_sum(tf.square(pose[:, 1:]), axis=[1, 2])
         energy += weights.hinges * _hinges(pose)
@@ -120,12 +120,12 @@ class Fitter:
             energy += weights.prior * self._prior(body.rotations[:, 1:], betas)
         return tf.reduce_sum(energy)
 
-    def _finish(self, keypoints_norm, camera_, pose, betas):
+    def _finish(self, keypoints2d_norm, camera_, pose, betas):
         body = self._smpl.joints_only(pose, betas)
-        distance = tf.sqrt(_squared_distance(body, camera_, keypoints_norm))
+        distance = tf.sqrt(_squared_distance(body, camera_, keypoints2d_norm))
         flat_pose = tf.reshape(pose, [-1, theta.NUM_POSE])
         answer = tf.concat([camera_, flat_pose, betas], axis=-1)
-        return Fit(answer, body, _mean_labelled(distance, keypoints_norm))
+        return Fit(answer, body, _mean_labelled(distance, keypoints2d_norm))
 
 
 def _hinges(pose):
@@ -134,13 +134,13 @@ def _hinges(pose):
     return tf.reduce_sum(tf.exp(5.0 * tf.minimum(tf.stack(bent, axis=-1), 2.0)), axis=-1)
 
 
-def _squared_distance(body, camera_, keypoints_norm):
-    projected = camera.project(body.keypoints, camera_)
-    return tf.reduce_sum(tf.square(projected - keypoints_norm[..., :2]), axis=-1)
+def _squared_distance(body, camera_, keypoints2d_norm):
+    projected = camera.project(body.joints3d, camera_)
+    return tf.reduce_sum(tf.square(projected - keypoints2d_norm[..., :2]), axis=-1)
 
 
-def _mean_labelled(values, keypoints_norm):
-    weight = keypoints_norm[..., 2]
+def _mean_labelled(values, keypoints2d_norm):
+    weight = keypoints2d_norm[..., 2]
     return tf.math.divide_no_nan(
         tf.reduce_sum(values * weight, axis=-1), tf.reduce_sum(weight, axis=-1)
     )

@@ -78,8 +78,8 @@ def measure(vertices, joints, faces, weights):
 
 
 def measure_shape(model, betas=None):
-    """`measure` of a `body_model.ModelData` with these betas (10,)."""
-    return measure(*rest_body(model, betas), model.faces, model.weights)
+    """`measure` of a `body_model.BodyModel` with these betas (10,)."""
+    return measure(*rest_body(model, betas), model.faces, model.lbs_weights)
 
 
 def _height(vertices):

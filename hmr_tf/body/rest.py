@@ -9,7 +9,7 @@ def rest_body(model, betas=None):
     """The T-posed body of a shape.
 
     Args:
-      model: `body_model.ModelData`.
+      model: `body_model.BodyModel`.
       betas: (10,) shape coefficients; None: the mean shape.
 
     Returns:

@@ -20,14 +20,14 @@ class Body(NamedTuple):
     """A posed body; B bodies, V vertices."""
 
     vertices: Optional[tf.Tensor]  # (B, V, 3) metres; None on the joints-only path
-    joints: tf.Tensor  # (B, 24, 3) metres, the posed SMPL joints
-    keypoints: tf.Tensor  # (B, 19, 3) metres, order of `skeleton.KEYPOINTS`
+    smpl_joints: tf.Tensor  # (B, 24, 3) metres, posed, order of `skeleton.SMPL_JOINTS`
+    joints3d: tf.Tensor  # (B, 19, 3) metres, the keypoints, order of `skeleton.KEYPOINTS`
     rotations: tf.Tensor  # (B, 24, 3, 3) each joint relative to its parent
 
     @property
     def lsp_joints(self):
         """(B, 14, 3) metres, the keypoints named in `skeleton.LSP_JOINTS`."""
-        return self.keypoints[:, : len(LSP_JOINTS)]
+        return self.joints3d[:, : len(LSP_JOINTS)]
 
 
 class SMPL(tf.Module):
@@ -40,7 +40,7 @@ class SMPL(tf.Module):
 
     def __init__(self, model, vertex_ids=None, name="smpl"):
         """Args:
-          model: `body_model.ModelData`.
+          model: `body_model.BodyModel`.
           vertex_ids: SMPL's numbers of the only vertices to pose; None means the whole mesh.
 
         Raises:
@@ -70,7 +70,7 @@ class SMPL(tf.Module):
 
         self._rest_joints = by_feature(rest_joints, "rest_joints")
         self._blend = by_feature(blend[..., posed], "blend")
-        self._weights = constant(model.weights[posed].T, "weights")
+        self._weights = constant(model.lbs_weights[posed].T, "weights")
         self._part_blend = by_feature(parts.blend, "part_blend")
         self._part_bones = constant(parts.bones, "part_bones")
         self._part_keypoints = constant(parts.keypoints, "part_keypoints")
@@ -187,7 +187,7 @@ class _KeypointParts(NamedTuple):
 
 def _keypoint_parts(model, blend):
     used = np.flatnonzero(model.keypoint_regressor.any(axis=0))
-    share = np.einsum("kv,vj->kjv", model.keypoint_regressor[:, used], model.weights[used])
+    share = np.einsum("kv,vj->kjv", model.keypoint_regressor[:, used], model.lbs_weights[used])
     keypoint, bone = np.nonzero(share.any(axis=-1))
     return _KeypointParts(
         blend=np.tensordot(blend[..., used], share[keypoint, bone], [[2], [1]]),

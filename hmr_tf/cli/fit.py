@@ -18,11 +18,17 @@ def fit(options):
     from hmr_tf.inference import fit_records
     from hmr_tf.networks import checkpoint
 
-    critic = checkpoint.load_critic(options.load_path)
+    discriminator = checkpoint.load_discriminator(options.load_path)
     with output(options) as folder:
         for name, paths in files.items():
             done = fit_records.fit_dataset(
-                hmr, critic, paths, options.data_dir, folder, options.batch_size, options.fit_steps
+                hmr,
+                discriminator,
+                paths,
+                options.data_dir,
+                folder,
+                options.batch_size,
+                options.fit_steps,
             )
             print(summary(name, done, hmr.image_size))
 

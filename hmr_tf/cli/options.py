@@ -121,7 +121,7 @@ class Config:
         0.997, "Batch norm: share of the old moving statistics kept per step.", most=1
     )
     critic_spectral_norm: bool = _steering(
-        False, "Spectral normalisation in the critic (TensorFlow Addons)."
+        False, "Spectral normalisation in the discriminator (TensorFlow Addons)."
     )
 
     datasets: tuple = _steering(
@@ -150,7 +150,7 @@ class Config:
     num_steps: int = _option(0, "Stop after this many steps instead of --epoch epochs.")
     encoder_only: bool = _steering(False, "Train without the adversarial prior.")
     e_lr: float = _steering(1e-5, "Learning rate of the encoder.")
-    d_lr: float = _steering(1e-4, "Learning rate of the critic.")
+    d_lr: float = _steering(1e-4, "Learning rate of the discriminator.")
     e_loss_weight: float = _steering(60.0, "Weight of the keypoint loss.")
     d_loss_weight: float = _steering(1.0, "Weight of the adversarial losses.")
     e_3d_weight: float = _steering(60.0, "Weight of the 3D losses.")

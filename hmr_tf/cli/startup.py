@@ -21,7 +21,7 @@ def load(options):
 
 
 def load_with_body(options):
-    """As `load`, and the `ModelData` of its body."""
+    """As `load`, and the `BodyModel` of its body."""
     load_tensorflow()
     from hmr_tf.networks import checkpoint
 

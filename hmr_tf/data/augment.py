@@ -94,7 +94,7 @@ def move_labels(sample, placement, image_size):
       image_size: S, pixels of the square crop.
 
     Returns:
-      dict of keypoints_norm (..., 19, 3): x and y in [-1, 1] of the crop, further out where a
+      dict of keypoints2d_norm (..., 19, 3): x and y in [-1, 1] of the crop, further out where a
       labelled point lies outside, and 1, or (0, 0, 0) if unlabelled; joints (..., 14, 3) metres;
       rotations (..., 24, 3, 3); betas (..., 10); has_joints and has_smpl (...) bool.
     """
@@ -107,8 +107,8 @@ def move_labels(sample, placement, image_size):
     rotations = rotation.matrix_from_axis_angle(sample["pose"])
     mirrored = rotation.reflect(rotations, MIRRORED_SMPL)
     return {
-        "keypoints_norm": _normalized(points, image_size),
-        "joints": tf.where(flip, mirror_joints(sample["joints"]), sample["joints"]),
+        "keypoints2d_norm": _normalized(points, image_size),
+        "lsp_joints": tf.where(flip, mirror_joints(sample["lsp_joints"]), sample["lsp_joints"]),
         "rotations": tf.where(flip[..., None], mirrored, rotations),
         "betas": sample["betas"],
         "has_joints": sample["has_joints"],

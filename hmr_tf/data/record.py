@@ -69,7 +69,7 @@ class ImageRecord(NamedTuple):
     keypoints_px: np.ndarray  # (19, 2)
     labelled: np.ndarray  # (19,) int: 0 no, 1 or 2 yes
     has_face: bool  # whether the dataset labels face points
-    joints: Optional[np.ndarray] = None  # (14, 3) metres, camera coordinates
+    lsp_joints: Optional[np.ndarray] = None  # (14, 3) metres, camera coordinates
     pose: Optional[np.ndarray] = None  # (24, 3) axis-angle; only with joints and betas
     betas: Optional[np.ndarray] = None  # (10,)
     camera: Optional[np.ndarray] = None  # (3,) focal length, principal point, pixels
@@ -94,7 +94,7 @@ def encode(record):
     if record.has_face:
         face = np.column_stack([keypoints, labelled])[_NUM_JOINTS:]  # (5, 3): x, y, labelled
         features["image/face_pts"] = _floats(face.T)
-    if record.joints is not None:
+    if record.lsp_joints is not None:
         features.update(_features_3d(record))
     if record.reference is not None:
         values = (*map(_floats, record.reference[:2]), _integers(record.reference.activity))
@@ -107,7 +107,7 @@ def _features_3d(record):
     # -1 is what the original stores where nobody knows; meta/has_3d says not to use it
     pose, betas = (record.pose, record.betas) if has_smpl else (-np.ones(72), -np.ones(10))
     features = {
-        "mosh/gt3d": _floats(np.reshape(record.joints, (_NUM_JOINTS, 3))),
+        "mosh/gt3d": _floats(np.reshape(record.lsp_joints, (_NUM_JOINTS, 3))),
         "mosh/pose": _floats(np.reshape(pose, 72)),
         "mosh/shape": _floats(np.reshape(betas, 10)),
         "meta/has_3d": _integers(has_smpl),
@@ -188,7 +188,7 @@ def _labels(features):
     return {
         "keypoints_px": tf.stack([x, y, labelled], axis=1),
         "center_px": tf.cast(features["image/center"], tf.float32),
-        "joints": tf.where(has_joints, joints, tf.zeros_like(joints)),
+        "lsp_joints": tf.where(has_joints, joints, tf.zeros_like(joints)),
         "pose": features["mosh/pose"],
         "betas": features["mosh/shape"],
         "has_joints": has_joints,

@@ -136,7 +136,7 @@ def file_names(files, *, batch_size, use_3d, seed, number):
     for serialized in records.take(batch_size):
         sample = record.decode(serialized)
         names.append(sample["filename"].numpy().decode(errors="replace"))
-        labels = ("keypoints_px", "center_px", "joints", "pose", "betas")
+        labels = ("keypoints_px", "center_px", "lsp_joints", "pose", "betas")
         if not all(np.isfinite(sample[name].numpy()).all() for name in labels):
             broken.append(names[-1])
     return names, broken

@@ -72,7 +72,7 @@ def evaluate(plan, hmr, load_path, batch_size, output_dir):
       InputError: a broken image, answers that are not finite, a model without faces to draw.
     """
     rule = published.PROTOCOLS[plan.protocol]
-    digest, answer = predictions.model_digest(hmr), crop_function(hmr)
+    digest, answer = predictions.model_digest(hmr), crop_function(hmr, any_batch_size=True)
     predicted = _predict(plan, answer, digest, batch_size, output_dir)
     people = frames_.with_predictions(plan.frames, predicted, plan.judged)
     found = rule.score(people, plan.options, hmr)

@@ -13,11 +13,11 @@ from hmr_tf.files.atomic import written
 from hmr_tf.files.errors import InputError
 
 # Of the files of predictions; changes with what they hold and with how crops are made.
-_FORMAT = 1
+_FORMAT = 2
 # Field -> its name in `networks.prediction.named`; and where the crop lies, of `augment.Placement`.
 _ANSWERS = {
     "theta": "theta",
-    "joints": "joints3d",
+    "joints3d": "joints3d",
     "smpl_joints": "smpl_joints",
     "keypoints_px": "keypoints2d_px",
 }
@@ -28,7 +28,7 @@ def of_files(answer, digest, frames, folder, batch_size, tick=lambda count: None
     """Predictions for every record of every file: read from `folder` where they are, else made.
 
     Args:
-      answer: `inference.model.crop_function` of a network.
+      answer: `inference.model.crop_function` of a network, for any batch size.
       digest: `model_digest` of it.
       frames: Frames, whose files are meant.
       folder: Path for the predictions, one .npz a TFRecord file; made where it is not there. A file

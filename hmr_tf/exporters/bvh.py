@@ -21,7 +21,7 @@ def write_bvh(path, motion, model, fps=30.0, up_axis="y", units_per_metre=100.0)
     Args:
       path: the file.
       motion: `motion.Motion`.
-      model: `body_model.ModelData`.
+      model: `body_model.BodyModel`.
       fps: frames a second.
       up_axis: "y" or "z".
       units_per_metre: 100 gives centimetres, as most programs take BVH to be in.

@@ -64,7 +64,7 @@ def from_camera(name, model, betas, rotations, transl, frames=None):
 
     Args:
       name, rotations, frames: as in `of_arrays`.
-      model: `body_model.ModelData`, which says where the pelvis is.
+      model: `body_model.BodyModel`, which says where the pelvis is.
       betas: (10,), or (N, 10) as every frame gave them: their mean is the person's shape. Each
         frame's pelvis stays where it was.
       transl: (N, 3) metres, x right, y down, z away: added to the predicted vertices.

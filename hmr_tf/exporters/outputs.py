@@ -7,7 +7,7 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
-from hmr_tf.body.body_model import ModelData
+from hmr_tf.body.body_model import BodyModel
 from hmr_tf.body.measure import measure_shape
 from hmr_tf.body.rest import rest_body
 from hmr_tf.exporters import axes, bvh, mesh, smpl_npz, viewer
@@ -25,7 +25,7 @@ class Scene(NamedTuple):
 
     image: np.ndarray  # (H, W, 3) uint8
     people: list  # of inference.person.Person, at least one
-    body: ModelData
+    body: BodyModel
     up_axis: str = "y"  # of meshes and motions: "y" or "z"
 
 
@@ -33,7 +33,7 @@ class Clip(NamedTuple):
     """People in motion."""
 
     motions: list  # of exporters.motion.Motion, at least one
-    body: ModelData
+    body: BodyModel
     fps: float
     up_axis: str = "y"
     image: object = None  # (H, W, 3) uint8, a frame; None: there is none to show

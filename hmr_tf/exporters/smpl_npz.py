@@ -18,7 +18,7 @@ def write_smpl_npz(path, motion, model, fps=30.0, up_axis="y"):
     Args:
       path: the file, ending in .npz.
       motion: `motion.Motion`.
-      model: `body_model.ModelData`.
+      model: `body_model.BodyModel`.
       fps: frames a second.
       up_axis: "y" or "z".
 

@@ -26,7 +26,7 @@ def write(folder, people, body, smpl, formats=FORMATS, up_axis="y"):
     Args:
       folder: Path or str.
       people: `inference.video.VideoPeople`.
-      body: `body_model.ModelData`.
+      body: `body_model.BodyModel`.
       smpl: `body.smpl.SMPL` of it.
       formats: names of `FORMATS` and `outputs.OF_MOTION`.
       up_axis: of motions, "y" or "z".

@@ -26,12 +26,12 @@ class Fitted(NamedTuple):
     mean_error_norm: float  # of those fitted
 
 
-def fit_dataset(hmr, critic, files, data_dir, output_dir, batch_size, num_steps):
+def fit_dataset(hmr, discriminator, files, data_dir, output_dir, batch_size, num_steps):
     """Fits everybody of a dataset; writes shards of the same names, and fits.npz beside them.
 
     Args:
       hmr: `networks.hmr.HMR`, whose answer is the start and whose body is fitted.
-      critic: `networks.discriminator.Discriminator` as the prior, or None.
+      discriminator: `networks.discriminator.Discriminator` as the prior, or None.
       files: the dataset's shards, below data_dir.
       data_dir, output_dir: folders of TFRecords; the shard data_dir/x/y becomes output_dir/x/y.
       batch_size: people at once.
@@ -43,7 +43,7 @@ def fit_dataset(hmr, critic, files, data_dir, output_dir, batch_size, num_steps)
     Raises:
       OSError: output_dir cannot be written.
     """
-    fitter = fitting.Fitter(hmr.smpl, _prior(critic) if critic is not None else None)
+    fitter = fitting.Fitter(hmr.smpl, _prior(discriminator) if discriminator is not None else None)
     folder = Path(output_dir) / files[0].parent.relative_to(data_dir)
     rows, counts = [], []
     with tqdm(desc="Fitting", total=shards.count_records(files), unit=" people") as bar:
@@ -53,8 +53,8 @@ def fit_dataset(hmr, critic, files, data_dir, output_dir, batch_size, num_steps)
                 {"": [path]}, batch_size=batch_size, image_size=hmr.image_size
             ):
                 start = hmr(batch["image"], training=False)[-1].theta
-                found = fitter(batch["keypoints_norm"], start, num_steps)
-                batches.append(_labels(found, batch["keypoints_norm"]))
+                found = fitter(batch["keypoints2d_norm"], start, num_steps)
+                batches.append(_labels(found, batch["keypoints2d_norm"]))
                 bar.update(len(start))
             rows.append({key: np.concatenate([b[key] for b in batches]) for key in batches[0]})
             counts.append(len(rows[-1]["theta"]))
@@ -65,22 +65,22 @@ def fit_dataset(hmr, critic, files, data_dir, output_dir, batch_size, num_steps)
     return _finish(files, folder, rows, counts)
 
 
-def _prior(critic):
-    """What the encoder is trained with: how far the critic's 25 scores are from 1."""
+def _prior(discriminator):
+    """What the encoder is trained with: how far the discriminator's 25 scores are from 1."""
 
     def cost(rotations, betas):
-        return tf.reduce_sum(tf.square(critic((rotations, betas)) - 1.0), axis=-1)
+        return tf.reduce_sum(tf.square(discriminator((rotations, betas)) - 1.0), axis=-1)
 
     return cost
 
 
-def _labels(found, keypoints_norm):
+def _labels(found, keypoints2d_norm):
     """Rows of what a record gets, and whether it gets it."""
-    num_labelled = tf.reduce_sum(keypoints_norm[..., 2], axis=-1)
+    num_labelled = tf.reduce_sum(keypoints2d_norm[..., 2], axis=-1)
     is_met = (found.error_norm < MAX_ERROR_NORM) & (num_labelled >= MIN_LABELLED)
     return {
         "theta": found.theta.numpy(),
-        "joints": found.body.lsp_joints.numpy(),
+        "lsp_joints": found.body.lsp_joints.numpy(),
         "error_norm": found.error_norm.numpy(),
         "is_fitted": is_met.numpy(),
     }
@@ -93,7 +93,7 @@ def _write_shard(source, target, rows):
             if rows["is_fitted"][i]:
                 parts = theta.split(rows["theta"][i][None])
                 serialized = record.with_smpl(
-                    serialized, parts.pose[0].numpy(), parts.betas[0].numpy(), rows["joints"][i]
+                    serialized, parts.pose[0].numpy(), parts.betas[0].numpy(), rows["lsp_joints"][i]
                 )
             writer.write(serialized)
 

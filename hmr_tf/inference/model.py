@@ -22,7 +22,7 @@ class Model:
     def __init__(self, hmr, body, detector=None):
         """Args:
         hmr: `networks.hmr.HMR`.
-        body: its `body_model.ModelData`.
+        body: its `body_model.BodyModel`.
         detector: `inference.detector.Detector`, or None.
         """
         self.hmr = hmr
@@ -158,11 +158,12 @@ class Model:
         return {**joined[-1], "stages": joined} if stages else joined[-1]
 
 
-def crop_function(hmr):
-    """The network as one graph for batches of any size.
+def crop_function(hmr, any_batch_size=False):
+    """The network as a graph.
 
     Args:
       hmr: `networks.hmr.HMR`.
+      any_batch_size: one graph for all sizes; otherwise one for each size that comes.
 
     Returns:
       tf.function: (B, S, S, 3) crops in [-1, 1] -> dict of the last stage's named tensors, see
@@ -174,4 +175,5 @@ def crop_function(hmr):
     def predict(images):
         return named(hmr.with_mesh(hmr(images, training=False)[-1]), size)
 
-    return tf.function(predict, input_signature=[spec], autograph=False)
+    signature = [spec] if any_batch_size else None
+    return tf.function(predict, input_signature=signature, autograph=False)

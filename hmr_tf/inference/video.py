@@ -92,7 +92,7 @@ def _smoothed(smpl, track, smoother, rate_hz):
     transl = tracking.smooth(transl, smoother, rate_hz).astype(np.float32)
     betas = np.broadcast_to(betas.mean(axis=0), betas.shape).astype(np.float32)
     body = smpl.joints_only(tf.constant(rotations), tf.constant(betas))
-    joints, smpl_joints = body.keypoints.numpy(), body.joints.numpy()
+    joints, smpl_joints = body.joints3d.numpy(), body.smpl_joints.numpy()
     focal_px, principal_px = (
         np.stack([person[name] for person in track.people]) for name in ("focal_px", "principal_px")
     )

@@ -33,7 +33,7 @@ def build(architecture, body, bn_momentum=0.997, mean_params_path="", mixed_prec
 
     Args:
       architecture: Architecture.
-      body: `body_model.ModelData`, as `read_body` gives it.
+      body: `body_model.BodyModel`, as `read_body` gives it.
       bn_momentum, mean_params_path: the flags of the same names.
       mixed_precision: what the encoder computes in: float32, bfloat16 or float16. Its weights are
         float32, and so is all that follows it.
@@ -60,7 +60,7 @@ def _computing_in(precision):
 
 
 def read_body(architecture):
-    """`body_model.ModelData` of the files that `architecture` names."""
+    """`body_model.BodyModel` of the files that `architecture` names."""
     path = architecture.smpl_model_path or body_model.BUILT_IN
     return body_model.read_model(path, architecture.keypoint_regressor)
 

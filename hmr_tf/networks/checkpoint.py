@@ -17,6 +17,8 @@ KEPT = 3  # checkpoints of a run, if nothing else is asked for
 IMPORTED = "imported_from"
 # In params.json, of what was trained here: `body_model.digest` of its body.
 BODY_DIGEST = "body_digest"
+# The discriminator and its optimizer in a checkpoint, as files before version 1.1 name them too.
+DISCRIMINATOR, DISCRIMINATOR_OPTIMIZER = "critic", "critic_optimizer"
 
 
 def trained_parts(hmr):
@@ -84,7 +86,7 @@ def load_with_body(load_path, smpl_model_path=""):
         the faces of the file.
 
     Returns:
-      HMR with the weights of the checkpoint, and its `body_model.ModelData`.
+      HMR with the weights of the checkpoint, and its `body_model.BodyModel`.
 
     Raises:
       InputError: no checkpoint, a damaged one, or one of another network.
@@ -102,18 +104,18 @@ def load_with_body(load_path, smpl_model_path=""):
     return hmr, body
 
 
-def load_critic(load_path):
-    """The critic of a trained model, or None where it was trained without.
+def load_discriminator(load_path):
+    """The discriminator of a trained model, or None where it was trained without.
 
     Raises:
-      InputError: no checkpoint, or a critic of another kind (spectral normalisation).
+      InputError: no checkpoint, or a discriminator of another kind (spectral normalisation).
     """
     prefix = find(load_path)
-    if "critic" not in held_parts(prefix):
+    if DISCRIMINATOR not in held_parts(prefix):
         return None
-    critic = Discriminator()
-    restore(prefix, {"critic": critic})
-    return critic
+    discriminator = Discriminator()
+    restore(prefix, {DISCRIMINATOR: discriminator})
+    return discriminator
 
 
 def faces_of(smpl_model_path, num_vertices):

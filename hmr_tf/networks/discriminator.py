@@ -1,6 +1,6 @@
 """The factorized adversarial prior (paper, section 3.3): can a person look like this?
 
-25 outputs: one critic for each of the 23 joint rotations on a shared embedding, one for all
+25 outputs: one discriminator for each of the 23 joint rotations on a shared embedding, one for all
 rotations together, one for the shape. No sigmoid: the loss is least squares.
 """
 
@@ -21,12 +21,13 @@ _EMBEDDING = 32
 class Discriminator(keras.Model):
     """(N, 23, 3, 3) rotations without the global one, (N, 10) betas -> (N, 25), 1 = real."""
 
-    def __init__(self, wrap=lambda layer: layer, name="D"):
-        """Args: wrap: puts each dense layer into another one, such as spectral normalisation."""
+    def __init__(self, wrap=None, name="D"):
+        """Args: wrap: layer -> layer, such as spectral normalisation of it; None: plain layers."""
         super().__init__(name=name)
 
         def dense(units, name, activation="relu"):
-            return wrap(layers.Dense(units, activation=activation, name=name))
+            layer = layers.Dense(units, activation=activation, name=name)
+            return wrap(layer) if wrap else layer
 
         # The original's 1x1 convolutions over (23, 1, 9) are dense layers on the last axis.
         self.embedding = [dense(_EMBEDDING, "D_conv1"), dense(_EMBEDDING, "D_conv2")]

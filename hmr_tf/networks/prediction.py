@@ -16,9 +16,9 @@ class Prediction(NamedTuple):
     rotations: tf.Tensor  # (B, 24, 3, 3), the global one first
     betas: tf.Tensor  # (B, 10)
     vertices: Optional[tf.Tensor]  # (B, V, 3) metres, camera frame; None unless asked for
-    joints: tf.Tensor  # (B, 19, 3) metres, order of `skeleton.KEYPOINTS`
+    joints3d: tf.Tensor  # (B, 19, 3) metres, order of `skeleton.KEYPOINTS`
     smpl_joints: tf.Tensor  # (B, 24, 3) metres, order of `skeleton.SMPL_JOINTS`
-    keypoints_norm: tf.Tensor  # (B, 19, 2) `joints` projected, [-1, 1] over the crop
+    keypoints2d_norm: tf.Tensor  # (B, 19, 2) `joints3d` projected, [-1, 1] over the crop
 
 
 def prediction_from_body(theta, body):
@@ -30,9 +30,9 @@ def prediction_from_body(theta, body):
         rotations=body.rotations,
         betas=betas,
         vertices=body.vertices,
-        joints=body.keypoints,
-        smpl_joints=body.joints,
-        keypoints_norm=camera.project(body.keypoints, camera_),
+        joints3d=body.joints3d,
+        smpl_joints=body.smpl_joints,
+        keypoints2d_norm=camera.project(body.joints3d, camera_),
     )
 
 
@@ -44,7 +44,7 @@ def named(prediction, image_size):
         "rotations": prediction.rotations,
         "betas": prediction.betas,
         "vertices": prediction.vertices,
-        "joints3d": prediction.joints,
+        "joints3d": prediction.joints3d,
         "smpl_joints": prediction.smpl_joints,
-        "keypoints2d_px": camera.pixels_from_norm(prediction.keypoints_norm, image_size),
+        "keypoints2d_px": camera.pixels_from_norm(prediction.keypoints2d_norm, image_size),
     }

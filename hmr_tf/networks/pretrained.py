@@ -15,16 +15,16 @@ _KERAS = {"resnet50": keras.applications.ResNet50, "resnet50v2": keras.applicati
 _CLASSIFIER = ("predictions", "probs", "fc1000")
 
 
-def load(path, encoder_name, hmr, critic=None):
+def load(path, encoder_name, hmr, discriminator=None):
     """Sets weights from a file of any kind that is known.
 
     Args:
       path: "imagenet", which downloads Keras's weights; a Keras weight file (.h5) of the encoder;
         slim's resnet_v2_50.ckpt; or a checkpoint of the original HMR, of which encoder, regressor
-        and start are taken, and the critic where both have one.
+        and start are taken, and the discriminator where both have one.
       encoder_name: that of `encoder.ENCODERS` which `hmr` has.
       hmr: `networks.hmr.HMR`.
-      critic: `networks.discriminator.Discriminator` or None.
+      discriminator: `networks.discriminator.Discriminator` or None.
 
     Raises:
       InputError: no such file, weights of another network, no internet.
@@ -41,7 +41,7 @@ def load(path, encoder_name, hmr, critic=None):
     else:
         checkpoint = tf1_checkpoint.Checkpoint(path)
         if checkpoint.is_hmr:
-            tf1_checkpoint.assign_hmr(checkpoint, hmr, critic)
+            tf1_checkpoint.assign_hmr(checkpoint, hmr, discriminator)
         else:
             tf1_checkpoint.assign_slim(checkpoint, hmr.encoder)
 

@@ -21,7 +21,7 @@ MOMENTS = tuple(f"/{slot}" for slot in _SLOTS.values())  # how the names of Adam
 _GLOBAL_STEP = "global_step"
 # What only a training graph has: TF1's Adam, whose powers of beta follow from the step.
 _TRAINING_ONLY = re.compile(rf".*/Adam(_1)?|beta[12]_power(_1)?|{_GLOBAL_STEP}")
-# Beside what is learned: the body, whose numbers `body_arrays` reads, and a critic not wanted.
+# Beside what is learned: the body, which `body_arrays` reads, and an unwanted discriminator.
 _HMR_BESIDES = re.compile(
     rf"{_TRAINING_ONLY.pattern}|D/.*|v_template|shapedirs|posedirs|J_regressor|lbs_weights|"
     "cocoplus_regressor"
@@ -30,18 +30,18 @@ _HMR_BESIDES = re.compile(
 _SLIM_ONLY = re.compile(rf"resnet_v2_50/(logits/(weights|biases)|mean_rgb)|{_GLOBAL_STEP}")
 
 
-def variables(hmr, critic=None):
+def variables(hmr, discriminator=None):
     """TF1's name -> our variable, of everything that is learned (the original's `models.py`).
 
     Args:
       hmr: `networks.hmr.HMR` with the encoder resnet_v2_50.
-      critic: `networks.discriminator.Discriminator` without spectral normalisation, or None.
+      discriminator: `networks.discriminator.Discriminator` without spectral normalisation, or None.
     """
     names = {"mean_param": hmr.regressor.mean, **encoder_variables(hmr.encoder)}
     for name in ("fc1", "fc2", "fc3"):
         layer = getattr(hmr.regressor, name)
         names.update({f"3D_module/{name}/{_leaf(v)}": v for v in layer.weights})
-    for variable in critic.weights if critic is not None else ():
+    for variable in discriminator.weights if discriminator is not None else ():
         scope = variable.name.split("/")[-2]
         if scope.startswith("shape_fc1"):  # slim's `stack` puts its layers into a scope
             scope = f"shape_fc1/{scope}"
@@ -122,7 +122,7 @@ class Checkpoint:
         self.shapes = {name: tuple(shape) for name, shape in shapes.items()}
 
     @property
-    def has_critic(self):
+    def has_discriminator(self):
         """Whether it is of a training graph with the prior."""
         return any(name.startswith("D/") for name in self.shapes)
 
@@ -201,8 +201,8 @@ def assign_slim(checkpoint, encoder):
     checkpoint.assign(encoder_variables(encoder), _SLIM_ONLY)
 
 
-def assign_hmr(checkpoint, hmr, critic=None):
-    """Sets what is learned from the original's checkpoint, the critic where both have one.
+def assign_hmr(checkpoint, hmr, discriminator=None):
+    """Sets what is learned from the original's checkpoint, the discriminator where both have one.
 
     Returns:
       TF1's name -> our variable, of all that was set.
@@ -210,7 +210,7 @@ def assign_hmr(checkpoint, hmr, critic=None):
     Raises:
       InputError: as `Checkpoint.read`.
     """
-    names = variables(hmr, critic if checkpoint.has_critic else None)
+    names = variables(hmr, discriminator if checkpoint.has_discriminator else None)
     checkpoint.assign(names, _HMR_BESIDES)
     return names
 
@@ -221,6 +221,6 @@ def _leaf(variable):
 
 
 def _tf1_shape(name, variable):
-    """Ours, but where the original has a 1x1 convolution (its first two critic layers)."""
+    """Ours, but where the original has a 1x1 convolution (its first two discriminator layers)."""
     shape = tuple(variable.shape)
     return (1, 1, *shape) if re.match(r"D/D_conv\d/weights", name) else shape

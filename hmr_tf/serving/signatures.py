@@ -94,8 +94,8 @@ def answers_of_bodies(network, pose, betas):
         body = network.body(tf.identity(pose), betas)
     return {
         "vertices": body.vertices,
-        "joints3d": body.keypoints,
-        "smpl_joints": body.joints,
+        "joints3d": body.joints3d,
+        "smpl_joints": body.smpl_joints,
         "rotations": body.rotations,
     }
 

@@ -43,7 +43,7 @@ def resolved(config):
 
 
 def read_body(config):
-    """`body_model.ModelData` of the body to train with.
+    """`body_model.BodyModel` of the body to train with.
 
     Raises:
       InputError: a file that is missing or damaged, another body than that of --load_path.
@@ -69,12 +69,13 @@ def build_trainer(config, body):
         *(config.bn_momentum, config.mean_params_path, config.mixed_precision),
     )
     hmr.encoder.trainable = not config.freeze_backbone
-    critic = None
+    discriminator = None
     if not config.encoder_only:
-        critic = Discriminator(*([addons.spectral_normalization] * config.critic_spectral_norm))
+        wrap = addons.spectral_normalization if config.critic_spectral_norm else None
+        discriminator = Discriminator(wrap)
     trainer = Trainer(
         hmr,
-        critic,
+        discriminator,
         losses.LossWeights(config.e_loss_weight, config.e_3d_weight, config.d_loss_weight),
         xla=bool(tf.config.list_physical_devices("GPU")) if config.xla is None else config.xla,
         seed=config.seed,
@@ -89,7 +90,7 @@ def build_trainer(config, body):
     if config.load_path:
         _restore(trainer, config)
     elif config.pretrained_model_path:
-        pretrained.load(config.pretrained_model_path, config.encoder, hmr, critic)
+        pretrained.load(config.pretrained_model_path, config.encoder, hmr, discriminator)
     return trainer
 
 
@@ -111,19 +112,20 @@ def _restore(trainer, config):
             )
         wanted = {name: part for name, part in wanted.items() if name in held}
     if resume.changed_flags(config, prefix):
-        # Other flags can mean another critic and other moments: those that fit are taken.
+        # Other flags can mean another discriminator and other moments: those that fit are taken.
         checkpoint.restore(prefix, checkpoint.trained_parts(trainer.hmr))
         checkpoint.restore(prefix, wanted, strict=False)
     else:
         checkpoint.restore(prefix, wanted)
     trainer.encoder_optimizer.learning_rate = config.e_lr
-    trainer.critic_optimizer.learning_rate = config.d_lr
+    trainer.discriminator_optimizer.learning_rate = config.d_lr
 
 
 def parts(trainer):
     """What a checkpoint of a training holds."""
     held = checkpoint.trained_parts(trainer.hmr)
     held.update({STEP: trainer.steps_done, "encoder_optimizer": trainer.encoder_optimizer})
-    if trainer.critic is not None:
-        held.update(critic=trainer.critic, critic_optimizer=trainer.critic_optimizer)
+    if trainer.discriminator is not None:
+        held[checkpoint.DISCRIMINATOR] = trainer.discriminator
+        held[checkpoint.DISCRIMINATOR_OPTIMIZER] = trainer.discriminator_optimizer
     return held

@@ -16,7 +16,7 @@ class LossWeights(NamedTuple):
 
     keypoints: float = 60.0  # --e_loss_weight
     labels_3d: float = 60.0  # --e_3d_weight, for joints and SMPL parameters alike
-    critic: float = 1.0  # --d_loss_weight
+    discriminator: float = 1.0  # --d_loss_weight
 
 
 class Counts(NamedTuple):
@@ -41,7 +41,7 @@ def count(batch, mocap):
 
     people = batch["image"]
     return Counts(
-        keypoints=nonzero(batch["keypoints_norm"][..., 2]),
+        keypoints=nonzero(batch["keypoints2d_norm"][..., 2]),
         joints=nonzero(batch["has_joints"]),
         smpl=nonzero(batch["has_smpl"]),
         people=tf.cast(tf.shape(people)[0], tf.float32),
@@ -94,7 +94,7 @@ def encoder(stages, batch, fake_scores, weights, counts):
     Args:
       stages: the `Prediction` of every stage; keypoints and 3D labels judge the last one only.
       batch: the pipeline's batch, see `data/augment.py`.
-      fake_scores: (T * B, 25) critic scores of every stage, or None without the prior.
+      fake_scores: (T * B, 25) discriminator scores of every stage, or None without the prior.
       weights: `LossWeights`.
       counts: `Counts`.
 
@@ -110,10 +110,10 @@ def encoder(stages, batch, fake_scores, weights, counts):
 
     labelled = tf.concat([flat(batch["rotations"]), batch["betas"]], axis=1)
     predicted = tf.concat([flat(last.rotations), last.betas], axis=1)
-    joints = flat(centred_on_hips(batch["joints"]))
-    predicted_joints = flat(centred_on_hips(last.joints[:, : len(LSP_JOINTS)]))
+    joints = flat(centred_on_hips(batch["lsp_joints"]))
+    predicted_joints = flat(centred_on_hips(last.joints3d[:, : len(LSP_JOINTS)]))
     parts = {
-        "keypoints": keypoints(batch["keypoints_norm"], last.keypoints_norm, counts.keypoints),
+        "keypoints": keypoints(batch["keypoints2d_norm"], last.keypoints2d_norm, counts.keypoints),
         "joints": squared_3d(joints, predicted_joints, batch["has_joints"], counts.joints),
         "smpl": squared_3d(labelled, predicted, batch["has_smpl"], counts.smpl),
     }
@@ -128,13 +128,13 @@ def weighted(parts, weights):
         "keypoints": weights.keypoints,
         "joints": weights.labels_3d,
         "smpl": weights.labels_3d,
-        "adversarial": weights.critic,
+        "adversarial": weights.discriminator,
     }
     return {name: of[name] * value for name, value in parts.items()}
 
 
-def critic(real_scores, fake_scores, weights, num_real=None, num_fake=None):
-    """What the critic is trained on: real bodies to 1, predicted ones to 0 (paper, eq. 8).
+def discriminator(real_scores, fake_scores, weights, num_real=None, num_fake=None):
+    """What the discriminator is trained on: real bodies to 1, predicted ones to 0 (paper, eq. 8).
 
     Args:
       real_scores, fake_scores: (N, 25).
@@ -150,7 +150,7 @@ def critic(real_scores, fake_scores, weights, num_real=None, num_fake=None):
         "real": least_squares(real_scores, 1.0, num_real),
         "fake": least_squares(fake_scores, 0.0, num_fake),
     }
-    return {**parts, "total": weights.critic * (parts["real"] + parts["fake"])}
+    return {**parts, "total": weights.discriminator * (parts["real"] + parts["fake"])}
 
 
 def least_squares(scores, target, num_bodies=None):

@@ -33,7 +33,7 @@ def keypoints_by_stage(stages, batch, counts):
     """`losses.keypoints` of every stage, of which only the last is trained on; the first is 1."""
     return {
         f"keypoints_by_stage/{number}": losses.keypoints(
-            batch["keypoints_norm"], stage.keypoints_norm, counts.keypoints
+            batch["keypoints2d_norm"], stage.keypoints2d_norm, counts.keypoints
         )
         for number, stage in enumerate(stages, 1)
     }

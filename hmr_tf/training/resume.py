@@ -41,7 +41,7 @@ def refuse_another_body(body, made_of, prefix):
     """InputError for another body than a checkpoint was trained with, wherever its file is now.
 
     Args:
-      body: `body_model.ModelData`.
+      body: `body_model.BodyModel`.
       made_of: Architecture, with the paths that it was read from.
       prefix: of the checkpoint.
     """

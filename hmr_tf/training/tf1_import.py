@@ -46,14 +46,14 @@ def import_tf1(prefix, model_dir, smpl_model_path="", num_stage=3, keep_optimize
     folder = _empty(Path(model_dir))
     content = _body(source, smpl_model_path)
     hmr = build.build(Architecture(num_stage=num_stage), body_model.from_content(content, prefix))
-    critic = Discriminator() if source.has_critic else None
-    names = tf1_checkpoint.assign_hmr(source, hmr, critic)
+    discriminator = Discriminator() if source.has_discriminator else None
+    names = tf1_checkpoint.assign_hmr(source, hmr, discriminator)
     read = {*names, *tf1_checkpoint.body_shapes(0)}
     parts = checkpoint.trained_parts(hmr)
-    if critic is not None:
-        parts["critic"] = critic
+    if discriminator is not None:
+        parts[checkpoint.DISCRIMINATOR] = discriminator
     if keep_optimizer:
-        moments, optimizers = _optimizers(source, hmr, critic, names)
+        moments, optimizers = _optimizers(source, hmr, discriminator, names)
         source.assign(moments, _ANYTHING)
         read.update(moments)
         parts.update(optimizers)
@@ -80,16 +80,16 @@ def _body(source, smpl_model_path):
     return {**content, "f": faces, "kintree_table": np.stack([parents, np.arange(len(parents))])}
 
 
-def _optimizers(source, hmr, critic, names):
+def _optimizers(source, hmr, discriminator, names):
     """Both Adams of the training: their moments by TF1's names, and themselves; and the step."""
-    trainer = Trainer(hmr, critic)
+    trainer = Trainer(hmr, discriminator)
     trainer.compile(adam(0.0), adam(0.0))
     optimizers = {"encoder_optimizer": trainer.encoder_optimizer}
     moments = tf1_checkpoint.slots(trainer.encoder_optimizer, hmr.trained, names)
-    if critic is not None:
-        optimizers["critic_optimizer"] = trainer.critic_optimizer
-        moved = critic.trainable_variables
-        moments.update(tf1_checkpoint.slots(trainer.critic_optimizer, moved, names))
+    if discriminator is not None:
+        optimizers[checkpoint.DISCRIMINATOR_OPTIMIZER] = trainer.discriminator_optimizer
+        moved = discriminator.trainable_variables
+        moments.update(tf1_checkpoint.slots(trainer.discriminator_optimizer, moved, names))
     for optimizer in optimizers.values():
         optimizer.iterations.assign(source.step())
     trainer.steps_done.assign(source.step())

@@ -16,12 +16,14 @@ def adam(learning_rate):
 
 
 class Trainer(keras.Model):
-    """HMR and its critic, trained together."""
+    """HMR and its discriminator, trained together."""
 
-    def __init__(self, hmr, critic=None, weights=None, xla=False, seed=0, clip_gradients=0.0):
+    def __init__(
+        self, hmr, discriminator=None, weights=None, xla=False, seed=0, clip_gradients=0.0
+    ):
         """Args:
         hmr: `networks.hmr.HMR`.
-        critic: `networks.discriminator.Discriminator`, or None to train without the prior.
+        discriminator: `networks.discriminator.Discriminator`, or None to train without the prior.
         weights: `losses.LossWeights`; None means the paper's.
         xla: compile forward, losses and gradients with XLA. The optimizers stay outside: a wholly
           compiled step fails under tf.distribute.
@@ -30,7 +32,7 @@ class Trainer(keras.Model):
         """
         super().__init__(name="trainer")
         self.hmr = hmr
-        self.critic = critic
+        self.discriminator = discriminator
         self.loss_weights = weights or losses.LossWeights()
         # Of its own, so that a checkpoint has it in one place, whatever wraps the optimizer.
         self.steps_done = tf.Variable(
@@ -48,31 +50,31 @@ class Trainer(keras.Model):
         if xla:
             self._differentiated = tf.function(self._differentiate, jit_compile=True)
 
-    def compile(self, encoder_optimizer, critic_optimizer=None, steps_per_execution=1):
+    def compile(self, encoder_optimizer, discriminator_optimizer=None, steps_per_execution=1):
         """As keras.Model.compile, with an optimizer for each of the two networks."""
         super().compile(steps_per_execution=steps_per_execution)
         self.stride = steps_per_execution
         self.encoder_optimizer = encoder_optimizer
-        self.critic_optimizer = critic_optimizer
+        self.discriminator_optimizer = discriminator_optimizer
         # Made now, or the first step would be traced twice and a restored checkpoint find no slots.
         encoder_optimizer._create_all_weights(self.hmr.trained)
-        if self.critic is not None:
-            critic_optimizer._create_all_weights(self.critic.trainable_variables)
+        if self.discriminator is not None:
+            discriminator_optimizer._create_all_weights(self.discriminator.trainable_variables)
 
     def call(self, images, training=None):
         return self.hmr(images, training=training)
 
     def train_step(self, data):
-        """One update of encoder and critic from one forward pass (the original's session.run).
+        """Updates encoder and discriminator from one forward pass (the original's session.run).
 
         Args:
           data: (batch, mocap) and, if anyone measures it, the seconds that they were waited for;
-            mocap is empty without the critic. Of several replicas, this one's part.
+            mocap is empty without the discriminator. Of several replicas, this one's part.
 
         Returns:
-          dict of scalars, `<group>/<name>`: losses of the whole batch (encoder, critic,
-          keypoints_by_stage), `statistics.of_bodies` and the critic's scores, (N, 25) each; of
-          several replicas, those of the first.
+          dict of scalars, `<group>/<name>`: losses of the whole batch (encoder, discriminator,
+          keypoints_by_stage), `prediction_statistics.of_bodies` and the discriminator's scores,
+          (N, 25) each; of several replicas, those of the first.
         """
         batch, mocap, *waited = data
         counts = _summed(losses.count(batch, mocap))
@@ -88,13 +90,15 @@ class Trainer(keras.Model):
 
     def _differentiate(self, batch, mocap, counts, noise):
         """Named losses, what is watched, and each network's gradients, all before the step."""
-        with tf.GradientTape() as encoder_tape, tf.GradientTape() as critic_tape:
+        with tf.GradientTape() as encoder_tape, tf.GradientTape() as discriminator_tape:
             stages = self.hmr(batch["image"], training=True, noise=noise)
             fake_scores = None
-            if self.critic is not None:
-                fake_scores = self.critic(every_stage(stages), training=True)
-                real_scores = self.critic((mocap["rotations"], mocap["betas"]), training=True)
-                critic = losses.critic(
+            if self.discriminator is not None:
+                fake_scores = self.discriminator(every_stage(stages), training=True)
+                real_scores = self.discriminator(
+                    (mocap["rotations"], mocap["betas"]), training=True
+                )
+                discriminator = losses.discriminator(
                     *(real_scores, fake_scores, self.loss_weights),
                     *(counts.real, len(stages) * counts.people),
                 )
@@ -105,17 +109,21 @@ class Trainer(keras.Model):
         gradients = [encoder_tape.gradient(scaled, self.hmr.trained)]
         parts, watched = _named("encoder", encoder), prediction_statistics.of_bodies(stages[-1])
         parts.update(prediction_statistics.keypoints_by_stage(stages, batch, counts))
-        if self.critic is not None:
-            gradients.append(critic_tape.gradient(critic["total"], self.critic.trainable_variables))
-            parts.update(_named("critic", critic))
+        if self.discriminator is not None:
+            gradients.append(
+                discriminator_tape.gradient(
+                    discriminator["total"], self.discriminator.trainable_variables
+                )
+            )
+            parts.update(_named("discriminator", discriminator))
             watched.update({"scores/real": real_scores, "scores/fake": fake_scores})
         return parts, watched, gradients
 
     def _moved(self):
         """Each optimizer with the variables it moves."""
         yield self.encoder_optimizer, self.hmr.trained
-        if self.critic is not None:
-            yield self.critic_optimizer, self.critic.trainable_variables
+        if self.discriminator is not None:
+            yield self.discriminator_optimizer, self.discriminator.trainable_variables
 
     def _update(self, optimizer, variables, gradients):
         if _scales_loss(optimizer):
@@ -158,7 +166,7 @@ class Trainer(keras.Model):
     @property
     def learned(self):
         """Every variable that training changes: weights and the batch norms' statistics."""
-        parts = [self.hmr.encoder, self.hmr.regressor, self.critic]
+        parts = [self.hmr.encoder, self.hmr.regressor, self.discriminator]
         return [variable for part in parts if part is not None for variable in part.variables]
 
     @property
@@ -167,8 +175,11 @@ class Trainer(keras.Model):
 
 
 def every_stage(stages):
-    """What the critic sees of T predictions: (T * B, 23, 3, 3) rotations without the global one,
-    (T * B, 10)."""
+    """What the discriminator sees of T predictions.
+
+    Returns:
+      (T * B, 23, 3, 3) rotations without the global one, and (T * B, 10) betas.
+    """
     rotations = tf.concat([stage.rotations[:, 1:] for stage in stages], axis=0)
     return rotations, tf.concat([stage.betas for stage in stages], axis=0)
 

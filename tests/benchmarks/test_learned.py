@@ -42,9 +42,9 @@ def test_the_mean_pose_is_what_the_network_would_project(tmp_path):
     like = {
         "theta": np.zeros((2, 85)),
         "keypoints_px": np.zeros((2, 19, 2)),
-        "joints": np.zeros((2, 19, 3)),
+        "joints3d": np.zeros((2, 19, 3)),
     }
     again = learned.as_predicted(hmr, said.theta.numpy(), like)
-    pixels = (said.keypoints_norm.numpy() + 1) * hmr.image_size / 2
+    pixels = (said.keypoints2d_norm.numpy() + 1) * hmr.image_size / 2
     np.testing.assert_allclose(again["keypoints_px"], pixels, atol=1e-4)
-    np.testing.assert_allclose(again["joints"], said.joints, atol=1e-5)
+    np.testing.assert_allclose(again["joints3d"], said.joints3d, atol=1e-5)

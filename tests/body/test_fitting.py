@@ -32,7 +32,7 @@ def people(smpl):
     pose[:, 4:6, 0] += rng.uniform(0, 1, (COUNT, 2))
     weak = np.column_stack([rng.uniform(0.6, 0.9, COUNT), rng.normal(0, 0.1, (COUNT, 2))])
     body = smpl(tf.constant(pose, tf.float32), tf.zeros([COUNT, 10]))
-    points = camera.project(body.keypoints, tf.constant(weak, tf.float32))
+    points = camera.project(body.joints3d, tf.constant(weak, tf.float32))
     labels = tf.concat([points, tf.ones([COUNT, 19, 1])], axis=-1).numpy()
     return labels, np.tile(mean_theta(), (COUNT, 1))
 
@@ -52,7 +52,7 @@ def test_keypoints_fall_on_the_labels(smpl, fitter, people, found):
     assert np.max(found.error_norm) < 0.02  # about 2 px of 224
     assert np.min(before) > 5 * np.max(found.error_norm)
     parts = theta.split(found.theta)
-    points = camera.project(smpl(parts.pose, parts.betas).keypoints, parts.camera)
+    points = camera.project(smpl(parts.pose, parts.betas).joints3d, parts.camera)
     distance = np.linalg.norm(points - people[0][..., :2], axis=-1).mean(axis=1)
     np.testing.assert_allclose(found.error_norm, distance, rtol=1e-4)
     assert np.abs(parts.betas).max() < 3
@@ -97,7 +97,7 @@ def records(tmp_path, rng):
     """Two shards of three people, of whom the last is labelled at two points only."""
     hmr = tiny_hmr.build(tmp_path)
     body = hmr.smpl(tf.constant(theta.split(mean_theta()).pose), tf.zeros([1, 10]))
-    points = 112 * (1 + 0.8 * body.keypoints[0, :, :2].numpy())
+    points = 112 * (1 + 0.8 * body.joints3d[0, :, :2].numpy())
     for shard in range(2):
         path = tmp_path / "data" / "coco" / f"train_{shard:03d}.tfrecord"
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -142,7 +142,7 @@ def test_records_get_their_bodies(records):
         parts = theta.split(thetas[number][None])
         np.testing.assert_allclose(sample["pose"], parts.pose[0], atol=1e-6)
         joints = hmr.smpl(parts.pose, parts.betas).lsp_joints[0]
-        np.testing.assert_allclose(sample["joints"], joints, atol=1e-5)
+        np.testing.assert_allclose(sample["lsp_joints"], joints, atol=1e-5)
     index = json.loads((folder / "new" / "coco" / "fitted_index.json").read_text())
     assert index["fitted"] == 4
 

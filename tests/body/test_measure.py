@@ -103,7 +103,7 @@ def metres(found):
 def lean(model):
     """Some body that is not the mean."""
     betas = np.array([0.5, -1, 1, 0.3, 0, 0, -0.5, 0, 0, 0.2])
-    return (*rest_body(model, betas), model.faces, model.weights)
+    return (*rest_body(model, betas), model.faces, model.lbs_weights)
 
 
 def test_the_built_in_body_measures_like_a_person_of_its_height(model):

@@ -38,7 +38,7 @@ def test_a_face_belongs_to_the_part_that_moves_it_most():
 
 def test_the_bodys_parts_are_where_they_should_be():
     model = body_model.read_model()
-    labels = parts.of_faces(model.weights, model.faces)
+    labels = parts.of_faces(model.lbs_weights, model.faces)
     centre = model.v_template[model.faces].mean(1)
     mean = {label: centre[labels == label].mean(0) for label in range(1, 7)}
     assert mean[LEFT_ARM][0] > 0.3 > -0.3 > mean[RIGHT_ARM][0]

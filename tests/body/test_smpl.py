@@ -34,7 +34,7 @@ def slow_smpl(model, pose, betas):
     vertices = np.zeros_like(rest)
     for joint in range(24):
         moved = (rest - joints[joint]) @ turns[joint].T + places[joint]
-        vertices += model.weights[:, joint : joint + 1] * moved
+        vertices += model.lbs_weights[:, joint : joint + 1] * moved
     return vertices, np.array(places), model.keypoint_regressor @ vertices
 
 
@@ -51,8 +51,8 @@ def test_equals_the_paper_written_out(rng, model, smpl):
     for i in range(len(pose)):
         vertices, joints, keypoints = slow_smpl(model, pose[i], betas[i])
         np.testing.assert_allclose(body.vertices[i], vertices, atol=5e-6)
-        np.testing.assert_allclose(body.joints[i], joints, atol=5e-6)
-        np.testing.assert_allclose(body.keypoints[i], keypoints, atol=5e-6)
+        np.testing.assert_allclose(body.smpl_joints[i], joints, atol=5e-6)
+        np.testing.assert_allclose(body.joints3d[i], keypoints, atol=5e-6)
 
 
 def test_any_tree_whose_parents_come_first(rng, model):
@@ -62,15 +62,15 @@ def test_any_tree_whose_parents_come_first(rng, model):
     for i in range(len(pose)):
         vertices, joints, _ = slow_smpl(limbs, pose[i], betas[i])
         np.testing.assert_allclose(body.vertices[i], vertices, atol=1e-5)
-        np.testing.assert_allclose(body.joints[i], joints, atol=1e-5)
+        np.testing.assert_allclose(body.smpl_joints[i], joints, atol=1e-5)
 
 
 def test_joints_only_gives_the_same_joints(rng, smpl):
     pose, betas = (tf.constant(x, tf.float32) for x in inputs(rng))
     full, light = smpl(pose, betas), smpl.joints_only(pose, betas)
     assert light.vertices is None
-    np.testing.assert_array_equal(light.keypoints, full.keypoints)
-    np.testing.assert_array_equal(light.joints, full.joints)
+    np.testing.assert_array_equal(light.joints3d, full.joints3d)
+    np.testing.assert_array_equal(light.smpl_joints, full.smpl_joints)
 
 
 def test_joints_only_never_builds_the_mesh(model, smpl):
@@ -90,7 +90,7 @@ def test_the_14_joints_are_the_first_keypoints(rng, smpl):
     body = smpl.joints_only(*(tf.constant(x, tf.float32) for x in inputs(rng)))
     lsp = [KEYPOINTS.index(name) for name in LSP_JOINTS]
     assert body.lsp_joints.shape == (4, 14, 3)
-    np.testing.assert_array_equal(body.lsp_joints, body.keypoints.numpy()[:, lsp])
+    np.testing.assert_array_equal(body.lsp_joints, body.joints3d.numpy()[:, lsp])
 
 
 def test_theta_is_as_good_as_its_parts(rng, smpl):
@@ -116,7 +116,7 @@ def test_global_rotation_turns_about_the_pelvis(rng, smpl):
     rest = smpl(tf.constant(pose, tf.float32), tf.constant(betas, tf.float32))
     pose[:, 0] = (0, 0, np.pi / 2)
     turned = smpl(tf.constant(pose, tf.float32), tf.constant(betas, tf.float32))
-    pelvis = rest.joints[:, :1]
+    pelvis = rest.smpl_joints[:, :1]
     arm = (rest.vertices - pelvis).numpy()
     expected = pelvis + arm[..., [1, 0, 2]] * (-1, 1, 1)
     np.testing.assert_allclose(turned.vertices, expected, atol=5e-6)
@@ -127,7 +127,7 @@ def test_a_few_vertices_by_their_smpl_numbers(rng, model, smpl):
     few = SMPL(model, vertex_ids=[50, 3, 4])(pose, betas)
     whole = smpl(pose, betas)
     np.testing.assert_allclose(few.vertices, whole.vertices.numpy()[:, [50, 3, 4]], atol=1e-6)
-    np.testing.assert_array_equal(few.keypoints, whole.keypoints)
+    np.testing.assert_array_equal(few.joints3d, whole.joints3d)
 
 
 def test_smpls_vertex_numbers_are_refused_on_the_built_in_body():
@@ -174,8 +174,8 @@ def test_eager_graph_and_xla_agree(rng, smpl):
 def test_built_in_body_stands_the_right_way(rng):
     smpl = SMPL(body_model.read_model())
     body = smpl(tf.zeros([1, 24, 3]), tf.zeros([1, 10]))
-    place = dict(zip(SMPL_JOINTS, body.joints[0].numpy()))
-    point = dict(zip(KEYPOINTS, body.keypoints[0].numpy()))
+    place = dict(zip(SMPL_JOINTS, body.smpl_joints[0].numpy()))
+    point = dict(zip(KEYPOINTS, body.joints3d[0].numpy()))
     assert place["head"][1] > place["neck"][1] > place["pelvis"][1] > place["left_knee"][1]
     assert place["left_wrist"][0] > 0 > place["right_wrist"][0]
     assert point["left_wrist"][0] > 0 > point["right_wrist"][0]

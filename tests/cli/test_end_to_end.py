@@ -86,13 +86,13 @@ def test_tensorboard_has_curves_and_pictures(folder):
                 tags.setdefault(value.tag, []).append(event.step)
                 told[value.tag] = value.metadata.plugin_data.content
     assert tags["train/encoder/keypoints"][:2] == [1, 2]
-    assert tags["train/critic/real"][:2] == [1, 2]
+    assert tags["train/discriminator/real"][:2] == [1, 2]
     assert tags["validation/pa_mpjpe_mm"] == [0, 1, 2]
     assert tags["people/validation"][:2] == tags["people/validation/mesh_VERTEX"][:2] == [0, 2]
     for tag in ("weighted/keypoints", "train/camera/scale_std"):
         assert tags[tag][:2] == [1, 2]
     assert tags["speed/images_per_second"][0] == 2  # the first step builds the graph
-    assert tags["critic_fake/left_elbow"] == tags["critic_real/all_joints"] == [2]
+    assert tags["discriminator_fake/left_elbow"] == tags["discriminator_real/all_joints"] == [2]
     assert tags["_hparams_/session_start_info"] == [0]
     flags = told["_hparams_/session_start_info"]
     assert b"e_3d_weight" in flags

@@ -24,7 +24,7 @@ def sample_of(image, centre=(0, 0), **labels):
         "image": np.asarray(image),
         "keypoints_px": np.zeros((19, 3), "float32"),
         "center_px": np.float32(centre),
-        "joints": np.zeros((14, 3), "float32"),
+        "lsp_joints": np.zeros((14, 3), "float32"),
         "pose": np.zeros((24, 3), "float32"),
         "betas": np.zeros(10, "float32"),
         "has_joints": False,
@@ -124,8 +124,8 @@ def test_keypoints_follow_the_pixels():
         example = crop(sample, shift, scale, flip, image_size=32)
         label = "left_ankle" if flip else "right_ankle"
         index = skeleton.KEYPOINTS.index(label)
-        x, y = (example["keypoints_norm"][index, :2] + 1) * 16
-        assert example["keypoints_norm"][index, 2] == 1
+        x, y = (example["keypoints2d_norm"][index, :2] + 1) * 16
+        assert example["keypoints2d_norm"][index, 2] == 1
         row, column = np.unravel_index(example["image"][..., 0].argmax(), (32, 32))
         assert (row, column) == pytest.approx((y, x), abs=1e-4)
 
@@ -135,7 +135,7 @@ def test_unlabelled_points_are_zero_and_labelled_ones_may_lie_outside():
     keypoints[0] = 500, -500, 1
     keypoints[1] = 8, 8, 0
     norm = crop(sample_of(np.zeros((9, 9, 3), "uint8"), (4, 4), keypoints_px=keypoints))
-    norm = norm["keypoints_norm"]
+    norm = norm["keypoints2d_norm"]
     np.testing.assert_allclose(norm[0], [(500 + 4) / 8 - 1, (-500 + 4) / 8 - 1, 1])
     np.testing.assert_array_equal(norm[1:], 0)
 
@@ -145,11 +145,11 @@ def test_a_flip_renames_left_and_right(rng):
     plain, flipped = crop(sample), crop(sample, flip=True)
     np.testing.assert_array_equal(flipped["image"], plain["image"][:, ::-1])
     left, right = (skeleton.KEYPOINTS.index(f"{side}_eye") for side in ("left", "right"))
-    assert flipped["keypoints_norm"][left, 2] == plain["keypoints_norm"][right, 2]
+    assert flipped["keypoints2d_norm"][left, 2] == plain["keypoints2d_norm"][right, 2]
     left, right = (skeleton.LSP_JOINTS.index(f"{side}_wrist") for side in ("left", "right"))
-    shift = plain["joints"].mean(0) * [-1, 1, 1]
+    shift = plain["lsp_joints"].mean(0) * [-1, 1, 1]
     np.testing.assert_allclose(
-        flipped["joints"][left] + shift, plain["joints"][right] * [-1, 1, 1], atol=1e-6
+        flipped["lsp_joints"][left] + shift, plain["lsp_joints"][right] * [-1, 1, 1], atol=1e-6
     )
     np.testing.assert_array_equal(flipped["betas"], plain["betas"])
 
@@ -256,7 +256,7 @@ def expected_samples(shared, dataset):
             image = tf.io.decode_jpeg(path.read_bytes()).numpy()
         labels = {"keypoints_px": keypoints}
         if "mosh_gt3d" in expected:
-            labels["joints"] = np.float32(expected["mosh_gt3d"][i]).reshape(14, 3)
+            labels["lsp_joints"] = np.float32(expected["mosh_gt3d"][i]).reshape(14, 3)
             labels["pose"] = np.float32(expected["mosh_pose"][i]).reshape(24, 3)
             labels["betas"] = np.float32(expected["mosh_shape"][i])
         yield row, sample_of(image, expected["center"][i], **labels)
@@ -268,7 +268,7 @@ def test_labels_are_the_originals(shared, dataset, forced):
     for row, sample in expected_samples(shared, dataset):
         example = crop(sample, FORCED[forced][:2], *FORCED[forced][2:], image_size=224)
         np.testing.assert_allclose(
-            example["keypoints_norm"], row[f"loader_{forced}_label"], atol=1.2e-5
+            example["keypoints2d_norm"], row[f"loader_{forced}_label"], atol=1.2e-5
         )
 
 
@@ -277,7 +277,7 @@ def test_labels_are_the_originals(shared, dataset, forced):
 def test_3d_labels_are_the_originals(shared, dataset, forced):
     for row, sample in expected_samples(shared, dataset):
         example = crop(sample, FORCED[forced][:2], *FORCED[forced][2:], image_size=224)
-        got = [example[name].ravel() for name in ("rotations", "betas", "joints")]
+        got = [example[name].ravel() for name in ("rotations", "betas", "lsp_joints")]
         expected = row[f"loader_{forced}_label3d"]
         np.testing.assert_allclose(np.concatenate(got), expected, atol=1.2e-5)
 

@@ -23,7 +23,7 @@ JITTER = Augmentation(trans_max=5, scale_min=0.8, scale_max=1.2)
 def person(grey, with_3d, **changes):
     """A record that is known again by the grey of its image; `changes` replace what it holds."""
     image = np.full((40, 30, 3), grey, "uint8")
-    three = {"joints": np.ones((14, 3)), "pose": np.zeros((24, 3)), "betas": np.full(10, grey)}
+    three = {"lsp_joints": np.ones((14, 3)), "pose": np.zeros((24, 3)), "betas": np.full(10, grey)}
     plain = record.ImageRecord(
         jpeg=tf.io.encode_jpeg(image, quality=100).numpy(),
         filename=f"{grey}.jpg",
@@ -93,8 +93,8 @@ def test_a_batch_has_the_promised_shapes(shards):
     batch, mocap = training(shards, ["coco", "h36m"], mocap=True, use_3d=True).element_spec
     expected = {
         "image": (4, IMAGE_SIZE, IMAGE_SIZE, 3),
-        "keypoints_norm": (4, 19, 3),
-        "joints": (4, 14, 3),
+        "keypoints2d_norm": (4, 19, 3),
+        "lsp_joints": (4, 14, 3),
         "rotations": (4, 24, 3, 3),
         "betas": (4, 10),
         "has_joints": (4,),
@@ -237,7 +237,7 @@ def test_the_seed_decides_everything(shards):
 
 def test_jitter_differs_between_people_and_passes(shards):
     batches = take(training(shards, ["coco"], augmentation=JITTER, batch_size=12), 2)
-    points = np.concatenate([batch["keypoints_norm"].numpy()[:, 0, 0] for batch, _ in batches])
+    points = np.concatenate([batch["keypoints2d_norm"].numpy()[:, 0, 0] for batch, _ in batches])
     assert len(np.unique(points)) > 15
 
 
@@ -294,7 +294,7 @@ def test_validation_crops_without_jitter(varied):
 
 def test_a_smaller_network_sees_the_same_part_of_the_picture(varied):
     """So that --img_size changes the sharpness and not the person."""
-    large, small = (read_validation(varied, size)["keypoints_norm"] for size in (224, 56))
+    large, small = (read_validation(varied, size)["keypoints2d_norm"] for size in (224, 56))
     assert np.ptp(large.numpy(), axis=(0, 1))[:2].min() > 0.3
     np.testing.assert_allclose(large, small, atol=2.5 / 56)
 

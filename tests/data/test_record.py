@@ -30,7 +30,9 @@ def person(rng):
 @pytest.fixture
 def person_3d(person, rng):
     joints, pose, betas = rng.normal(size=(14, 3)), rng.normal(size=(24, 3)), rng.normal(size=10)
-    return person._replace(joints=joints, pose=pose, betas=betas, camera=np.array([500.0, 20, 15]))
+    return person._replace(
+        lsp_joints=joints, pose=pose, betas=betas, camera=np.array([500.0, 20, 15])
+    )
 
 
 def parse(serialized):
@@ -47,12 +49,12 @@ def test_a_2d_record_comes_back(person):
     assert sample["filename"].numpy() == b"im0001.jpg"
     assert not sample["has_joints"]
     assert not sample["has_smpl"]
-    assert not np.any(sample["joints"])
+    assert not np.any(sample["lsp_joints"])
 
 
 def test_a_3d_record_comes_back(person_3d):
     sample = record.decode(record.encode(person_3d))
-    for key in ("joints", "pose", "betas"):
+    for key in ("lsp_joints", "pose", "betas"):
         np.testing.assert_allclose(sample[key], getattr(person_3d, key), rtol=1e-6)
     assert sample["has_joints"]
     assert sample["has_smpl"]
@@ -79,7 +81,7 @@ def test_a_reference_comes_back_and_training_does_not_see_it(person_3d, rng):
 
 def test_a_record_without_a_reference_has_no_numbers_there(person_3d):
     found = record.decode_reference(record.encode(person_3d))
-    assert np.isnan(found["joints"]).all()
+    assert np.isnan(found["lsp_joints"]).all()
     assert np.isnan(found["universal_joints"]).all()
     assert found["activity"] == 0
 

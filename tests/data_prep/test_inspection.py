@@ -9,7 +9,7 @@ from absl.testing import flagsaver
 
 from data_prep import inspect_tfrecords
 from data_prep.checking import contact_sheet
-from data_prep.labelled import MocapPose, Person
+from data_prep.labelled import LabelledPerson, MocapPose
 from data_prep.writing import engine
 from hmr_tf.body import skeleton
 from hmr_tf.cli import command_line
@@ -44,7 +44,9 @@ def someone(rng, left_x=70):
     points = np.column_stack([np.full(19, 50.0), np.linspace(20, 80, 19)])
     points[IS_LEFT, 0], points[IS_RIGHT, 0] = left_x, 100 - left_x
     image = np.full((100, 100, 3), 128, np.uint8)
-    return Person(image, points, np.ones(19, int), filename="a.jpg", joints=np.ones((14, 3)))
+    return LabelledPerson(
+        image, points, np.ones(19, int), filename="a.jpg", lsp_joints=np.ones((14, 3))
+    )
 
 
 @pytest.fixture

@@ -19,7 +19,7 @@ from absl.testing import flagsaver
 
 import hmr_tf
 from data_prep import to_tfrecords
-from data_prep.labelled import MocapPose, Person
+from data_prep.labelled import LabelledPerson, MocapPose
 from data_prep.readers import lsp
 from data_prep.writing import conversion
 from hmr_tf.cli import command_line
@@ -168,9 +168,13 @@ def test_synthetic_people_and_poses(run, tmp_path, rng, monkeypatch):
         calls.append(arguments)
         for i in range(3):
             image = np.full((230, 240, 3), i, np.uint8)
-            labels = {"joints": np.ones((14, 3)), "pose": np.ones((24, 3)), "betas": np.ones(10)}
+            labels = {
+                "lsp_joints": np.ones((14, 3)),
+                "pose": np.ones((24, 3)),
+                "betas": np.ones(10),
+            }
             labels["filename"] = f"{i}.jpg"
-            yield Person(image, rng.uniform(50, 200, (19, 2)), np.ones(19), **labels)
+            yield LabelledPerson(image, rng.uniform(50, 200, (19, 2)), np.ones(19), **labels)
 
     def read_mocap(*arguments):
         calls.append(arguments)
@@ -313,7 +317,7 @@ def test_an_interrupted_run_leaves_the_last_one(number, code, run, lsp_ext, tmp_
 
 
 def test_a_bug_keeps_its_traceback_and_leaves_nothing(run, lsp_ext, tmp_path, monkeypatch):
-    monkeypatch.setattr(lsp, "Person", lambda *arguments: 1 / 0)
+    monkeypatch.setattr(lsp, "LabelledPerson", lambda *arguments: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         run(dataset="lsp_ext", data_dir=lsp_ext, output_dir=tmp_path / "out")
     assert not list(tmp_path.rglob("*.tfrecord"))

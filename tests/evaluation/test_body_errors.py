@@ -35,16 +35,16 @@ class Oracle:
     def __init__(self, smpl, truth, move=lambda points: points, shift_px=(0.0, 0.0)):
         self.smpl = smpl
         body = smpl(tf.constant(truth["pose"]), tf.constant(truth["betas"]))
-        keypoints_norm = 2.0 * truth["keypoints_px"] / STORED - 1.0
+        keypoints2d_norm = 2.0 * truth["keypoints_px"] / STORED - 1.0
         self._everyone = Prediction(
             theta=tf.zeros([NUM_PEOPLE, 85]),
             camera=tf.zeros([NUM_PEOPLE, 3]),
             rotations=body.rotations,
             betas=tf.constant(truth["betas"]),
             vertices=move(body.vertices),
-            joints=move(body.keypoints),
-            smpl_joints=move(body.joints),
-            keypoints_norm=tf.constant(keypoints_norm + 2.0 * np.float32(shift_px) / SIZE),
+            joints3d=move(body.joints3d),
+            smpl_joints3d=move(body.smpl_joints),
+            keypoints2d_norm=tf.constant(keypoints2d_norm + 2.0 * np.float32(shift_px) / SIZE),
         )
 
     def __call__(self, images, training=None):
@@ -92,7 +92,7 @@ def write(path, truth, joints, labelled=lambda number: np.ones(19, int), numbers
                 keypoints_px=truth["keypoints_px"][number],
                 labelled=labelled(number),
                 has_face=True,
-                joints=joints[number] if has_joints else None,
+                lsp_joints=joints[number] if has_joints else None,
                 pose=truth["pose"][number] if has_smpl else None,
                 betas=truth["betas"][number] if has_smpl else None,
             )
@@ -103,7 +103,7 @@ def write(path, truth, joints, labelled=lambda number: np.ones(19, int), numbers
 @pytest.fixture
 def files(tmp_path, truth, body):
     """The shard of all people, whose joints stand 3 m in front of the camera."""
-    joints = body.keypoints.numpy()[:, :14] + np.float32([0.2, -0.1, 3.0])
+    joints = body.joints3d.numpy()[:, :14] + np.float32([0.2, -0.1, 3.0])
     return write(tmp_path / "test_000.tfrecord", truth, joints)
 
 
@@ -113,14 +113,14 @@ def evaluate(smpl, truth, files, **wrong):
 
 def centred_joints(body):
     """(3, 14, 3) m, float64: the true joints of those who have some, mid-hips at the origin."""
-    joints = body.keypoints.numpy()[list(WITH_JOINTS), :14].astype(np.float64)
+    joints = body.joints3d.numpy()[list(WITH_JOINTS), :14].astype(np.float64)
     return joints - joints[:, HIPS].mean(axis=1, keepdims=True)
 
 
 def centred_vertices(body):
     """(2, V, 3) m: the true vertices of those who have SMPL labels, pelvis at the origin."""
     known = list(WITH_SMPL)
-    return body.vertices.numpy()[known] - body.joints.numpy()[known, :1]
+    return body.vertices.numpy()[known] - body.smpl_joints.numpy()[known, :1]
 
 
 def mean_length_mm(points):
@@ -176,7 +176,7 @@ def test_keypoints_are_measured_in_pixels_of_the_crop(smpl, truth, files, shift_
 
 def test_only_people_with_3d_labels_count_in_3d(smpl, tmp_path, truth, body):
     """The labels of person 2, who has joints alone, are 10 % too small: a third of the mean."""
-    joints = body.keypoints.numpy()[:, :14].copy()
+    joints = body.joints3d.numpy()[:, :14].copy()
     joints[2] /= 1.1
     files = write(tmp_path / "test_000.tfrecord", truth, joints)
     results = evaluate(smpl, truth, files)
@@ -203,7 +203,7 @@ def test_unlabelled_keypoints_do_not_count_nor_do_people_without_any(smpl, tmp_p
     believed["keypoints_px"][3, 0, 0] += 20
     believed["keypoints_px"][3, 1:] += 1000
     believed["keypoints_px"][4] += 1000
-    joints = body.keypoints.numpy()[:, :14]
+    joints = body.joints3d.numpy()[:, :14]
     files = write(tmp_path / "test_000.tfrecord", truth, joints, labelled)
     results = evaluate(smpl, believed, files)
     assert results["people"] == 4

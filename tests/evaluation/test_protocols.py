@@ -71,7 +71,7 @@ def score(tmp_path, truth):
         files = [np.flatnonzero(plan.frames.file == k) for k in range(len(plan.frames.paths))]
         who = [int(name[4:10]) for name in plan.frames.truth["filename"].astype(str)]
         predicted = {
-            "joints": move(truth["joints"][who]),
+            "joints3d": move(truth["lsp_joints"][who]),
             "smpl_joints": truth["smpl_joints"][who],
         }
         predicted = [{k: v[rows] for k, v in predicted.items()} for rows in files]
@@ -123,7 +123,7 @@ def test_human36m_complete_gives_the_truth_no_error(evaluate, tmp_path, truth, c
 
 def test_30_mm_off_the_root_is_30_mm_and_nothing_after_alignment(score, tmp_path, truth):
     """All 14 joints move and the pelvis does not: seen from there each is 30 mm off."""
-    hips = truth["joints"][:, list(LSP_HIPS)].mean(1, keepdims=True)
+    hips = truth["lsp_joints"][:, list(LSP_HIPS)].mean(1, keepdims=True)
     pelvis = truth["smpl_joints"][:, :1] - hips
     fakes.write_3dhp(tmp_path / "data", TS, truth)
     found = score("mpi_inf_3dhp", shifted, root="pelvis").metrics
@@ -143,7 +143,7 @@ def test_30_mm_off_the_root_is_30_mm_and_nothing_after_alignment(score, tmp_path
 def test_a_tenth_too_large_is_a_tenth_and_nothing_after_alignment(evaluate, tmp_path, truth):
     fakes.write_h36m(tmp_path / "data", P2_FEW, truth)
     content, _ = evaluate("h36m_p2", {"move": about_the_hips(1.1)})
-    joints = truth["joints"][:, :14]
+    joints = truth["lsp_joints"][:, :14]
     size = np.linalg.norm(joints - joints[:, list(LSP_HIPS)].mean(1, keepdims=True), axis=-1)
     error = 100 * size.mean(1)  # a tenth, in mm, of each person
     found, tables = content["metrics"], content["tables"]
@@ -217,7 +217,7 @@ def test_without_perspective_correction_the_crops_view_counts(score, tmp_path, t
 
 def test_the_universal_skeleton_is_the_truth_unless_it_is_switched_off(score, tmp_path, truth):
     fakes.write_3dhp(tmp_path / "data", TS, truth, universal_scale=1.1)
-    joints = truth["joints"][:9, :14]
+    joints = truth["lsp_joints"][:9, :14]
     size = np.linalg.norm(joints - joints[:, list(LSP_HIPS)].mean(1, keepdims=True), axis=-1)
     found = score("mpi_inf_3dhp").metrics
     assert found["mpjpe_mm"] == pytest.approx(100 * size.mean(), rel=1e-4)
@@ -262,16 +262,16 @@ def test_predictions_are_used_again_until_model_or_data_change(smpl, tmp_path, t
     """Of three files one changes, one is cut off: those two are predicted anew."""
     fakes.write_h36m(tmp_path / "data", P2_FEW, truth)
     oracle = fakes.Oracle(fakes.thetas(), smpl)
-    answer, counts = crop_function(oracle), []
+    answer, counts = crop_function(oracle, any_batch_size=True), []
 
     def predict(digest="digest"):
         plan = evaluate_protocol.plan("h36m_p2", tmp_path / "data", {}, allow_missing=True)
         counts.clear()
         files = (plan.frames, tmp_path / "kept")
         found = predictions.of_files(answer, digest, *files, 2, counts.append)
-        joints = np.concatenate([part["joints"] for part in found])
+        joints = np.concatenate([part["joints3d"] for part in found])
         who = [int(name[4:10]) for name in plan.frames.truth["filename"].astype(str)]
-        np.testing.assert_allclose(joints, truth["joints"][who], atol=1e-6)
+        np.testing.assert_allclose(joints, truth["lsp_joints"][who], atol=1e-6)
         return counts
 
     assert predict() == [0, 2, 2, 2]  # already there, then by batches
@@ -343,8 +343,8 @@ def test_records_without_3d_truth_are_refused(evaluate, tmp_path, truth):
     with pytest.raises(InputError, match=r"record 1 has no 3D truth \(6 of 6"):
         evaluate("h36m_p2")
     folder = tmp_path / "data" / "mpi_inf_3dhp" / "test"
-    for joints in (None, truth["joints"][0, :14]):  # the latter without the 17 of the test set
-        fakes.write(folder / "TS1.tfrecord", [fakes.image_record(0, truth, joints=joints)])
+    for joints in (None, truth["lsp_joints"][0, :14]):  # the latter without the 17 of the test set
+        fakes.write(folder / "TS1.tfrecord", [fakes.image_record(0, truth, lsp_joints=joints)])
         with pytest.raises(InputError, match=r"TS1.*no 3D truth.*=mpi_inf_3dhp --split=test"):
             evaluate("mpi_inf_3dhp")
 
@@ -369,17 +369,17 @@ def test_no_frames_and_wrong_numbers_of_joints_are_refused(evaluate, tmp_path, t
 
     with monkeypatch.context() as patched:
         patched.setattr(record, "_NUM_JOINTS", 17)  # a writer who has other joints
-        seventeen = {"joints": np.ones((17, 3)), "labelled": np.ones(19)}
+        seventeen = {"lsp_joints": np.ones((17, 3)), "labelled": np.ones(19)}
         one_record(tmp_path, truth, **seventeen)
     with pytest.raises(InputError, match=r"record 1 (holds 17 joints as mosh/gt3d, not 14|is)"):
         evaluate("h36m_p2")
 
 
 def test_numbers_that_are_none_are_refused(evaluate, tmp_path, truth):
-    one_record(tmp_path, truth, joints=np.full((14, 3), np.inf))
+    one_record(tmp_path, truth, lsp_joints=np.full((14, 3), np.inf))
     with pytest.raises(InputError, match="no 3D truth"):
         evaluate("h36m_p2")
-    one_record(tmp_path, truth, joints=np.ones((14, 3)))
+    one_record(tmp_path, truth, lsp_joints=np.ones((14, 3)))
     with pytest.raises(InputError, match="not finite"):
         evaluate("h36m_p2", {"move": lambda joints: joints * np.nan})
 
@@ -419,9 +419,9 @@ def test_the_real_test_frame_is_judged_in_millimetres(shared, tmp_path):
     assert len(plan.frames.file) == 1  # the other frame is not valid
     assert len(plan.missing) in (1, 5)  # the file may be called train_0000 or TS1
     joints = np.zeros((1, 19, 3))
-    joints[:, :14] = truth["joints"]
+    joints[:, :14] = truth["lsp_joints"]
     joints[:, :14] += (0.0, 0.03, 0.0)
-    predicted = [{"joints": joints, "smpl_joints": np.zeros((1, 24, 3))}]
+    predicted = [{"joints3d": joints, "smpl_joints": np.zeros((1, 24, 3))}]
     people = frames.with_predictions(plan.frames, predicted, plan.judged)
     options = {**plan.options, "perspective_correction": False}
     found = published.PROTOCOLS["mpi_inf_3dhp"].score(people, options, None).metrics
@@ -432,5 +432,5 @@ def test_the_real_test_frame_is_judged_in_millimetres(shared, tmp_path):
     assert found["pa_mpjpe_mm"] == pytest.approx(0, abs=1)
     # The camera looks past the person by as much as the crop's centre is beside its own.
     turn = perspective.from_crop_to_camera(truth)[0]
-    middle = truth["joints"][0].mean(0)
+    middle = truth["lsp_joints"][0].mean(0)
     np.testing.assert_allclose(turn[:2, 2], (middle / np.linalg.norm(middle))[:2], atol=0.03)

@@ -27,7 +27,7 @@ def joints_of(smpl, person):
     """(N, 24, 3) where SMPL has the joints."""
     betas = tf.constant(np.repeat(person.betas[None], len(person.frames), axis=0), tf.float32)
     body = smpl.joints_only(tf.constant(person.rotations, tf.float32), betas)
-    return body.joints.numpy() + person.transl[:, None]
+    return body.smpl_joints.numpy() + person.transl[:, None]
 
 
 def read(path):

@@ -193,7 +193,7 @@ def test_a_body_whose_vertices_follow_many_joints_keeps_the_strongest_four(tmp_p
     attributes = file.document["meshes"][0]["primitives"][0]["attributes"]
     weights, joints = (file.array(attributes[name]) for name in ("WEIGHTS_0", "JOINTS_0"))
     np.testing.assert_allclose(weights.sum(1, dtype=float), 1, atol=1e-7)
-    order = np.sort(np.argsort(-model.weights, axis=1)[:, :4], axis=1)
+    order = np.sort(np.argsort(-model.lbs_weights, axis=1)[:, :4], axis=1)
     np.testing.assert_array_equal(np.sort(joints, axis=1), order)
     normals = file.array(attributes["NORMAL"])
     np.testing.assert_allclose(np.linalg.norm(normals, axis=1), 1, atol=1e-6)

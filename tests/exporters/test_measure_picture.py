@@ -10,7 +10,7 @@ from hmr_tf.exporters.measure_picture import COLORS, measure_picture
 def test_every_tape_lies_on_the_body_at_its_height():
     model = body_model.read_model()
     vertices, joints = rest_body(model)
-    found = measure(vertices, joints, model.faces, model.weights)
+    found = measure(vertices, joints, model.faces, model.lbs_weights)
     picture = measure_picture(vertices, model.faces, found)
     assert picture.shape == (900, 1800, 3)
     front = picture[:, :900].astype(int)

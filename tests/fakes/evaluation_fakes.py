@@ -46,8 +46,10 @@ class Oracle(HMR):
 
     def bodies(self, answers):
         (last,) = super().bodies(answers)
-        keypoints_norm = last.keypoints_norm + self._shift_norm
-        return (last._replace(joints=self._move(last.joints), keypoints_norm=keypoints_norm),)
+        keypoints2d_norm = last.keypoints2d_norm + self._shift_norm
+        return (
+            last._replace(joints3d=self._move(last.joints3d), keypoints2d_norm=keypoints2d_norm),
+        )
 
 
 def smpl(path=body_model.BUILT_IN):
@@ -71,9 +73,9 @@ def thetas(seed=0):
 def truth_of(model):
     """dict of everyone's joints (19), smpl_joints (24), keypoints_px (in the stored image)."""
     last = HMR.bodies(model, [model.encoder.thetas])[0]
-    keypoints_px = camera.pixels_from_norm(last.keypoints_norm.numpy(), STORED)
+    keypoints_px = camera.pixels_from_norm(last.keypoints2d_norm.numpy(), STORED)
     return {
-        "joints": last.joints.numpy().astype(float),
+        "joints3d": last.joints3d.numpy().astype(float),
         "smpl_joints": last.smpl_joints.numpy().astype(float),
         "keypoints_px": keypoints_px,
     }
@@ -115,7 +117,7 @@ def write_h36m(data_dir, sequences, truth, with_joints=True):
             image_record(
                 person,
                 truth,
-                joints=truth["joints"][person, : len(LSP_JOINTS)] + (0.2, -0.1, 3.0)
+                lsp_joints=truth["lsp_joints"][person, : len(LSP_JOINTS)] + (0.2, -0.1, 3.0)
                 if with_joints
                 else None,
             )
@@ -139,7 +141,7 @@ def joints_3dhp(truth, person):
     smpl_names = {"pelvis": "pelvis", "spine": "spine2", "head": "head"}
     return np.array(
         [
-            truth["joints"][person, KEYPOINTS.index(name)]
+            truth["lsp_joints"][person, KEYPOINTS.index(name)]
             if name in KEYPOINTS
             else truth["smpl_joints"][person, SMPL_JOINTS.index(smpl_names[name])]
             for name in MPI_INF_3DHP_JOINTS
@@ -161,7 +163,7 @@ def _record_3dhp(person, truth, ray, turn, universal_scale):
         truth,
         keypoints_px=keypoints_px,
         labelled=np.arange(len(KEYPOINTS)) < len(lsp),
-        joints=lsp,
+        lsp_joints=lsp,
         reference=record.Reference(joints, universal, activity=1 + person % 3),
     )
 

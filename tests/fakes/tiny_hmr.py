@@ -30,17 +30,17 @@ def build(folder, num_stage=3):
 
 
 def with_body(folder, num_stage=3):
-    """As `build`, and the body's `ModelData`."""
+    """As `build`, and the body's `BodyModel`."""
     body = body_model.read_model(tiny_body.write(folder / "tiny.npz"))
     hmr = HMR(encoder(SIZE), IterativeRegressor(mean_theta(), num_stage), SMPL(body))
     hmr(tf.zeros([1, SIZE, SIZE, 3]))
     return hmr, body
 
 
-def trainer(folder, critic=True, learning_rate=1e-3, **kwargs):
+def trainer(folder, discriminator=True, learning_rate=1e-3, **kwargs):
     """A compiled Trainer, the same one for the same arguments."""
     keras.utils.set_random_seed(0)
-    made = Trainer(build(folder), Discriminator() if critic else None, **kwargs)
+    made = Trainer(build(folder), Discriminator() if discriminator else None, **kwargs)
     made.compile(adam(learning_rate), adam(learning_rate))
     return made
 
@@ -59,8 +59,10 @@ def data(rng, batch_size=4, num_stage=3):
     has_3d = tf.constant(np.arange(batch_size) % 2 == 0)
     batch = {
         "image": normal(batch_size, SIZE, SIZE, 3),
-        "keypoints_norm": tf.concat([normal(batch_size, 19, 2), tf.ones([batch_size, 19, 1])], -1),
-        "joints": normal(batch_size, 14, 3),
+        "keypoints2d_norm": tf.concat(
+            [normal(batch_size, 19, 2), tf.ones([batch_size, 19, 1])], -1
+        ),
+        "lsp_joints": normal(batch_size, 14, 3),
         "rotations": normal(batch_size, 24, 3, 3),
         "betas": normal(batch_size, 10),
         "has_joints": has_3d,

@@ -87,10 +87,10 @@ def training_batch(count=4, num_stage=3):
     )
     rotations[~has_joints], betas[~has_joints], joints[~has_joints] = 0, 0, 0
     batch = {
-        "keypoints_norm": keypoints * labelled[:, :, None],
+        "keypoints2d_norm": keypoints * labelled[:, :, None],
         "rotations": rotations,
         "betas": betas,
-        "joints": joints,
+        "lsp_joints": joints,
     }
     batch = {key: value.astype(np.float32) for key, value in batch.items()}
     batch.update(image=images(count, "train_img"), has_joints=has_joints, has_smpl=has_smpl)

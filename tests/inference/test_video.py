@@ -90,7 +90,7 @@ def test_smoothing_calms_the_motion_and_keeps_one_shape(model, clip, tmp_path):
         assert steps[1] < 0.8 * steps[0], name
     assert np.ptp(calm["betas"], axis=0).max() == 0
     body = model.hmr.smpl(tf.constant(calm["rotations"]), tf.constant(calm["betas"]))
-    np.testing.assert_allclose(calm["joints3d"], body.keypoints, atol=1e-5)
+    np.testing.assert_allclose(calm["joints3d"], body.joints3d, atol=1e-5)
 
 
 def test_boxes_of_single_frames(model, clip, tmp_path):

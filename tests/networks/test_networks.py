@@ -104,9 +104,9 @@ def test_prediction_agrees_with_itself(hmr, images):
     np.testing.assert_array_equal(parts.camera, last.camera)
     body = hmr.smpl(parts.pose, parts.betas)
     np.testing.assert_allclose(last.vertices, body.vertices, atol=1e-5)
-    np.testing.assert_allclose(last.joints, body.keypoints, atol=1e-5)
+    np.testing.assert_allclose(last.joints3d, body.joints3d, atol=1e-5)
     np.testing.assert_allclose(
-        last.keypoints_norm, camera.project(body.keypoints, parts.camera), atol=1e-5
+        last.keypoints2d_norm, camera.project(body.joints3d, parts.camera), atol=1e-5
     )
 
 
@@ -125,29 +125,29 @@ def test_calibrated_norms_tame_random_weights(rng):
     assert encoder.get_layer("postnorm").momentum == 0.997
 
 
-def test_critic_has_an_output_for_each_joint_pose_and_shape(rng):
-    critic = Discriminator()
+def test_discriminator_has_an_output_for_each_joint_pose_and_shape(rng):
+    discriminator = Discriminator()
     assert len(JUDGED) == 25
     assert (JUDGED[0], JUDGED[22]) == ("left_hip", "right_hand")
-    assert len(critic.trainable_variables) == 62
+    assert len(discriminator.trainable_variables) == 62
     rotations = tf.constant(rng.normal(size=(3, 23, 3, 3)), tf.float32)
     betas = tf.constant(rng.normal(size=(3, 10)), tf.float32)
-    scores = critic((rotations, betas)).numpy()
+    scores = discriminator((rotations, betas)).numpy()
     assert scores.shape == (3, 25)
 
     moved = rotations.numpy()
     moved[:, JUDGED.index("left_elbow")] += 1
-    changed = np.abs(critic((moved, betas)) - scores).max(axis=0) > 1e-6
+    changed = np.abs(discriminator((moved, betas)) - scores).max(axis=0) > 1e-6
     assert {JUDGED[i] for i in np.flatnonzero(changed)} == {"left_elbow", "all_joints"}
-    changed = np.abs(critic((rotations, betas + 1)) - scores).max(axis=0) > 1e-6
+    changed = np.abs(discriminator((rotations, betas + 1)) - scores).max(axis=0) > 1e-6
     assert {JUDGED[i] for i in np.flatnonzero(changed)} == {"betas"}
 
 
 def test_joints_share_their_embedding(rng):
-    """Same rotation, same critic weights: same score, whichever joint it is."""
-    critic = Discriminator()
-    for out in critic.pose_out[1:]:
-        out.set_weights(critic.pose_out[0].get_weights())
+    """Same rotation, same discriminator weights: same score, whichever joint it is."""
+    discriminator = Discriminator()
+    for out in discriminator.pose_out[1:]:
+        out.set_weights(discriminator.pose_out[0].get_weights())
     rotations = tf.tile(tf.constant(rng.normal(size=(2, 1, 3, 3)), tf.float32), [1, 23, 1, 1])
-    scores = critic((rotations, tf.zeros([2, 10])))[:, :23].numpy()
+    scores = discriminator((rotations, tf.zeros([2, 10])))[:, :23].numpy()
     np.testing.assert_allclose(scores, scores[:, :1] * np.ones(23), atol=1e-6)

@@ -33,7 +33,7 @@ LOSS_HISTORY = (
     ("encoder/adversarial", 1.0),
     ("encoder/smpl", 60.0),
     ("encoder/joints", 60.0),
-    ("critic/total", 1.0),
+    ("discriminator/total", 1.0),
 )
 
 
@@ -102,9 +102,9 @@ def test_smpl(smpl):
     body = smpl(tf.constant(pose), tf.constant(betas))
     for ours, key in (
         (tf.gather(body.vertices, golden["vert_ids"], axis=1), "verts"),
-        (body.keypoints, "joints_cocoplus"),
-        (body.keypoints[:, : len(LSP_JOINTS)], "joints_lsp"),
-        (body.joints, "J_transformed"),
+        (body.joints3d, "joints_cocoplus"),
+        (body.joints3d[:, : len(LSP_JOINTS)], "joints_lsp"),
+        (body.smpl_joints, "J_transformed"),
     ):
         error = compare.max_abs(ours, golden[key])
         within("smpl.verts/joints/J_transformed", error)
@@ -120,7 +120,7 @@ def test_smpl_gradients(smpl, with_vertices):
     posed = smpl if with_vertices else smpl.joints_only
 
     def value(pose, betas):
-        return tf.reduce_sum(weights * posed(tf.reshape(pose, [-1, 24, 3]), betas).keypoints)
+        return tf.reduce_sum(weights * posed(tf.reshape(pose, [-1, 24, 3]), betas).joints3d)
 
     _, (of_pose, of_betas) = gradients(value, pose, betas)
     for ours, key in ((of_pose, "grad_theta"), (of_betas, "grad_beta")):
@@ -196,11 +196,13 @@ def set_by_rule(names, mean):
 
 @pytest.fixture(scope="module")
 def networks(smpl):
-    """hmr, critic and their variables by TF1's names; whoever uses them sets the values."""
+    """hmr, discriminator and their variables by TF1's names; whoever uses them sets the values."""
     regressor = IterativeRegressor(golden_inputs.mean_theta())
-    hmr, critic = HMR(resnet_v2_50(SIZE), regressor, smpl), Discriminator()
+    hmr, discriminator = HMR(resnet_v2_50(SIZE), regressor, smpl), Discriminator()
     hmr(tf.zeros([1, SIZE, SIZE, 3]))
-    return SimpleNamespace(hmr=hmr, critic=critic, names=tf1_checkpoint.variables(hmr, critic))
+    return SimpleNamespace(
+        hmr=hmr, discriminator=discriminator, names=tf1_checkpoint.variables(hmr, discriminator)
+    )
 
 
 def test_every_variable_of_the_original_is_there(networks):
@@ -209,7 +211,7 @@ def test_every_variable_of_the_original_is_there(networks):
     inference = {v.name for v in manifest if v.in_inference} - body
     ours = set(networks.names)
     assert {name for name in ours if not name.startswith("D/")} == inference
-    trained = {v.ref() for v in networks.hmr.trained + networks.critic.trainable_variables}
+    trained = {v.ref() for v in networks.hmr.trained + networks.discriminator.trainable_variables}
     golden = {v.name for v in manifest if v.is_trained}
     assert {name for name, v in networks.names.items() if v.ref() in trained} == golden
 
@@ -270,32 +272,32 @@ def test_whole_model(inference):
         for ours, key, bar in (
             (stage.theta, "theta_stages", "runmodel.theta_stages"),
             (stage.camera, "cams_stages", "runmodel.theta_stages"),
-            (stage.joints, "joints3d_stages", "runmodel.verts/joints3d (m)"),
+            (stage.joints3d, "joints3d_stages", "runmodel.verts/joints3d (m)"),
             (vertices, "verts_stages", "runmodel.verts/joints3d (m)"),
         ):
             within(bar, compare.max_abs(ours, golden[key][number]))
         ours, theirs = (
             camera.pixels_from_norm(x, SIZE)
-            for x in (stage.keypoints_norm, golden["kp2d_norm_stages"][number])
+            for x in (stage.keypoints2d_norm, golden["kp2d_norm_stages"][number])
         )
         within("runmodel.predict_joints (px)", compare.max_abs(ours, theirs))
     last = inference.stages[-1]
     error = compare.max_abs(last.smpl_joints, golden["J_transformed_last"])
     within("runmodel.verts/joints3d (m)", error)
-    pixels = camera.pixels_from_norm(last.keypoints_norm, SIZE)
+    pixels = camera.pixels_from_norm(last.keypoints2d_norm, SIZE)
     error = compare.max_abs(pixels, golden["predict_joints"])
     within("runmodel.predict_joints (px)", error)
 
 
-def test_critic(networks):
+def test_discriminator(networks):
     golden = compare.load("discriminator")
-    critics = {k: v for k, v in networks.names.items() if k.startswith("D/")}
-    set_by_rule(critics, mean=None)
+    discriminators = {k: v for k, v in networks.names.items() if k.startswith("D/")}
+    set_by_rule(discriminators, mean=None)
     rotations = golden["rotations"].reshape(-1, 23, 3, 3)
-    scores = networks.critic((tf.constant(rotations), tf.constant(golden["shapes"])))
+    scores = networks.discriminator((tf.constant(rotations), tf.constant(golden["shapes"])))
     within("discriminator.out", compare.max_abs(scores, golden["out"]))
     _, found = gradients(
-        lambda *bodies: tf.reduce_sum(golden["grad_w"] * networks.critic(bodies)),
+        lambda *bodies: tf.reduce_sum(golden["grad_w"] * networks.discriminator(bodies)),
         rotations,
         golden["shapes"],
     )
@@ -318,16 +320,19 @@ def train_data():
 @pytest.fixture(scope="module")
 def training(networks):
     """Three steps of the trainer, and what they left, by TF1's names."""
-    hmr, critic, names = networks.hmr, networks.critic, networks.names
+    hmr, discriminator, names = networks.hmr, networks.discriminator, networks.names
     batch, mocap = train_data()
     hmr.regressor.dropout_rate = 0.0
     mean = golden_inputs.mean_theta()
     set_by_rule(names, mean)
     stages = hmr(batch["image"], training=True)
-    scores = [critic((mocap["rotations"], mocap["betas"])), critic(every_stage(stages))]
+    scores = [
+        discriminator((mocap["rotations"], mocap["betas"])),
+        discriminator(every_stage(stages)),
+    ]
     set_by_rule(names, mean)  # that pass moved the batch norms
 
-    trainer = Trainer(hmr, critic)
+    trainer = Trainer(hmr, discriminator)
     trainer.compile(adam(ENCODER_RATE), adam(CRITIC_RATE))
     step = tf.function(trainer.train_step)
     found = SimpleNamespace(stages=stages, scores=tf.concat(scores, 0), batch=batch, logs=[])
@@ -348,7 +353,7 @@ def _first_gradients(trainer, names):
     found = {}
     for optimizer, variables in (
         (trainer.encoder_optimizer, trainer.hmr.trained),
-        (trainer.critic_optimizer, trainer.critic.trainable_variables),
+        (trainer.discriminator_optimizer, trainer.discriminator.trainable_variables),
     ):
         ours = {v.ref(): optimizer.get_slot(v, "m").numpy() / 0.1 for v in variables}
         found.update({name: ours[v.ref()] for name, v in names.items() if v.ref() in ours})
@@ -369,11 +374,11 @@ def test_training_pass(training):
     for number, stage in enumerate(training.stages):
         for ours, key in (
             (stage.theta, "theta_stages"),
-            (stage.keypoints_norm, "kp2d_stages"),
-            (stage.joints, "joints3d_stages"),
+            (stage.keypoints2d_norm, "kp2d_stages"),
+            (stage.joints3d, "joints3d_stages"),
         ):
             within(bar, compare.max_abs(ours, golden[key][number]))
-        loss = losses.keypoints(training.batch["keypoints_norm"], stage.keypoints_norm)
+        loss = losses.keypoints(training.batch["keypoints2d_norm"], stage.keypoints2d_norm)
         error = compare.rel_l2(loss, golden[f"loss_kp_stage{number}_unweighted"])
         within("train_step.loss_* (step 1)", error)
     within(bar, compare.max_abs(training.scores, golden["d_out"]))
@@ -387,7 +392,10 @@ def test_losses_of_three_steps(training):
     error = np.abs(ours / golden["loss_history"] - 1).max(axis=1)
     within("train_step.loss_* (step 1)", error[0])
     within("train_step.loss_history (steps 2, 3)", error[1:])
-    for ours, key in (("critic/real", "loss_d_loss_real"), ("critic/fake", "loss_d_loss_fake")):
+    for ours, key in (
+        ("discriminator/real", "loss_d_loss_real"),
+        ("discriminator/fake", "loss_d_loss_fake"),
+    ):
         error = compare.rel_l2(training.logs[0][ours], golden[key])
         within("train_step.loss_* (step 1)", error)
 

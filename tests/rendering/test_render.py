@@ -39,7 +39,7 @@ def middle_px(mask):
 
 def draw_part(model, body, names, size=224, camera=CENTERED):
     """Mask of the faces that move most with some joints; the rest of the body may hide them."""
-    bones = model.weights.argmax(1)[model.faces[:, 0]]
+    bones = model.lbs_weights.argmax(1)[model.faces[:, 0]]
     labels = np.isin(bones, skeleton.indices(names, skeleton.SMPL_JOINTS))
     points = body.vertices + body_camera.perspective_translation(tf.constant([camera]), size)
     pixels, depth = body_camera.project_perspective(points, 500.0, (size / 2, size / 2))
@@ -71,7 +71,7 @@ def test_positive_shift_moves_right_and_down_by_the_scale(model, pose_body):
 def test_the_body_is_drawn_where_project_puts_it(model, pose_body, size):
     body = pose_body(left_shoulder=(0, 0, -1.2))
     camera = tf.constant([CENTERED])
-    keypoints = body_camera.pixels_from_norm(body_camera.project(body.keypoints, camera), size)[0]
+    keypoints = body_camera.pixels_from_norm(body_camera.project(body.joints3d, camera), size)[0]
     mask = render.render_body(body.vertices, camera, model.faces, size)[1][0].numpy()
     for name in ("left_wrist", "right_wrist", "left_knee", "right_elbow", "neck"):
         x, y = keypoints[skeleton.KEYPOINTS.index(name)].numpy().round().astype(int)
@@ -122,7 +122,7 @@ def test_normals_point_out_of_the_body(model):
     sphere = tf.constant(model.v_template[None], tf.float32)
     normals = render.vertex_normals(sphere, model.faces)[0].numpy()
     np.testing.assert_allclose(np.linalg.norm(normals, axis=1), 1, atol=1e-5)
-    left_hand = model.weights.argmax(1) == skeleton.SMPL_JOINTS.index("left_hand")
+    left_hand = model.lbs_weights.argmax(1) == skeleton.SMPL_JOINTS.index("left_hand")
     tip = model.v_template[left_hand, 0].argmax()
     assert normals[left_hand][tip, 0] > 0.5
     crown = model.v_template[:, 1].argmax()

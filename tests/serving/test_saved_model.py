@@ -123,8 +123,8 @@ def test_body_is_smpl_as_a_service(hmr, served, rng):
     expected = hmr.smpl(pose, betas)
     answer = served["body"](pose=pose, betas=betas)
     np.testing.assert_allclose(answer["vertices"], expected.vertices, atol=1e-6)
-    np.testing.assert_allclose(answer["joints3d"], expected.keypoints, atol=1e-6)
-    np.testing.assert_allclose(answer["smpl_joints"], expected.joints, atol=1e-6)
+    np.testing.assert_allclose(answer["joints3d"], expected.joints3d, atol=1e-6)
+    np.testing.assert_allclose(answer["smpl_joints"], expected.smpl_joints, atol=1e-6)
     np.testing.assert_allclose(answer["rotations"], expected.rotations, atol=1e-6)
 
 

@@ -451,7 +451,7 @@ def test_joint_regressor_finds_the_built_in_bodys_joints(rng):
     crowd = model.v_template + np.einsum("vcs,ns->nvc", model.shapedirs, rng.normal(size=(20, 10)))
     goals = np.einsum("jv,nvc->njc", model.joint_regressor, crowd)
     mirror = makehuman.mirror_map(model.v_template)
-    body = regressors.Body(crowd.mean(0), model.weights, mirror)
+    body = regressors.Body(crowd.mean(0), model.lbs_weights, mirror)
     rows = regressors.joint_regressor(body, crowd, goals)
     assert np.linalg.norm(rows @ crowd - goals, axis=-1).mean() < 1e-3
     np.testing.assert_allclose(rows.sum(1), 1.0)
@@ -551,7 +551,7 @@ def fitted_body():
     mirror = makehuman.mirror_map(model.v_template)
     joints = model.joint_regressor @ model.v_template
     rng = np.random.default_rng(3)
-    offsets = pose_blend.fit(model.v_template, joints, model.weights, mirror, rng, num_poses=40)
+    offsets = pose_blend.fit(model.v_template, joints, model.lbs_weights, mirror, rng, num_poses=40)
     return model, mirror, joints, offsets
 
 
@@ -573,7 +573,7 @@ def test_offsets_of_a_whole_body_are_symmetric(fitted_body):
 )
 def test_offsets_of_a_whole_body_close_most_of_the_gap(fitted_body, joint, below, turn_deg):
     model, _, joints, offsets = fitted_body
-    moved = model.weights[:, list(skeleton.indices(below, skeleton.SMPL_JOINTS))].sum(1)
+    moved = model.lbs_weights[:, list(skeleton.indices(below, skeleton.SMPL_JOINTS))].sum(1)
     rotation = Rotation.from_rotvec([np.radians(turn_deg)]).as_matrix()
     columns = slice(9 * (J(joint) - 1), 9 * J(joint))
     corrected = model.v_template + offsets[:, :, columns] @ (rotation[0] - np.eye(3)).ravel()

@@ -43,8 +43,8 @@ GOOD = {
     "encoder/joints": 1.0,
     "encoder/keypoints": 2.0,
     "encoder/total": 3.0,
-    "critic/real": 5.0,
-    "critic/fake": 5.0,
+    "discriminator/real": 5.0,
+    "discriminator/fake": 5.0,
     "camera/scale_mean": 0.9,
     "camera/scale_std": 0.05,
     "betas/std": 0.1,
@@ -90,7 +90,7 @@ def test_a_loss_that_is_not_finite_stops_the_training(value):
     [
         ("camera", {"camera/scale_std": 1e-4}, "camera's scale is the same"),
         ("betas", {"betas/std": 1e-5}, "shape is the same"),
-        ("critic", {"critic/real": 0.1, "critic/fake": 0.1}, "--d_lr"),
+        ("discriminator", {"discriminator/real": 0.1, "discriminator/fake": 0.1}, "--d_lr"),
         ("upside down", {"pose/upright": -0.9}, "on their heads"),
     ],
 )
@@ -126,9 +126,11 @@ def test_one_person_alone_is_no_collapse(tmp_path, batch_size, looks):
     assert any(isinstance(watcher, guards.Collapse) for watcher in found) is looks
 
 
-def test_without_a_critic_nobody_wins():
+def test_without_a_discriminator_nobody_wins():
     guard = watched_by(guards.Collapse(patience=0), model(5))
-    guard.on_train_batch_end(0, {k: v for k, v in GOOD.items() if not k.startswith("critic")})
+    guard.on_train_batch_end(
+        0, {k: v for k, v in GOOD.items() if not k.startswith("discriminator")}
+    )
 
 
 # Saving
@@ -240,8 +242,8 @@ def test_curves_weigh_the_terms_and_measure_the_speed(tmp_path):
     trainer = model(
         loss_weights=losses.LossWeights(60.0, 30.0, 1.0),
         encoder_optimizer=optimizer,
-        critic_optimizer=optimizer,
-        critic=object(),
+        discriminator_optimizer=optimizer,
+        discriminator=object(),
     )
     watcher = watched_by(
         tensorboard_scalars.Curves(
@@ -266,12 +268,14 @@ def test_curves_weigh_the_terms_and_measure_the_speed(tmp_path):
     assert speeds == pytest.approx([8 / 2.0, 2 * 8 / 8.0])
     assert numbers["train/encoder/keypoints"] == 2.0
     assert (numbers["weighted/keypoints"], numbers["weighted/joints"]) == (120.0, 30.0)
-    assert numbers["learning_rate/critic"] == 0.5
+    assert numbers["learning_rate/discriminator"] == 0.5
     assert numbers["speed/input_wait_share"] == pytest.approx(0.25)
     found = {tag: [at for at, _ in values] for tag, values in summaries(tmp_path).items()}
     assert found == {tag: [2, 4] for tag in numbers}
     line = progress.line(step, numbers, 10)
-    assert line.startswith("step 4/10: critic/fake 5, critic/real 5, encoder/joints 1, ")
+    assert line.startswith(
+        "step 4/10: discriminator/fake 5, discriminator/real 5, encoder/joints 1, "
+    )
     assert line.endswith("; 2.0 images/s, input 25 %")
 
 
@@ -280,7 +284,7 @@ def test_the_speed_of_a_last_short_execution_and_of_the_first_one(tmp_path):
     now, said = [0.0], []
     optimizer = SimpleNamespace(learning_rate=0.5)
     trainer = model(
-        stride=3, loss_weights=losses.LossWeights(), encoder_optimizer=optimizer, critic=None
+        stride=3, loss_weights=losses.LossWeights(), encoder_optimizer=optimizer, discriminator=None
     )
     writer = tf.summary.create_file_writer(str(tmp_path))
     watcher = tensorboard_scalars.Curves(
@@ -310,7 +314,7 @@ def test_histograms_are_the_joints_not_the_people(tmp_path):
     assert len(found) == 50
     for number, name in enumerate(JUDGED):
         for kind, sign in (("real", 1.0), ("fake", -1.0)):
-            ((_, tensor),) = found[f"critic_{kind}/{name}"]
+            ((_, tensor),) = found[f"discriminator_{kind}/{name}"]
             buckets = tf.make_ndarray(tensor)  # left, right, count
             held = buckets[buckets[:, 2] > 0]
             assert held[:, 2].sum() == 6
@@ -320,7 +324,7 @@ def test_histograms_are_the_joints_not_the_people(tmp_path):
 def test_a_row_of_pictures_for_each_person(tmp_path, rng):
     hmr = tiny_hmr.build(tmp_path, num_stage=2)
     batch, _ = tiny_hmr.data(rng, batch_size=2, num_stage=2)
-    batch["keypoints_norm"] *= [0.3, 0.3, 1.0]
+    batch["keypoints2d_norm"] *= [0.3, 0.3, 1.0]
     stages = [hmr.with_mesh(stage) for stage in hmr(batch["image"])]
     picture = tensorboard_images.people_picture(batch, stages, hmr.smpl.faces)
     size = tiny_hmr.SIZE

@@ -46,7 +46,7 @@ def losses(folder):
     return {
         tag: np.concatenate(list(values.values()))
         for tag, values in tiny_run.curves(folder).items()
-        if tag.startswith(("train/encoder", "train/critic", "train/keypoints_by_stage"))
+        if tag.startswith(("train/encoder", "train/discriminator", "train/keypoints_by_stage"))
     }
 
 
@@ -160,14 +160,14 @@ def test_a_tf_data_service_reads_for_the_training(data_dir, service):
     known = {
         np.sort(np.abs(points[:, 1])).tobytes()
         for batch, _ in plain.take(10)
-        for points in batch["keypoints_norm"].numpy()
+        for points in batch["keypoints2d_norm"].numpy()
     }
     assert len(known) == 10
     served = inputs.distributed(config, files, tf.distribute.get_strategy(), 0)
     seen = [
         np.sort(np.abs(points[:, 1])).tobytes()
         for batch, _, _ in served.take(10)
-        for points in batch["keypoints_norm"].numpy()
+        for points in batch["keypoints2d_norm"].numpy()
     ]
     # 20 people of two workers: one has given a whole pass, both together parts of at most three.
     assert set(seen) == known

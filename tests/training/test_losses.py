@@ -76,11 +76,11 @@ def stage(rng, batch=2):
 
 def true_batch(answer):
     """The labels that `answer` gets right."""
-    ones = tf.ones_like(answer.keypoints_norm[..., :1])
+    ones = tf.ones_like(answer.keypoints2d_norm[..., :1])
     return {
         "image": tf.zeros([2, 16, 16, 3]),
-        "keypoints_norm": tf.concat([answer.keypoints_norm, ones], axis=-1),
-        "joints": answer.joints[:, :14] + 5.0,
+        "keypoints2d_norm": tf.concat([answer.keypoints2d_norm, ones], axis=-1),
+        "lsp_joints": answer.joints3d[:, :14] + 5.0,
         "rotations": answer.rotations,
         "betas": answer.betas,
         "has_joints": tf.constant([True, True]),
@@ -103,7 +103,7 @@ def test_encoder_loss_is_zero_for_the_truth_wherever_the_body_stands(rng):
 
 
 def test_total_is_the_weighted_sum(rng):
-    weights = LossWeights(keypoints=2.0, labels_3d=3.0, critic=5.0)
+    weights = LossWeights(keypoints=2.0, labels_3d=3.0, discriminator=5.0)
     batch = true_batch(stage(rng))
     counts = losses.count(batch, {})
     parts = losses.encoder([stage(rng)], batch, tf.zeros([2, 25]), weights, counts)
@@ -114,15 +114,15 @@ def test_total_is_the_weighted_sum(rng):
     assert float(parts["adversarial"]) == pytest.approx(25)
     without = losses.encoder([stage(rng)], batch, None, weights, counts)
     assert "adversarial" not in without
-    critic = losses.critic(tf.zeros([2, 25]), tf.ones([2, 25]), weights)
-    assert float(critic["total"]) == pytest.approx(5 * (25 + 25))
+    discriminator = losses.discriminator(tf.zeros([2, 25]), tf.ones([2, 25]), weights)
+    assert float(discriminator["total"]) == pytest.approx(5 * (25 + 25))
 
 
 def test_parts_of_a_batch_add_up_to_the_whole(rng):
     """Each part is divided by the counts of the whole, although labels are unevenly spread."""
     answers, truth = [stage(rng, 4), stage(rng, 4)], tiny_hmr.data(rng, num_stage=2)[0]
     truth["has_joints"] = tf.constant([True, True, True, False])
-    truth["keypoints_norm"] *= tf.constant([1.0, 1.0, 0.0, 1.0])[:, None, None]
+    truth["keypoints2d_norm"] *= tf.constant([1.0, 1.0, 0.0, 1.0])[:, None, None]
     mocap = {"betas": tf.zeros([8, 10])}
     scores = tf.constant(rng.normal(size=(2, 4, 25)), tf.float32)
 

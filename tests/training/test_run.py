@@ -32,9 +32,9 @@ def state(trainer):
     groups = {
         "encoder": trainer.hmr.encoder.weights,
         "regressor": trainer.hmr.regressor.weights,
-        "critic": trainer.critic.weights,
+        checkpoint.DISCRIMINATOR: trainer.discriminator.weights,
         "encoder_optimizer": trainer.encoder_optimizer.variables(),
-        "critic_optimizer": trainer.critic_optimizer.variables(),
+        checkpoint.DISCRIMINATOR_OPTIMIZER: trainer.discriminator_optimizer.variables(),
     }
     return {name: [v.numpy() for v in variables] for name, variables in groups.items()}
 
@@ -66,8 +66,10 @@ def test_resuming_starts_from_what_was_saved_bit_for_bit(data_dir, tmp_path, mon
         assert any(map(np.any, map(np.subtract, arrays, fresh[name])))
     # The step count, and two moments for every variable.
     assert len(saved["encoder_optimizer"]) == 1 + 2 * len(trainer.hmr.trained)
-    assert len(saved["critic_optimizer"]) == 1 + 2 * len(trainer.critic.trainable_variables)
-    assert resumed.step == int(resumed.critic_optimizer.iterations) == 2
+    assert len(saved[checkpoint.DISCRIMINATOR_OPTIMIZER]) == 1 + 2 * len(
+        trainer.discriminator.trainable_variables
+    )
+    assert resumed.step == int(resumed.discriminator_optimizer.iterations) == 2
     assert begun == (1, 0)
 
 
@@ -102,10 +104,10 @@ def test_pretrained_weights_are_not_calibrated_away(data_dir, tmp_path, monkeypa
     monkeypatch.setattr(Trainer, "fit", lambda trainer, *_, **__: trained.append(trainer))
     monkeypatch.setattr(pretrained, "load", lambda *arguments: asked.append(arguments))
     run.train(tiny_run.config(data_dir, tmp_path / "run", pretrained_model_path="some.ckpt"))
-    (path, name, hmr, critic), trainer = asked[0], trained[0]
+    (path, name, hmr, discriminator), trainer = asked[0], trained[0]
     assert (path, name) == ("some.ckpt", "resnet_v2_50")
     assert hmr is trainer.hmr
-    assert critic is trainer.critic
+    assert discriminator is trainer.discriminator
     (norm,) = (x for x in hmr.encoder.layers if "batch_norm" in x.name)
     np.testing.assert_array_equal(norm.moving_mean, np.zeros(3))
 
@@ -166,7 +168,7 @@ def test_wrong_input_is_one_line_and_leaves_no_folder(data_dir, tmp_path, flags,
 
 
 def test_an_odd_batch_has_no_half_with_3d_labels(data_dir, tmp_path):
-    labels = {"joints": np.ones((14, 3)), "pose": np.ones((24, 3)), "betas": np.ones(10)}
+    labels = {"lsp_joints": np.ones((14, 3)), "pose": np.ones((24, 3)), "betas": np.ones(10)}
     shard = tmp_path / "mpi_inf_3dhp" / "train" / "0.tfrecord"
     shard.parent.mkdir(parents=True)
     (tmp_path / "coco").symlink_to(data_dir / "coco")

@@ -105,11 +105,11 @@ def test_all_832_variables_of_the_training_graph_come_back(training):
     trainer = Trainer(build.build(made_of, build.read_body(made_of)), Discriminator())
     trainer.compile(adam(1e-5), adam(1e-4))
     checkpoint.restore(prefix, assembly.parts(trainer))
-    names = tf1_checkpoint.variables(trainer.hmr, trainer.critic)
+    names = tf1_checkpoint.variables(trainer.hmr, trainer.discriminator)
     found = {**names, **stored_body(training)}
     for optimizer, moved in (
         (trainer.encoder_optimizer, trainer.hmr.trained),
-        (trainer.critic_optimizer, trainer.critic.trainable_variables),
+        (trainer.discriminator_optimizer, trainer.discriminator.trainable_variables),
     ):
         found.update(tf1_checkpoint.slots(optimizer, moved, names))
         assert int(optimizer.iterations) == golden["global_step"] == 1234
@@ -142,7 +142,7 @@ def test_a_training_graph_without_its_optimizer(folder, tmp_path):
     assert said[2:] == [f"Not needed: {', '.join(powers)}, global_step"]
     prefix = checkpoint.find(tmp_path / "model")
     assert prefix.endswith("ckpt-1234")
-    assert checkpoint.held_parts(prefix) >= {"encoder", "regressor", "critic"}
+    assert checkpoint.held_parts(prefix) >= {"encoder", "regressor", checkpoint.DISCRIMINATOR}
     assert "encoder_optimizer" not in checkpoint.held_parts(prefix)
     params = json.loads((tmp_path / "model" / checkpoint.PARAMS).read_text())
     assert params[checkpoint.IMPORTED] == str(folder / "training.ckpt")

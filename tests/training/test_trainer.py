@@ -20,16 +20,16 @@ def moved(before, variables):
     return [not np.array_equal(a, b) for a, b in zip(before, values(variables))]
 
 
-def test_a_step_moves_encoder_regressor_start_and_critic(tmp_path, batch_and_mocap):
+def test_a_step_moves_encoder_regressor_start_and_discriminator(tmp_path, batch_and_mocap):
     trainer = tiny_hmr.trainer(tmp_path)
-    trained = trainer.hmr.trained + trainer.critic.trainable_variables
+    trained = trainer.hmr.trained + trainer.discriminator.trainable_variables
     before = values(trained)
     logs = trainer.train_step(batch_and_mocap)
     assert all(moved(before, trained))
     assert trainer.step == 1
     assert set(logs) == {
         *(f"encoder/{name}" for name in ("keypoints", "joints", "smpl", "adversarial", "total")),
-        *(f"critic/{name}" for name in ("real", "fake", "total")),
+        *(f"discriminator/{name}" for name in ("real", "fake", "total")),
         *(f"keypoints_by_stage/{stage}" for stage in (1, 2, 3)),
         *(f"camera/{name}" for name in ("scale_mean", "scale_std", "x_std", "y_std")),
         *("betas/std", "betas/size", "pose/upright", "scores/real", "scores/fake"),
@@ -40,31 +40,36 @@ def test_a_step_moves_encoder_regressor_start_and_critic(tmp_path, batch_and_moc
 
 def test_no_gradient_leaks_into_the_other_network(tmp_path, batch_and_mocap):
     trainer = tiny_hmr.trainer(tmp_path, weights=losses.LossWeights(0.0, 0.0, 0.0))
-    before = values(trainer.hmr.trained + trainer.critic.trainable_variables)
+    before = values(trainer.hmr.trained + trainer.discriminator.trainable_variables)
     trainer.train_step(batch_and_mocap)
-    assert not any(moved(before, trainer.hmr.trained + trainer.critic.trainable_variables))
+    assert not any(moved(before, trainer.hmr.trained + trainer.discriminator.trainable_variables))
 
     # With a learning rate of zero on one side, only the other side moves.
     trainer = tiny_hmr.trainer(tmp_path)
     trainer.encoder_optimizer.learning_rate = 0.0
-    encoder, critic = values(trainer.hmr.trained), values(trainer.critic.trainable_variables)
+    encoder, discriminator = (
+        values(trainer.hmr.trained),
+        values(trainer.discriminator.trainable_variables),
+    )
     trainer.train_step(batch_and_mocap)
     assert not any(moved(encoder, trainer.hmr.trained))
-    assert all(moved(critic, trainer.critic.trainable_variables))
+    assert all(moved(discriminator, trainer.discriminator.trainable_variables))
 
 
 def test_both_gradients_are_taken_before_either_update(tmp_path, batch_and_mocap):
-    """The original's one session.run: the critic does not see the encoder's new weights."""
+    """The original's one session.run: the discriminator does not see the encoder's new weights."""
     still, moving = tiny_hmr.trainer(tmp_path), tiny_hmr.trainer(tmp_path)
     still.encoder_optimizer.learning_rate = 0.0
     for trainer in (still, moving):
         trainer.hmr.regressor.dropout_rate = 0.0
         trainer.train_step(batch_and_mocap)
-    for a, b in zip(still.critic.trainable_variables, moving.critic.trainable_variables):
+    for a, b in zip(
+        still.discriminator.trainable_variables, moving.discriminator.trainable_variables
+    ):
         np.testing.assert_array_equal(a, b)
 
 
-def test_critic_sees_every_stage_without_the_global_rotation(tmp_path, batch_and_mocap):
+def test_discriminator_sees_every_stage_without_the_global_rotation(tmp_path, batch_and_mocap):
     trainer = tiny_hmr.trainer(tmp_path)
     stages = trainer.hmr(batch_and_mocap[0]["image"])
     rotations, betas = every_stage(stages)
@@ -73,16 +78,16 @@ def test_critic_sees_every_stage_without_the_global_rotation(tmp_path, batch_and
     np.testing.assert_array_equal(betas[8:], stages[2].betas)
 
 
-def test_without_the_prior_there_is_no_critic(tmp_path, batch_and_mocap):
-    trainer = tiny_hmr.trainer(tmp_path, critic=False)
+def test_without_the_prior_there_is_no_discriminator(tmp_path, batch_and_mocap):
+    trainer = tiny_hmr.trainer(tmp_path, discriminator=False)
     before = values(trainer.hmr.trained)
     logs = trainer.train_step((batch_and_mocap[0], {}))
     assert all(moved(before, trainer.hmr.trained))
-    assert not [name for name in logs if "critic" in name or "adversarial" in name]
+    assert not [name for name in logs if "discriminator" in name or "adversarial" in name]
 
 
 def test_training_lowers_the_loss(tmp_path, batch_and_mocap):
-    trainer = tiny_hmr.trainer(tmp_path, critic=False)
+    trainer = tiny_hmr.trainer(tmp_path, discriminator=False)
     step = tf.function(trainer.train_step)
     history = [float(step((batch_and_mocap[0], {}))["encoder/total"]) for _ in range(30)]
     assert np.mean(history[-5:]) < 0.9 * np.mean(history[:5])

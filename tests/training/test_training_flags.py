@@ -60,7 +60,7 @@ def test_every_steering_flag_is_here():
 def data_dir(tmp_path_factory):
     """coco with 2D labels, mpi_inf_3dhp with 3D ones, two sets of motion capture."""
     folder, rng = tiny_run.write_data(tmp_path_factory.mktemp("data")), np.random.default_rng(1)
-    labels = {"joints": np.ones((14, 3)), "pose": np.ones((24, 3)), "betas": np.ones(10)}
+    labels = {"lsp_joints": np.ones((14, 3)), "pose": np.ones((24, 3)), "betas": np.ones(10)}
     (folder / "mpi_inf_3dhp" / "train").mkdir(parents=True)
     with tf.io.TFRecordWriter(str(folder / "mpi_inf_3dhp" / "train" / "0.tfrecord")) as writer:
         for number in range(4):
@@ -102,7 +102,7 @@ def steps(data_dir, **changes):
 
 def left(trainer):
     """Every number that training moves, in one array: weights and moments."""
-    optimizers = [trainer.encoder_optimizer, trainer.critic_optimizer]
+    optimizers = [trainer.encoder_optimizer, trainer.discriminator_optimizer]
     moments = [variable for optimizer in optimizers for variable in optimizer.variables()]
     return np.concatenate([np.ravel(variable) for variable in trainer.learned + moments])
 
@@ -181,13 +181,13 @@ def test_only_the_encoder_computes_with_fewer_bits(data_dir, usual, precision):
 def test_an_update_that_overflows_is_left_out_and_the_step_counted(data_dir):
     options = made(data_dir, mixed_precision="float16", e_loss_weight=1e9)
     trainer = trainer_of(options)
-    encoders, critics = trainer.hmr.trained, trainer.critic.trainable_variables
-    before = [[variable.numpy() for variable in group] for group in (encoders, critics)]
+    encoders, discriminators = trainer.hmr.trained, trainer.discriminator.trainable_variables
+    before = [[variable.numpy() for variable in group] for group in (encoders, discriminators)]
     scale = float(trainer.encoder_optimizer.loss_scale)
     trainer.train_step(tiny_hmr.data(np.random.default_rng(0), num_stage=2))
     assert trainer.step == 1
     assert float(trainer.encoder_optimizer.loss_scale) == scale / 2
-    for group, values, moves in ((encoders, before[0], False), (critics, before[1], True)):
+    for group, values, moves in ((encoders, before[0], False), (discriminators, before[1], True)):
         same = [np.array_equal(*pair) for pair in zip(group, values)]
         assert not any(same) if moves else all(same)
 

@@ -30,7 +30,7 @@ def is_here(data_dir):
 
 
 def read(data_dir, subjects, metadata):
-    """Yields a Person or Skipped for every frame, by subject, action, take, camera."""
+    """Yields a LabelledPerson or Skipped for every frame, by subject, action, take, camera."""
     smpl_folder = h36m_smpl.find(data_dir)
     takes = {}
     for path in sorted(p for s in subjects for p in data_dir.glob(f"{s}/*/{_ANNOTATIONS}")):

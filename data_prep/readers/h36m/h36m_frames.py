@@ -1,4 +1,4 @@
-"""One frame of Human3.6M -> Person: which of its joints are LSP's, and how it is cropped."""
+"""One frame of Human3.6M -> LabelledPerson: its LSP joints, and how it is cropped."""
 
 import numpy as np
 
@@ -35,7 +35,7 @@ def lsp_joints(points):
 
 
 def person(recording, frame, image, keypoints_px, joints, intrinsics, smpl=None):
-    """A Person, cropped by the original's rule for MPI-INF-3DHP, or Skipped.
+    """A LabelledPerson, cropped by the original's rule for MPI-INF-3DHP, or Skipped.
 
     Args:
       recording: Recording.

@@ -14,10 +14,10 @@ _LAYOUTS = (h36m_official, h36m_fetch, h36m_npz)
 
 
 def read(data_dir, split):
-    """Yields a Person or Skipped for each frame, by subject, action, take, camera and frame.
+    """Yields a LabelledPerson or Skipped for each frame, by subject, action, take, camera, frame.
 
-    Each Person has a `sequence`, as "S9_Directions_0_cam0". SMPL parameters come from the .npz or
-    from MoSh's files (`h36m_smpl.find`) where there are any.
+    Each LabelledPerson has a `sequence`, as "S9_Directions_0_cam0". SMPL parameters come from the
+    .npz or from MoSh's files (`h36m_smpl.find`) where there are any.
 
     Args:
       data_dir: folder with S1/ ... or with h36m*.npz and images/; and metadata.xml, if there is.

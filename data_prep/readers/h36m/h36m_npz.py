@@ -25,7 +25,7 @@ def _files(data_dir):
 
 
 def read(data_dir, subjects, metadata):
-    """Yields a Person or Skipped for every row of these subjects, by recording and frame.
+    """Yields a LabelledPerson or Skipped for every row of these subjects, by recording and frame.
 
     An image that several files list (SPIN's files of protocol 1 and 2) comes once.
 

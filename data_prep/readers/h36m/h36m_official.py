@@ -17,7 +17,7 @@ def is_here(data_dir):
 
 
 def read(data_dir, subjects, metadata):
-    """Yields a Person or Skipped for every fifth frame, by subject, action, take, camera."""
+    """Yields a LabelledPerson or Skipped for each 5th frame, by subject, action, take, camera."""
     smpl_folder = h36m_smpl.find(data_dir)
     recordings = []
     for path in sorted(p for s in subjects for p in data_dir.glob(f"{s}/{_POSES_3D}/*.cdf")):

@@ -30,7 +30,7 @@ _FOLDERS += ("test/{}", "{}")
 
 
 def read(data_dir, split):
-    """Yields a Person or Skipped for each frame, by sequence and time; split "test" only.
+    """Yields a LabelledPerson or Skipped for each frame, by sequence and time; split "test" only.
 
     Raises:
       InputError: another split, or no sequence has annotations.

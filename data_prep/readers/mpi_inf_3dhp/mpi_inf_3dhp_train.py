@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from data_prep.labelled import Person, Skipped, VideoFrame
+from data_prep.labelled import LabelledPerson, Skipped, VideoFrame
 from data_prep.readers import person_size
 from data_prep.readers.formats import matlab
 from data_prep.readers.mpi_inf_3dhp.mpi_inf_3dhp_frames import Sequence, View
@@ -41,7 +41,7 @@ MAX_FRAMES = 10**6  # of a sequence: they have 6,000 to 13,000
 
 
 def read(data_dir, split):
-    """Yields a Person or Skipped for each frame taken, by subject, sequence, camera and time.
+    """Yields a LabelledPerson or Skipped for each frame, by subject, sequence, camera and time.
 
     Args:
       data_dir: folder with S1/Seq1/annot.mat and so on.
@@ -207,13 +207,13 @@ def _has_moved(joints_mm, last_mm):
 
 
 def person(image, points_px, joints, **more):
-    """A Person or Skipped: all 14 joints are labelled, the diagonal of their box becomes 150 px.
+    """A LabelledPerson with all 14 joints, the diagonal of their box 150 px; or Skipped.
 
     Args:
       image: path or VideoFrame.
       points_px: (14, 2) in the order of `skeleton.LSP_JOINTS`.
       joints: (14, 3) metres, camera coordinates.
-      more: other fields of Person.
+      more: other fields of LabelledPerson.
     """
     keypoints_px = np.zeros((len(skeleton.KEYPOINTS), 2))
     labelled = np.zeros(len(skeleton.KEYPOINTS), int)
@@ -221,13 +221,13 @@ def person(image, points_px, joints, **more):
     diagonal = person_size.diagonal(keypoints_px, labelled)
     if diagonal == 0:
         return Skipped("keypoints all in one place", str(image))
-    return Person(
+    return LabelledPerson(
         image,
         keypoints_px,
         labelled,
         scale=crop.PERSON_PX / diagonal,
         window_px=WINDOW_PX,
         center_on_pixel=True,
-        joints=joints,
+        lsp_joints=joints,
         **more,
     )

@@ -96,20 +96,20 @@ def compare(hmr, batch):
       batch: dict of `pipeline.validation`, B people.
 
     Returns:
-      Two dicts of tensors: keypoints_norm (B, 19, 2 and 3), joints (B, 14, 3) and vertices
+      Two dicts of tensors: keypoints2d_norm (B, 19, 2 and 3), lsp_joints (B, 14, 3) and vertices
       (B, V, 3), pelvis at the origin; in the second also has_joints and has_smpl (B,).
     """
     last = hmr.with_mesh(hmr(batch["image"], training=False)[-1])
     body = hmr.smpl(batch["rotations"], batch["betas"])
     predicted = {
-        "keypoints_norm": last.keypoints_norm,
-        "joints": last.joints[:, :_NUM_LSP],
+        "keypoints2d_norm": last.keypoints2d_norm,
+        "lsp_joints": last.joints3d[:, :_NUM_LSP],
         "vertices": last.vertices - tf.gather(last.smpl_joints, _PELVIS, axis=1),
     }
-    vertices = body.vertices - tf.gather(body.joints, _PELVIS, axis=1)
+    vertices = body.vertices - tf.gather(body.smpl_joints, _PELVIS, axis=1)
     truth = {
-        "keypoints_norm": batch["keypoints_norm"],
-        "joints": batch["joints"],
+        "keypoints2d_norm": batch["keypoints2d_norm"],
+        "lsp_joints": batch["lsp_joints"],
         "vertices": vertices,
         "has_joints": batch["has_joints"],
         "has_smpl": batch["has_smpl"],
@@ -129,12 +129,13 @@ def errors(predicted, truth, image_size):
       is not known.
     """
     pixels = [
-        camera.pixels_from_norm(part["keypoints_norm"][..., :2], image_size)
+        camera.pixels_from_norm(part["keypoints2d_norm"][..., :2], image_size)
         for part in (predicted, truth)
     ]
-    labelled = truth["keypoints_norm"][..., 2] > 0
+    labelled = truth["keypoints2d_norm"][..., 2] > 0
     joints, true_joints = (
-        metrics.centred(part["joints"].astype(np.float64), LSP_HIPS) for part in (predicted, truth)
+        metrics.centred(part["lsp_joints"].astype(np.float64), LSP_HIPS)
+        for part in (predicted, truth)
     )
     return {
         "keypoints_px": metrics.keypoint_error(*pixels, labelled),

@@ -42,13 +42,13 @@ def decode_reference(serialized):
 
 def check_h36m(frames, options):
     """Before anything is predicted: InputError where a record has no 3D joints."""
-    _check_joints(frames, "joints", "h36m")
+    _check_joints(frames, "lsp_joints", "h36m")
     return np.ones(len(frames.file), bool), []
 
 
 def check_mpi_inf_3dhp(frames, options):
     """As `check_h36m`; both truths, and the joints that tell the camera, must be there."""
-    for field in ("joints", "reference_joints", "reference_universal_joints"):
+    for field in ("lsp_joints", "reference_joints", "reference_universal_joints"):
         _check_joints(frames, field, "mpi_inf_3dhp")
     return np.ones(len(frames.file), bool), []
 
@@ -61,7 +61,7 @@ def score_h36m(frames, options):
       options: dict of root, "hips" or "pelvis", and joints, names of `LSP_JOINTS`.
     """
     names = options["joints"]
-    every = frames.truth["joints"].astype(float)
+    every = frames.truth["lsp_joints"].astype(float)
     truth = every[:, list(skeleton.indices(names, LSP_JOINTS))]
     # Its pelvis is by definition the middle between its hips, so the true root is always that.
     root = _middle_of_hips(every)
@@ -132,7 +132,7 @@ def _check_joints(frames, field, dataset):
 
 def _predicted(frames, names):
     """(N, K, 3) the predicted joints of these names."""
-    keypoints, smpl = (frames.predicted[key].astype(float) for key in ("joints", "smpl_joints"))
+    keypoints, smpl = (frames.predicted[key].astype(float) for key in ("joints3d", "smpl_joints"))
     columns = [
         keypoints[:, KEYPOINTS.index(name)]
         if name in KEYPOINTS
@@ -145,7 +145,7 @@ def _predicted(frames, names):
 def _predicted_root(frames, options):
     if options["root"] == "pelvis":
         return _predicted(frames, ("pelvis",))
-    return _middle_of_hips(frames.predicted["joints"].astype(float))
+    return _middle_of_hips(frames.predicted["joints3d"].astype(float))
 
 
 def _middle_of_hips(joints):

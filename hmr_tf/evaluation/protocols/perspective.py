@@ -20,7 +20,7 @@ def from_crop_to_camera(truth):
     Returns:
       (N, 3, 3) rotation matrices, the smallest turn from the optical axis to the ray.
     """
-    joints = truth["joints"].astype(float)
+    joints = truth["lsp_joints"].astype(float)
     directions = joints[..., :2] / joints[..., 2:]
     pixels = truth["keypoints_px"][:, : len(LSP_JOINTS), :2].astype(float)
     mean_px, mean_direction = pixels.mean(1, keepdims=True), directions.mean(1, keepdims=True)

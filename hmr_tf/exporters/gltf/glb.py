@@ -33,7 +33,7 @@ def glb(people, model, fps=30.0, shape_morphs=False, pose_morphs=0):
 
     Args:
       people: list of `motion.Motion`.
-      model: `body_model.ModelData`.
+      model: `body_model.BodyModel`.
       fps: frames a second.
       shape_morphs: add ten morph targets beta0..beta9 to the shape; they leave the joints in place.
       pose_morphs: add at most so many morph targets for the pose blend shapes, animated; 1 is exact
@@ -65,7 +65,7 @@ def glb(people, model, fps=30.0, shape_morphs=False, pose_morphs=0):
 
 def _skinning(model, buffer):
     """What all people share: attributes of the vertices, and the faces."""
-    weights = model.weights
+    weights = model.lbs_weights
     joints = np.argsort(-weights, axis=1, kind="stable")[:, :_PER_VERTEX]
     strongest = np.take_along_axis(weights, joints, axis=1)
     strongest = (strongest / strongest.sum(axis=1, keepdims=True)).astype(np.float32)

@@ -18,7 +18,7 @@ def of_person(motion, model, shape, num_pose):
 
     Args:
       motion: `motion.Motion`.
-      model: `body_model.ModelData`.
+      model: `body_model.BodyModel`.
       shape: whether the ten betas are there, as beta0..beta9 with weight 0: they add to the shape
         that the mesh has.
       num_pose: at most so many for the pose blend shapes, as pose0, pose1, ...

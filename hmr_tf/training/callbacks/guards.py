@@ -24,7 +24,7 @@ class FiniteLosses(keras.callbacks.Callback):
         self._first = self.model.step
 
     def on_train_batch_end(self, batch, logs=None):
-        terms = {k: v for k, v in logs.items() if k.startswith(("encoder/", "critic/"))}
+        terms = {k: v for k, v in logs.items() if k.startswith(("encoder/", "discriminator/"))}
         broken = {name: float(v) for name, v in terms.items() if not np.isfinite(v)}
         if not broken:
             return
@@ -64,11 +64,12 @@ COLLAPSES = {
         "the shape is the same for everyone. Lower --d_loss_weight, or add data with SMPL "
         "parameters",
     ),
-    "critic": (
-        lambda logs: max(logs.get("critic/real", 1e9), logs.get("critic/fake", 1e9))
+    "discriminator": (
+        lambda logs: max(logs.get("discriminator/real", 1e9), logs.get("discriminator/fake", 1e9))
         < 0.01 * len(JUDGED),
-        "the critic tells real bodies from predicted ones without fail, and teaches nothing. Lower "
-        "--d_lr, or try --critic_spectral_norm; and look whether --mocap_datasets are upright",
+        "the discriminator tells real bodies from predicted ones without fail, and teaches "
+        "nothing. Lower --d_lr, or try --critic_spectral_norm; and look whether --mocap_datasets "
+        "are upright",
     ),
     "upside down": (
         lambda logs: logs["pose/upright"] < -0.5,

@@ -8,7 +8,7 @@ from tqdm import tqdm
 
 from hmr_tf.training import inputs
 
-SHOWN = ("encoder/total", "encoder/keypoints", "critic/total")
+SHOWN = ("encoder/total", "encoder/keypoints", "discriminator/total")
 
 
 class Bar(keras.callbacks.Callback):
@@ -39,7 +39,7 @@ def line(step, numbers, end):
     losses = [
         f"{name[len('train/') :]} {value:.4g}"
         for name, value in sorted(numbers.items())
-        if name.startswith(("train/encoder/", "train/critic/"))
+        if name.startswith(("train/encoder/", "train/discriminator/"))
     ]
     text = f"step {step}/{end}: {', '.join(losses)}"
     if "speed/images_per_second" in numbers:
@@ -74,9 +74,11 @@ def summary(config, steps, files, trainer, machine, folder):
         counts += f"; motion capture {inputs.count(files.mocap):,}"
     parameters = sum(int(np.prod(v.shape)) for v in trainer.hmr.trained)
     networks = f"{config.encoder} and regressor, {parameters / 1e6:.1f} M trained parameters"
-    if trainer.critic is not None:
-        critic = sum(int(np.prod(v.shape)) for v in trainer.critic.trainable_variables)
-        networks += f"; critic, {critic / 1e6:.1f} M"
+    if trainer.discriminator is not None:
+        discriminator = sum(
+            int(np.prod(v.shape)) for v in trainer.discriminator.trainable_variables
+        )
+        networks += f"; discriminator, {discriminator / 1e6:.1f} M"
     else:
         networks += "; no prior"
     begun = f" from step {steps.done:,}" if steps.done else ""

@@ -74,9 +74,9 @@ def people_picture(batch, stages, faces):
 
 
 def _keypoints(images, batch, prediction, size):
-    labels = batch["keypoints_norm"].numpy()
+    labels = batch["keypoints2d_norm"].numpy()
     labels_px = camera.pixels_from_norm(labels[..., :2], size)
-    predicted_px = camera.pixels_from_norm(prediction.keypoints_norm.numpy(), size)
+    predicted_px = camera.pixels_from_norm(prediction.keypoints2d_norm.numpy(), size)
     drawn = [
         render.draw_keypoints(image, points, visible > 0)
         for image, points, visible in zip(images, labels_px, labels[..., 2])

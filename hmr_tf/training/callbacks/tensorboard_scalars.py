@@ -1,4 +1,4 @@
-"""TensorBoard's numbers: losses, learning rates, speed, the critic's scores; flags; profiles."""
+"""TensorBoard's scalars: losses, learning rates, speed; histograms of scores; flags; profiles."""
 
 import time
 
@@ -64,8 +64,8 @@ class Curves(keras.callbacks.Callback):
 
     def _learning_rates(self):
         rates = {"learning_rate/encoder": self.model.encoder_optimizer.learning_rate}
-        if self.model.critic is not None:
-            rates["learning_rate/critic"] = self.model.critic_optimizer.learning_rate
+        if self.model.discriminator is not None:
+            rates["learning_rate/discriminator"] = self.model.discriminator_optimizer.learning_rate
         return {name: float(tf.convert_to_tensor(rate)) for name, rate in rates.items()}
 
     def _start_over(self):
@@ -96,7 +96,7 @@ def _is_number(name):
 
 
 class Histograms(keras.callbacks.Callback):
-    """Every N steps, how the critic's 25 outputs judge real and predicted bodies, by name."""
+    """Every N steps, the discriminator's 25 scores of real and predicted bodies, by name."""
 
     def __init__(self, writer, every):
         """Args: writer: tf.summary writer; every: steps between histograms."""
@@ -111,7 +111,7 @@ class Histograms(keras.callbacks.Callback):
             for kind in ("real", "fake"):
                 scores = logs[f"scores/{kind}"]
                 for name, column in zip(JUDGED, scores.T):
-                    tf.summary.histogram(f"critic_{kind}/{name}", column)
+                    tf.summary.histogram(f"discriminator_{kind}/{name}", column)
         self._writer.flush()
 
 

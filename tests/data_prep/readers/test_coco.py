@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from data_prep.labelled import Person, Skipped
+from data_prep.labelled import LabelledPerson, Skipped
 from data_prep.readers import coco
 from hmr_tf.body import skeleton
 from hmr_tf.files.errors import InputError
@@ -105,7 +105,7 @@ def test_whom_the_rules_leave_out(entries, reason, tmp_path):
     ],
 )
 def test_whom_they_keep(entries, tmp_path):
-    assert isinstance(read_one(tmp_path, **entries), Person)
+    assert isinstance(read_one(tmp_path, **entries), LabelledPerson)
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
 
-from data_prep.labelled import Person, Skipped, VideoFrame
+from data_prep.labelled import LabelledPerson, Skipped, VideoFrame
 from data_prep.readers.h36m import h36m_layouts, h36m_recordings
 from hmr_tf.files.errors import InputError
 from tests.fakes import h36m_fakes
@@ -30,7 +30,7 @@ def write(folder, layout, subject="S1", stem="Directions 1", take="Directions-1"
 
 
 def people(items):
-    return [item for item in items if isinstance(item, Person)]
+    return [item for item in items if isinstance(item, LabelledPerson)]
 
 
 def skipped(items):
@@ -46,7 +46,7 @@ def test_every_layout_gives_the_same_people(layout, tmp_path):
         "S1_Directions_1.54138969_000006.jpg",
     ]
     assert {item.sequence for item in items} == {"S1_Directions_0_cam0"}
-    np.testing.assert_allclose(items[0].joints, h36m_fakes.LSP_METRES, atol=1e-6)
+    np.testing.assert_allclose(items[0].lsp_joints, h36m_fakes.LSP_METRES, atol=1e-6)
     pixels = h36m_fakes.pixels(h36m_fakes.LSP_METRES)
     np.testing.assert_allclose(items[0].keypoints_px[:14], pixels, atol=1e-4)
     np.testing.assert_array_equal(items[0].labelled, [1] * 14 + [0] * 5)
@@ -64,7 +64,9 @@ def test_ten_frames_a_second_of_the_video(tmp_path):
     write(tmp_path, "official")
     items = list(h36m_layouts.read(tmp_path, "train"))
     assert [item.image.index for item in items] == [0, 5, 10]
-    np.testing.assert_allclose(items[2].joints[:, 0] - items[0].joints[:, 0], 0.1, atol=1e-6)
+    np.testing.assert_allclose(
+        items[2].lsp_joints[:, 0] - items[0].lsp_joints[:, 0], 0.1, atol=1e-6
+    )
     records, _ = convert(items)
     assert len(records) == 3
 

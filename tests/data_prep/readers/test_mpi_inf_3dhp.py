@@ -7,7 +7,7 @@ import pytest
 import scipy.io
 import tensorflow as tf
 
-from data_prep.labelled import Person, Skipped, VideoFrame
+from data_prep.labelled import LabelledPerson, Skipped, VideoFrame
 from data_prep.readers.mpi_inf_3dhp import mpi_inf_3dhp_train
 from hmr_tf.body import skeleton
 from hmr_tf.files.errors import InputError
@@ -46,7 +46,7 @@ def dataset(tmp_path, rng):
 
 
 def people(items):
-    return [item for item in items if isinstance(item, Person)]
+    return [item for item in items if isinstance(item, LabelledPerson)]
 
 
 def reasons(items):
@@ -63,7 +63,7 @@ def test_joints_have_their_places(dataset, rng):
     person = people(mpi_inf_3dhp_train.read(dataset, "train"))[1]
     raw = [25, 24, 23, 18, 19, 20, 16, 15, 14, 9, 10, 11, 5, 7]  # read_mpi_inf_3dhp.py:60-77
     np.testing.assert_allclose(person.keypoints_px[:14], points[1, raw])
-    np.testing.assert_allclose(person.joints, joints[1, raw] / 1000)
+    np.testing.assert_allclose(person.lsp_joints, joints[1, raw] / 1000)
     assert person.labelled.tolist() == [1] * 14 + [0] * 5
     assert person.pose is person.betas is None
     assert person.camera.tolist() == [101, 50, 60.5]
@@ -283,7 +283,7 @@ def test_annotations_of_matlab_7_3_are_the_same(dataset):
     found = people(mpi_inf_3dhp_train.read(dataset, "train"))
     for one, other in zip(found, wanted):
         np.testing.assert_array_equal(one.keypoints_px, other.keypoints_px)
-        np.testing.assert_array_equal(one.joints, other.joints)
+        np.testing.assert_array_equal(one.lsp_joints, other.lsp_joints)
     assert len(found) == len(wanted) == 2
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import scipy.io
 
-from data_prep.labelled import Person, Skipped
+from data_prep.labelled import LabelledPerson, Skipped
 from data_prep.readers.mpi_inf_3dhp import mpi_inf_3dhp_testset
 from hmr_tf.files.errors import InputError
 from tests.fakes.dataset_fakes import convert
@@ -22,7 +22,7 @@ def read(folder):
 
 
 def people(items):
-    return [item for item in items if isinstance(item, Person)]
+    return [item for item in items if isinstance(item, LabelledPerson)]
 
 
 def left_out(items):
@@ -47,7 +47,7 @@ def test_joints_have_their_places(tmp_path, labels):
     (person,) = people(read(tmp_path))
     lsp = [10, 9, 8, 11, 12, 13, 4, 3, 2, 5, 6, 7, 1, 0]  # test_idx2lsp of the original
     np.testing.assert_allclose(person.keypoints_px[:14], points[1, lsp])
-    np.testing.assert_allclose(person.joints, joints[1, lsp] / 1000)
+    np.testing.assert_allclose(person.lsp_joints, joints[1, lsp] / 1000)
     np.testing.assert_allclose(person.reference.joints, joints[1] / 1000)
     np.testing.assert_allclose(person.reference.universal_joints, joints[1] / 2000)
     assert person.reference.activity == 2

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import scipy.io
 
-from data_prep.labelled import Person, Skipped
+from data_prep.labelled import LabelledPerson, Skipped
 from data_prep.readers import mpii
 from hmr_tf.body import skeleton
 from hmr_tf.files.errors import InputError
@@ -143,7 +143,7 @@ def test_a_person_without_points_beside_one_with_points(tmp_path):
     images = [{"name": "a.jpg", "people": [empty, mpii_person(points())], "alone": (1, 2)}]
     missing, person = mpii.read(write_mpii(tmp_path, images), "train")
     assert missing.reason == "fewer than 2 keypoints"
-    assert isinstance(person, Person)
+    assert isinstance(person, LabelledPerson)
 
 
 @pytest.mark.parametrize(

@@ -45,20 +45,20 @@ def test_people_carry_every_label(people):
         assert person.keypoints_px.shape == (19, 2)
         assert person.labelled.tolist() == [1] * 19
         assert person.has_face
-        assert (person.joints.shape, person.pose.shape) == ((14, 3), (24, 3))
+        assert (person.lsp_joints.shape, person.pose.shape) == ((14, 3), (24, 3))
         assert (person.betas.shape, person.camera.shape) == ((10,), (3,))
     assert len({person.filename for person in people}) == COUNT
 
 
 def test_joints_are_those_of_the_labelled_body(people, body):
-    joints = stack(people, "joints")
-    model_joints = body.keypoints.numpy()[:, : len(skeleton.LSP_JOINTS)]
+    joints = stack(people, "lsp_joints")
+    model_joints = body.joints3d.numpy()[:, : len(skeleton.LSP_JOINTS)]
     shift = (joints - model_joints).mean(axis=1, keepdims=True)
     np.testing.assert_allclose(joints, model_joints + shift, atol=2e-5)  # 2 m of float32 at 40 m
 
 
 def test_keypoints_are_the_joints_seen_by_the_camera(people):
-    joints, camera = stack(people, "joints"), stack(people, "camera")
+    joints, camera = stack(people, "lsp_joints"), stack(people, "camera")
     pixels = camera[:, None, :1] * joints[..., :2] / joints[..., 2:] + camera[:, None, 1:]
     np.testing.assert_allclose(stack(people, "keypoints_px")[:, :14], pixels, atol=0.02)
 
@@ -67,7 +67,7 @@ def test_a_weak_perspective_camera_explains_the_keypoints(people, body):
     """2D loss and 3D labels do not contradict each other: some camera (s, t) satisfies both."""
     target = 2 * stack(people, "keypoints_px") / synthetic.IMAGE_SIZE - 1
     cameras = []
-    for points, norm in zip(body.keypoints.numpy(), target):
+    for points, norm in zip(body.joints3d.numpy(), target):
         # Least squares of s * xy + s * t = norm, in s and s * t.
         x, y = points[:, :1], points[:, 1:2]
         one, zero = np.ones_like(x), np.zeros_like(x)
@@ -76,7 +76,7 @@ def test_a_weak_perspective_camera_explains_the_keypoints(people, body):
         cameras.append([scale, *(np.array(shift) / scale)])
     cameras = np.float32(cameras)
     assert (cameras[:, 0] > 0.4).all()
-    projected = body_camera.project(body.keypoints, tf.constant(cameras)).numpy()
+    projected = body_camera.project(body.joints3d, tf.constant(cameras)).numpy()
     error_px = np.linalg.norm(projected - target, axis=-1) * synthetic.IMAGE_SIZE / 2
     assert error_px.mean() < 0.7
     assert error_px.max() < 5.0
@@ -115,8 +115,8 @@ def test_most_people_are_upright_and_face_the_viewer(people):
 def test_the_person_is_where_the_labels_say(people, body):
     """Drawn again from the labels alone, over what is in the picture beside the body."""
     faces = body_model.read_model().faces
-    joints = stack(people, "joints")
-    translation = (joints - body.keypoints.numpy()[:, :14]).mean(axis=1)
+    joints = stack(people, "lsp_joints")
+    translation = (joints - body.joints3d.numpy()[:, :14]).mean(axis=1)
     camera = stack(people, "camera")
     _, mask = render.render_scene(
         body.vertices, translation, faces, camera[:, 0], camera[:, 1:], (256, 256)
@@ -150,7 +150,7 @@ def test_a_seed_gives_the_same_people_and_a_larger_limit_only_adds(people):
     assert len(again) == 20
     for one, same in zip(people, again):
         assert one.filename == same.filename
-        for name in ("image", "keypoints_px", "joints", "pose", "betas", "camera"):
+        for name in ("image", "keypoints_px", "lsp_joints", "pose", "betas", "camera"):
             np.testing.assert_array_equal(getattr(one, name), getattr(same, name))
 
 

@@ -1,4 +1,4 @@
-"""Person -> record: what moves into the crop, what stays untouched, who is left out and counted."""
+"""LabelledPerson -> record: what moves into the crop, what stays, who is left out and counted."""
 
 import dataclasses
 
@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from data_prep.labelled import MocapPose, Person, Skipped
+from data_prep.labelled import LabelledPerson, MocapPose, Skipped
 from data_prep.writing import shard_plan
 from data_prep.writing.tally import Tally
 from hmr_tf.data import crop
@@ -21,12 +21,12 @@ def image(rng):
 
 def person(image, rng, **more):
     keypoints_px = rng.uniform(40, 200, (19, 2))
-    return Person(image, keypoints_px, np.ones(19, int), **{"filename": "a.jpg", **more})
+    return LabelledPerson(image, keypoints_px, np.ones(19, int), **{"filename": "a.jpg", **more})
 
 
 def test_everything_moves_into_the_crop(image, rng):
     joints, pose, betas = rng.normal(size=(14, 3)), rng.normal(size=(24, 3)), rng.normal(size=10)
-    labels = {"joints": joints, "pose": pose, "betas": betas, "camera": [900.0, 160.0, 120.0]}
+    labels = {"lsp_joints": joints, "pose": pose, "betas": betas, "camera": [900.0, 160.0, 120.0]}
     cut = {"scale": 0.61, "window_px": 100}
     wanted = person(image, rng, has_face=True, **labels, **cut)
     (found,), tally = convert([wanted])
@@ -85,14 +85,16 @@ def test_a_grey_image_gets_three_channels(tmp_path, rng):
         ({"keypoints_px": np.full((19, 2), 1e300)}, "keypoints are not numbers"),
         ({"keypoints_px": np.full((19, 2), -900.0)}, "the person lies outside the image"),
         ({"scale": 1e5}, "the person is too small"),
-        ({"joints": np.full((14, 3), np.nan)}, "joints are not numbers"),
+        ({"lsp_joints": np.full((14, 3), np.nan)}, "joints are not numbers"),
         ({"image": "nowhere.jpg"}, "image missing"),
         ({"image": __file__}, "image unreadable"),
     ],
 )
 def test_who_is_left_out(more, reason, image, rng):
     labels = {"keypoints_px": np.full((19, 2), 9.0), "labelled": np.ones(19), "image": image}
-    wanted = Person(**{"filename": "a.jpg", "scale": 1.0, "window_px": 400, **labels, **more})
+    wanted = LabelledPerson(
+        **{"filename": "a.jpg", "scale": 1.0, "window_px": 400, **labels, **more}
+    )
     records, tally = convert([wanted])
     assert not records
     assert tally.skipped == {reason: 1}
@@ -128,7 +130,7 @@ def test_the_centre_may_be_rounded(image, rng):
     """0.5 x 163.2 = 81.6 becomes 82, and the window starts on a whole pixel."""
     cut = {"scale": 0.5, "window_px": 40, "center_px": np.array([163.2, 101.0])}
     (found,), _ = convert([person(image, rng, **cut)])
-    wanted = person(image, rng, joints=np.zeros((14, 3)), center_on_pixel=True, **cut)
+    wanted = person(image, rng, lsp_joints=np.zeros((14, 3)), center_on_pixel=True, **cut)
     (rounded,), _ = convert([wanted])
     assert found["image/center"] == [20, 20]  # 81.6 - 61, 50.5 - 30, cut
     assert rounded["meta/crop_pt"] == [62, 30]

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from data_prep.labelled import MocapPose, Person, Skipped
+from data_prep.labelled import LabelledPerson, MocapPose, Skipped
 from data_prep.writing import engine
 from hmr_tf.files.errors import InputError
 from tests.fakes.dataset_fakes import read_folder, write_image, write_lsp
@@ -44,7 +44,7 @@ def people(tmp_path, rng):
         write_image(path, 40, 30, seed=frame)
         for _ in range(number):
             points = rng.uniform(1, 29, (19, 2))
-            people.append(Person(str(path), points, np.ones(19, int), sequence=sequence))
+            people.append(LabelledPerson(str(path), points, np.ones(19, int), sequence=sequence))
     return people
 
 
@@ -126,7 +126,7 @@ def test_a_shard_of_nobody_is_no_file_but_is_remembered(stopped, people, tmp_pat
 
 
 def test_nobody_leaves_nothing(tmp_path):
-    missing = [Person("nowhere.jpg", np.ones((19, 2)), np.ones(19))]
+    missing = [LabelledPerson("nowhere.jpg", np.ones((19, 2)), np.ones(19))]
     for people in ([], [Skipped("image missing", "x")], missing):
         with pytest.raises(InputError, match="fake test: nobody to convert"):
             engine.convert(job(tmp_path / "out"), people)

@@ -5,7 +5,7 @@ import itertools
 import numpy as np
 import pytest
 
-from data_prep.labelled import Person
+from data_prep.labelled import LabelledPerson
 from data_prep.writing import shard_plan
 
 
@@ -38,7 +38,9 @@ def test_people_are_read_as_they_are_needed():
 
 def frames(*sequences):
     image = np.zeros((1, 1, 3), np.uint8)
-    return [[Person(image, np.zeros((19, 2)), np.ones(19), sequence=name)] for name in sequences]
+    return [
+        [LabelledPerson(image, np.zeros((19, 2)), np.ones(19), sequence=name)] for name in sequences
+    ]
 
 
 def test_a_sequence_is_one_shard_of_its_name():

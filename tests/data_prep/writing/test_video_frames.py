@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
-from data_prep.labelled import Person, Skipped, VideoFrame
+from data_prep.labelled import LabelledPerson, Skipped, VideoFrame
 from data_prep.writing import video_frames
 from data_prep.writing.conversion import encode
 from data_prep.writing.shard_plan import by_image
@@ -49,7 +49,9 @@ def test_colours_are_rgb(tmp_path):
 
 def test_a_frame_behind_the_end_is_counted_not_a_crash(clip):
     points = np.tile([20.0, 20.0], (19, 1))
-    people = [Person(VideoFrame(clip, i), points, np.ones(19, int), "f.jpg") for i in (11, 12)]
+    people = [
+        LabelledPerson(VideoFrame(clip, i), points, np.ones(19, int), "f.jpg") for i in (11, 12)
+    ]
     found = [record for group in by_image(people) for record in encode(group)]
     assert isinstance(found[0], bytes)
     assert found[1] == Skipped("image unreadable", str(VideoFrame(clip, 12)))

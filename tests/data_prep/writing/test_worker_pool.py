@@ -63,10 +63,10 @@ def test_a_worker_that_dies_is_one_line(work, task, how):
 
 PARENT = """
 import pickle, signal
-from data_prep.writing import pool
+from data_prep.writing import worker_pool
 signal.signal(signal.SIGINT, signal.default_int_handler)
 code = "import os, time; os.write(1, str(os.getpid()).ljust(9).encode()); time.sleep(60)"
-list(pool.run(exec, [pickle.dumps(code)] * 2, 2))
+list(worker_pool.run(exec, [pickle.dumps(code)] * 2, 2))
 """
 
 
