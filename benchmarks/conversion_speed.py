@@ -31,7 +31,7 @@ import tensorflow as tf
 from pycocotools.coco import COCO
 
 import benchmarks
-from data_prep.labelled import Person
+from data_prep.labelled import LabelledPerson
 from data_prep.readers import coco
 from data_prep.writing import shard_plan, shard_writer, worker_pool
 from hmr_tf.data import crop, record
@@ -193,7 +193,7 @@ def people_of(data_dir, number):
     """The first people of the training split. The annotation file is read at once, they later."""
     items = coco.read(data_dir, "train")
     items = itertools.chain(list(itertools.islice(items, 1)), items)
-    return itertools.islice((item for item in items if isinstance(item, Person)), number)
+    return itertools.islice((item for item in items if isinstance(item, LabelledPerson)), number)
 
 
 def ours(people, folder, num_workers):

@@ -14,6 +14,8 @@ from hmr_tf.body.theta import NUM_BETAS
 from hmr_tf.files import safe_npz, safe_pickle
 from hmr_tf.files.errors import InputError
 
+# Digests in params.json were made when the field had this name.
+_NAMES_IN_DIGEST = {"lbs_weights": "weights"}
 _NEEDED = ("v_template", "shapedirs", "posedirs", "J_regressor", "weights", "f", "kintree_table")
 _NO_PARENT = 2**32 - 1  # on disk: -1 as an unsigned number
 VARIABLE = "SMPL_MODEL_PATH"
@@ -102,6 +104,7 @@ def digest(model):
     found = hashlib.sha256()
     moving = {k: v for k, v in model._asdict().items() if k not in ("faces", "topology")}
     for name, values in moving.items():
+        name = _NAMES_IN_DIGEST.get(name, name)
         array = np.ascontiguousarray(values, np.float32)
         found.update(f"{name} {array.shape}".encode())
         found.update(array.data)
@@ -155,7 +158,7 @@ def _check_shapes(model, path):
         "shapedirs": (num_vertices, 3, NUM_BETAS),
         "posedirs": (num_vertices, 3, 9 * (num_joints - 1)),
         "joint_regressor": (num_joints, num_vertices),
-        "weights": (num_vertices, num_joints),
+        "lbs_weights": (num_vertices, num_joints),
         "keypoint_regressor": (len(KEYPOINTS), num_vertices),
         "faces": (len(model.faces), 3),
         "parents": (num_joints,),

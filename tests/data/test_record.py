@@ -81,7 +81,7 @@ def test_a_reference_comes_back_and_training_does_not_see_it(person_3d, rng):
 
 def test_a_record_without_a_reference_has_no_numbers_there(person_3d):
     found = record.decode_reference(record.encode(person_3d))
-    assert np.isnan(found["lsp_joints"]).all()
+    assert np.isnan(found["joints"]).all()
     assert np.isnan(found["universal_joints"]).all()
     assert found["activity"] == 0
 
