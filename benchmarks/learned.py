@@ -18,7 +18,7 @@ import tensorflow as tf
 
 import benchmarks
 from hmr_tf.body import camera
-from hmr_tf.body.skeleton import LSP_HIPS, LSP_JOINTS
+from hmr_tf.body.skeleton import LSP_JOINTS, centred_on_hips
 from hmr_tf.body.theta import split
 from hmr_tf.data import record, shards
 from hmr_tf.evaluation import evaluate_protocol, frames, metrics, plausibility, predictions
@@ -73,7 +73,7 @@ def errors(plan, people, hmr):
     if known.any():
         # LSP's joints come first among the keypoints.
         said, truth = (
-            metrics.centred(x[known][:, : len(LSP_JOINTS)].astype(float), LSP_HIPS)
+            centred_on_hips(x[known][:, : len(LSP_JOINTS)].astype(float))
             for x in (people.predicted["joints3d"], people.truth["lsp_joints"])
         )
         row["mpjpe_mm"] = 1e3 * metrics.mpjpe(said, truth).mean()

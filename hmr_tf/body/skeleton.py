@@ -144,5 +144,18 @@ def mirror(vocabulary):
     return indices([other_side(name) for name in vocabulary], vocabulary)
 
 
-# Their middle is the origin of 3D joints, in the loss and in MPJPE (the original's `ops.py:57-60`).
 LSP_HIPS = indices(("right_hip", "left_hip"), LSP_JOINTS)
+
+
+def middle_of_hips(points):
+    """(..., K, 3) array or tensor whose first points are `LSP_JOINTS` -> (..., 1, 3)."""
+    right, left = (points[..., hip : hip + 1, :] for hip in LSP_HIPS)
+    return 0.5 * (right + left)
+
+
+def centred_on_hips(points):
+    """The same points with the middle of the hips as origin, as the loss and MPJPE compare them.
+
+    Source: the original's `ops.py:50-60`.
+    """
+    return points - middle_of_hips(points)

@@ -21,11 +21,6 @@ def mpjpe(predicted, truth):
     return distances(predicted, truth).mean(axis=-1)
 
 
-def centred(points, root):
-    """(B, K, 3) points moved so that the mean of the points `root` (indices) is the origin."""
-    return points - points[:, list(root)].mean(axis=1, keepdims=True)
-
-
 def aligned_distances(predicted, truth):
     """`distances` after the best similarity transform of each body, never a mirror: (B, K)."""
     return distances(procrustes_align(predicted, truth), truth)

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
-from hmr_tf.body.skeleton import LSP_HIPS, LSP_JOINTS
+from hmr_tf.body.skeleton import LSP_JOINTS, centred_on_hips
 
 
 class LossWeights(NamedTuple):
@@ -81,11 +81,6 @@ def _weighted_mean(values, weights, count=None):
         count = tf.math.count_nonzero(weights, dtype=values.dtype)
     count *= tf.cast(tf.shape(values)[-1], values.dtype)
     return tf.math.divide_no_nan(tf.reduce_sum(weights * values), count)
-
-
-def centred_on_hips(joints):
-    """(B, 14, 3) LSP joints, moved so that the mid-hips are the origin (`ops.py:50-60`)."""
-    return joints - tf.reduce_mean(tf.gather(joints, LSP_HIPS, axis=1), axis=1, keepdims=True)
 
 
 def encoder(stages, batch, fake_scores, weights, counts):

@@ -49,6 +49,18 @@ def test_theta_is_camera_then_pose_then_betas():
     np.testing.assert_array_equal(parts.betas, numbers[:, 75:])
 
 
+def test_centred_on_hips_moves_arrays_and_tensors_alike(rng):
+    joints = rng.normal(size=(2, 14, 3)).astype(np.float32)
+    centred = skeleton.centred_on_hips(joints)
+    np.testing.assert_array_equal(skeleton.centred_on_hips(tf.constant(joints)), centred)
+    hips = [LSP_JOINTS.index(name) for name in ("left_hip", "right_hip")]
+    np.testing.assert_allclose(centred[:, hips].sum(axis=1), 0, atol=1e-6)
+    right, left = (LSP_JOINTS.index(f"{side}_ankle") for side in ("right", "left"))
+    np.testing.assert_allclose(
+        centred[:, right] - centred[:, left], joints[:, right] - joints[:, left], atol=1e-6
+    )
+
+
 def test_points_go_from_one_vocabulary_to_another_by_name(rng):
     points = rng.normal(size=(2, 19, 3))
     coco = skeleton.convert(points, skeleton.KEYPOINTS, skeleton.COCO_KEYPOINTS)

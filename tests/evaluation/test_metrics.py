@@ -3,10 +3,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from hmr_tf.body.skeleton import centred_on_hips
 from hmr_tf.evaluation import metrics
 
 GOLDEN = Path(__file__).resolve().parents[1] / "golden" / "metrics.npz"
-HIPS = (2, 3)
 
 
 def independent(predicted, truth):
@@ -35,7 +35,7 @@ def test_random_bodies_equal_an_independent_restatement(rng, mirror):
 def test_the_originals_numbers():
     """`compute_errors` of the original, in mm, on inputs in float64."""
     golden = np.load(GOLDEN)
-    truth, predicted = (metrics.centred(golden[key], HIPS) for key in ("gt", "pred"))
+    truth, predicted = (centred_on_hips(golden[key]) for key in ("gt", "pred"))
     for found, key in (
         (metrics.mpjpe(predicted, truth), "mpjpe_mm"),
         (metrics.pa_mpjpe(predicted, truth), "pa_mpjpe_mm"),
@@ -73,8 +73,7 @@ def test_a_shift_of_30_mm_is_30_mm_and_nothing_after_alignment(rng):
     shifted = truth + np.array([0.0, 0.03, 0.0])
     np.testing.assert_allclose(metrics.mpjpe(shifted, truth), 0.03)
     np.testing.assert_allclose(metrics.pa_mpjpe(shifted, truth), 0, atol=1e-12)
-    roots = (2, 3)
-    centred = [metrics.centred(points, roots) for points in (shifted, truth)]
+    centred = [centred_on_hips(points) for points in (shifted, truth)]
     np.testing.assert_allclose(metrics.mpjpe(*centred), 0, atol=1e-12)
 
 

@@ -2,7 +2,6 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from hmr_tf.body.skeleton import LSP_JOINTS
 from hmr_tf.networks.prediction import Prediction
 from hmr_tf.training import losses
 from hmr_tf.training.losses import LossWeights
@@ -42,16 +41,6 @@ def test_3d_loss_counts_only_rows_with_a_label():
     predicted = np.array([[2] * 4, [100] * 4, [4] * 4], np.float32)
     has = np.array([True, False, True])
     assert losses.squared_3d(truth, predicted, has).numpy() == pytest.approx(0.5 * (4 + 16) / 2)
-
-
-def test_hips_are_the_origin(rng):
-    joints = rng.normal(size=(2, 14, 3)).astype(np.float32)
-    centred = losses.centred_on_hips(joints).numpy()
-    hips = [LSP_JOINTS.index(name) for name in ("left_hip", "right_hip")]
-    np.testing.assert_allclose(centred[:, hips].sum(axis=1), 0, atol=1e-6)
-    np.testing.assert_allclose(
-        centred[:, 0] - centred[:, 5], joints[:, 0] - joints[:, 5], atol=1e-6
-    )
 
 
 def test_least_squares_sums_outputs_and_averages_bodies():

@@ -9,7 +9,7 @@ import tensorflow as tf
 from tqdm import tqdm
 
 from hmr_tf.body import camera
-from hmr_tf.body.skeleton import KEYPOINTS, LSP_HIPS, LSP_JOINTS, SMPL_JOINTS, indices
+from hmr_tf.body.skeleton import KEYPOINTS, LSP_JOINTS, SMPL_JOINTS, centred_on_hips, indices
 from hmr_tf.data import pipeline, shards
 from hmr_tf.evaluation import metrics
 from hmr_tf.files.errors import InputError
@@ -134,8 +134,7 @@ def errors(predicted, truth, image_size):
     ]
     labelled = truth["keypoints2d_norm"][..., 2] > 0
     joints, true_joints = (
-        metrics.centred(part["lsp_joints"].astype(np.float64), LSP_HIPS)
-        for part in (predicted, truth)
+        centred_on_hips(part["lsp_joints"].astype(np.float64)) for part in (predicted, truth)
     )
     return {
         "keypoints_px": metrics.keypoint_error(*pixels, labelled),

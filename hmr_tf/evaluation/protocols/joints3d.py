@@ -64,7 +64,7 @@ def score_h36m(frames, options):
     every = frames.truth["lsp_joints"].astype(float)
     truth = every[:, list(skeleton.indices(names, LSP_JOINTS))]
     # Its pelvis is by definition the middle between its hips, so the true root is always that.
-    root = _middle_of_hips(every)
+    root = skeleton.middle_of_hips(every)
     found = _distances(_predicted(frames, names), _predicted_root(frames, options), truth, root)
     sequences = frames.sequences
     by_sequence = scores.by_group(sequences, lambda who: _errors_mm(found, who))
@@ -145,12 +145,7 @@ def _predicted(frames, names):
 def _predicted_root(frames, options):
     if options["root"] == "pelvis":
         return _predicted(frames, ("pelvis",))
-    return _middle_of_hips(frames.predicted["joints3d"].astype(float))
-
-
-def _middle_of_hips(joints):
-    """(N, 14 or 19, 3) -> (N, 1, 3)."""
-    return joints[:, list(skeleton.LSP_HIPS)].mean(axis=1, keepdims=True)
+    return skeleton.middle_of_hips(frames.predicted["joints3d"].astype(float))
 
 
 def _distances(predicted, predicted_root, truth, root):
