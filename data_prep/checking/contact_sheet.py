@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 
 from hmr_tf.data import crop
-from hmr_tf.rendering import render
+from hmr_tf.rendering import drawing
 
 CELL_PX = 240
 COLUMNS = 6
@@ -44,7 +44,7 @@ def draw_person(sample):
     size = (max(round(width * scale), 1), max(round(height * scale), 1))
     image = cv2.resize(image, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR)
     labelled = sample["keypoints_px"][:, 2]
-    drawn = render.draw_keypoints(image, points_px * scale, labelled, radius_px=3)
+    drawn = drawing.draw_keypoints(image, points_px * scale, labelled, radius_px=3)
     cell = np.full((CELL_PX + _LINE_PX, CELL_PX, 3), _PAPER, np.uint8)
     cell[: drawn.shape[0], : drawn.shape[1]] = drawn
     _write(cell, sample["filename"].decode(errors="replace")[-34:], 2, CELL_PX + 14, 0.4)
@@ -67,7 +67,7 @@ def _surroundings(image, keypoints_px):
 def _legend(width):
     line, x = _blank(width), _MARGIN_PX
     for side, text in LEGEND:
-        cv2.circle(line, (x + 6, _LINE_PX // 2), 6, render.side_color(side), -1, cv2.LINE_AA)
+        cv2.circle(line, (x + 6, _LINE_PX // 2), 6, drawing.side_color(side), -1, cv2.LINE_AA)
         x = _write(line, text, x + 18, 16, 0.45) + 24
     _write(line, ADVICE, x, 16, 0.45)
     return line

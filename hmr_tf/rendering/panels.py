@@ -3,7 +3,7 @@
 import cv2
 import numpy as np
 
-from hmr_tf.rendering import render, scene
+from hmr_tf.rendering import drawing, scene
 
 _SIDE_DEGREES = 60.0
 _MAX_SIDE = 800  # of one panel, pixels
@@ -37,7 +37,7 @@ def skeletons(image, people):
     """(H, W, 3) uint8: the keypoints of everybody drawn into the picture."""
     for person in people:
         points = person["keypoints2d_px"]
-        image = render.draw_keypoints(image, points, np.ones(len(points), bool))
+        image = drawing.draw_keypoints(image, points, np.ones(len(points), bool))
     return image
 
 

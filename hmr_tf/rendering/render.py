@@ -1,15 +1,13 @@
-"""Bodies and keypoints drawn on pictures: overlays, side views, part maps.
+"""Meshes drawn on pictures: overlays, side views, part maps.
 
 Everything is in HMR's camera frame: x right, y DOWN, z away from the viewer, metres. Pictures are
 RGB, points in them (x, y).
 """
 
-import cv2
 import numpy as np
 import tensorflow as tf
 
 from hmr_tf.body import camera as body_camera
-from hmr_tf.body import skeleton
 from hmr_tf.rendering.zbuffer import Fragments, rasterize
 
 # The original's body colour, and its three lights: the direction towards each times its strength
@@ -18,8 +16,6 @@ LIGHT_BLUE = (0.65, 0.74, 0.86)
 STUDIO_LIGHTS = ((0.76, -0.41, -0.50), (-0.77, 0.01, 0.64), (-0.36, 0.29, -0.54))
 # Of a photograph so many pixels are drawn at once: beside the picture that takes some 200 MB.
 STRIP_PIXELS = 2**21
-_SIDE_COLORS = {"left": (60, 140, 255), "right": (255, 120, 40)}
-_MIDDLE_COLOR = (250, 220, 70)
 
 
 def render_body(vertices, camera, faces, image_size=224, color=LIGHT_BLUE, background=None):
@@ -176,40 +172,3 @@ def side_view(vertices, degrees=90.0):
     center = tf.reduce_mean(vertices, axis=1, keepdims=True)
     x, y, z = tf.unstack(vertices - center, axis=-1)
     return center + tf.stack([cos * x - sin * z, y, sin * x + cos * z], axis=-1)
-
-
-def draw_keypoints(image, keypoints_px, visible, radius_px=None):
-    """Draws the 19 keypoints and the bones between: left blue, right orange, the middle yellow.
-
-    Args:
-      image: (H, W, 3) uint8; left as it is.
-      keypoints_px: (19, 2) x, y in the order of `skeleton.KEYPOINTS`.
-      visible: (19,) true for the points to draw; a bone needs both of its ends.
-      radius_px: int, default about 1 % of the picture's size.
-
-    Returns:
-      (H, W, 3) uint8.
-    """
-    image = np.ascontiguousarray(image).copy()
-    radius_px = radius_px or max(2, round(0.01 * sum(image.shape[:2]) / 2))
-    keypoints_px = np.asarray(keypoints_px)
-    drawn = np.asarray(visible, bool) & np.isfinite(keypoints_px).all(axis=-1)
-    # Pixel (0, 0) has its centre at (0.5, 0.5). OpenCV overflows on points far outside.
-    pixels = np.clip(np.floor(np.where(drawn[:, None], keypoints_px, 0)), -9999, 9999).astype(int)
-    points = {
-        name: tuple(int(value) for value in pixel)
-        for name, pixel, is_drawn in zip(skeleton.KEYPOINTS, pixels, drawn)
-        if is_drawn
-    }
-    for child, parent in skeleton.KEYPOINT_BONES:
-        if child in points and parent in points:
-            ends = points[child], points[parent]
-            cv2.line(image, *ends, side_color(child), max(1, radius_px - 1), cv2.LINE_AA)
-    for name, point in points.items():
-        cv2.circle(image, point, radius_px, side_color(name), -1, cv2.LINE_AA)
-    return image
-
-
-def side_color(name):
-    """RGB of a keypoint's side: "left_...", "right_...", or the middle."""
-    return _SIDE_COLORS.get(name.partition("_")[0], _MIDDLE_COLOR)

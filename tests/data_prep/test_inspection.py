@@ -13,7 +13,7 @@ from data_prep.labelled import LabelledPerson, MocapPose
 from data_prep.writing import engine
 from hmr_tf.body import skeleton
 from hmr_tf.cli import command_line
-from hmr_tf.rendering import render
+from hmr_tf.rendering import drawing
 from tests.data_prep.writing.test_engine import job
 
 IS_LEFT, IS_RIGHT = (
@@ -126,7 +126,7 @@ def test_on_the_sheet_left_is_blue(run, data_dir):
     cell = contact_sheet.CELL_PX
     below_the_legend = sheet[44 : 44 + cell, :cell].astype(int)
     blue, orange = (
-        np.abs(below_the_legend - render.side_color(side)).sum(-1) < 20
+        np.abs(below_the_legend - drawing.side_color(side)).sum(-1) < 20
         for side in ("left", "right")
     )
     assert blue.sum() > 100

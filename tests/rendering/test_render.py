@@ -197,21 +197,3 @@ def test_overlay_in_a_tf_function_equals_eager(model, pose_body):
         vertices, camera
     )
     assert np.abs(eager.numpy().astype(int) - traced.numpy()).max() <= 1
-
-
-def test_keypoints_are_drawn_where_they_are_and_coloured_by_side():
-    image = np.zeros((100, 100, 3), np.uint8)
-    points, visible = np.full((19, 2), np.nan), np.zeros(19)
-    for name, point in {"left_wrist": (20.5, 10.5), "left_elbow": (40.5, 10.5)}.items():
-        index = skeleton.KEYPOINTS.index(name)
-        points[index], visible[index] = point, 1
-    points[skeleton.KEYPOINTS.index("right_knee")] = (70.5, 70.5)
-    drawn = render.draw_keypoints(image, points, visible)
-    assert not image.any()
-    assert drawn[10, 20, 2] > 200  # blue: left
-    assert drawn[10, 30, 2] > 200  # the bone between
-    assert not drawn[60:].any()  # not visible
-    visible[skeleton.KEYPOINTS.index("right_knee")] = 1
-    assert render.draw_keypoints(image, points, visible)[70, 70, 0] > 200  # orange: right
-    points[:] = 1e12
-    assert render.draw_keypoints(image, points, np.ones(19)).shape == image.shape

@@ -5,7 +5,7 @@ import numpy as np
 import tensorflow as tf
 
 from hmr_tf.evaluation import predictions
-from hmr_tf.rendering import render
+from hmr_tf.rendering import drawing, render
 
 
 def draw(frames, person, hmr):
@@ -18,9 +18,9 @@ def draw(frames, person, hmr):
     """
     path = frames.paths[frames.file[person]]
     image = predictions.crop_of(path, frames.number[person], hmr.image_size)
-    pixels = tf.cast(tf.clip_by_value((image + 1.0) * 127.5, 0, 255), tf.uint8)
+    pixels = drawing.uint8_from_norm(image)
     keypoints = frames.predicted["keypoints_px"][person]
-    marked = render.draw_keypoints(pixels.numpy(), keypoints, np.ones(len(keypoints), bool))
+    marked = drawing.draw_keypoints(pixels.numpy(), keypoints, np.ones(len(keypoints), bool))
     if hmr.smpl.faces is None or not len(hmr.smpl.faces):
         return np.concatenate([pixels.numpy(), marked], axis=1)
     body = hmr.with_mesh(hmr.bodies([tf.constant(frames.predicted["theta"][person][None])])[0])

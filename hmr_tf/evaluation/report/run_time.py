@@ -5,7 +5,7 @@ import time
 
 import tensorflow as tf
 
-from hmr_tf.rendering import render
+from hmr_tf.rendering import drawing, render
 
 _WARM_UP = 2
 
@@ -42,7 +42,7 @@ def _predict(answer, image):
 
 
 def _draw(body, image, faces):
-    pixels = tf.cast(tf.clip_by_value((image + 1.0) * 127.5, 0, 255), tf.uint8)
+    pixels = drawing.uint8_from_norm(image)
     seen = body["camera"], faces, image.shape[1]
     return render.render_body(body["vertices"], *seen, background=pixels)[0].numpy()
 

@@ -1,13 +1,12 @@
 """TensorBoard's pictures: the same people every N steps, and the mesh of the first one."""
 
-import cv2
 import numpy as np
 import tensorflow as tf
 from tensorboard.plugins.mesh import summary_v2 as mesh_summary
 from tensorflow import keras
 
-from hmr_tf.body import camera, skeleton
-from hmr_tf.rendering import render
+from hmr_tf.body import camera
+from hmr_tf.rendering import drawing, render
 
 NUM_PEOPLE = 4
 _PREDICTED = (255, 255, 255)
@@ -60,7 +59,7 @@ def people_picture(batch, stages, faces):
       (N * S, (3 + T) * S, 3) uint8. Labels are coloured by side, predicted keypoints are white.
     """
     size = int(batch["image"].shape[1])
-    inputs = tf.cast(tf.clip_by_value((batch["image"] + 1.0) * 127.5, 0, 255), tf.uint8)
+    inputs = drawing.uint8_from_norm(batch["image"])
     columns = [inputs.numpy(), _keypoints(inputs.numpy(), batch, stages[-1], size)]
     for stage in stages:
         overlay, _ = render.render_body(
@@ -78,16 +77,12 @@ def _keypoints(images, batch, prediction, size):
     labels_px = camera.pixels_from_norm(labels[..., :2], size)
     predicted_px = camera.pixels_from_norm(prediction.keypoints2d_norm.numpy(), size)
     drawn = [
-        render.draw_keypoints(image, points, visible > 0)
+        drawing.draw_keypoints(image, points, visible > 0)
         for image, points, visible in zip(images, labels_px, labels[..., 2])
     ]
-    return np.stack([_with_bones(image, points) for image, points in zip(drawn, predicted_px)])
-
-
-def _with_bones(image, keypoints_px):
-    """The image with thin lines between the predicted keypoints."""
-    pixels = np.clip(np.floor(keypoints_px), -9999, 9999).astype(int)
-    for bone in skeleton.KEYPOINT_BONES:
-        ends = (tuple(map(int, pixels[i])) for i in skeleton.indices(bone, skeleton.KEYPOINTS))
-        cv2.line(image, *ends, _PREDICTED, 1, cv2.LINE_AA)
-    return image
+    return np.stack(
+        [
+            drawing.draw_bones(image, points, color=_PREDICTED)
+            for image, points in zip(drawn, predicted_px)
+        ]
+    )
