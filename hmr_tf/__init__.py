@@ -3,7 +3,7 @@
 import importlib.util
 import os
 
-__version__ = "1.0.0"  # goes into the index of converted datasets
+__version__ = "1.1.0"  # of the package, and in the index of converted datasets
 
 # Keras 3 cannot run this trainer under tf.distribute. Where it is TensorFlow's default (2.16 on),
 # requirements.txt installs Keras 2 as tf_keras, and TensorFlow reads this to hand it out.
