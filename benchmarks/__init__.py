@@ -1,13 +1,12 @@
 """What the speed table and the results page of this project were measured with."""
 
 import argparse
-import os
 import sys
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-
-import hmr_tf  # noqa: F401  sets TensorFlow's environment before TensorFlow reads it
+from hmr_tf.cli import command_line
 from hmr_tf.files.errors import InputError
+
+command_line.set_environment()  # before TensorFlow and OpenCV read it
 
 
 class _Parser(argparse.ArgumentParser):

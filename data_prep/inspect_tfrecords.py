@@ -42,7 +42,6 @@ def main(argv):
         raise InputError(f"{argv[1]!r} is no flag: every option is --name=value; see --help")
     if not (OPTIONS.datasets or OPTIONS.mocap_datasets):
         raise InputError("--datasets is empty: name at least one, as in --datasets=lsp_ext,coco")
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")  # nothing here runs on a GPU
     from data_prep.checking import inspection
     from hmr_tf.data import shards

@@ -57,7 +57,6 @@ def main(argv):
         raise InputError(f"{argv[1]!r} is no flag: every option is --name=value; see --help")
     if not OPTIONS.data_dir:
         raise InputError("--data_dir is missing: the folder of the TFRecords; see --help")
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
     from hmr_tf.data import shards
 

@@ -120,7 +120,6 @@ def main(argv):
         raise InputError("--annotations goes with --dataset=coco only")
     if OPTIONS.runner and source.is_streamed:
         raise InputError(f"{OPTIONS.dataset} is made in one process: leave --runner out")
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # bad JPEGs are reported here
     os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")  # nothing here runs on a GPU
     convert = _survey if OPTIONS.dry_run else _convert
     problems = 0

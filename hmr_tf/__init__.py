@@ -1,24 +1,32 @@
-"""Human Mesh Recovery (Kanazawa et al., CVPR 2018) for TensorFlow 2 and Keras."""
+"""Human Mesh Recovery (Kanazawa et al., CVPR 2018) for TensorFlow 2 and Keras.
 
+Importing this package sets one environment variable, and only where TensorFlow would otherwise use
+Keras 3: TF_USE_LEGACY_KERAS. What else the commands set is in `hmr_tf.cli.command_line`.
+"""
+
+import importlib.metadata
 import importlib.util
 import os
+import sys
 
 __version__ = "1.1.0"  # of the package, and in the index of converted datasets
 
-# Keras 3 cannot run this trainer under tf.distribute. Where it is TensorFlow's default (2.16 on),
-# requirements.txt installs Keras 2 as tf_keras, and TensorFlow reads this to hand it out.
-if importlib.util.find_spec("tf_keras"):
-    os.environ.setdefault("TF_USE_LEGACY_KERAS", "1")
 
-# TensorFlow leaves its oneDNN kernels off on CPUs without AVX-512, where they are faster too.
-os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
+def _select_keras_2():
+    """Makes `tf.keras` Keras 2 where Keras 3 is the default (TensorFlow 2.16 and later).
 
-# OpenCV refuses larger images before it takes memory for them (its own limit is 2**30 pixels).
-os.environ.setdefault("OPENCV_IO_MAX_IMAGE_PIXELS", str(1 << 27))
+    Keras 3 cannot run this trainer under tf.distribute. TensorFlow reads the variable when it is
+    imported: after that it is left alone, and importing `hmr_tf.networks` refuses Keras 3.
+    """
+    try:
+        major = int(importlib.metadata.version("keras").split(".")[0])
+    except importlib.metadata.PackageNotFoundError:
+        return
+    if major > 2 and "tensorflow" not in sys.modules and importlib.util.find_spec("tf_keras"):
+        os.environ.setdefault("TF_USE_LEGACY_KERAS", "1")
 
-# What cannot be read is said in one line of ours.
-os.environ.setdefault("OPENCV_LOG_LEVEL", "SILENT")
-os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")  # AV_LOG_QUIET
+
+_select_keras_2()
 
 
 def load(model_dir, smpl_model_path=None, detector=None):
@@ -34,6 +42,7 @@ def load(model_dir, smpl_model_path=None, detector=None):
 
     Raises:
       hmr_tf.files.errors.InputError: no checkpoint, a damaged one, no such SMPL file.
+      ImportError: `tf.keras` is Keras 3, since tensorflow was imported before hmr_tf.
     """
     from hmr_tf.inference.detector import Detector
     from hmr_tf.inference.model import Model

@@ -3,8 +3,6 @@
 Recipes stand in flags/*.flags, for --flagfile=FILE; README.md shows every mode at work.
 """
 
-import os
-
 from absl import logging
 
 from hmr_tf.cli import command_line, option_flags, options
@@ -16,9 +14,6 @@ from hmr_tf.cli.predict import predict
 from hmr_tf.cli.quickstart import quickstart
 from hmr_tf.cli.train import train
 from hmr_tf.files.errors import InputError
-
-# TensorFlow says on import which GPU libraries it lacks; what goes wrong later is raised.
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 option_flags.define()
 

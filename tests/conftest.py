@@ -11,8 +11,9 @@ os.environ.pop("SMPL_MODEL_PATH", None)  # the tests know which body they mean
 import numpy as np
 import pytest
 
-import hmr_tf  # noqa: F401  sets TensorFlow's environment before TensorFlow reads it
+from hmr_tf.cli import command_line
 
+command_line.set_environment()  # as every command does, before TensorFlow and OpenCV read it
 ROOT = Path(__file__).resolve().parents[1]
 SHARED = ROOT.parent / "shared"
 

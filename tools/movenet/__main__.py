@@ -7,7 +7,6 @@ and writes a TensorFlow SavedModel for hmr_tf.main's --detector. Nothing of the 
 
 import hashlib
 import json
-import os
 import shutil
 import tarfile
 import urllib.error
@@ -41,7 +40,6 @@ def main(argv):
     folder = Path(OPTIONS.output)
     if not OPTIONS.output or folder.exists():
         raise InputError(f"--output={OPTIONS.output}: name a folder that is not there yet")
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     files = fetch(OPTIONS.package)
     from tools.movenet import tfjs
 

@@ -1,0 +1,89 @@
+"""The size of a picture from the first bytes of its file: known before memory is taken for it."""
+
+import struct
+
+# Markers of JPEG that begin a frame, with the size in them; C4, C8 and CC are tables.
+_JPEG_FRAMES = set(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
+_JPEG_WITHOUT_LENGTH = {0x01, *range(0xD0, 0xD9)}
+_TIFF_WIDTH, _TIFF_HEIGHT = 256, 257
+
+
+def image_size(content):
+    """(height, width) that a JPEG, PNG, BMP, WebP or TIFF file states; None for all other bytes.
+
+    Args:
+      content: bytes of the file. Damage after the header is not looked for.
+    """
+    for signature, read in _READERS.items():
+        if content.startswith(signature):
+            try:
+                return read(content)
+            except (struct.error, IndexError):
+                return None
+    return None
+
+
+def _jpeg(content):
+    place = 2
+    while content[place] == 0xFF:
+        marker = content[place + 1]
+        if marker in _JPEG_FRAMES:
+            return struct.unpack_from(">HH", content, place + 5)
+        if marker == 0xFF:  # a fill byte
+            place += 1
+        elif marker in _JPEG_WITHOUT_LENGTH:
+            place += 2
+        else:
+            place += 2 + struct.unpack_from(">H", content, place + 2)[0]
+    return None
+
+
+def _png(content):
+    width, height = struct.unpack_from(">II", content, 16)
+    return height, width
+
+
+def _bmp(content):
+    if struct.unpack_from("<I", content, 14)[0] == 12:  # OS/2's header
+        width, height = struct.unpack_from("<HH", content, 18)
+    else:
+        width, height = struct.unpack_from("<ii", content, 18)
+    return abs(height), abs(width)  # a negative height: the first row is the top one
+
+
+def _webp(content):
+    kind = content[8:16]
+    if kind == b"WEBPVP8X":
+        width, height = (int.from_bytes(content[at : at + 3], "little") + 1 for at in (24, 27))
+    elif kind == b"WEBPVP8L":
+        bits = struct.unpack_from("<I", content, 21)[0]
+        width, height = (bits & 0x3FFF) + 1, (bits >> 14 & 0x3FFF) + 1
+    elif kind == b"WEBPVP8 ":
+        width, height = (side & 0x3FFF for side in struct.unpack_from("<HH", content, 26))
+    else:
+        return None
+    return height, width
+
+
+def _tiff(content):
+    order = "<" if content.startswith(b"II") else ">"
+    directory = struct.unpack_from(order + "I", content, 4)[0]
+    count = struct.unpack_from(order + "H", content, directory)[0]
+    sides = {}
+    for place in range(directory + 2, directory + 2 + 12 * count, 12):
+        tag, kind = struct.unpack_from(order + "HH", content, place)
+        if tag in (_TIFF_WIDTH, _TIFF_HEIGHT):
+            sides[tag] = struct.unpack_from(order + ("H" if kind == 3 else "I"), content, place + 8)
+    if len(sides) < 2:
+        return None
+    return sides[_TIFF_HEIGHT][0], sides[_TIFF_WIDTH][0]
+
+
+_READERS = {
+    b"\xff\xd8": _jpeg,
+    b"\x89PNG\r\n\x1a\n": _png,
+    b"BM": _bmp,
+    b"RIFF": _webp,
+    b"II*\0": _tiff,
+    b"MM\0*": _tiff,
+}

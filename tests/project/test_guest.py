@@ -1,0 +1,91 @@
+"""A program that imports hmr_tf stays as it was: no environment variable, no import of its own."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from hmr_tf.networks import require_keras_2
+
+ROOT = Path(__file__).resolve().parents[2]
+CODE = """
+import json, os, sys
+{before}
+environment, modules = dict(os.environ), set(sys.modules)
+import hmr_tf
+heavy = [name for name in ("tensorflow", "keras", "cv2") if name in set(sys.modules) - modules]
+changed = {{k: v for k, v in os.environ.items() if environment.get(k) != v}}
+gone = [name for name in environment if name not in os.environ]
+print(json.dumps([changed, gone, heavy]))
+"""
+
+
+def import_in_a_fresh_process(tmp_path, before="", keras="", has_tf_keras=True, **environment):
+    """(variables changed, variables removed, heavy modules imported) by `import hmr_tf`.
+
+    keras: a version that is found as the installed one, before the real one.
+    """
+    if keras:
+        info = tmp_path / f"keras-{keras}.dist-info"
+        info.mkdir()
+        (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: keras\nVersion: {keras}\n")
+    if has_tf_keras:
+        (tmp_path / "tf_keras.py").write_text("")
+    done = subprocess.run(
+        [sys.executable, "-c", CODE.format(before=before)],
+        env={"PYTHONPATH": f"{tmp_path}:{ROOT}", **environment},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return json.loads(done.stdout)
+
+
+def test_import_changes_nothing_where_keras_2_is_the_default(tmp_path):
+    assert import_in_a_fresh_process(tmp_path, keras="2.15.0") == [{}, [], []]
+
+
+def test_import_selects_keras_2_where_keras_3_is_the_default(tmp_path):
+    changed = {"TF_USE_LEGACY_KERAS": "1"}
+    assert import_in_a_fresh_process(tmp_path, keras="3.15.1") == [changed, [], []]
+
+
+def test_import_changes_nothing_after_tensorflow(tmp_path):
+    before = "import types; sys.modules['tensorflow'] = types.ModuleType('tensorflow')"
+    assert import_in_a_fresh_process(tmp_path, before, keras="3.15.1") == [{}, [], []]
+
+
+def test_import_changes_nothing_without_tf_keras(tmp_path):
+    before = "import importlib.util; importlib.util.find_spec = lambda name: None"
+    assert import_in_a_fresh_process(tmp_path, before, "3.15.1", False) == [{}, [], []]
+
+
+def test_import_keeps_the_users_choice_of_keras(tmp_path):
+    result = import_in_a_fresh_process(tmp_path, keras="3.15.1", TF_USE_LEGACY_KERAS="0")
+    assert result == [{}, [], []]
+
+
+def test_networks_refuse_keras_3():
+    require_keras_2("2.15.0")
+    with pytest.raises(ImportError, match=r"tf\.keras is Keras 3\.15\.1: .*TF_USE_LEGACY_KERAS"):
+        require_keras_2("3.15.1")
+
+
+def test_commands_set_the_environment_and_keep_the_users(tmp_path):
+    code = (
+        "import os, sys\nfrom hmr_tf import main\nfrom hmr_tf.cli import command_line\n"
+        "assert not {'cv2', 'tensorflow'} & set(sys.modules), 'too late'\n"
+        "try: command_line.run(main.main, argv=['hmr', '--help'])\n"
+        "except SystemExit: pass\n"
+        "print(os.environ['TF_ENABLE_ONEDNN_OPTS'], os.environ['OPENCV_LOG_LEVEL'])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env={"PYTHONPATH": str(ROOT), "OPENCV_LOG_LEVEL": "INFO"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.splitlines()[-1] == "1 INFO"
