@@ -13,6 +13,7 @@ from hmr_tf.networks.discriminator import Discriminator
 
 PARAMS = "params.json"
 KEPT = 3  # checkpoints of a run, if nothing else is asked for
+STEP = "step"  # in a checkpoint: how many steps were trained
 # In params.json, of what `training.tf1_import` made: the path of the original's checkpoint.
 IMPORTED = "imported_from"
 # In params.json, of what was trained here: `body_model.digest` of its body.
@@ -136,6 +137,14 @@ def manager(parts, folder, kept=KEPT):
     """
     checkpoint = tf.train.Checkpoint(**parts)
     return tf.train.CheckpointManager(checkpoint, str(folder), kept, checkpoint_name="ckpt")
+
+
+def steps_done(prefix):
+    """How many steps a checkpoint was trained; None where it does not say."""
+    try:
+        return int(tf.train.load_variable(prefix, f"{STEP}/.ATTRIBUTES/VARIABLE_VALUE"))
+    except (KeyError, tf.errors.OpError):
+        return None
 
 
 def held_parts(prefix):

@@ -19,8 +19,9 @@ def encoder(image_size, bn_momentum=0.99, batch_norm=True):
     """(B, S, S, 3) -> (B, 2048), with a batch norm like the real one, if not without."""
     image = keras.Input((image_size, image_size, 3))
     pooled = keras.layers.AveragePooling2D(image_size // 4)(image)
-    normed = keras.layers.BatchNormalization(momentum=bn_momentum)(pooled) if batch_norm else pooled
-    features = keras.layers.Dense(NUM_FEATURES)(keras.layers.Flatten()(normed))
+    norm = keras.layers.BatchNormalization(momentum=bn_momentum, name="norm")
+    normed = norm(pooled) if batch_norm else pooled
+    features = keras.layers.Dense(NUM_FEATURES, name="dense")(keras.layers.Flatten()(normed))
     return keras.Model(image, features)
 
 

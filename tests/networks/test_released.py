@@ -1,0 +1,194 @@
+"""The file of the released network: written, read strictly, refused where it is not whole."""
+
+import numpy as np
+import pytest
+
+from hmr_tf.body import body_model
+from hmr_tf.files.errors import InputError
+from hmr_tf.networks import build, checkpoint, encoder, released
+from hmr_tf.networks.build import Architecture
+from tests.fakes import tiny_body, tiny_hmr
+from tools import released_network
+
+MADE_OF = Architecture(encoder="resnet50", img_size=32, num_stage=2)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _small_encoder():
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(encoder.ENCODERS, "resnet50", tiny_hmr.encoder)
+        yield
+
+
+@pytest.fixture(scope="module")
+def hmr():
+    """With weights that are not those of the start, moving statistics too."""
+    rng = np.random.default_rng(0)
+    made = build.build(MADE_OF, build.read_body(MADE_OF))
+    for variable in released.variables(made).values():
+        variable.assign(variable + 0.005 * rng.normal(size=variable.shape))
+    return made
+
+
+@pytest.fixture(scope="module")
+def content(hmr):
+    weights = {name: variable.numpy() for name, variable in released.variables(hmr).items()}
+    digest = body_model.digest(build.read_body(MADE_OF))
+    return released.Released(MADE_OF, digest, {"steps": [7]}, released.stored_weights(weights))
+
+
+@pytest.fixture(scope="module")
+def file(content, tmp_path_factory):
+    path = tmp_path_factory.mktemp("released") / "network.npz"
+    released.write(path, content)
+    return path
+
+
+def test_released_network_predicts_as_the_one_written(hmr, file, rng):
+    loaded, body = released.load_with_body(path=file)
+    assert body_model.digest(body) == released.read(file).body_digest
+    assert (loaded.image_size, loaded.regressor.num_stage) == (32, 2)
+    images = rng.uniform(-1, 1, size=(3, 32, 32, 3)).astype(np.float32)
+    theta, wanted = (network(images, training=False)[-1].theta for network in (loaded, hmr))
+    np.testing.assert_allclose(theta, wanted, atol=2e-3)
+
+
+def test_released_network_stores_kernels_alone_as_float16(hmr, file):
+    weights = released.read(file).weights
+    assert set(weights) == set(released.variables(hmr))
+    for name, values in weights.items():
+        assert values.dtype == (np.float16 if name.endswith("/kernel") else np.float32), name
+    assert {"encoder/norm/moving_variance", "regressor/mean_param"} < set(weights)
+
+
+def test_released_network_has_all_variables_of_a_checkpoint(hmr):
+    ours = {id(variable) for variable in released.variables(hmr).values()}
+    parts = checkpoint.trained_parts(hmr).values()
+    assert ours == {id(variable) for part in parts for variable in part.variables}
+
+
+def test_released_network_is_the_same_bytes_each_time(content, file, tmp_path):
+    released.write(tmp_path / "again.npz", content)
+    assert (tmp_path / "again.npz").read_bytes() == file.read_bytes()
+
+
+def test_released_network_of_keras_resnet50_fits_into_60_mb():
+    """Its kernels in float16, as the names of its variables say, without building the body."""
+    network = encoder.resnet50(64)
+    sizes = [
+        released.stored_dtype(weight.name.split(":")[0]).itemsize * int(np.prod(weight.shape))
+        for weight in network.weights
+    ]
+    assert sum(sizes) + 7e6 < released.MAX_BYTES
+
+
+def test_released_network_that_is_missing_asks_for_a_load_path(tmp_path):
+    with pytest.raises(InputError, match=r"no released network .*pass --load_path=FOLDER"):
+        released.read(tmp_path / "network.npz")
+
+
+@pytest.mark.parametrize("part", [0.0, 0.3, 0.999])
+def test_released_network_cut_short_is_damaged(file, tmp_path, part):
+    path = tmp_path / "network.npz"
+    path.write_bytes(file.read_bytes()[: int(part * file.stat().st_size)])
+    with pytest.raises(InputError, match=r"network\.npz is damaged: .*pass --load_path=FOLDER"):
+        released.read(path)
+
+
+@pytest.mark.parametrize("place", [0.2, 0.5, 0.9])
+def test_released_network_with_one_other_byte_is_damaged(file, tmp_path, place):
+    path, data = tmp_path / "network.npz", bytearray(file.read_bytes())
+    data[int(place * len(data))] ^= 1
+    path.write_bytes(data)
+    with pytest.raises(InputError, match="is damaged"):
+        released.read(path)
+
+
+def test_released_network_refuses_other_npz_files(tmp_path):
+    path = tiny_body.write(tmp_path / "body.npz")
+    with pytest.raises(InputError, match=r"is damaged: it is no file of tools\.released_network"):
+        released.read(path)
+
+
+def test_released_network_refuses_another_version(content, tmp_path, monkeypatch):
+    path = tmp_path / "network.npz"
+    with monkeypatch.context() as patch:
+        patch.setattr(released, "VERSION", 2)
+        released.write(path, content)
+    with pytest.raises(InputError, match="format version 2, and this program reads 1"):
+        released.read(path)
+
+
+def changed(content, name, values):
+    weights = {**content.weights, name: values}
+    return content._replace(weights={k: v for k, v in weights.items() if v is not None})
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        (None, r"regressor/fc1/bias is in one of two"),
+        (np.zeros(1024, np.float16), r"fc1/bias is float16 \(1024,\), not float32 \(1024,\)"),
+        (np.zeros(8, np.float32), r"fc1/bias is float32 \(8,\), not float32 \(1024,\)"),
+        (np.full(1024, np.nan, np.float32), r"not finite: regressor/fc1/bias"),
+    ],
+)
+def test_released_network_refuses_other_weights(content, tmp_path, values, message):
+    path = tmp_path / "network.npz"
+    released.write(path, changed(content, "regressor/fc1/bias", values))
+    with pytest.raises(InputError, match=message):
+        released.load_with_body(path=path)
+
+
+def test_released_network_refuses_unknown_weights(content, tmp_path):
+    path = tmp_path / "network.npz"
+    released.write(path, changed(content, "encoder/more/kernel", np.zeros(3, np.float16)))
+    with pytest.raises(InputError, match="encoder/more/kernel is in one of two"):
+        released.load_with_body(path=path)
+
+
+def test_released_network_refuses_another_body(content, tmp_path):
+    path = tmp_path / "network.npz"
+    released.write(path, content._replace(body_digest="0" * 64))
+    with pytest.raises(InputError, match="trained with another body"):
+        released.load_with_body(path=path)
+
+
+def test_released_network_takes_a_given_body(file, tmp_path):
+    smpl = tiny_body.write(tmp_path / "smpl.npz")
+    _, body = released.load_with_body(str(smpl), path=file)
+    assert len(body.v_template) == 60
+
+
+def test_released_network_trained_with_an_smpl_file_is_not_written(content, tmp_path):
+    other = content._replace(architecture=MADE_OF._replace(smpl_model_path="smpl.npz"))
+    with pytest.raises(InputError, match="uses the built-in body"):
+        released.write(tmp_path / "network.npz", other)
+    assert not list(tmp_path.iterdir())
+
+
+def test_released_network_larger_than_allowed_is_not_written(content, tmp_path, monkeypatch):
+    monkeypatch.setattr(released, "MAX_BYTES", 1000)
+    with pytest.raises(InputError, match="use --encoder=resnet50"):
+        released.write(tmp_path / "network.npz", content)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("value", [1e6, np.inf])
+def test_released_network_refuses_numbers_that_float16_cannot_hold(value):
+    with pytest.raises(InputError, match="not finite in float16"):
+        released.stored_weights({"encoder/conv/kernel": np.float32([value])})
+
+
+def test_released_network_command_measures_what_float16_moves(hmr, content, rng):
+    crops = rng.uniform(-1, 1, size=(3, 32, 32, 3)).astype(np.float32)
+    before = {name: variable.numpy() for name, variable in released.variables(hmr).items()}
+    same_mm, _ = released_network.moved_mm(hmr, before, crops)
+    mean_mm, max_mm = released_network.moved_mm(hmr, content.weights, crops)
+    assert same_mm == 0
+    assert 0 < mean_mm < max_mm < 5
+    mean = before["regressor/mean_param"] + np.eye(1, 85, 84, dtype=np.float32)
+    far_mm, _ = released_network.moved_mm(hmr, {**before, "regressor/mean_param": mean}, crops)
+    assert far_mm > 1
+    for name, variable in released.variables(hmr).items():
+        np.testing.assert_array_equal(variable, before[name])

@@ -1,0 +1,179 @@
+"""python -m tools.released_network --load_path=RUN [--output=FILE] [--summary=TEXT]
+
+Writes the network that comes with hmr_tf from checkpoints of a training: float16 kernels,
+everything else float32. First it measures how far float16 moves the vertices, on crops of
+photographs, and refuses to write where that is more than half a millimetre on average.
+"""
+
+import os
+
+import numpy as np
+from absl import flags
+
+from hmr_tf.cli import command_line
+from hmr_tf.files.errors import InputError
+
+# TensorFlow says on import which GPU libraries it lacks; what goes wrong later is raised.
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+MAX_MOVED_MM = 0.5  # mean distance of a vertex
+NUM_CROPS, CROPS_PER_CALL = 64, 16
+# In params.json beside the architecture: what tells how the network was trained.
+TRAINING_FLAGS = (
+    *("datasets", "mocap_datasets", "use_3d_label", "encoder_only", "batch_size", "e_lr", "d_lr"),
+    *("e_loss_weight", "e_3d_weight", "d_loss_weight", "bn_momentum", "mixed_precision", "seed"),
+    *("trans_max", "scale_min", "scale_max", "freeze_backbone", "clip_gradients"),
+)
+
+OPTIONS = flags.FlagValues()
+flags.DEFINE_list(
+    "load_path",
+    [],
+    "Checkpoint prefix or --model_dir of a training; of several, separated by commas, the mean of "
+    "their weights is taken.",
+    flag_values=OPTIONS,
+)
+flags.DEFINE_string("output", "hmr_tf/assets/network.npz", "File to write.", flag_values=OPTIONS)
+flags.DEFINE_string(
+    "img_path",
+    "hmr_tf/assets/astronaut.jpg",
+    "Photographs to measure on: a file, a folder or a pattern.",
+    flag_values=OPTIONS,
+)
+flags.DEFINE_string(
+    "summary", "", "A sentence about the training, kept in the file.", flag_values=OPTIONS
+)
+
+
+def main(argv):
+    if len(argv) > 1:
+        raise InputError(f"{argv[1]!r} is no flag: every option is --name=value; see --help.")
+    if not OPTIONS.load_path:
+        raise InputError("--load_path is missing: a checkpoint, or the --model_dir of a training.")
+    from hmr_tf.networks import released
+
+    hmr, content = released_content(OPTIONS.load_path, OPTIONS.summary)
+    crops = random_crops(OPTIONS.img_path, hmr.image_size)
+    mean_mm, max_mm = moved_mm(hmr, content.weights, crops)
+    print(
+        f"float16 moves the vertices of {len(crops)} crops by {mean_mm:.3f} mm on average, "
+        f"{max_mm:.2f} mm at most."
+    )
+    if not mean_mm <= MAX_MOVED_MM:
+        raise InputError(
+            f"float16 moves the vertices by {mean_mm:.2f} mm on average, more than the "
+            f"{MAX_MOVED_MM} mm allowed: nothing was written. Train on with smaller learning rates."
+        )
+    try:
+        released.write(OPTIONS.output, content)
+    except OSError as error:
+        reason = error.strerror or error
+        raise InputError(f"--output={OPTIONS.output} cannot be written: {reason}") from error
+    print(f"{OPTIONS.output}: {os.path.getsize(OPTIONS.output) / 1e6:.1f} MB")
+
+
+def released_content(load_paths, summary=""):
+    """The HMR of checkpoints, and what is released of it.
+
+    Args:
+      load_paths: checkpoint prefixes or folders of one training; their weights are averaged.
+      summary: a sentence about the training.
+
+    Returns:
+      `hmr.HMR` with the mean weights, `released.Released`.
+
+    Raises:
+      InputError: no checkpoint, networks that differ, a body other than the built-in one.
+    """
+    from hmr_tf.body import body_model
+    from hmr_tf.networks import build, checkpoint, released
+
+    prefixes = [checkpoint.find(path) for path in load_paths]
+    made_of = checkpoint.architecture(prefixes[0])
+    body = build.read_body(made_of)
+    digest = body_model.digest(body)
+    for prefix in prefixes:
+        if checkpoint.architecture(prefix) != made_of:
+            raise InputError(f"{prefix} is of another network than {prefixes[0]}.")
+        if checkpoint.read_params(prefix).get(checkpoint.BODY_DIGEST, digest) != digest:
+            raise InputError(
+                f"{prefix} was trained with another body than the one of this version: train on "
+                "with this one, or use the version it was trained with."
+            )
+    hmr = build.build(made_of, body)
+    total = {}
+    for prefix in prefixes:
+        checkpoint.restore(prefix, checkpoint.trained_parts(hmr))
+        for name, variable in released.variables(hmr).items():
+            total[name] = total.get(name, 0.0) + variable.numpy().astype(np.float64)
+    for name, variable in released.variables(hmr).items():
+        variable.assign((total[name] / len(prefixes)).astype(np.float32))
+    weights = {name: variable.numpy() for name, variable in released.variables(hmr).items()}
+    training = training_summary(prefixes, summary)
+    return hmr, released.Released(made_of, digest, training, released.stored_weights(weights))
+
+
+def training_summary(prefixes, summary):
+    """What the file says about the training, as JSON values."""
+    from hmr_tf.networks import checkpoint
+
+    params = checkpoint.read_params(prefixes[-1])
+    kept = {
+        name: value
+        for name, value in params.items()
+        if name in TRAINING_FLAGS or name.startswith("augment_")
+    }
+    steps = [checkpoint.steps_done(prefix) for prefix in prefixes]
+    return {"summary": summary, "flags": kept, "steps": steps}
+
+
+def random_crops(img_path, size, number=NUM_CROPS):
+    """(number, S, S, 3) float32 in [-1, 1]: crops of photographs at random places and scales."""
+    from hmr_tf.inference import person, photo
+
+    rng = np.random.default_rng(0)
+    images = [photo.read_image(path) for path in photo.find(img_path)]
+    crops = []
+    for i in range(number):
+        image = images[i % len(images)]
+        height, width = image.shape[:2]
+        side = rng.uniform(0.3, 0.9) * min(height, width)
+        corner = rng.uniform(0.0, 1.0, 2) * (width - side, height - side)
+        crops.append(person.crop_person(image, (*corner, side, side), size)[0])
+    return np.stack(crops).astype(np.float32) / 127.5 - 1.0
+
+
+def moved_mm(hmr, stored, crops):
+    """How far the vertices move when the network has the stored weights.
+
+    Args:
+      hmr: `hmr.HMR`; it keeps its own weights.
+      stored: name -> rounded array, of the names of `released.variables`.
+      crops: (B, S, S, 3) in [-1, 1].
+
+    Returns:
+      Mean and largest distance of a vertex in millimetres.
+    """
+    from hmr_tf.networks import released
+
+    own = {name: variable.numpy() for name, variable in released.variables(hmr).items()}
+    before = _vertices(hmr, crops)
+    for name, variable in released.variables(hmr).items():
+        variable.assign(stored[name].astype(np.float32))
+    after = _vertices(hmr, crops)
+    for name, variable in released.variables(hmr).items():
+        variable.assign(own[name])
+    distance_mm = 1e3 * np.linalg.norm(after - before, axis=-1)
+    return float(distance_mm.mean()), float(distance_mm.max())
+
+
+def _vertices(hmr, crops):
+    parts = []
+    for start in range(0, len(crops), CROPS_PER_CALL):
+        prediction = hmr(crops[start : start + CROPS_PER_CALL], training=False)[-1]
+        parts.append(hmr.with_mesh(prediction).vertices.numpy())
+    return np.concatenate(parts).astype(np.float64)
+
+
+if __name__ == "__main__":
+    command_line.run(main, OPTIONS)
