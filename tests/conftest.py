@@ -43,9 +43,12 @@ def tensorflow_addons():
 @pytest.fixture(scope="session")
 def exported(tmp_path_factory):
     """The tiny HMR and the folder of its SavedModel: made once, never changed."""
+    from tensorflow import keras
+
     from hmr_tf.serving import saved_model
     from tests.fakes import tiny_hmr
 
+    keras.utils.set_random_seed(0)
     hmr = tiny_hmr.build(tmp_path_factory.mktemp("body"))
     folder = tmp_path_factory.mktemp("export") / "1"
     saved_model.export(hmr, folder)
