@@ -122,7 +122,7 @@ def _count_inside(points_px, image):
 
 def _center_in_crop(person, center, where_cut):
     if person.center_on_pixel:
-        return np.round(center * where_cut.scale_xy) - where_cut.start_px
+        return np.round(center * where_cut.scale_xy) - where_cut.corner_px
     return crop.to_crop(center, where_cut)
 
 

@@ -82,12 +82,12 @@ def pinhole_of_photograph(height, width, crop_px, focal_px=None):
     return Pinhole(float(focal_px), (width / 2, height / 2))
 
 
-def place_in_photograph(camera, crop_size, scale_xy, start_px, pinhole):
+def place_in_photograph(camera, crop_size, scale_xy, corner_px, pinhole):
     """Where bodies stand before the camera of the whole photograph, in metres.
 
     The network's weak perspective puts a point of the body at the pixel
     u = k * (X + t) + u0 of the photograph, with k = 0.5 * crop_size * s / scale pixels a metre and
-    u0 = (0.5 * crop_size + start) / scale, the middle of the crop. The pinhole puts it at
+    u0 = (0.5 * crop_size + corner) / scale, the middle of the crop. The pinhole puts it at
     f * (X + T) / (Z + T_z) + c. At the body's own depth, Z = 0, both agree for
 
         T_z = f / k,    T = t + (u0 - c) / k.
@@ -98,15 +98,15 @@ def place_in_photograph(camera, crop_size, scale_xy, start_px, pinhole):
     Args:
       camera: (B, 3) the network's scale and shift; |s| under 1e-6 counts as 1e-6.
       crop_size: side of the crops, pixels.
-      scale_xy, start_px: (B, 2) places of the crops, `data.crop.Crop`.
+      scale_xy, corner_px: (B, 2) places of the crops, `data.crop.Crop`.
       pinhole: Pinhole of the photograph, or of each: (B, 1) and (B, 2).
 
     Returns:
       (B, 3) metres to add to the vertices.
     """
-    scale_xy, start_px = tf.cast(scale_xy, tf.float32), tf.cast(start_px, tf.float32)
+    scale_xy, corner_px = tf.cast(scale_xy, tf.float32), tf.cast(corner_px, tf.float32)
     px_per_metre = 0.5 * crop_size * tf.maximum(tf.abs(camera[:, :1]), 1e-6) / scale_xy
-    middle_px = (0.5 * crop_size + start_px) / scale_xy
+    middle_px = (0.5 * crop_size + corner_px) / scale_xy
     shift = camera[:, 1:] + (middle_px - pinhole.principal_px) / px_per_metre
     depth = pinhole.focal_px / tf.reduce_mean(px_per_metre, axis=1, keepdims=True)
     return tf.concat([shift, depth], axis=1)

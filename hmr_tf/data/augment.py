@@ -10,6 +10,7 @@ from typing import NamedTuple
 import tensorflow as tf
 
 from hmr_tf.body import rotation, skeleton
+from hmr_tf.data import crop
 
 MIRRORED_KEYPOINTS = skeleton.mirror(skeleton.KEYPOINTS)
 MIRRORED_JOINTS = skeleton.mirror(skeleton.LSP_JOINTS)
@@ -25,7 +26,7 @@ class Jitter(NamedTuple):
 
 
 class Placement(NamedTuple):
-    """Where crops lie."""
+    """Where crops lie in the stored images, as `crop.Crop`, and which of them are mirrored."""
 
     scale_xy: tf.Tensor  # (..., 2) size of the scaled image / size of the stored one
     corner_px: tf.Tensor  # (..., 2) float, the crop's corner (x, y) in the scaled image
@@ -98,11 +99,9 @@ def move_labels(sample, placement, image_size):
       labelled point lies outside, and 1, or (0, 0, 0) if unlabelled; joints (..., 14, 3) metres;
       rotations (..., 24, 3, 3); betas (..., 10); has_joints and has_smpl (...) bool.
     """
-    scale_xy, corner, flip = placement
-    scale_xy, corner = scale_xy[..., None, :], corner[..., None, :]
-    points = sample["keypoints_px"][..., :2] * scale_xy - corner
+    points = crop.to_crop(sample["keypoints_px"][..., :2], placement)
     points = tf.concat([points, sample["keypoints_px"][..., 2:]], axis=-1)
-    flip = flip[..., None, None]
+    flip = placement.flip[..., None, None]
     points = tf.where(flip, mirror_keypoints(points, image_size), points)
     rotations = rotation.matrix_from_axis_angle(sample["pose"])
     mirrored = rotation.reflect(rotations, MIRRORED_SMPL)

@@ -1,7 +1,7 @@
-"""Person -> crop, and points both ways. Converters and prediction share this geometry.
+"""The crop around a person: where it lies in the image, its pixels, and points both ways.
 
-A crop is made in two steps, as in the original: scale the whole image with bilinear filtering, cut
-a window out. Points follow as `point * scale_xy - start_px`.
+Converters, training and prediction share this geometry. As in the original, a crop is made in two
+steps: scale the whole image with bilinear filtering, then cut out a window.
 """
 
 from typing import NamedTuple
@@ -20,10 +20,13 @@ MAX_SCALED_PIXELS = 2**28
 
 
 class Crop(NamedTuple):
-    """Where a crop lies in its source image."""
+    """Where a crop lies in its source image: crop point = source point * scale_xy - corner_px.
+
+    `to_crop` and `to_image` are this transform and its inverse.
+    """
 
     scale_xy: np.ndarray  # (2,) size of the scaled image / size of the source
-    start_px: np.ndarray  # (2,) int, the crop's corner in the scaled image; negative in padding
+    corner_px: np.ndarray  # (2,) int, the crop's corner in the scaled image; negative in padding
     size: tuple[int, int]  # (height, width) of the crop
 
 
@@ -33,13 +36,27 @@ def whole_image(image):
 
 
 def to_crop(points_px, crop):
-    """(..., 2) points of the source image -> the same points in the crop, pixels."""
-    return np.asarray(points_px) * crop.scale_xy - crop.start_px
+    """Points of the source image -> the same points in the crop.
+
+    Args:
+      points_px: (..., 2) of one crop, or (..., K, 2) of several; arrays or tensors.
+      crop: Crop, or any value with its fields `scale_xy` and `corner_px`: (2,) of one crop, or
+        (..., 2) of several.
+
+    Returns:
+      points of the same shape, pixels.
+    """
+    return points_px * _per_point(crop.scale_xy) - _per_point(crop.corner_px)
 
 
 def to_image(points_px, crop):
-    """(..., 2) points of the crop -> the same points in the source image. Inverse of `to_crop`."""
-    return (np.asarray(points_px) + crop.start_px) / crop.scale_xy
+    """Points of the crop -> the same points in the source image. Inverse of `to_crop`."""
+    return (points_px + _per_point(crop.corner_px)) / _per_point(crop.scale_xy)
+
+
+def _per_point(values):
+    """(2,) stays; (..., 2) of several crops -> (..., 1, 2), for their (..., K, 2) points."""
+    return values if len(values.shape) == 1 else values[..., None, :]
 
 
 def box_of_labelled(keypoints_px, labelled):
@@ -115,13 +132,13 @@ def crop_inside(image, scale, center_px, window_px, center_on_pixel=False):
     center = np.asarray(center_px) * scale_xy
     if center_on_pixel:
         center = np.round(center)
-    start = np.maximum(center - window_px // 2, 0).astype(int)
+    corner = np.maximum(center - window_px // 2, 0).astype(int)
     end = np.minimum((center + window_px // 2).astype(int), size)
-    if (end <= start).any():
+    if (end <= corner).any():
         raise InputError("the person lies outside the image")
     scaled = _resize_corner(image, scale_xy, end)
-    pixels = scaled[start[1] : end[1], start[0] : end[0]]
-    return pixels, Crop(scale_xy, start, pixels.shape[:2])
+    pixels = scaled[corner[1] : end[1], corner[0] : end[0]]
+    return pixels, Crop(scale_xy, corner, pixels.shape[:2])
 
 
 def crop_padded(image, scale, center_px, size_px):
@@ -144,9 +161,9 @@ def crop_padded(image, scale, center_px, size_px):
     scaled, scale_xy = scale_image(image, scale)
     height, width = scaled.shape[:2]
     center = np.round(np.asarray(center_px) * scale_xy).astype(int)  # halves to even
-    start = np.clip(center, 0, [width, height]) - size_px // 2
+    corner = np.clip(center, 0, [width, height]) - size_px // 2
     columns, rows = (
         np.clip(np.arange(first, first + size_px), 0, side - 1)
-        for first, side in zip(start, (width, height))
+        for first, side in zip(corner, (width, height))
     )
-    return scaled[rows[:, None], columns], Crop(scale_xy, start, (size_px, size_px))
+    return scaled[rows[:, None], columns], Crop(scale_xy, corner, (size_px, size_px))

@@ -112,7 +112,7 @@ def _features_3d(record):
         "mosh/shape": _floats(np.reshape(betas, 10)),
         "meta/has_3d": _integers(has_smpl),
         "meta/scale_factors": _floats(record.crop.scale_xy[::-1]),  # y, x: the original's order
-        "meta/crop_pt": _integers(record.crop.start_px),
+        "meta/crop_pt": _integers(record.crop.corner_px),
     }
     if record.camera is not None:
         features["image/cam"] = _floats(np.reshape(record.camera, 3))

@@ -119,11 +119,13 @@ def _translations(cameras, person_crops):
         np.array([[c.pinhole.focal_px] for c in person_crops], np.float32),
         np.array([c.pinhole.principal_px for c in person_crops], np.float32),
     )
-    scale_xy, start_px = (
-        np.stack([getattr(c.crop, name) for c in person_crops]) for name in ("scale_xy", "start_px")
+    return camera.place_in_photograph(
+        cameras,
+        crop_size=len(person_crops[0].pixels),
+        scale_xy=np.stack([c.crop.scale_xy for c in person_crops]),
+        corner_px=np.stack([c.crop.corner_px for c in person_crops]),
+        pinhole=pinhole,
     )
-    crop_size = len(person_crops[0].pixels)
-    return camera.place_in_photograph(cameras, crop_size, scale_xy, start_px, pinhole)
 
 
 def _person(predicted, transl, person_crop):

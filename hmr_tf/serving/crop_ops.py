@@ -14,11 +14,12 @@ _ONE = 1 << 11  # a whole weight; OpenCV's INTER_RESIZE_COEF_SCALE
 
 
 class Crops(NamedTuple):
-    """N people of one photograph; `crop.Crop` as tensors."""
+    """The crops of N people: their pixels, and where they lie, as `data.crop.Crop`."""
 
     pixels: tf.Tensor  # (N, S, S, 3) uint8
     scale_xy: tf.Tensor  # (N, 2) float32, size of the scaled photograph / size of the photograph
-    start_px: tf.Tensor  # (N, 2) float32, corner of the crop in the scaled photograph
+    corner_px: tf.Tensor  # (N, 2) float32, corner of the crop in the scaled photograph
+    photo_xy: tf.Tensor  # (N, 2) float32, width and height of the photograph
 
 
 def crop_people(image, boxes, image_size):
@@ -32,28 +33,28 @@ def crop_people(image, boxes, image_size):
     Returns:
       Crops.
     """
-    source = tf.cast(tf.reverse(tf.shape(image)[:2], [0]), tf.float64)  # width, height
-    corner, extent = tf.split(tf.cast(boxes, tf.float64), 2, axis=1)
+    photo_xy = tf.reverse(tf.shape(image)[:2], [0])  # width, height
+    source = tf.cast(photo_xy, tf.float64)
+    box_corner, extent = tf.split(tf.cast(boxes, tf.float64), 2, axis=1)
     scaled = tf.maximum(tf.floor(source * person_scale(extent, image_size)), 1)
     scale_xy = scaled / source
-    center = tf.round((corner + extent / 2) * scale_xy)  # halves to even, as numpy
-    start = tf.clip_by_value(center, tf.zeros_like(scaled), scaled) - image_size // 2
-    places = start[..., None] + tf.range(image_size, dtype=tf.float64)  # (N, 2, S)
+    center = tf.round((box_corner + extent / 2) * scale_xy)  # halves to even, as numpy
+    corner = tf.clip_by_value(center, tf.zeros_like(scaled), scaled) - image_size // 2
+    places = corner[..., None] + tf.range(image_size, dtype=tf.float64)  # (N, 2, S)
     places = tf.clip_by_value(places, tf.zeros_like(places), scaled[..., None] - 1)
     at = tf.cast((places + 0.5) / scale_xy[..., None] - 0.5, tf.float32)
-    pixels = _bilinear(image, at[:, 0], at[:, 1])
-    return Crops(pixels, tf.cast(scale_xy, tf.float32), tf.cast(start, tf.float32))
+    return Crops(
+        pixels=_bilinear(image, at[:, 0], at[:, 1]),
+        scale_xy=tf.cast(scale_xy, tf.float32),
+        corner_px=tf.cast(corner, tf.float32),
+        photo_xy=tf.broadcast_to(tf.cast(photo_xy, tf.float32), tf.shape(scale_xy)),
+    )
 
 
 def person_scale(extent, image_size):
     """(N, 2) width and height of boxes -> (N, 1) factor that scales the person for the network."""
     person_px = crop.PERSON_PX * image_size / crop.CROP_PX
     return person_px / tf.norm(extent, axis=1, keepdims=True)
-
-
-def to_image(points_px, crops):
-    """(N, K, 2) points of the crops -> in the photograph's pixels, as `crop.to_image`."""
-    return (points_px + crops.start_px[:, None]) / crops.scale_xy[:, None]
 
 
 def _bilinear(image, x, y):

@@ -3,8 +3,6 @@
 A server gives the message of the check that failed to the client, and goes on.
 """
 
-from typing import NamedTuple
-
 import tensorflow as tf
 
 from hmr_tf.body import camera, skeleton, theta
@@ -32,25 +30,23 @@ def answers_of_photos(network, image_bytes, boxes):
     image_bytes, boxes = tf.ensure_shape(image_bytes, [None]), tf.ensure_shape(boxes, [None, 4])
     with tf.control_dependencies(_valid(image_bytes, boxes)):
         boxes = tf.reshape(boxes, [tf.size(image_bytes), -1, 4])
-    cuts = tf.map_fn(
-        lambda photo: _cut(*photo, size),
+    by_photo = tf.map_fn(
+        lambda photo: _crops_of_photo(*photo, size),
         (image_bytes, boxes),
-        fn_output_signature=_Cut(
-            crop_ops.Crops(
-                tf.TensorSpec([None, size, size, 3], tf.uint8),
-                tf.TensorSpec([None, 2], tf.float32),
-                tf.TensorSpec([None, 2], tf.float32),
-            ),
-            tf.TensorSpec([None, 2], tf.float32),
+        fn_output_signature=crop_ops.Crops(
+            pixels=tf.TensorSpec([None, size, size, 3], tf.uint8),
+            scale_xy=tf.TensorSpec([None, 2], tf.float32),
+            corner_px=tf.TensorSpec([None, 2], tf.float32),
+            photo_xy=tf.TensorSpec([None, 2], tf.float32),
         ),
         parallel_iterations=_PHOTOS_AT_ONCE,
     )
-    crops, photo_size = tf.nest.map_structure(lambda x: tf.reshape(x, [-1, *x.shape[2:]]), cuts)
+    crops = tf.nest.map_structure(lambda x: tf.reshape(x, [-1, *x.shape[2:]]), by_photo)
     prediction = network.predict(tf.cast(crops.pixels, tf.float32) / 127.5 - 1.0)
     found = named(prediction, size)
     pinhole = camera.Pinhole(
-        camera.FOCAL_PX / crop.CROP_PX * tf.reduce_max(photo_size, axis=1, keepdims=True),
-        photo_size / 2,
+        camera.FOCAL_PX / crop.CROP_PX * tf.reduce_max(crops.photo_xy, axis=1, keepdims=True),
+        crops.photo_xy / 2,
     )
     pose = theta.split(prediction.theta).pose
     return {
@@ -58,28 +54,21 @@ def answers_of_photos(network, image_bytes, boxes):
         "pose": pose,
         "global_orient": pose[:, 0],
         "body_pose": pose[:, 1:],
-        "keypoints2d_px": crop_ops.to_image(found["keypoints2d_px"], crops),
+        "keypoints2d_px": crop.to_image(found["keypoints2d_px"], crops),
         "transl": camera.place_in_photograph(
-            prediction.camera, size, crops.scale_xy, crops.start_px, pinhole
+            prediction.camera, size, crops.scale_xy, crops.corner_px, pinhole
         ),
         "focal_px": pinhole.focal_px[:, 0],
         "principal_px": pinhole.principal_px,
     }
 
 
-class _Cut(NamedTuple):
-    """Everybody of one photograph."""
-
-    crops: crop_ops.Crops
-    photo_size: tf.Tensor  # (N, 2) width and height of the photograph
-
-
-def _cut(content, boxes, image_size):
+def _crops_of_photo(content, boxes, image_size):
+    """`crop_ops.Crops` of the people of one photograph."""
     image = photo_ops.decode(content)
-    photo_size = tf.cast(tf.reverse(tf.shape(image)[:2], [0]), tf.float32)
-    with tf.control_dependencies(_people_seen(photo_size, boxes, image_size)):
-        crops = crop_ops.crop_people(image, boxes, image_size)
-    return _Cut(crops, tf.tile(photo_size[None], [tf.shape(boxes)[0], 1]))
+    photo_xy = tf.cast(tf.reverse(tf.shape(image)[:2], [0]), tf.float32)
+    with tf.control_dependencies(_people_seen(photo_xy, boxes, image_size)):
+        return crop_ops.crop_people(image, boxes, image_size)
 
 
 def answers_of_bodies(network, pose, betas):
@@ -122,14 +111,14 @@ def _valid(image_bytes, boxes):
     return [_from_one_to(MAX_PEOPLE, boxes, "boxes", "people"), finite, paired]
 
 
-def _people_seen(photo_size, boxes, image_size):
+def _people_seen(photo_xy, boxes, image_size):
     """Checks of the boxes of one photograph, those of `inference.person.crop_person`."""
-    inside = (boxes[:, :2] < photo_size) & (boxes[:, :2] + boxes[:, 2:] > 0)
-    scaled = photo_size * crop_ops.person_scale(boxes[:, 2:], image_size)
+    inside = (boxes[:, :2] < photo_xy) & (boxes[:, :2] + boxes[:, 2:] > 0)
+    scaled = photo_xy * crop_ops.person_scale(boxes[:, 2:], image_size)
     return [
         tf.debugging.Assert(
             tf.reduce_all(inside),
-            ["A box lies outside its photograph, which is of width and height", photo_size],
+            ["A box lies outside its photograph, which is of width and height", photo_xy],
         ),
         tf.debugging.Assert(
             tf.reduce_all(tf.reduce_prod(scaled, axis=1) <= crop.MAX_SCALED_PIXELS),

@@ -82,7 +82,7 @@ def test_the_whole_photograph_has_the_originals_camera():
     assert pinhole == camera.Pinhole(1000.0, (100, 224))
     weak = np.float32([0.9, 0.1, -0.2])
     crop = crops.Crop(np.array([0.5, 0.5]), np.array([-62, 0]), (224, 224))
-    place = crop.scale_xy[None], crop.start_px[None]
+    place = crop.scale_xy[None], crop.corner_px[None]
     transl = camera.place_in_photograph(weak[None], 224, *place, pinhole)[0]
     expected = camera.perspective_translation(weak[None], 224)[0]
     np.testing.assert_allclose(transl, expected, rtol=1e-6)

@@ -39,12 +39,12 @@ def test_a_padded_crop_is_the_slice_of_the_edge_padded_image(center, image):
     x, y = np.round(np.asarray(center) * scale_xy).astype(int)
     padded = np.pad(scaled, ((112, 112), (112, 112), (0, 0)), mode="edge")
     np.testing.assert_array_equal(pixels, padded[y : y + 224, x : x + 224])
-    assert where.start_px.tolist() == [x - 112, y - 112]
+    assert where.corner_px.tolist() == [x - 112, y - 112]
 
 
 def test_half_pixels_round_to_even(image):
     for center, start in ((100.5, 100), (101.5, 102)):
-        assert crop.crop_padded(image, 1.0, (center, center), 2)[1].start_px[0] == start - 1
+        assert crop.crop_padded(image, 1.0, (center, center), 2)[1].corner_px[0] == start - 1
 
 
 @pytest.mark.parametrize("center", [(-400, 20), (250, 5000), (1e6, -1e6)])
@@ -52,7 +52,7 @@ def test_a_centre_outside_still_gives_a_whole_crop(center, image):
     pixels, where = crop.crop_padded(image, 1.0, center, 224)
     assert pixels.shape == (224, 224, 3) == (*where.size, 3)
     start = np.clip(center, 0, [WIDTH, HEIGHT]) - 112
-    np.testing.assert_array_equal(where.start_px, start)
+    np.testing.assert_array_equal(where.corner_px, start)
 
 
 @pytest.mark.parametrize("size", [223, 97])
@@ -63,7 +63,7 @@ def test_odd_sizes_are_kept(size, image):
 def test_a_stored_crop_ends_where_the_image_ends(image):
     pixels, where = crop.crop_inside(image, 1.0, (30.7, 300.2), 100)
     np.testing.assert_array_equal(pixels, image[250:333, 0:80])
-    assert where.start_px.tolist() == [0, 250]
+    assert where.corner_px.tolist() == [0, 250]
     assert where.size == (83, 80)
     np.testing.assert_allclose(crop.to_crop((30.7, 300.2), where), [30.7, 50.2])
 
@@ -110,6 +110,6 @@ def test_a_crop_is_a_part_of_the_whole_image_scaled(scale, center, image):
     pixels, where = crop.crop_inside(image, scale, center, 100)
     scaled, scale_xy = crop.scale_image(image, scale)
     np.testing.assert_array_equal(scale_xy, where.scale_xy)
-    x, y = where.start_px
+    x, y = where.corner_px
     height, width = where.size
     np.testing.assert_array_equal(pixels, scaled[y : y + height, x : x + width])

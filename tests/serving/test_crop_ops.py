@@ -27,7 +27,7 @@ def assert_same(crop_people, size, image, boxes):
     ours = crop_people(image, boxes)
     for i, box in enumerate(boxes.astype(float)):
         pixels, where = person.crop_person(image, tuple(box), size)
-        np.testing.assert_array_equal(ours.start_px[i], where.start_px)
+        np.testing.assert_array_equal(ours.corner_px[i], where.corner_px)
         np.testing.assert_allclose(ours.scale_xy[i], where.scale_xy, rtol=1e-6)
         difference = np.abs(pixels.astype(int) - ours.pixels[i].numpy())
         assert difference.max() <= 1
@@ -62,7 +62,7 @@ def test_points_go_back_as_those_of_numpy(rng):
     image = np.zeros((90, 160, 3), np.uint8)
     boxes, points = random_boxes(rng, 90, 160, 5), rng.uniform(0, 224, (5, 19, 2))
     crops = crop_224(image, boxes)
-    back = crop_ops.to_image(tf.constant(points, tf.float32), crops)
+    back = crop.to_image(tf.constant(points, tf.float32), crops)
     for i in range(5):
-        where = crop.Crop(crops.scale_xy[i].numpy(), crops.start_px[i].numpy(), (224, 224))
+        where = crop.Crop(crops.scale_xy[i].numpy(), crops.corner_px[i].numpy(), (224, 224))
         np.testing.assert_allclose(back[i], crop.to_image(points[i], where), rtol=1e-4)

@@ -45,7 +45,7 @@ def test_everything_moves_into_the_crop(image, rng):
     np.testing.assert_allclose(found["mosh/pose"], pose.ravel(), rtol=1e-5)
     np.testing.assert_allclose(found["mosh/shape"], betas, rtol=1e-5)
     np.testing.assert_allclose(found["meta/scale_factors"], where.scale_xy[::-1], rtol=1e-6)
-    assert found["meta/crop_pt"] == where.start_px.tolist()
+    assert found["meta/crop_pt"] == where.corner_px.tolist()
     assert found["meta/has_3d"] == [1]
     assert tally.has_3d
 
