@@ -20,7 +20,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy.spatial import ConvexHull, QhullError
 
-from hmr_tf.body.rest import rest_body
+from hmr_tf.body.body_model import rest_body
 from hmr_tf.body.skeleton import SMPL_JOINTS, indices
 
 _ARMS = indices(

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from hmr_tf.body.rest import rest_joints
+from hmr_tf.body.body_model import rest_joints
 from hmr_tf.body.rotation import euler_zxy_from_matrix
 from hmr_tf.body.skeleton import SMPL_JOINTS
 from hmr_tf.exporters.axes import from_y_up

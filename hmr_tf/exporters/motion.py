@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from hmr_tf.body.rest import rest_joints
+from hmr_tf.body.body_model import rest_joints
 from hmr_tf.body.rotation import axis_angle_from_matrix, matrix_from_axis_angle
 from hmr_tf.body.skeleton import SMPL_JOINTS
 from hmr_tf.exporters.axes import Y_UP_FROM_CAMERA

@@ -7,9 +7,8 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
-from hmr_tf.body.body_model import BodyModel
+from hmr_tf.body.body_model import BodyModel, rest_body
 from hmr_tf.body.measure import measure_shape
-from hmr_tf.body.rest import rest_body
 from hmr_tf.exporters import axes, bvh, mesh, smpl_npz, viewer
 from hmr_tf.exporters import motion as motions
 from hmr_tf.exporters.gltf import glb

@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 
 from hmr_tf.body import body_model
+from hmr_tf.body.body_model import rest_body
 from hmr_tf.body.measure import measure, measure_shape
-from hmr_tf.body.rest import rest_body
 from hmr_tf.body.skeleton import SMPL_JOINTS, mirror
 
 NAMES = {"height", "chest", "waist", "hips", "arm", "leg"}

@@ -6,7 +6,7 @@ import tensorflow as tf
 from scipy.spatial.transform import Rotation
 
 from hmr_tf.body import body_model
-from hmr_tf.body.rest import rest_body
+from hmr_tf.body.body_model import rest_body
 from hmr_tf.body.skeleton import SMPL_JOINTS
 from hmr_tf.body.smpl import SMPL
 from hmr_tf.exporters import motion

@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 
 from hmr_tf.body import body_model
+from hmr_tf.body.body_model import rest_body
 from hmr_tf.body.measure import measure
-from hmr_tf.body.rest import rest_body
 from hmr_tf.exporters.measure_picture import COLORS, measure_picture
 
 

@@ -4,7 +4,7 @@ import tensorflow as tf
 from scipy.spatial.transform import Rotation
 
 from hmr_tf.body import body_model
-from hmr_tf.body.rest import rest_body, rest_joints
+from hmr_tf.body.body_model import rest_body, rest_joints
 from hmr_tf.body.smpl import SMPL
 from hmr_tf.exporters import axes, motion
 from tests.fakes import tiny_body

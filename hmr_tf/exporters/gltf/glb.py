@@ -6,7 +6,7 @@ them as morph targets. The format: https://registry.khronos.org/glTF/specs/2.0/g
 
 import numpy as np
 
-from hmr_tf.body.rest import rest_body, rest_joints
+from hmr_tf.body.body_model import rest_body, rest_joints
 from hmr_tf.body.skeleton import SMPL_JOINTS
 from hmr_tf.exporters.gltf import gltf_animation, morphs
 from hmr_tf.exporters.gltf.gltf_buffer import INDICES, VERTICES, Buffer, container
