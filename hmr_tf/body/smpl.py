@@ -10,10 +10,8 @@ from typing import NamedTuple, Optional
 import numpy as np
 import tensorflow as tf
 
-from hmr_tf.body import theta
 from hmr_tf.body.rotation import matrix_from_axis_angle
 from hmr_tf.body.skeleton import LSP_JOINTS
-from hmr_tf.files.errors import InputError
 
 
 class Body(NamedTuple):
@@ -38,22 +36,10 @@ class SMPL(tf.Module):
     does it for them.
     """
 
-    def __init__(self, model, vertex_ids=None, name="smpl"):
-        """Args:
-          model: `body_model.BodyModel`.
-          vertex_ids: SMPL's numbers of the only vertices to pose; None means the whole mesh.
-
-        Raises:
-          InputError: `vertex_ids` on a body with another topology, where they mean nothing.
-        """
+    def __init__(self, model, name="smpl"):
+        """Args: model: `body_model.BodyModel`."""
         super().__init__(name=name)
-        if vertex_ids is not None and model.topology != "smpl":
-            raise InputError(
-                f"SMPL's vertex ids mean nothing on a body of topology {model.topology!r}: pass a "
-                "licensed model, --smpl_model_path=FILE."
-            )
-        posed = slice(None) if vertex_ids is None else np.asarray(vertex_ids)
-        self.faces = model.faces if vertex_ids is None else None
+        self.faces = model.faces
         self.topology = model.topology
         self._parents = model.parents.tolist()
         blend = _blend_matrix(model)  # (218, 3, V)
@@ -69,20 +55,20 @@ class SMPL(tf.Module):
             return constant(array.reshape(len(array), -1), name)
 
         self._rest_joints = by_feature(rest_joints, "rest_joints")
-        self._blend = by_feature(blend[..., posed], "blend")
-        self._weights = constant(model.lbs_weights[posed].T, "weights")
+        self._blend = by_feature(blend, "blend")
+        self._weights = constant(model.lbs_weights.T, "weights")
         self._part_blend = by_feature(parts.blend, "part_blend")
         self._part_bones = constant(parts.bones, "part_bones")
         self._part_keypoints = constant(parts.keypoints, "part_keypoints")
         self._keypoint_weights = constant(parts.keypoint_weights, "keypoint_weights")
         self._ancestors = constant(_ancestors(self._parents), "ancestors")
 
-    def __call__(self, pose, betas=None):
+    def __call__(self, pose, betas):
         """A pose and a shape -> Body.
 
         Args:
-          pose: (B, 24, 3) axis-angle in radians, or (B, 24, 3, 3) matrices; or theta, (B, 85).
-          betas: (B, 10), or None with theta, which holds them.
+          pose: (B, 24, 3) axis-angle in radians, or (B, 24, 3, 3) rotation matrices.
+          betas: (B, 10).
         """
         features, turns, shifts, body = self._posed(pose, betas)
         rest = tf.reshape(tf.matmul(features, self._blend), [tf.shape(features)[0], 3, -1])
@@ -95,13 +81,11 @@ class SMPL(tf.Module):
         """(V, 24) numpy: how much each joint moves each vertex."""
         return self._weights.numpy().T
 
-    def joints_only(self, pose, betas=None):
+    def joints_only(self, pose, betas):
         """As `__call__`, but never builds the mesh: what training needs."""
         return self._posed(pose, betas)[-1]
 
     def _posed(self, pose, betas):
-        if betas is None:
-            _, pose, betas = theta.split(pose)
         rotations = pose if pose.shape.rank == 4 else matrix_from_axis_angle(pose)
         batch = tf.shape(betas)[0]
         shape_features = tf.concat([tf.ones_like(betas[:, :1]), betas], axis=-1)

@@ -20,3 +20,8 @@ def split(theta):
     """(B, 85) -> Theta. Order as the original's `trainer.py:244-246`."""
     camera, pose, betas = tf.split(theta, [NUM_CAMERA, NUM_POSE, NUM_BETAS], axis=-1)
     return Theta(camera, tf.reshape(pose, [-1, 24, 3]), betas)
+
+
+def join(camera, pose, betas):
+    """(B, 3), (B, 24, 3) and (B, 10) -> (B, 85); the inverse of `split`."""
+    return tf.concat([camera, tf.reshape(pose, [-1, NUM_POSE]), betas], axis=-1)

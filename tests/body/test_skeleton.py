@@ -47,6 +47,7 @@ def test_theta_is_camera_then_pose_then_betas():
     np.testing.assert_array_equal(parts.camera, numbers[:, :3])
     np.testing.assert_array_equal(parts.pose[1], np.arange(85 + 3, 85 + 75).reshape(24, 3))
     np.testing.assert_array_equal(parts.betas, numbers[:, 75:])
+    np.testing.assert_array_equal(theta.join(*parts), numbers)
 
 
 def test_centred_on_hips_moves_arrays_and_tensors_alike(rng):

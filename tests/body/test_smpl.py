@@ -6,7 +6,6 @@ from scipy.spatial.transform import Rotation
 from hmr_tf.body import body_model
 from hmr_tf.body.skeleton import KEYPOINTS, LSP_JOINTS, SMPL_JOINTS
 from hmr_tf.body.smpl import SMPL
-from hmr_tf.files.errors import InputError
 from tests.fakes import tiny_body
 
 
@@ -93,14 +92,6 @@ def test_the_14_joints_are_the_first_keypoints(rng, smpl):
     np.testing.assert_array_equal(body.lsp_joints, body.joints3d.numpy()[:, lsp])
 
 
-def test_theta_is_as_good_as_its_parts(rng, smpl):
-    pose, betas = (tf.constant(x, tf.float32) for x in inputs(rng))
-    theta = tf.concat([tf.ones([4, 3]), tf.reshape(pose, [4, 72]), betas], axis=1)
-    for path in (smpl, smpl.joints_only):
-        for whole, split in zip(path(theta), path(pose, betas)):
-            np.testing.assert_array_equal(whole, split)
-
-
 def test_matrices_are_as_good_as_axis_angle(rng, smpl):
     pose, betas = inputs(rng)
     matrices = Rotation.from_rotvec(pose.reshape(-1, 3)).as_matrix().reshape(-1, 24, 3, 3)
@@ -120,19 +111,6 @@ def test_global_rotation_turns_about_the_pelvis(rng, smpl):
     arm = (rest.vertices - pelvis).numpy()
     expected = pelvis + arm[..., [1, 0, 2]] * (-1, 1, 1)
     np.testing.assert_allclose(turned.vertices, expected, atol=5e-6)
-
-
-def test_a_few_vertices_by_their_smpl_numbers(rng, model, smpl):
-    pose, betas = (tf.constant(x, tf.float32) for x in inputs(rng))
-    few = SMPL(model, vertex_ids=[50, 3, 4])(pose, betas)
-    whole = smpl(pose, betas)
-    np.testing.assert_allclose(few.vertices, whole.vertices.numpy()[:, [50, 3, 4]], atol=1e-6)
-    np.testing.assert_array_equal(few.joints3d, whole.joints3d)
-
-
-def test_smpls_vertex_numbers_are_refused_on_the_built_in_body():
-    with pytest.raises(InputError, match="topology 'cc0'"):
-        SMPL(body_model.read_model(), vertex_ids=[332])
 
 
 @pytest.mark.parametrize("mode", ["eager", "graph", "xla"])
