@@ -54,7 +54,7 @@ def measure(vertices, faces, size, repeats, clock):
     camera = tf.tile([[1.0, 0.0, -0.3]], [batch, 1])
     points = vertices + body_camera.perspective_translation(camera, size)[:, None]
     pixels, depth = body_camera.project_perspective(
-        points, body_camera.FOCAL_PX, (size / 2, size / 2)
+        points, body_camera.CROP_FOCAL_PX, (size / 2, size / 2)
     )
     first = pixels[0].numpy(), depth[0].numpy(), faces.numpy(), size
     runs = {

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import tensorflow as tf
 
 # Focal length, in pixels of the crop, of the original's renderer (`util/renderer.py:239`).
-FOCAL_PX = 500.0
+CROP_FOCAL_PX = 500.0
 
 
 def project(points, camera):
@@ -30,7 +30,7 @@ def pixels_from_norm(points_norm, image_size):
     return (points_norm + 1.0) * 0.5 * image_size
 
 
-def perspective_translation(camera, image_size, focal_px=FOCAL_PX):
+def perspective_translation(camera, image_size, focal_px=CROP_FOCAL_PX):
     """Where to put the body in front of a pinhole camera so that it fills the crop like `project`.
 
     The pinhole has its principal point in the middle of the crop. One metre shall cover the
@@ -78,7 +78,7 @@ def pinhole_of_photograph(height, width, crop_px, focal_px=None):
     Without `focal_px` it is the original's 500 px for a crop of `crop_px`, applied to the whole
     photograph: about 25 degrees of view along its longer side.
     """
-    focal_px = focal_px or FOCAL_PX / crop_px * max(height, width)
+    focal_px = focal_px or CROP_FOCAL_PX / crop_px * max(height, width)
     return Pinhole(float(focal_px), (width / 2, height / 2))
 
 

@@ -38,7 +38,7 @@ def render_body(vertices, camera, faces, image_size=224, color=LIGHT_BLUE, backg
     center_px = (0.5 * image_size, 0.5 * image_size)
     size = (image_size, image_size)
     return render_scene(
-        vertices, translation, faces, body_camera.FOCAL_PX, center_px, size, color, background
+        vertices, translation, faces, body_camera.CROP_FOCAL_PX, center_px, size, color, background
     )
 
 

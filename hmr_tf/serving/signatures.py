@@ -45,7 +45,7 @@ def answers_of_photos(network, image_bytes, boxes):
     prediction = network.predict(tf.cast(crops.pixels, tf.float32) / 127.5 - 1.0)
     found = named(prediction, size)
     pinhole = camera.Pinhole(
-        camera.FOCAL_PX / crop.CROP_PX * tf.reduce_max(crops.photo_xy, axis=1, keepdims=True),
+        camera.CROP_FOCAL_PX / crop.CROP_PX * tf.reduce_max(crops.photo_xy, axis=1, keepdims=True),
         crops.photo_xy / 2,
     )
     pose = theta.split(prediction.theta).pose

@@ -28,7 +28,7 @@ def test_perspective_camera_draws_what_weak_perspective_projects(rng):
     cameras = tf.constant([[0.9, 0.1, -0.2], [0.5, 0, 0], [1.4, -0.3, 0.3], [0.2, 1, 1]])
     weak = camera.pixels_from_norm(camera.project(tf.constant(points), cameras), 224)
     there = points + camera.perspective_translation(cameras, 224)[:, None]
-    pinhole = camera.FOCAL_PX * there[..., :2] / there[..., 2:] + 112
+    pinhole = camera.CROP_FOCAL_PX * there[..., :2] / there[..., 2:] + 112
     np.testing.assert_allclose(pinhole, weak, atol=1e-3)
 
 

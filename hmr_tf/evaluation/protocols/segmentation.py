@@ -17,7 +17,7 @@ MASK, PARTS = "{}_segmentation.png", "{}_part_segmentation.png"  # of UPi-S1h
 TEST_IMAGES = tuple(f"im{number}" for number in range(1001, 2001))
 # Pixels of the crop, as the public evaluation draws (nkolot/SPIN `utils/part_utils.py:37-51`): so
 # long a lens shows what the weak perspective of the model means.
-FOCAL_PX = 5000.0
+SPIN_FOCAL_PX = 5000.0
 _POSED_AT_ONCE = 16
 _NUM_LABELS = len(parts.PARTS)
 
@@ -84,9 +84,9 @@ def draw(vertices, camera_, faces, face_labels, scale_xy, corner_px, image_size,
     Returns:
       (H, W) int32 labels, 0 where there is no body.
     """
-    translation = camera.perspective_translation(camera_[None], image_size, FOCAL_PX)
+    translation = camera.perspective_translation(camera_[None], image_size, SPIN_FOCAL_PX)
     points, depth = camera.project_perspective(
-        vertices[None] + translation[:, None], FOCAL_PX, (image_size / 2, image_size / 2)
+        vertices[None] + translation[:, None], SPIN_FOCAL_PX, (image_size / 2, image_size / 2)
     )
     fragments = rasterize((points + corner_px) / scale_xy, depth, faces, *size)
     return render.part_map(fragments, face_labels)[0].numpy()
@@ -171,7 +171,7 @@ def _percent(person, by_part):
 
 
 def _face_labels(smpl, path):
-    if smpl.faces is None or not len(smpl.faces):
+    if not len(smpl.faces):
         raise InputError(
             "The model was imported without an SMPL file and has no faces to draw: pass "
             "--smpl_model_path=FILE."
@@ -186,7 +186,7 @@ def _drawn(frames, hmr, face_labels):
     predicted, sizes = frames.predicted, frames.truth["size"]
     for start in range(0, len(sizes), _POSED_AT_ONCE):
         theta = tf.constant(predicted["theta"][start : start + _POSED_AT_ONCE])
-        body = hmr.with_mesh(hmr.bodies([theta])[0])
+        body = hmr.with_mesh(hmr.predictions_from_thetas([theta])[0])
         for row in range(len(theta)):
             number = start + row
             place = predicted["scale_xy"][number], predicted["corner_px"][number]
