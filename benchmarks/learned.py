@@ -43,7 +43,7 @@ def start_of(load_path):
 
 def as_predicted(hmr, theta, like):
     """What the model would have said had it answered (1 or N, 85) for the people of `like`."""
-    body = hmr.bodies([tf.constant(theta, tf.float32)])[0]
+    body = hmr.predictions_from_thetas([tf.constant(theta, tf.float32)])[0]
     pixels = camera.pixels_from_norm(body.keypoints2d_norm.numpy(), hmr.image_size)
     answers = {"theta": theta, "keypoints_px": pixels, "joints3d": body.joints3d.numpy()}
     return {**like, **{k: np.broadcast_to(v, like[k].shape) for k, v in answers.items()}}

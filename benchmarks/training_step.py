@@ -90,8 +90,8 @@ class OriginalHMR(HMR):
         super().__init__(hmr.encoder, hmr.regressor, hmr.smpl)
         self._pose_bodies = original_smpl.layer(model)
 
-    def bodies(self, answers):
-        return tuple(self._body(answer) for answer in answers)
+    def predictions_from_thetas(self, thetas):
+        return tuple(self._body(answer) for answer in thetas)
 
     def _body(self, answer):
         camera_, pose, betas = theta.split(answer)

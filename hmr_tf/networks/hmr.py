@@ -23,14 +23,17 @@ def mean_theta(pose=None, betas=None):
     Returns:
       (1, 85) float32: scale 0.9, no shift, upright and facing the viewer.
     """
-    start = np.zeros((1, theta.NUM_THETA), np.float32)
-    start[0, 0] = 0.9
+    parts = theta.Theta(
+        camera=np.float32([[0.9, 0, 0]]),
+        pose=np.zeros((1, 24, 3), np.float32),
+        betas=np.zeros((1, theta.NUM_BETAS), np.float32),
+    )
     if pose is not None:
-        start[0, theta.NUM_CAMERA : -theta.NUM_BETAS] = pose
+        parts.pose[0] = np.reshape(pose, (24, 3))
     if betas is not None:
-        start[0, -theta.NUM_BETAS :] = betas
-    start[0, theta.NUM_CAMERA : theta.NUM_CAMERA + 3] = (np.pi, 0, 0)
-    return start
+        parts.betas[0] = betas
+    parts.pose[0, 0] = (np.pi, 0, 0)
+    return theta.join(*parts).numpy()
 
 
 class IterativeRegressor(layers.Layer):
@@ -106,14 +109,14 @@ class HMR(keras.Model):
           noise: what the regressor's dropout throws its dice with; None: no dropout.
         """
         features = tf.cast(self.encoder(images, training=training), tf.float32)
-        return self.bodies(self.regressor(features, noise=noise))
+        return self.predictions_from_thetas(self.regressor(features, noise=noise))
 
-    def bodies(self, answers):
+    def predictions_from_thetas(self, thetas):
         """T thetas (B, 85) -> T `Prediction` without meshes, from one pass of SMPL."""
-        joined = tf.concat(answers, axis=0)
+        joined = tf.concat(thetas, axis=0)
         _, pose, betas = theta.split(joined)
         whole = prediction_from_body(joined, self.smpl.joints_only(pose, betas))
-        count = len(answers)
+        count = len(thetas)
         fields = [[None] * count if x is None else tf.split(x, count) for x in whole]
         return tuple(Prediction(*stage) for stage in zip(*fields))
 
@@ -126,8 +129,3 @@ class HMR(keras.Model):
     def image_size(self):
         """Side of the crops it sees, pixels."""
         return self.encoder.input_shape[1]
-
-    @property
-    def trained(self):
-        """The variables the encoder's optimizer moves: encoder, regressor and its start (E_var)."""
-        return self.encoder.trainable_variables + self.regressor.trainable_variables

@@ -85,7 +85,7 @@ def _optimizers(source, hmr, discriminator, names):
     trainer = Trainer(hmr, discriminator)
     trainer.compile(adam(0.0), adam(0.0))
     optimizers = {"encoder_optimizer": trainer.encoder_optimizer}
-    moments = tf1_checkpoint.slots(trainer.encoder_optimizer, hmr.trained, names)
+    moments = tf1_checkpoint.slots(trainer.encoder_optimizer, hmr.trainable_variables, names)
     if discriminator is not None:
         optimizers[checkpoint.DISCRIMINATOR_OPTIMIZER] = trainer.discriminator_optimizer
         moved = discriminator.trainable_variables

@@ -57,7 +57,7 @@ class Trainer(keras.Model):
         self.encoder_optimizer = encoder_optimizer
         self.discriminator_optimizer = discriminator_optimizer
         # Made now, or the first step would be traced twice and a restored checkpoint find no slots.
-        encoder_optimizer._create_all_weights(self.hmr.trained)
+        encoder_optimizer._create_all_weights(self.hmr.trainable_variables)
         if self.discriminator is not None:
             discriminator_optimizer._create_all_weights(self.discriminator.trainable_variables)
 
@@ -106,7 +106,7 @@ class Trainer(keras.Model):
             scaled = encoder["total"]
             if _scales_loss(self.encoder_optimizer):
                 scaled = self.encoder_optimizer.get_scaled_loss(scaled)
-        gradients = [encoder_tape.gradient(scaled, self.hmr.trained)]
+        gradients = [encoder_tape.gradient(scaled, self.hmr.trainable_variables)]
         parts, watched = _named("encoder", encoder), prediction_statistics.of_bodies(stages[-1])
         parts.update(prediction_statistics.keypoints_by_stage(stages, batch, counts))
         if self.discriminator is not None:
@@ -121,7 +121,7 @@ class Trainer(keras.Model):
 
     def _moved(self):
         """Each optimizer with the variables it moves."""
-        yield self.encoder_optimizer, self.hmr.trained
+        yield self.encoder_optimizer, self.hmr.trainable_variables
         if self.discriminator is not None:
             yield self.discriminator_optimizer, self.discriminator.trainable_variables
 

@@ -126,7 +126,7 @@ def drawn_by(oracle, labels, person):
     """The part map of the oracle's answer in the image: half of it is the crop's scale."""
     half = np.float32([SIZE[1] // 2 / SIZE[1], SIZE[0] // 2 / SIZE[0]])
     corner_px = np.trunc(CENTER_PX * half) - fakes.SIZE // 2
-    last = oracle.with_mesh(oracle.bodies([oracle.encoder.thetas])[0])
+    last = oracle.with_mesh(oracle.predictions_from_thetas([oracle.encoder.thetas])[0])
     place = (np.float32(half), np.float32(corner_px), fakes.SIZE, SIZE)
     vertices, camera_ = last.vertices[person], last.camera[person]
     return segmentation.draw(vertices, camera_, oracle.smpl.faces, labels, *place)

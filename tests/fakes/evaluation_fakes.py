@@ -42,10 +42,10 @@ class Oracle(HMR):
 
     def call(self, images, training=None):
         self.num_calls += 1
-        return self.bodies([self.encoder(images)])
+        return self.predictions_from_thetas([self.encoder(images)])
 
-    def bodies(self, answers):
-        (last,) = super().bodies(answers)
+    def predictions_from_thetas(self, thetas):
+        (last,) = super().predictions_from_thetas(thetas)
         keypoints2d_norm = last.keypoints2d_norm + self._shift_norm
         return (
             last._replace(joints3d=self._move(last.joints3d), keypoints2d_norm=keypoints2d_norm),
@@ -72,7 +72,7 @@ def thetas(seed=0):
 
 def truth_of(model):
     """dict of everyone's joints (19), smpl_joints (24), keypoints_px (in the stored image)."""
-    last = HMR.bodies(model, [model.encoder.thetas])[0]
+    last = HMR.predictions_from_thetas(model, [model.encoder.thetas])[0]
     keypoints_px = camera.pixels_from_norm(last.keypoints2d_norm.numpy(), STORED)
     return {
         "joints3d": last.joints3d.numpy().astype(float),

@@ -210,7 +210,8 @@ def test_every_variable_of_the_original_is_there(networks):
     inference = {v.name for v in manifest if v.in_inference} - body
     ours = set(networks.names)
     assert {name for name in ours if not name.startswith("D/")} == inference
-    trained = {v.ref() for v in networks.hmr.trained + networks.discriminator.trainable_variables}
+    trainable = networks.hmr.trainable_variables + networks.discriminator.trainable_variables
+    trained = {variable.ref() for variable in trainable}
     golden = {v.name for v in manifest if v.is_trained}
     assert {name for name, v in networks.names.items() if v.ref() in trained} == golden
 
@@ -351,7 +352,7 @@ def _first_gradients(trainer, names):
     """After one step Adam's first moment is a tenth of the gradient."""
     found = {}
     for optimizer, variables in (
-        (trainer.encoder_optimizer, trainer.hmr.trained),
+        (trainer.encoder_optimizer, trainer.hmr.trainable_variables),
         (trainer.discriminator_optimizer, trainer.discriminator.trainable_variables),
     ):
         ours = {v.ref(): optimizer.get_slot(v, "m").numpy() / 0.1 for v in variables}

@@ -65,7 +65,7 @@ def test_resuming_starts_from_what_was_saved_bit_for_bit(data_dir, tmp_path, mon
         # The comparison means something: the first run moved every part of the training.
         assert any(map(np.any, map(np.subtract, arrays, fresh[name])))
     # The step count, and two moments for every variable.
-    assert len(saved["encoder_optimizer"]) == 1 + 2 * len(trainer.hmr.trained)
+    assert len(saved["encoder_optimizer"]) == 1 + 2 * len(trainer.hmr.trainable_variables)
     assert len(saved[checkpoint.DISCRIMINATOR_OPTIMIZER]) == 1 + 2 * len(
         trainer.discriminator.trainable_variables
     )

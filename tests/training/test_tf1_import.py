@@ -108,7 +108,7 @@ def test_all_832_variables_of_the_training_graph_come_back(training):
     names = tf1_checkpoint.variables(trainer.hmr, trainer.discriminator)
     found = {**names, **stored_body(training)}
     for optimizer, moved in (
-        (trainer.encoder_optimizer, trainer.hmr.trained),
+        (trainer.encoder_optimizer, trainer.hmr.trainable_variables),
         (trainer.discriminator_optimizer, trainer.discriminator.trainable_variables),
     ):
         found.update(tf1_checkpoint.slots(optimizer, moved, names))

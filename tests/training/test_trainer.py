@@ -22,7 +22,7 @@ def moved(before, variables):
 
 def test_a_step_moves_encoder_regressor_start_and_discriminator(tmp_path, batch_and_mocap):
     trainer = tiny_hmr.trainer(tmp_path)
-    trained = trainer.hmr.trained + trainer.discriminator.trainable_variables
+    trained = trainer.hmr.trainable_variables + trainer.discriminator.trainable_variables
     before = values(trained)
     logs = trainer.train_step(batch_and_mocap)
     assert all(moved(before, trained))
@@ -40,19 +40,20 @@ def test_a_step_moves_encoder_regressor_start_and_discriminator(tmp_path, batch_
 
 def test_no_gradient_leaks_into_the_other_network(tmp_path, batch_and_mocap):
     trainer = tiny_hmr.trainer(tmp_path, weights=losses.LossWeights(0.0, 0.0, 0.0))
-    before = values(trainer.hmr.trained + trainer.discriminator.trainable_variables)
+    trainable = trainer.hmr.trainable_variables + trainer.discriminator.trainable_variables
+    before = values(trainable)
     trainer.train_step(batch_and_mocap)
-    assert not any(moved(before, trainer.hmr.trained + trainer.discriminator.trainable_variables))
+    assert not any(moved(before, trainable))
 
     # With a learning rate of zero on one side, only the other side moves.
     trainer = tiny_hmr.trainer(tmp_path)
     trainer.encoder_optimizer.learning_rate = 0.0
     encoder, discriminator = (
-        values(trainer.hmr.trained),
+        values(trainer.hmr.trainable_variables),
         values(trainer.discriminator.trainable_variables),
     )
     trainer.train_step(batch_and_mocap)
-    assert not any(moved(encoder, trainer.hmr.trained))
+    assert not any(moved(encoder, trainer.hmr.trainable_variables))
     assert all(moved(discriminator, trainer.discriminator.trainable_variables))
 
 
@@ -80,9 +81,9 @@ def test_discriminator_sees_every_stage_without_the_global_rotation(tmp_path, ba
 
 def test_without_the_prior_there_is_no_discriminator(tmp_path, batch_and_mocap):
     trainer = tiny_hmr.trainer(tmp_path, discriminator=False)
-    before = values(trainer.hmr.trained)
+    before = values(trainer.hmr.trainable_variables)
     logs = trainer.train_step((batch_and_mocap[0], {}))
-    assert all(moved(before, trainer.hmr.trained))
+    assert all(moved(before, trainer.hmr.trainable_variables))
     assert not [name for name in logs if "discriminator" in name or "adversarial" in name]
 
 

@@ -169,7 +169,7 @@ def test_a_frozen_encoder_stays_as_it_is_and_the_regressor_does_not(data_dir):
 def test_only_the_encoder_computes_with_fewer_bits(data_dir, usual, precision):
     trainer, logs = next(steps(data_dir, mixed_precision=precision))
     assert trainer.hmr.encoder.output.dtype == precision
-    assert {variable.dtype for variable in trainer.hmr.trained} == {tf.float32}
+    assert {variable.dtype for variable in trainer.hmr.trainable_variables} == {tf.float32}
     stages = trainer.hmr(tf.zeros([1, tiny_hmr.SIZE, tiny_hmr.SIZE, 3]))
     assert {part.dtype for part in stages[-1] if part is not None} == {tf.float32}
     assert tf.keras.mixed_precision.global_policy().name == "float32"
@@ -181,7 +181,8 @@ def test_only_the_encoder_computes_with_fewer_bits(data_dir, usual, precision):
 def test_an_update_that_overflows_is_left_out_and_the_step_counted(data_dir):
     options = made(data_dir, mixed_precision="float16", e_loss_weight=1e9)
     trainer = trainer_of(options)
-    encoders, discriminators = trainer.hmr.trained, trainer.discriminator.trainable_variables
+    encoders = trainer.hmr.trainable_variables
+    discriminators = trainer.discriminator.trainable_variables
     before = [[variable.numpy() for variable in group] for group in (encoders, discriminators)]
     scale = float(trainer.encoder_optimizer.loss_scale)
     trainer.train_step(tiny_hmr.data(np.random.default_rng(0), num_stage=2))

@@ -21,9 +21,10 @@ def draw(frames, person, hmr):
     pixels = drawing.uint8_from_norm(image)
     keypoints = frames.predicted["keypoints_px"][person]
     marked = drawing.draw_keypoints(pixels.numpy(), keypoints, np.ones(len(keypoints), bool))
-    if hmr.smpl.faces is None or not len(hmr.smpl.faces):
+    if not len(hmr.smpl.faces):
         return np.concatenate([pixels.numpy(), marked], axis=1)
-    body = hmr.with_mesh(hmr.bodies([tf.constant(frames.predicted["theta"][person][None])])[0])
+    theta = tf.constant(frames.predicted["theta"][person][None])
+    body = hmr.with_mesh(hmr.predictions_from_thetas([theta])[0])
     seen = body.camera, hmr.smpl.faces, hmr.image_size
     overlay, _ = render.render_body(body.vertices, *seen, background=pixels[None])
     side, _ = render.render_body(render.side_view(body.vertices), *seen)

@@ -72,7 +72,7 @@ def summary(config, steps, files, trainer, machine, folder):
         counts += f"; kept out to validate {inputs.count(files.validation):,}"
     if files.mocap:
         counts += f"; motion capture {inputs.count(files.mocap):,}"
-    parameters = sum(int(np.prod(v.shape)) for v in trainer.hmr.trained)
+    parameters = sum(int(np.prod(v.shape)) for v in trainer.hmr.trainable_variables)
     networks = f"{config.encoder} and regressor, {parameters / 1e6:.1f} M trained parameters"
     if trainer.discriminator is not None:
         discriminator = sum(
