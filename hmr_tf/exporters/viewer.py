@@ -1,6 +1,7 @@
 """One HTML page to look at people: photograph, overlay and the bodies in 3D; needs no network."""
 
 import base64
+import hashlib
 import html
 import json
 import re
@@ -15,7 +16,7 @@ _LONGEST_PX = 1600  # of a picture in the page
 
 
 def write_viewer(path, glb, photo=None, overlay=None, title="Bodies"):
-    """Writes a page with everything in it, three.js included.
+    """Writes a page with everything in it; it loads nothing and runs no script but its own.
 
     Args:
       path: the file, ending in .html.
@@ -29,15 +30,23 @@ def write_viewer(path, glb, photo=None, overlay=None, title="Bodies"):
     for name, picture in (("photo", photo), ("overlay", overlay)):
         if picture is not None:
             data[name] = _data_uri(picture)
-    filling = {
+    script = (_ASSETS / "viewer.js").read_text(encoding="utf-8")
+    fields = {
         "title": html.escape(title),
         # JSON may hold "<" as an escape only: what looks like a tag would end the script.
         "data": json.dumps(data).replace("<", "\\u003c"),
-        "three": (_ASSETS / "three.min.js").read_text(encoding="utf-8"),
+        "script": script,
+        "script_hash": _content_security_hash(script),
     }
     page = (_ASSETS / "page.html").read_text(encoding="utf-8")
-    page = re.sub(r"\{\{(\w+)\}\}", lambda field: filling[field[1]], page)
+    page = re.sub(r"\{\{(\w+)\}\}", lambda field: fields[field[1]], page)
     atomic.write_text(path, page)
+
+
+def _content_security_hash(script):
+    """The name of a script in a Content-Security-Policy: https://www.w3.org/TR/CSP3/#grammardef-hash-source."""
+    digest = hashlib.sha256(script.encode("utf-8")).digest()
+    return "sha256-" + base64.b64encode(digest).decode("ascii")
 
 
 def _data_uri(picture):
