@@ -13,7 +13,7 @@ import numpy as np
 
 from data_prep.labelled import Noted
 from data_prep.readers import mocap_order
-from data_prep.readers.formats import npz
+from hmr_tf.files import safe_npz
 from hmr_tf.files.errors import InputError
 
 _NO_POSES = re.compile(r"shape\.npz|.*_stagei\.npz")  # the body's shape alone
@@ -72,7 +72,7 @@ def read_file(path):
     Raises:
       InputError: unreadable, or poses, betas or rate are not there or of another form.
     """
-    arrays = npz.read_arrays(path, ("poses", "betas", "gender", *_RATES), _MAX_BYTES)
+    arrays = safe_npz.load(path, ("poses", "betas", "gender", *_RATES), _MAX_BYTES)
     rate = next((arrays[name] for name in _RATES if name in arrays), None)
     if rate is None or "poses" not in arrays or "betas" not in arrays:
         raise InputError(f"{path} has no poses, betas or {_RATES[0]}")

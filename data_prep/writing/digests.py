@@ -4,6 +4,8 @@ import hashlib
 import os
 from pathlib import Path
 
+from hmr_tf.files.sha256 import file_digest
+
 
 def of_files(data_dir, patterns, others=()):
     """SHA-256 of whole files, for annotations.
@@ -20,15 +22,7 @@ def of_files(data_dir, patterns, others=()):
     found = {path for pattern in patterns if data_dir for path in folder.glob(pattern)}
     named = {path.relative_to(folder).as_posix(): path for path in sorted(found)}
     named.update({str(path): Path(path) for path in others if path})
-    return {name: _sha256(path) for name, path in named.items() if path.is_file()}
-
-
-def _sha256(path):
-    digest = hashlib.sha256()
-    with open(path, "rb") as file:
-        for block in iter(lambda: file.read(2**20), b""):
-            digest.update(block)
-    return digest.hexdigest()
+    return {name: file_digest(path) for name, path in named.items() if path.is_file()}
 
 
 class ImageDigest:

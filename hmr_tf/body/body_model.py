@@ -90,7 +90,10 @@ def read_model(path=BUILT_IN, regressor_path=""):
             "into models/; without any of these the built-in CC0 body is used."
         )
     keys = (*_NEEDED, keypoint_regressor.KEY, "topology")
-    content = safe_npz.load(path, keys) if path.suffix == ".npz" else safe_pickle.load(path)
+    if path.suffix == ".npz":
+        content = safe_npz.load(path, keys, pickled=True)
+    else:
+        content = safe_pickle.load(path)
     if not isinstance(content, dict):
         raise InputError(
             f"{path} is no SMPL model: it holds a {type(content).__name__}, not a dict."

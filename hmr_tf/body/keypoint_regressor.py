@@ -44,7 +44,10 @@ def read(path):
         raise InputError(f"--keypoint_regressor={path}: no such file.")
     if path.suffix == ".npy":
         return safe_npz.load_npy(path)
-    content = safe_npz.load(path, [KEY]) if path.suffix == ".npz" else safe_pickle.load(path)
+    if path.suffix == ".npz":
+        content = safe_npz.load(path, [KEY], pickled=True)
+    else:
+        content = safe_pickle.load(path)
     if not isinstance(content, dict) or KEY not in content:
         raise InputError(
             f"--keypoint_regressor={path} holds no {KEY}: give a .npy of {len(KEYPOINTS)} x V "

@@ -11,6 +11,7 @@ from hmr_tf.data import augment, crop, record
 from hmr_tf.evaluation import frames as frames_
 from hmr_tf.files.atomic import written
 from hmr_tf.files.errors import InputError
+from hmr_tf.files.sha256 import file_digest
 
 # Of the files of predictions; changes with what they hold and with how crops are made.
 _FORMAT = 2
@@ -121,15 +122,6 @@ def model_digest(hmr):
         for variable in part.variables:
             digest.update(f"{variable.name} {variable.shape}".encode())
             digest.update(np.ascontiguousarray(variable.numpy()).data)
-    return digest.hexdigest()
-
-
-def file_digest(path):
-    """SHA-256 of a file."""
-    digest = hashlib.sha256()
-    with open(path, "rb") as file:
-        for block in iter(lambda: file.read(2**20), b""):
-            digest.update(block)
     return digest.hexdigest()
 
 

@@ -1,8 +1,9 @@
-"""Reads numpy's .npz and .npy files of strangers: sizes are bounded, pickles in them not run."""
+"""Reads untrusted .npz and .npy files: their size is bounded, and no pickle in them is run."""
 
-import io
+import contextlib
 import math
 import zipfile
+from pathlib import Path
 
 import numpy as np
 
@@ -10,64 +11,79 @@ from hmr_tf.files import safe_pickle
 from hmr_tf.files.errors import InputError
 from hmr_tf.files.safe_pickle import MAX_BYTES
 
-_HEADERS = {
+_KINDS = "biufSU"  # numbers and texts
+_READ_HEADER = {
     (1, 0): np.lib.format.read_array_header_1_0,
     (2, 0): np.lib.format.read_array_header_2_0,
 }
 
 
-def load(path, keys):
-    """The arrays of an .npz that are named.
+def load(path, keys, max_bytes=None, pickled=False):
+    """Reads the named arrays of an .npz file.
 
     Args:
-      path: the file, at most `MAX_BYTES` packed and unpacked.
-      keys: names; those that the file lacks are left out. What else it holds is not read.
+      path: the file.
+      keys: names of arrays. Names that the file lacks are left out; its other arrays are not read.
+      max_bytes: limit for the file and for the named arrays together, unpacked; None: `MAX_BYTES`.
+      pickled: read arrays of objects with `safe_pickle`, as SMPL's files need; otherwise they are
+        refused.
 
     Returns:
-      dict name -> array, or what `safe_pickle.load` gives where numpy pickled an object.
+      dict: name -> array of numbers or texts, or with `pickled` what `safe_pickle.loads` returns.
 
     Raises:
-      InputError: missing, too large, damaged, or a pickle with other things in it.
+      InputError: the file is missing, too large or damaged, or holds objects.
     """
-    try:
-        if path.stat().st_size > MAX_BYTES:
-            raise InputError(f"{path} is larger than {MAX_BYTES >> 20} MB: no SMPL model is.")
+    path, limit = Path(path), MAX_BYTES if max_bytes is None else max_bytes
+    with _errors_name(path):
+        _check_size(path.stat().st_size, "has", limit)
         with zipfile.ZipFile(path) as archive:
             members = {info.filename: info for info in archive.infolist()}
             wanted = {key: members[f"{key}.npy"] for key in keys if f"{key}.npy" in members}
-            total = sum(member.file_size for member in wanted.values())
-            if total > MAX_BYTES:
-                raise InputError(
-                    f"{path} unpacks to {total >> 20} MB: no SMPL model has more than "
-                    f"{MAX_BYTES >> 20}."
-                )
-            return {key: _array(archive.read(member)) for key, member in wanted.items()}
-    except InputError as error:
-        raise InputError(str(error) if str(path) in str(error) else f"{path}: {error}") from error
-    except Exception as error:  # zipfile, zlib and numpy raise their own kinds for damaged files
-        raise InputError(f"{path} is damaged: {type(error).__name__}: {error}") from error
+            _check_size(sum(info.file_size for info in wanted.values()), "unpacks to", limit)
+            arrays = {}
+            for key, info in wanted.items():
+                with archive.open(info) as file:
+                    arrays[key] = _read_array(file, info.file_size, key, pickled)
+            return arrays
 
 
 def load_npy(path):
-    """The array of an .npy file; raises as `load`."""
+    """Reads the array of an .npy file, which may hold numbers or texts; raises as `load`."""
+    path = Path(path)
+    with _errors_name(path), open(path, "rb") as file:
+        num_bytes = path.stat().st_size
+        _check_size(num_bytes, "has", MAX_BYTES)
+        return _read_array(file, num_bytes, "it", pickled=False)
+
+
+@contextlib.contextmanager
+def _errors_name(path):
+    """Turns every error into an InputError that begins with the path."""
     try:
-        if path.stat().st_size > MAX_BYTES:
-            raise InputError(f"it is larger than {MAX_BYTES >> 20} MB")
-        return _array(path.read_bytes())
+        yield
     except InputError as error:
         raise InputError(f"{path}: {error}") from error
-    except Exception as error:
-        raise InputError(f"{path} is damaged: {type(error).__name__}: {error}") from error
+    except OSError as error:
+        raise InputError(f"{path} cannot be read: {error.strerror or error}") from error
+    except Exception as error:  # zipfile, zlib and numpy raise their own kinds for damaged files
+        reason = " ".join(f"{type(error).__name__}: {error}".split())[:200]
+        raise InputError(f"{path} is damaged ({reason}): download or make it again.") from error
 
 
-def _array(content):
-    """The bytes of an .npy -> its array; numpy.load would take memory on the header's word."""
-    stream = io.BytesIO(content)
-    shape, is_fortran, dtype = _HEADERS[np.lib.format.read_magic(stream)](stream)
-    if dtype.hasobject:
-        value = safe_pickle.loads(stream.read())
+def _check_size(num_bytes, verb, limit):
+    if num_bytes > limit:
+        raise InputError(f"it {verb} {num_bytes:,} bytes; at most {limit:,} are read")
+
+
+def _read_array(file, num_bytes, name, pickled):
+    """Reads one .npy of `num_bytes`, after a check of the size that its header states."""
+    shape, _, dtype = _READ_HEADER[np.lib.format.read_magic(file)](file)
+    held = num_bytes - file.tell()
+    if pickled and dtype.hasobject:
+        value = safe_pickle.loads(file.read())
         return value.item() if isinstance(value, np.ndarray) and value.ndim == 0 else value
-    if math.prod(shape) * dtype.itemsize != len(content) - stream.tell():
-        raise ValueError(f"no array of shape {shape} is in it")
-    array = np.frombuffer(content, dtype, offset=stream.tell())
-    return array.reshape(shape, order="F" if is_fortran else "C")
+    if dtype.kind not in _KINDS or math.prod(shape) * dtype.itemsize != held:
+        raise ValueError(f"{name} holds {dtype} {shape} in {held} bytes")
+    file.seek(0)
+    return np.lib.format.read_array(file, allow_pickle=False)

@@ -65,7 +65,10 @@ def test_refuses_what_is_no_model(tmp_path, changes, said):
 def test_refuses_what_is_too_large_to_be_a_model(tmp_path, monkeypatch):
     path = tmp_path / "body.npz"
     np.savez_compressed(path, **{**tiny_body.arrays(), "f": np.zeros(300_000)})
-    for limit, said in ((2**21, "unpacks to 2 MB: no SMPL model has more than 2"), (99, "larger")):
+    for limit, said in (
+        (2**21, r"unpacks to 2,\d+,\d+ bytes; at most 2,097,152"),
+        (99, "at most 99"),
+    ):
         monkeypatch.setattr(safe_npz, "MAX_BYTES", limit)
         with pytest.raises(InputError, match=said):
             body_model.read_model(path)
@@ -146,7 +149,7 @@ def test_a_regressor_of_its_own(official, tmp_path, rng, caplog):
     [
         ("none.npy", None, "no such file"),
         ("empty.npy", b"", "is damaged"),
-        ("lie.npy", array_file((10**12, 19)), "no array of shape"),
+        ("lie.npy", array_file((10**12, 19)), r"holds float64 \(1000000000000, 19\) in 32 bytes"),
         ("small.npy", array_file((2, 2)), "keypoint_regressor has shape"),
         ("other.pkl", b"}.", "holds no cocoplus_regressor"),
         ("text.npz", b"text", "is damaged"),

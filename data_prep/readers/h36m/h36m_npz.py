@@ -6,13 +6,14 @@ import itertools
 import re
 
 from data_prep.labelled import Skipped
-from data_prep.readers.formats import npz
 from data_prep.readers.h36m import h36m_frames, h36m_smpl
 from data_prep.readers.h36m.h36m_recordings import is_corrupt
+from hmr_tf.files import safe_npz
 from hmr_tf.files.errors import InputError
 
 _FILES = ("h36m*.npz", "annotation_body3d/fps10/h36m*.npz")
 _ARRAYS = ("imgname", "part", "S", "pose", "shape")
+_MAX_BYTES = 2**32  # of these arrays; SPIN's file has 1 GB
 _NAME = re.compile(r"(S\d+)_(.+)\.(\d+)_(\d{1,9})\.(?:jpg|png)")
 
 
@@ -95,7 +96,7 @@ def _smpl(arrays, row):
 
 
 def _read_arrays(path):
-    arrays = npz.read_arrays(path, _ARRAYS)
+    arrays = safe_npz.load(path, _ARRAYS, max_bytes=_MAX_BYTES)
     missing = [name for name in ("imgname", "part", "S") if name not in arrays]
     if missing:
         raise InputError(f"{path} has no {', '.join(missing)}: SPIN's and mmpose's have")

@@ -327,7 +327,7 @@ def test_an_npz_of_another_form_is_refused(fault, tmp_path):
 def test_a_damaged_npz_or_metadata_is_refused(kind, tmp_path):
     path = h36m_fakes.write_npz(tmp_path, ["S1_Eating.54138969_000001.jpg"])
     damage(path, kind)
-    with pytest.raises(InputError, match=r"h36m_train\.npz is no readable"):
+    with pytest.raises(InputError, match=r"h36m_train\.npz is damaged"):
         list(h36m_layouts.read(tmp_path, "train"))
     damage(h36m_fakes.write_metadata(tmp_path, [(14, 2, "Walking 7", "x")]), kind)
     with pytest.raises(InputError, match=r"metadata\.xml is no readable"):
