@@ -18,7 +18,7 @@ import tensorflow as tf
 
 import benchmarks
 from hmr_tf.body import camera
-from hmr_tf.body.skeleton import LSP_JOINTS, centred_on_hips
+from hmr_tf.body.skeleton import centred_on_hips, lsp_joints_from_keypoints
 from hmr_tf.body.theta import split
 from hmr_tf.data import record, shards
 from hmr_tf.evaluation import evaluate_protocol, frames, metrics, plausibility, predictions
@@ -71,9 +71,8 @@ def errors(plan, people, hmr):
     row = {name: found.metrics[name] for name in names}
     known = people.truth["has_joints"]
     if known.any():
-        # LSP's joints come first among the keypoints.
         said, truth = (
-            centred_on_hips(x[known][:, : len(LSP_JOINTS)].astype(float))
+            centred_on_hips(lsp_joints_from_keypoints(x[known]).astype(float))
             for x in (people.predicted["joints3d"], people.truth["lsp_joints"])
         )
         row["mpjpe_mm"] = 1e3 * metrics.mpjpe(said, truth).mean()

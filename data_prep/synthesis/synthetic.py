@@ -140,7 +140,7 @@ class _Studio:
                 labelled=np.ones(len(skeleton.KEYPOINTS), int),
                 filename=next(names),
                 has_face=True,
-                lsp_joints=keypoints[i, : len(skeleton.LSP_JOINTS)],
+                lsp_joints=skeleton.lsp_joints_from_keypoints(keypoints[i]),
                 pose=poses[i],
                 betas=betas[i],
                 camera=np.array([focal_px[i], *middle_px], np.float32),

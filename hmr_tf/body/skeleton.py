@@ -144,6 +144,11 @@ def mirror(vocabulary):
     return indices([other_side(name) for name in vocabulary], vocabulary)
 
 
+def lsp_joints_from_keypoints(keypoints):
+    """(..., 19, C) COCO+ keypoints -> (..., 14, C), the LSP joints among them."""
+    return keypoints[..., : len(LSP_JOINTS), :]
+
+
 LSP_HIPS = indices(("right_hip", "left_hip"), LSP_JOINTS)
 
 

@@ -11,7 +11,7 @@ import numpy as np
 import tensorflow as tf
 
 from hmr_tf.body.rotation import matrix_from_axis_angle
-from hmr_tf.body.skeleton import LSP_JOINTS
+from hmr_tf.body.skeleton import lsp_joints_from_keypoints
 
 
 class Body(NamedTuple):
@@ -25,7 +25,7 @@ class Body(NamedTuple):
     @property
     def lsp_joints(self):
         """(B, 14, 3) metres, the keypoints named in `skeleton.LSP_JOINTS`."""
-        return self.joints3d[:, : len(LSP_JOINTS)]
+        return lsp_joints_from_keypoints(self.joints3d)
 
 
 class SMPL(tf.Module):

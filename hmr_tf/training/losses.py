@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
-from hmr_tf.body.skeleton import LSP_JOINTS, centred_on_hips
+from hmr_tf.body.skeleton import centred_on_hips, lsp_joints_from_keypoints
 
 
 class LossWeights(NamedTuple):
@@ -106,7 +106,7 @@ def encoder(stages, batch, fake_scores, weights, counts):
     labelled = tf.concat([flat(batch["rotations"]), batch["betas"]], axis=1)
     predicted = tf.concat([flat(last.rotations), last.betas], axis=1)
     joints = flat(centred_on_hips(batch["lsp_joints"]))
-    predicted_joints = flat(centred_on_hips(last.joints3d[:, : len(LSP_JOINTS)]))
+    predicted_joints = flat(centred_on_hips(lsp_joints_from_keypoints(last.joints3d)))
     parts = {
         "keypoints": keypoints(batch["keypoints2d_norm"], last.keypoints2d_norm, counts.keypoints),
         "joints": squared_3d(joints, predicted_joints, batch["has_joints"], counts.joints),

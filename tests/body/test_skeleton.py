@@ -96,3 +96,9 @@ def test_other_vocabularies_have_no_name_twice_and_a_mirror(vocabulary, size):
     assert len(set(vocabulary)) == len(vocabulary) == size
     mirror = skeleton.mirror(vocabulary)
     assert [mirror[mirror[i]] for i in range(size)] == list(range(size))
+
+
+def test_lsp_joints_are_the_keypoints_of_their_names(rng):
+    keypoints = rng.normal(size=(2, 19, 3))
+    expected = keypoints[:, skeleton.indices(skeleton.LSP_JOINTS, skeleton.KEYPOINTS)]
+    np.testing.assert_array_equal(skeleton.lsp_joints_from_keypoints(keypoints), expected)

@@ -9,7 +9,14 @@ import tensorflow as tf
 from tqdm import tqdm
 
 from hmr_tf.body import camera
-from hmr_tf.body.skeleton import KEYPOINTS, LSP_JOINTS, SMPL_JOINTS, centred_on_hips, indices
+from hmr_tf.body.skeleton import (
+    KEYPOINTS,
+    LSP_JOINTS,
+    SMPL_JOINTS,
+    centred_on_hips,
+    indices,
+    lsp_joints_from_keypoints,
+)
 from hmr_tf.data import pipeline, shards
 from hmr_tf.evaluation import metrics
 from hmr_tf.files.errors import InputError
@@ -103,7 +110,7 @@ def compare(hmr, batch):
     body = hmr.smpl(batch["rotations"], batch["betas"])
     predicted = {
         "keypoints2d_norm": last.keypoints2d_norm,
-        "lsp_joints": last.joints3d[:, :_NUM_LSP],
+        "lsp_joints": lsp_joints_from_keypoints(last.joints3d),
         "vertices": last.vertices - tf.gather(last.smpl_joints, _PELVIS, axis=1),
     }
     vertices = body.vertices - tf.gather(body.smpl_joints, _PELVIS, axis=1)

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from hmr_tf.body.skeleton import LSP_JOINTS
+from hmr_tf.body.skeleton import lsp_joints_from_keypoints
 
 
 def from_crop_to_camera(truth):
@@ -22,7 +22,7 @@ def from_crop_to_camera(truth):
     """
     joints = truth["lsp_joints"].astype(float)
     directions = joints[..., :2] / joints[..., 2:]
-    pixels = truth["keypoints_px"][:, : len(LSP_JOINTS), :2].astype(float)
+    pixels = lsp_joints_from_keypoints(truth["keypoints_px"])[..., :2].astype(float)
     mean_px, mean_direction = pixels.mean(1, keepdims=True), directions.mean(1, keepdims=True)
     spread = np.square(pixels - mean_px).sum(1)
     slope = ((pixels - mean_px) * (directions - mean_direction)).sum(1)
