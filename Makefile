@@ -24,7 +24,7 @@ test: .venv/.tested-with
 venv: .venv/.installed
 
 .venv/.installed: requirements.txt
-	@$(PYTHON) -c 'import sys; sys.exit("hmr_tf needs Python 3.9 or later, as in: make PYTHON=python3.11 venv" if sys.version_info < (3, 9) else 0)'
+	@$(PYTHON) -c 'import sys; sys.exit(0 if (3, 9) <= sys.version_info < (3, 14) else "hmr_tf runs on Python 3.9 to 3.13, for which there is TensorFlow: make PYTHON=python3.11 venv")'
 	$(PYTHON) -m venv --clear .venv
 	$(BIN)/python -m pip install --disable-pip-version-check -r requirements.txt $(if $(GPU),'tensorflow[and-cuda]')
 	@echo "$(PYTHON) $(GPU)" > .venv/.made-with

@@ -182,5 +182,10 @@ def _survey(job, items):
     return tally.num_problems + images.num_missing
 
 
-if __name__ == "__main__":
+def run():
+    """The console command `hmr-convert`."""
     command_line.run(main, OPTIONS)
+
+
+if __name__ == "__main__":
+    run()

@@ -32,5 +32,10 @@ def main(argv):
     return RUN[options.mode](options)
 
 
-if __name__ == "__main__":
+def run():
+    """The console command `hmr`."""
     command_line.run(main, headings=options.headings())
+
+
+if __name__ == "__main__":
+    run()

@@ -87,5 +87,5 @@ def _import_beam():
 
 def _python_path():
     """Workers on this machine find the project as this process does."""
-    root = str(Path(__file__).resolve().parents[1])
+    root = str(Path(__file__).resolve().parents[2])
     return os.pathsep.join(filter(None, [root, os.environ.get("PYTHONPATH")]))

@@ -12,6 +12,7 @@ import textwrap
 
 from absl import app, flags
 
+from hmr_tf.cli import recipes
 from hmr_tf.files.errors import InputError
 
 _HELP = ("-h", "-?", *(dash + word for dash in ("-", "--") for word in ("help", "helpfull")))
@@ -21,7 +22,7 @@ _KINDS = {
     "string": "TEXT",
     "comma separated list of strings": "LIST",
 }
-_OUR_PACKAGES = ("hmr_tf", "data_prep")
+_OUR_PACKAGES = ("hmr_tf", "data_prep", "tools")
 # Of the process of a command; a program that imports hmr_tf decides for itself.
 _ENVIRONMENT = {
     # TensorFlow reports on import which GPU libraries it lacks; later faults are raised.
@@ -59,7 +60,7 @@ def run(main, flag_values=flags.FLAGS, headings=None, argv=None):
         if any(argument in _HELP for argument in arguments[1:]):
             sys.stdout.write(_help_text(main, flag_values, headings or {}))
             sys.exit(0)
-        rest = flag_values(arguments)
+        rest = flag_values(recipes.resolve(arguments))
         flags.FLAGS.mark_as_parsed()  # absl's own flags; app.run needs them
         return rest
 

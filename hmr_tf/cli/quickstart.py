@@ -11,28 +11,30 @@ import sys
 import time
 from pathlib import Path
 
+from hmr_tf.cli import recipes
 from hmr_tf.files.errors import InputError
 
 PHOTO = Path(__file__).resolve().parents[1] / "assets" / "astronaut.jpg"
-FLAGFILE = Path("flags") / "quickstart.flags"
-CONVERT = ["data_prep/to_tfrecords.py"]
+FLAGFILE = "flags/quickstart.flags"
+CONVERTER = Path("data_prep") / "to_tfrecords.py"
 MAIN = ["-m", "hmr_tf.main"]
 TRAIN_PEOPLE, TEST_PEOPLE, MOCAP_BODIES = 2000, 200, 5000
 ERRORS = ("keypoints_px", "mpjpe_mm", "pa_mpjpe_mm", "vertices_mm")
 
 
 def quickstart(options):
-    """--mode=quickstart: runs all steps from the checkout's root; prints where everything is.
+    """--mode=quickstart: runs all steps; prints where everything is.
 
     Args:
       options: `output_dir`, folder for data, model and results; `img_path`, photograph to predict
         on, empty for the one that comes with hmr_tf.
 
     Raises:
-      InputError: not started in the checkout, no such photograph, or a step failed.
+      InputError: the recipe is missing, no such photograph, or a step failed.
     """
-    if not FLAGFILE.is_file():
-        raise InputError(f"{FLAGFILE} is not here: run this in the folder of the checkout.")
+    flagfile = recipes.find(FLAGFILE)
+    if not Path(flagfile).is_file():
+        raise InputError(f"{FLAGFILE} is missing: run this in the checkout, or reinstall hmr_tf.")
     import cv2
 
     photo = Path(options.img_path or PHOTO)
@@ -45,7 +47,7 @@ def quickstart(options):
         shutil.rmtree(model)  # of the quickstart before
     _make_data(data)
     places = [f"--data_dir={data}", f"--model_dir={model}"]
-    _step("Training", *MAIN, "--mode=train", f"--flagfile={FLAGFILE}", *places)
+    _step("Training", *MAIN, "--mode=train", f"--flagfile={flagfile}", *places)
     before = _evaluate(data, model / "ckpt-0", folder / "before")
     after = _evaluate(data, model, folder / "after")
     load = f"--load_path={model}"
@@ -66,7 +68,7 @@ def _make_data(data):
     for dataset, split, count in sets:
         _step(
             f"{dataset}, {split}",
-            *CONVERT,
+            str(CONVERTER if CONVERTER.is_file() else recipes.ROOT / CONVERTER),
             f"--dataset={dataset}",
             f"--split={split}",
             f"--limit={count}",
@@ -100,6 +102,7 @@ def _report(before, after, folder, photo, seconds):
         for name in ERRORS
     ]
     name = photo.stem
+    bin = ".venv/bin/" if Path(".venv/bin/python").is_file() else ""
     return "\n".join(
         [
             "",
@@ -111,10 +114,9 @@ def _report(before, after, folder, photo, seconds):
             f"Mesh: {folder / name}.obj   arrays: {folder / name}.npz",
             f"SavedModel: {folder / 'saved_model'}   checkpoints: {folder / 'model'}",
             f"Done in {seconds / 60:.1f} minutes: a model of minutes, not of days. Next:",
-            f"  .venv/bin/tensorboard --logdir {folder / 'model'}",
-            f"  .venv/bin/python -m hmr_tf.main --mode=predict --load_path={folder / 'model'} "
+            f"  {bin}tensorboard --logdir {folder / 'model'}",
+            f"  {bin}python -m hmr_tf.main --mode=predict --load_path={folder / 'model'} "
             "--img_path=YOUR.jpg --box=X,Y,WIDTH,HEIGHT",
-            "  .venv/bin/python data_prep/to_tfrecords.py --dataset=coco --data_dir=COCO "
-            "--output_dir=tfrecords",
+            f"  {bin}python {CONVERTER} --dataset=coco --data_dir=COCO --output_dir=tfrecords",
         ]
     )

@@ -12,5 +12,5 @@ def require_keras_2(version):
         )
 
 
-# That of TensorFlow 2.15 does not say its version; it is 2.15.
+# Keras 2 as TensorFlow gives it out states no version.
 require_keras_2(getattr(tf.keras, "__version__", "2"))

@@ -96,5 +96,10 @@ def _take(archive):
     return found
 
 
-if __name__ == "__main__":
+def run():
+    """The console command `hmr-detector`."""
     command_line.run(main, OPTIONS)
+
+
+if __name__ == "__main__":
+    run()

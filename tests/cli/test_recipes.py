@@ -1,0 +1,40 @@
+"""Recipes are found by name from any folder; a file of the user comes first."""
+
+from pathlib import Path
+
+import pytest
+
+from hmr_tf.cli import quickstart, recipes
+
+NAMES = [path.name for path in (recipes.ROOT / "flags").glob("*.flags")]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_recipes_are_found_from_another_folder(name, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for path in (name, f"flags/{name}"):
+        assert recipes.find(path) == str(recipes.ROOT / "flags" / name)
+
+
+def test_recipes_of_the_user_come_first(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("paper.flags").write_text("")
+    assert recipes.find("paper.flags") == "paper.flags"
+
+
+@pytest.mark.parametrize("path", ["none.flags", "mine/paper.flags", "/paper.flags", ""])
+def test_recipes_leave_other_paths_alone(path, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert recipes.find(path) == path
+
+
+def test_recipes_replace_the_argument_of_flagfile(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    arguments = ["hmr", "--mode=train", "--flagfile=flags/paper.flags", "paper.flags"]
+    found = str(recipes.ROOT / "flags" / "paper.flags")
+    assert recipes.resolve(arguments) == [*arguments[:2], f"--flagfile={found}", "paper.flags"]
+
+
+def test_recipes_and_converter_of_the_quickstart_are_there():
+    assert Path(recipes.find(quickstart.FLAGFILE)).is_file()
+    assert (recipes.ROOT / quickstart.CONVERTER).is_file()

@@ -1,0 +1,184 @@
+"""The wheel: built, installed into an empty environment, used in another folder; the Makefile."""
+
+import email
+import os
+import re
+import shutil
+import subprocess
+import sys
+import sysconfig
+import venv
+import zipfile
+
+import cv2
+import numpy as np
+import pytest
+
+import hmr_tf
+from hmr_tf.cli.recipes import ROOT
+from tests.fakes import untrained_run
+
+NEEDED = (
+    "hmr_tf/assets/cc0_body.npz",
+    "hmr_tf/assets/astronaut.jpg",
+    "hmr_tf/assets/cc0_body_LICENSE.txt",
+    "hmr_tf/assets/viewer/page.html",
+    "hmr_tf/flags/paper.flags",
+    "hmr_tf/flags/quickstart.flags",
+    "data_prep/to_tfrecords.py",
+    "tools/movenet/tfjs.py",
+)
+SOURCES = ("hmr_tf", "data_prep", "tools", "flags", "pyproject.toml", "setup.py", "README.md")
+
+
+def make(*arguments, cwd):
+    """Exit code and standard error of `make` with our Makefile in an empty folder."""
+    for name in ("Makefile", "requirements.txt"):
+        shutil.copy(ROOT / name, cwd / name)
+    done = subprocess.run(
+        ["make", *arguments], cwd=cwd, capture_output=True, text=True, check=False
+    )
+    return done.returncode, done.stderr
+
+
+@pytest.mark.skipif(not shutil.which("make"), reason="needs make")
+@pytest.mark.parametrize("version", ["3, 8, 18", "3, 14, 0"])
+def test_make_refuses_a_python_without_tensorflow_before_pip_does(version, tmp_path):
+    python = tmp_path / "python"
+    code = f"import sys; code = sys.argv[2]; sys.version_info = ({version}); exec(code)"
+    python.write_text(f"#!/bin/sh\nexec {sys.executable} -c '{code}' \"$@\"\n")
+    python.chmod(0o755)
+    status, error = make("venv", f"PYTHON={python}", cwd=tmp_path)
+    assert status
+    assert "hmr_tf runs on Python 3.9 to 3.13" in error
+    assert not (tmp_path / ".venv").exists()
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory):
+    """Built without network, by the setuptools of this environment, from a copy of the files."""
+    folder = tmp_path_factory.mktemp("wheel")
+    source = folder / "source"
+    source.mkdir()
+    for name in (*SOURCES, "LICENSE"):
+        if (ROOT / name).is_dir():
+            shutil.copytree(
+                ROOT / name, source / name, ignore=shutil.ignore_patterns("__pycache__")
+            )
+        else:
+            shutil.copy(ROOT / name, source / name)
+    command = [sys.executable, "-m", "pip", "wheel", "--no-deps", "--no-build-isolation"]
+    run(*command, "--no-index", "--quiet", "-w", folder, source, cwd=folder)
+    (path,) = folder.glob("*.whl")
+    return path
+
+
+@pytest.fixture(scope="module")
+def commands(wheel, tmp_path_factory):
+    """Folder of the commands of an environment that has the wheel, and what it needs from ours."""
+    folder = tmp_path_factory.mktemp("an environment") / "of its own"
+    venv.create(folder, with_pip=False, symlinks=os.name != "nt")
+    commands = folder / ("Scripts" if os.name == "nt" else "bin")
+    pip = [sys.executable, "-m", "pip", "--python", commands / "python"]
+    run(*pip, "install", "--no-index", "--no-deps", "--quiet", wheel, cwd=folder)
+    (packages,) = {path.parent for path in folder.rglob("hmr_tf-*.dist-info")}
+    (packages / "dependencies.pth").write_text(sysconfig.get_path("purelib") + "\n")
+    return commands
+
+
+def run(*command, cwd, code=0):
+    """Standard output and error of a command that must end with this exit code."""
+    environment = {k: v for k, v in os.environ.items() if k != "PYTHONPATH"}
+    done = subprocess.run(
+        [str(part) for part in command],
+        cwd=cwd,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == code, done.stdout + done.stderr
+    return done.stdout + done.stderr
+
+
+def test_wheel_holds_every_module_and_asset(wheel):
+    names = set(zipfile.ZipFile(wheel).namelist())
+    assert [name for name in NEEDED if name not in names] == []
+    modules = {
+        path.relative_to(ROOT).as_posix()
+        for package in ("hmr_tf", "data_prep")
+        for path in (ROOT / package).rglob("*.py")
+    }
+    assert modules - names == set()
+    assert not [name for name in names if name.startswith(("tests/", "tools/cc0_body/"))]
+
+
+def test_wheel_states_version_licence_and_bounds(wheel):
+    archive = zipfile.ZipFile(wheel)
+    (name,) = (name for name in archive.namelist() if name.endswith(".dist-info/METADATA"))
+    metadata = email.message_from_bytes(archive.read(name))
+    assert metadata["Version"] == hmr_tf.__version__
+    assert metadata["License-Expression"] == "MIT"
+    assert set(metadata.get_all("Provides-Extra")) == {"addons", "beam", "gpu", "openvino"}
+    for requirement in metadata.get_all("Requires-Dist"):
+        assert re.search(r"[<>=\[]", requirement), f"{requirement} has no bound"
+
+
+def test_wheel_requires_what_the_exact_set_has(wheel):
+    """Every direct dependency is pinned in requirements.txt, and the other way round."""
+    archive = zipfile.ZipFile(wheel)
+    (name,) = (name for name in archive.namelist() if name.endswith(".dist-info/METADATA"))
+    metadata = email.message_from_bytes(archive.read(name))
+    needed = {
+        re.match(r"[\w-]+", requirement)[0].lower().replace("_", "-")
+        for requirement in metadata.get_all("Requires-Dist")
+        if not re.search(r"extra == .(beam|gpu|openvino)", requirement)
+    }
+    direct = (ROOT / "requirements.txt").read_text().split("# What those need")[0]
+    pinned = {
+        name.lower().replace("_", "-") for name in re.findall(r"^([\w-]+)==", direct, re.MULTILINE)
+    }
+    assert needed == pinned - {"keras"}  # TensorFlow's own
+
+
+def test_wheel_commands_explain_themselves(commands, tmp_path):
+    for command, word in (
+        ("hmr", "--mode=train|evaluate"),
+        ("hmr-convert", "--dataset=coco|"),
+        ("hmr-detector", "--output=TEXT"),
+    ):
+        assert word in run(commands / command, "--help", cwd=tmp_path)
+
+
+def test_wheel_commands_fail_in_one_line(commands, tmp_path):
+    for command in ("hmr", "hmr-convert", "hmr-detector"):
+        error = run(commands / command, cwd=tmp_path, code=2)
+        assert error.startswith("error: --")
+        assert error.count("\n") == 1
+
+
+def test_wheel_finds_recipes_in_another_folder(commands, tmp_path):
+    flags = ("--mode=train", "--flagfile=flags/quickstart.flags", "--data_dir=no such folder")
+    assert "no such folder" in run(commands / "hmr", *flags, cwd=tmp_path, code=2)
+    assert "none.flags" in run(commands / "hmr", "--flagfile=none.flags", cwd=tmp_path, code=2)
+
+
+def test_wheel_converts_in_another_folder(commands, tmp_path):
+    run(
+        commands / "hmr-convert",
+        *("--dataset=synthetic_mocap", "--limit=20", "--output_dir=the records"),
+        cwd=tmp_path,
+    )
+    assert len(list((tmp_path / "the records").rglob("*.tfrecord"))) == 1
+
+
+def test_wheel_predicts_in_another_folder(commands, tmp_path, rng):
+    model = untrained_run.save(tmp_path / "a model")
+    picture = rng.integers(0, 256, size=(90, 160, 3), dtype=np.uint8)
+    cv2.imwrite(str(tmp_path / "a photo.jpg"), picture)
+    flags = (f"--load_path={model}", "--img_path=a photo.jpg", "--box=40,10,30,60")
+    run(commands / "hmr", "--mode=predict", *flags, cwd=tmp_path)
+    with np.load(tmp_path / "output" / "a photo.npz") as arrays:
+        assert arrays["vertices"].shape == (1, 6890, 3)
+        assert np.isfinite(arrays["vertices"]).all()
+    assert cv2.imread(str(tmp_path / "output" / "a photo_overlay.png")).shape == picture.shape
