@@ -12,6 +12,7 @@ import cv2
 from hmr_tf.files import atomic
 
 _ASSETS = Path(__file__).resolve().parents[1] / "assets" / "viewer"
+_SCRIPTS = ("bodies.js", "drawing.js", "viewer.js")  # they make one script, in this order
 _LONGEST_PX = 1600  # of a picture in the page
 
 
@@ -30,7 +31,7 @@ def write_viewer(path, glb, photo=None, overlay=None, title="Bodies"):
     for name, picture in (("photo", photo), ("overlay", overlay)):
         if picture is not None:
             data[name] = _data_uri(picture)
-    script = (_ASSETS / "viewer.js").read_text(encoding="utf-8")
+    script = "\n".join((_ASSETS / name).read_text(encoding="utf-8") for name in _SCRIPTS)
     fields = {
         "title": html.escape(title),
         # JSON may hold "<" as an escape only: what looks like a tag would end the script.

@@ -8,7 +8,7 @@ import hmr_tf
 ROOT = Path(__file__).resolve().parents[2]
 LICENCES = ROOT / "docs" / "licences.md"
 # Our own among the assets: the list of the others, and the viewer.
-OWN_ASSETS = {"README.txt", "page.html", "viewer.js"}
+OWN_ASSETS = {"README.txt", "page.html", "bodies.js", "drawing.js", "viewer.js"}
 
 
 def test_licence_is_mit():
