@@ -1,7 +1,7 @@
-"""The factorized adversarial prior (paper, section 3.3): can a person look like this?
+"""The factorized adversarial prior (paper, section 3.3): does this look like a human body?
 
-25 outputs: one discriminator for each of the 23 joint rotations on a shared embedding, one for all
-rotations together, one for the shape. No sigmoid: the loss is least squares.
+25 outputs: one for each of the 23 joint rotations on a shared embedding, one for all rotations
+together, one for the shape. No sigmoid: the loss is least squares.
 """
 
 import tensorflow as tf
@@ -12,18 +12,22 @@ from hmr_tf.body.theta import NUM_BETAS
 
 layers = keras.layers
 
-# What each output judges, in the order of the original's `models.py:147-176`.
-JUDGED = (*SMPL_JOINTS[1:], "all_joints", "betas")
+# What each output scores, in the order of the original's `models.py:147-176`.
+OUTPUT_NAMES = (*SMPL_JOINTS[1:], "all_joints", "betas")
 _NUM_JOINTS = len(SMPL_JOINTS) - 1
 _EMBEDDING = 32
 
 
+@keras.saving.register_keras_serializable("hmr_tf")
 class Discriminator(keras.Model):
     """(N, 23, 3, 3) rotations without the global one, (N, 10) betas -> (N, 25), 1 = real."""
 
     def __init__(self, wrap=None, name="D"):
-        """Args: wrap: layer -> layer, such as spectral normalisation of it; None: plain layers."""
+        """Args: wrap: function of each dense layer, such as spectral normalisation, that returns
+        the layer to use instead; None means no change.
+        """
         super().__init__(name=name)
+        self._wrap = wrap
 
         def dense(units, name, activation="relu"):
             layer = layers.Dense(units, activation=activation, name=name)
@@ -47,14 +51,18 @@ class Discriminator(keras.Model):
     def call(self, inputs, training=None):
         rotations, betas = inputs
         x = tf.reshape(rotations, [-1, _NUM_JOINTS, 9])
-        x = _through(self.embedding, x)
+        x = _apply(self.embedding, x)
         scores = [out(x[:, j]) for j, out in enumerate(self.pose_out)]
-        scores.append(_through(self.all_joints, tf.reshape(x, [-1, _NUM_JOINTS * _EMBEDDING])))
-        scores.append(_through(self.shape, betas))
+        scores.append(_apply(self.all_joints, tf.reshape(x, [-1, _NUM_JOINTS * _EMBEDDING])))
+        scores.append(_apply(self.shape, betas))
         return tf.concat(scores, axis=-1)
 
+    def get_config(self):
+        return {"wrap": self._wrap, "name": self.name}
 
-def _through(stack, x):
+
+def _apply(stack, x):
+    """The output of one layer after the other."""
     for layer in stack:
         x = layer(x)
     return x

@@ -68,7 +68,7 @@ def resnet50(image_size=224, bn_momentum=0.997):
     Its ImageNet weights are Caffe's: they want 0 to 255, blue first, less the mean colour.
     """
     image = keras.Input((image_size, image_size, 3), name="image")
-    blue_first = 127.5 * (image[..., ::-1] + 1.0) - _CAFFE_MEAN_BGR
+    blue_first = 127.5 * (image[:, :, :, ::-1] + 1.0) - _CAFFE_MEAN_BGR
     network = keras.applications.ResNet50(
         include_top=False, weights=None, input_tensor=blue_first, pooling="avg"
     )

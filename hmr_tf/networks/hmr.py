@@ -14,14 +14,14 @@ NUM_HIDDEN = 1024  # units of each hidden layer of the regressor
 
 
 def mean_theta(pose=None, betas=None):
-    """Where the regressor starts (the original's `trainer.py:180-196`).
+    """The theta from which the regressor starts (the original's `trainer.py:180-196`).
 
     Args:
-      pose: (72,) mean axis-angle pose, whose global rotation is not used; None means the rest pose.
+      pose: (72,) mean axis-angle pose; its global rotation is ignored. None means the rest pose.
       betas: (10,) mean shape; None means zeros.
 
     Returns:
-      (1, 85) float32: scale 0.9, no shift, upright and facing the viewer.
+      (1, 85) float32: scale 0.9, no translation, upright and facing the viewer.
     """
     parts = theta.Theta(
         camera=np.float32([[0.9, 0, 0]]),
@@ -36,20 +36,21 @@ def mean_theta(pose=None, betas=None):
     return theta.join(*parts).numpy()
 
 
+@keras.saving.register_keras_serializable("hmr_tf")
 class IterativeRegressor(layers.Layer):
-    """Corrects theta `num_stage` times from the features and its own last answer (IEF).
+    """Corrects theta `num_stage` times from the features and its own last prediction (IEF).
 
     Source: paper, section 3.2; the original's `models.py:58-90` and `trainer.py:226-271`. The mean
-    is a trained variable, gradients flow through all stages, dropout has a new mask in each. Always
-    float32, whatever the encoder computes in.
+    theta is a trainable variable, gradients flow through all stages, dropout has a new mask in
+    each. Always float32, whatever the encoder computes in.
     """
 
-    def __init__(self, start, num_stage=3, name="3D_module"):
-        """Args: start: (1, 85) from `mean_theta`; num_stage: T, at least 1."""
-        super().__init__(name=name, dtype="float32")
+    def __init__(self, mean, num_stage=3, name="3D_module", **kwargs):
+        """Args: mean: (1, 85) from `mean_theta`; num_stage: T, at least 1."""
+        super().__init__(name=name, **{"dtype": "float32", **kwargs})
         self.num_stage = num_stage
         self.dropout_rate = 0.5
-        self._start = start
+        self._initial_mean = np.asarray(mean, np.float32)
         self.fc1 = layers.Dense(NUM_HIDDEN, activation="relu", name="fc1")
         self.fc2 = layers.Dense(NUM_HIDDEN, activation="relu", name="fc2")
         # The first corrections are close to zero (the original's `models.py:81-88`).
@@ -57,59 +58,93 @@ class IterativeRegressor(layers.Layer):
         self.fc3 = layers.Dense(theta.NUM_THETA, kernel_initializer=small, name="fc3")
 
     def build(self, input_shape):
-        constant = keras.initializers.Constant(self._start)
+        constant = keras.initializers.Constant(self._initial_mean)
         self.mean = self.add_weight("mean_param", (1, theta.NUM_THETA), initializer=constant)
-        features = NUM_FEATURES + theta.NUM_THETA
-        widths = {self.fc1: features, self.fc2: NUM_HIDDEN, self.fc3: NUM_HIDDEN}
+        num_features = NUM_FEATURES + theta.NUM_THETA
+        widths = {self.fc1: num_features, self.fc2: NUM_HIDDEN, self.fc3: NUM_HIDDEN}
         for layer, width in widths.items():
             with tf.name_scope(layer.name):
                 layer.build((None, width))
         super().build(input_shape)
 
-    def call(self, features, noise=None):
+    def call(self, features, training=None, dropout_mask=None):
         """(B, 2048) features -> list of `num_stage` thetas, (B, 85) each.
 
         Args:
-          features: of the encoder.
-          noise: `noise_shape(B)` numbers from [0, 1), the dice of dropout; None: no dropout.
+          features: from the encoder.
+          training: whether hidden units are dropped.
+          dropout_mask: from `random_dropout_mask`, used whatever `training` is; None means a new
+            one at each call in training, which `keras.utils.set_random_seed` makes repeatable.
         """
-        answer = tf.tile(self.mean, [tf.shape(features)[0], 1])
-        answers = []
+        if training and dropout_mask is None:
+            dropout_mask = self.random_dropout_mask(tf.shape(features)[0])
+        prediction = tf.tile(self.mean, [tf.shape(features)[0], 1])
+        predictions = []
         for stage in range(self.num_stage):
-            x = tf.concat([features, answer], axis=-1)
-            for layer, fc in enumerate((self.fc1, self.fc2)):
-                x = fc(x)
-                if noise is not None:
-                    kept = tf.cast(noise[:, stage, layer] >= self.dropout_rate, x.dtype)
-                    x *= kept / (1.0 - self.dropout_rate)
-            answer = answer + self.fc3(x)
-            answers.append(answer)
-        return answers
+            x = tf.concat([features, prediction], axis=-1)
+            for number, hidden in enumerate((self.fc1, self.fc2)):
+                x = hidden(x)
+                if dropout_mask is not None:
+                    is_kept = tf.cast(dropout_mask[:, stage, number], x.dtype)
+                    x *= is_kept / (1.0 - self.dropout_rate)
+            prediction = prediction + self.fc3(x)
+            predictions.append(prediction)
+        return predictions
 
-    def noise_shape(self, num_people):
-        """What dropout needs: a number for every person, stage, hidden layer and unit."""
-        return [num_people, self.num_stage, 2, NUM_HIDDEN]
+    def random_dropout_mask(self, num_people, seed=None):
+        """Which hidden units dropout keeps.
+
+        Args:
+          num_people: B, an int or a scalar tensor.
+          seed: (2,) integers; the same seed gives the same mask on every device. None: the state of
+            TensorFlow's random numbers decides.
+
+        Returns:
+          (B, num_stage, 2, NUM_HIDDEN) bool, true where a unit is kept.
+        """
+        shape = [num_people, self.num_stage, 2, NUM_HIDDEN]
+        if seed is None:
+            uniform = tf.random.uniform(shape)
+        else:
+            uniform = tf.random.stateless_uniform(shape, seed, alg="philox")
+        return uniform >= self.dropout_rate
+
+    def get_config(self):
+        own = {"mean": self._initial_mean.tolist(), "num_stage": self.num_stage}
+        return {**super().get_config(), **own}
 
 
+@keras.saving.register_keras_serializable("hmr_tf")
 class HMR(keras.Model):
-    """The whole network. `call` gives one `Prediction` per stage, the last one being the answer."""
+    """The whole network. `call` gives one `Prediction` per stage; the last one is the result.
+
+    `keras.models.clone_model` gives a network with fresh weights and the same SMPL, whose numbers
+    are constants. `save_weights` and `load_weights` work as in any Keras model.
+    """
 
     def __init__(self, encoder, regressor, smpl, name="hmr"):
+        """Args:
+        encoder: keras.Model, a network of `encoder.ENCODERS`.
+        regressor: IterativeRegressor.
+        smpl: `body.smpl.SMPL`.
+        """
         super().__init__(name=name)
         self.encoder = encoder
         self.regressor = regressor
         self.smpl = smpl
 
-    def call(self, images, training=None, noise=None):
+    def call(self, images, training=None, dropout_mask=None):
         """(B, S, S, 3) in [-1, 1] -> tuple of `Prediction` without meshes, one per stage.
 
         Args:
           images: the crops.
-          training: whether the encoder's batch norms use, and remember, the batch's statistics.
-          noise: what the regressor's dropout throws its dice with; None: no dropout.
+          training: whether the encoder's batch norms use, and remember, the batch's statistics,
+            and whether the regressor drops hidden units.
+          dropout_mask: as in `IterativeRegressor.call`.
         """
         features = tf.cast(self.encoder(images, training=training), tf.float32)
-        return self.predictions_from_thetas(self.regressor(features, noise=noise))
+        thetas = self.regressor(features, training=training, dropout_mask=dropout_mask)
+        return self.predictions_from_thetas(thetas)
 
     def predictions_from_thetas(self, thetas):
         """T thetas (B, 85) -> T `Prediction` without meshes, from one pass of SMPL."""
@@ -127,5 +162,25 @@ class HMR(keras.Model):
 
     @property
     def image_size(self):
-        """Side of the crops it sees, pixels."""
+        """Side of the crops that the network takes, pixels."""
         return self.encoder.input_shape[1]
+
+    def get_config(self):
+        """The arguments of the constructor, encoder and regressor as Keras writes them.
+
+        SMPL is the object itself: its megabytes of numbers belong into a file, not a config.
+        """
+        parts = {"encoder": self.encoder, "regressor": self.regressor}
+        config = {name: keras.layers.serialize(layer) for name, layer in parts.items()}
+        return {**config, "smpl": self.smpl, "name": self.name}
+
+    @classmethod
+    def from_config(cls, config, custom_objects=None):
+        """A network with fresh weights, built, from `get_config`."""
+        parts = {
+            name: keras.layers.deserialize(config[name], custom_objects)
+            for name in ("encoder", "regressor")
+        }
+        hmr = cls(**{**config, **parts})
+        hmr(tf.zeros([1, hmr.image_size, hmr.image_size, 3]))  # creates the variables
+        return hmr

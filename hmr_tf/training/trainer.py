@@ -78,8 +78,8 @@ class Trainer(keras.Model):
         """
         batch, mocap, *waited = data
         counts = _summed(losses.count(batch, mocap))
-        noise = self._noise(tf.shape(batch["image"])[0])
-        parts, watched, gradients = self._differentiated(batch, mocap, counts, noise)
+        dropout_mask = self._dropout_mask(tf.shape(batch["image"])[0])
+        parts, watched, gradients = self._differentiated(batch, mocap, counts, dropout_mask)
         for (optimizer, variables), gradient in zip(self._moved(), gradients):
             self._update(optimizer, variables, gradient)
         self.steps_done.assign_add(1)
@@ -88,10 +88,10 @@ class Trainer(keras.Model):
             logs["input/wait_seconds"] = waited[0]
         return logs
 
-    def _differentiate(self, batch, mocap, counts, noise):
+    def _differentiate(self, batch, mocap, counts, dropout_mask):
         """Named losses, what is watched, and each network's gradients, all before the step."""
         with tf.GradientTape() as encoder_tape, tf.GradientTape() as discriminator_tape:
-            stages = self.hmr(batch["image"], training=True, noise=noise)
+            stages = self.hmr(batch["image"], training=True, dropout_mask=dropout_mask)
             fake_scores = None
             if self.discriminator is not None:
                 fake_scores = self.discriminator(every_stage(stages), training=True)
@@ -134,17 +134,16 @@ class Trainer(keras.Model):
         pairs = zip(gradients, variables)
         optimizer.apply_gradients(pairs, experimental_aggregate_gradients=False)
 
-    def _noise(self, num_people):
-        """Dropout's dice: those of the whole batch, of which each replica has its people's."""
+    def _dropout_mask(self, num_people):
+        """The regressor's dropout mask: of the whole batch's, this replica's part."""
         replica = tf.distribute.get_replica_context()
         number = replica.num_replicas_in_sync
-        noise = tf.random.stateless_uniform(
-            self.hmr.regressor.noise_shape(number * num_people),
-            tf.stack([tf.constant(self._seed, tf.int64), self.steps_done]),
-            alg="philox",  # the same on every device
+        mask = self.hmr.regressor.random_dropout_mask(
+            number * num_people,
+            seed=tf.stack([tf.constant(self._seed, tf.int64), self.steps_done]),
         )
         first = replica.replica_id_in_sync_group * num_people
-        return noise[first : first + num_people]
+        return mask[first : first + num_people]
 
     @property
     def step(self):

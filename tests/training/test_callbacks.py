@@ -12,7 +12,7 @@ import tensorflow as tf
 
 from hmr_tf.files import atomic
 from hmr_tf.files.errors import InputError
-from hmr_tf.networks.discriminator import JUDGED
+from hmr_tf.networks.discriminator import OUTPUT_NAMES
 from hmr_tf.training import inputs, losses
 from hmr_tf.training.callbacks import (
     build_callbacks,
@@ -312,7 +312,7 @@ def test_histograms_are_the_joints_not_the_people(tmp_path):
     watched_by(tensorboard_scalars.Histograms(writer, 1), model(1)).on_train_batch_end(0, logs)
     found = summaries(tmp_path)
     assert len(found) == 50
-    for number, name in enumerate(JUDGED):
+    for number, name in enumerate(OUTPUT_NAMES):
         for kind, sign in (("real", 1.0), ("fake", -1.0)):
             ((_, tensor),) = found[f"discriminator_{kind}/{name}"]
             buckets = tf.make_ndarray(tensor)  # left, right, count

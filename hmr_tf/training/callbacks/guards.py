@@ -5,7 +5,7 @@ from absl import logging
 from tensorflow import keras
 
 from hmr_tf.files.errors import InputError
-from hmr_tf.networks.discriminator import JUDGED
+from hmr_tf.networks.discriminator import OUTPUT_NAMES
 
 _SHOWN_NAMES = 8
 
@@ -66,7 +66,7 @@ COLLAPSES = {
     ),
     "discriminator": (
         lambda logs: max(logs.get("discriminator/real", 1e9), logs.get("discriminator/fake", 1e9))
-        < 0.01 * len(JUDGED),
+        < 0.01 * len(OUTPUT_NAMES),
         "the discriminator tells real bodies from predicted ones without fail, and teaches "
         "nothing. Lower --d_lr, or try --critic_spectral_norm; and look whether --mocap_datasets "
         "are upright",

@@ -6,7 +6,7 @@ import tensorflow as tf
 from tensorboard.plugins.hparams import api as hparams
 from tensorflow import keras
 
-from hmr_tf.networks.discriminator import JUDGED
+from hmr_tf.networks.discriminator import OUTPUT_NAMES
 from hmr_tf.training import losses
 
 WAIT = "input/wait_seconds"
@@ -110,7 +110,7 @@ class Histograms(keras.callbacks.Callback):
         with self._writer.as_default(self.model.step):
             for kind in ("real", "fake"):
                 scores = logs[f"scores/{kind}"]
-                for name, column in zip(JUDGED, scores.T):
+                for name, column in zip(OUTPUT_NAMES, scores.T):
                     tf.summary.histogram(f"discriminator_{kind}/{name}", column)
         self._writer.flush()
 
