@@ -1,21 +1,23 @@
-"""Worker processes that do one task at a time. A worker that dies ends the run in one line.
+"""Worker processes of this machine, one task each at a time. A worker that dies ends the run.
 
-TensorFlow must not be forked once it is imported, so workers are started anew (spawn). They import
-it at the same time, while this process does not need it.
+TensorFlow must not be forked once it is imported, so workers are spawned. They import it
+themselves; this process does not need it.
 """
 
 import contextlib
+import itertools
 import multiprocessing
-import multiprocessing.connection
 import os
 import pickle
 import signal
 import threading
 import traceback
+from concurrent import futures
+from concurrent.futures.process import BrokenProcessPool
 
 from hmr_tf.files.errors import InputError
 
-# Each worker is one of many: what it starts threads for, others do beside it.
+# One thread each: there is a worker for every core.
 _ONE_THREAD = {
     "TF_NUM_INTRAOP_THREADS": "1",
     "TF_NUM_INTEROP_THREADS": "1",
@@ -32,83 +34,69 @@ def available_cores():
 
 
 def run(work, tasks, num_workers):
-    """Does all tasks, each worker one at a time, and asks for a task only when one is free.
+    """Does all tasks. The next task is taken from `tasks` only when a worker is free.
 
     Args:
-      work: function of a module, of one task; what it returns is sent back.
+      work: module-level function of one task.
       tasks: iterable of pickled tasks.
       num_workers: int.
 
     Yields:
-      What `work` returned, in the order in which the tasks are done.
+      What `work` returned, in the order in which the tasks are finished.
 
     Raises:
       InputError: as `work` raised it; or a worker was killed.
       RuntimeError: `work` raised something else; the message has its traceback.
     """
-    tasks = iter(tasks)
-    with _workers(work, num_workers) as workers:
-        while workers:
-            for pipe in multiprocessing.connection.wait(list(workers)):
-                result = _receive(pipe, workers[pipe])
-                task = next(tasks, None)
-                if task is None:
-                    del workers[pipe]
-                else:
-                    _send(pipe, workers[pipe], task)
-                if result is not None:
-                    yield result
-
-
-@contextlib.contextmanager
-def _workers(work, number):
-    """dict: pipe -> process. In the end all are stopped in what they do."""
-    context, workers = multiprocessing.get_context("spawn"), {}
+    tasks, workers = iter(tasks), []
+    pool = futures.ProcessPoolExecutor(
+        num_workers, mp_context=multiprocessing.get_context("spawn"), initializer=_exit_with_parent
+    )
     try:
-        with environment(_ONE_THREAD), _ignored(signal.SIGINT):  # both are handed on
-            for _ in range(number):
-                pipe, theirs = context.Pipe()
-                process = context.Process(target=_serve, args=(theirs,), daemon=True)
-                process.start()
-                theirs.close()
-                workers[pipe] = process
-        for pipe, process in workers.items():
-            _send(pipe, process, pickle.dumps(work))
-        yield dict(workers)
+        pending = _submit_first(pool, work, itertools.islice(tasks, num_workers), workers)
+        while pending:
+            done, pending = futures.wait(pending, return_when=futures.FIRST_COMPLETED)
+            for future in done:
+                value = _value(*future.result())
+                following = itertools.islice(tasks, 1)
+                pending |= {pool.submit(_outcome, work, task) for task in following}
+                yield value
+    except BrokenProcessPool:
+        pool.shutdown()  # waits for the exit codes
+        raise _death(workers) from None
     finally:
-        for process in workers.values():
-            process.kill()
-        for pipe, process in workers.items():
-            process.join()
-            pipe.close()
+        for worker in workers:  # in the middle of their tasks, if need be
+            worker.kill()
+        pool.shutdown()
 
 
-def _serve(pipe):
-    """A worker's life: takes the function, says that it is ready, does the tasks."""
-    # However the parent ends, no orphan writes on.
+def _submit_first(pool, work, tasks, workers):
+    """Futures of the first tasks. Appends the processes that the pool starts for them."""
+    others = multiprocessing.active_children()
+    with environment(_ONE_THREAD), _ignored(signal.SIGINT):  # the workers inherit both
+        try:
+            return {pool.submit(_outcome, work, task) for task in tasks}
+        finally:
+            workers += [p for p in multiprocessing.active_children() if p not in others]
+
+
+def _exit_with_parent():
+    """Ends this worker when the parent is gone, even by SIGKILL."""
     parent = multiprocessing.parent_process()
     threading.Thread(target=lambda: (parent.join(), os._exit(1)), daemon=True).start()
-    with contextlib.suppress(EOFError, OSError):  # of the pipe: the parent is no more
-        work = pipe.recv()  # imports its module
-        pipe.send(("ready", None))
-        while True:
-            pipe.send(_outcome(work, pipe.recv()))
 
 
 def _outcome(work, task):
+    """Runs in a worker. Exceptions travel as text: not all of them can be pickled."""
     try:
-        return "done", work(task)
+        return "done", work(pickle.loads(task))
     except InputError as error:
         return "input error", str(error)
     except Exception:
         return "bug", traceback.format_exc()
 
 
-def _receive(pipe, process):
-    try:
-        kind, value = pipe.recv()
-    except (EOFError, OSError):
-        raise _death(process) from None
+def _value(kind, value):
     if kind == "input error":
         raise InputError(value)
     if kind == "bug":
@@ -116,20 +104,14 @@ def _receive(pipe, process):
     return value
 
 
-def _send(pipe, process, task):
-    try:
-        pipe.send_bytes(task)
-    except OSError:
-        raise _death(process) from None
-
-
-def _death(process):
-    process.join()
-    code = process.exitcode
+def _death(workers):
+    """InputError that says how a worker ended; the pool has stopped the others by SIGTERM."""
+    codes = [worker.exitcode for worker in workers]
+    code = next((code for code in codes if code != -signal.SIGTERM), -signal.SIGTERM)
     how = f"was killed ({signal.Signals(-code).name})" if code < 0 else f"ended (exit code {code})"
     return InputError(
-        f"a worker process {how}, perhaps for want of memory; the same command goes on from the "
-        "shards that are whole, with fewer --num_workers if need be"
+        f"a worker process {how}, perhaps because memory ran out; the same command continues "
+        "after the finished shards, with fewer --num_workers if need be"
     )
 
 

@@ -153,7 +153,7 @@ CHILDREN = """
 import os, sys
 from data_prep import to_tfrecords
 from data_prep.writing import shard_writer
-from hmr_tf import command_line
+from hmr_tf.cli import command_line
 for line in sys.stdin:
     child = os.fork()
     if not child:

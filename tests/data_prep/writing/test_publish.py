@@ -163,7 +163,7 @@ def test_a_fault_of_the_reader_is_not_called_a_full_disk(tmp_path):
 SLOW = """
 import sys, time
 from data_prep.writing import publish, shard_writer
-from hmr_tf import atomic
+from hmr_tf.files import atomic
 def slow(number):
     for i in range(100):
         yield bytes(10000)
