@@ -33,12 +33,13 @@ from pycocotools.coco import COCO
 import benchmarks
 from data_prep.labelled import LabelledPerson
 from data_prep.readers import coco
-from data_prep.writing import shard_plan, shard_writer, worker_pool
+from data_prep.writing import shard_files, worker_pool
 from hmr_tf.data import crop, record
 from hmr_tf.files.errors import InputError
 
 PEOPLE_IN_IMAGES = (1, 2, 3, 1)
 PEOPLE_PER_SHARD = 250
+SHARD_NAMES = shard_files.ShardNames("train", digits=6)
 CATEGORY = {"id": 1, "name": "person"}
 CODING = ("decode_jpeg", "encode_jpeg")
 
@@ -99,7 +100,7 @@ class OriginalsWay:
 
         Args:
           annotations: pycocotools' COCO.
-          groups: people of one image, as of `shards.by_image`; whom the masks leave out is known.
+          groups: from `shard_files.group_by_image`; people without a mask are already left out.
           path: of the file.
         """
         start = time.perf_counter()
@@ -118,7 +119,7 @@ class OriginalsWay:
     def _example(self, person, image):
         low, high = crop.box_of_labelled(person.keypoints_px, person.labelled)
         scaled, scale_xy = crop.scale_image(image, person.scale)
-        middle, half = (low + high) / 2 * scale_xy, person.window_px // 2
+        middle, half = (low + high) / 2 * scale_xy, person.crop_rule.window_px // 2
         start, end = np.maximum(middle - half, 0).astype(int), (middle + half).astype(int)
         pixels = scaled[start[1] : end[1], start[0] : end[0]]
         where = crop.Crop(scale_xy, start, pixels.shape[:2])
@@ -185,7 +186,7 @@ def write_and_time(folder, shard):
         tf.io.decode_jpeg(tf.io.encode_jpeg(np.zeros((8, 8, 3), np.uint8)))
         return ()
     with coding_timed() as seconds:
-        shard_writer.write(folder, shard)
+        shard_files.write(folder, shard)
     return (folder / shard.file).stat().st_size, sum(seconds)
 
 
@@ -201,11 +202,10 @@ def ours(people, folder, num_workers):
     starts = []
 
     def tasks():
-        yield from [pickle.dumps(shard_plan.Shard("", []))] * num_workers
+        yield from [pickle.dumps(shard_files.Shard("", []))] * num_workers
         starts.append(time.perf_counter())
-        for shard in shard_plan.numbered(
-            shard_plan.by_image(people), "%06d.tfrecord", PEOPLE_PER_SHARD
-        ):
+        groups = shard_files.group_by_image(people)
+        for shard in shard_files.plan(groups, SHARD_NAMES, PEOPLE_PER_SHARD):
             yield pickle.dumps(shard._replace(groups=list(shard.groups)))
 
     work = functools.partial(write_and_time, Path(folder))
@@ -231,7 +231,7 @@ def main():
 
 
 def measure(data_dir, folder, args):
-    groups = list(shard_plan.by_image(people_of(data_dir, args.people)))
+    groups = list(shard_files.group_by_image(people_of(data_dir, args.people)))
     if not groups:
         raise InputError(f"--data_dir={data_dir} has nobody to convert: name COCO's folder.")
     annotations = annotations_of(data_dir, groups)

@@ -1,8 +1,8 @@
 """python data_prep/inspect_tfrecords.py --data_dir=TFRECORDS --datasets=coco,lsp_ext [flags]
 
 Reads converted datasets back: every checksum, every image, every count of the index. Prints a table
-and, with --output, draws people with their keypoints on one picture: look whether left is left.
-Exit code 1 where something is broken.
+and, with --output, draws people with their keypoints on one picture, to see whether left is left.
+Exit code 1 if something is broken.
 """
 
 import os
@@ -17,20 +17,20 @@ from absl import flags
 from hmr_tf.cli import command_line
 from hmr_tf.files.errors import InputError
 
-# Flags of their own, so that hmr_tf.main's may have the same names in one process.
+# Not absl's global flags: hmr_tf.main's may have the same names in one process.
 OPTIONS = flags.FlagValues()
 COLUMNS = ("dataset", "split", "files", "records", "index", "joints", "SMPL", "points", "facing")
 
 
 def _define_flags():
-    own = {"flag_values": OPTIONS}
-    flags.DEFINE_string("data_dir", "", "Folder of the TFRecords of all datasets.", **own)
-    flags.DEFINE_list("datasets", [], "Datasets to read, as coco,lsp_ext.", **own)
-    flags.DEFINE_list("mocap_datasets", [], "Motion capture to read, as CMU.", **own)
-    flags.DEFINE_string("split", "train", "train, val, test, ...", **own)
-    flags.DEFINE_string("output", "", "PNG file to draw people on; empty: none.", **own)
+    options = {"flag_values": OPTIONS}
+    flags.DEFINE_string("data_dir", "", "Folder of the TFRecords of all datasets.", **options)
+    flags.DEFINE_list("datasets", [], "Datasets to read, as coco,lsp_ext.", **options)
+    flags.DEFINE_list("mocap_datasets", [], "Motion capture to read, as CMU.", **options)
+    flags.DEFINE_string("split", "train", "train, val, test, ...", **options)
+    flags.DEFINE_string("output", "", "PNG file to draw people on; empty: none.", **options)
     flags.DEFINE_integer(
-        "people", 18, "How many people of each dataset to draw.", lower_bound=1, **own
+        "people", 18, "How many people of each dataset to draw.", lower_bound=1, **options
     )
 
 
@@ -39,45 +39,43 @@ _define_flags()
 
 def main(argv):
     if len(argv) > 1:
-        raise InputError(f"{argv[1]!r} is no flag: every option is --name=value; see --help")
+        raise InputError(f"{argv[1]!r} is not a flag: every option is --name=value; see --help")
     if not (OPTIONS.datasets or OPTIONS.mocap_datasets):
         raise InputError("--datasets is empty: name at least one, as in --datasets=lsp_ext,coco")
     os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")  # nothing here runs on a GPU
     from data_prep.checking import inspection
     from hmr_tf.data import shards
 
-    found = [
+    num_drawn = OPTIONS.people if OPTIONS.output else 0
+    inspections = [
         inspection.inspect_people(
-            name, OPTIONS.split, shards.find(OPTIONS.data_dir, name, OPTIONS.split), _people()
+            name, OPTIONS.split, shards.find(OPTIONS.data_dir, name, OPTIONS.split), num_drawn
         )
         for name in OPTIONS.datasets
     ]
     if OPTIONS.mocap_datasets:
         files = shards.find_mocap(OPTIONS.data_dir, OPTIONS.mocap_datasets)
-        found += [inspection.inspect_mocap(name, paths) for name, paths in files.items()]
-    _print_table(found)
-    faults = [fault for one in found for fault in one.faults]
+        inspections += [inspection.inspect_mocap(name, paths) for name, paths in files.items()]
+    _print_table(inspections)
+    faults = [fault for one in inspections for fault in one.faults]
     for fault in faults:
         print(f"broken: {fault}")
     if OPTIONS.output:
-        inspection.write_sheet(OPTIONS.output, found)
+        inspection.write_sheet(OPTIONS.output, inspections)
         print(f"people: {OPTIONS.output}")
     return 1 if faults else 0
 
 
-def _people():
-    return OPTIONS.people if OPTIONS.output else 0
-
-
-def _print_table(found):
-    rows = [COLUMNS, *(one.row() for one in found)]
+def _print_table(inspections):
+    rows = [COLUMNS, *(one.row() for one in inspections)]
     widths = [max(map(len, column)) for column in zip(*rows)]
     for name, *values in rows:
         cells = [name.ljust(widths[0]), *(v.rjust(w) for v, w in zip(values, widths[1:]))]
         print("  ".join(cells))
     print(
-        "points: labelled of 19, mean; facing: people whose left shoulder is further right in the "
-        "picture,\nusually well over half: far under half, left and right are swapped"
+        "points: mean number of labelled keypoints, of 19; facing: people whose left shoulder is "
+        "further right in\nthe picture, usually well over half: if far fewer, left and right are "
+        "swapped"
     )
 
 

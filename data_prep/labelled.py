@@ -1,4 +1,4 @@
-"""What readers yield: one labelled person, one body of motion capture, or why there is none."""
+"""What readers yield: a labelled person, a motion capture pose, or the reason why there is none."""
 
 import dataclasses
 from typing import NamedTuple, Optional, Union
@@ -13,9 +13,21 @@ class VideoFrame(NamedTuple):
     index: int  # from 0
 
 
+class CropRule(NamedTuple):
+    """How people are cropped out of their source images: one rule for a whole dataset."""
+
+    window_px: Optional[int] = None  # side of the square cut out of the scaled image; None: no cut
+    center_on_pixel: bool = False  # whether the square's centre is rounded to a whole pixel
+    min_inside: int = 0  # labelled points that must lie inside the image
+    reencode_quality: Optional[int] = None  # of a JPEG that the decoded image goes through first
+
+
+STORED_WHOLE = CropRule()  # the image is stored as it is
+
+
 @dataclasses.dataclass(frozen=True)
 class LabelledPerson:
-    """One labelled person in one source image, and how the dataset wants it cropped.
+    """One labelled person in one source image.
 
     Points are (x, y) pixels of the source image. Orders: `skeleton.KEYPOINTS`, `LSP_JOINTS`.
     """
@@ -25,37 +37,33 @@ class LabelledPerson:
     labelled: np.ndarray  # (19,) int: 0 no, 1 or 2 yes (COCO: occluded, visible)
     filename: str = ""  # stored name; empty: the base name of `image`
     has_face: bool = False  # whether the dataset labels the five face points at all
-    scale: Optional[float] = None  # factor on the image; None: stored whole and untouched
-    window_px: int = 0  # side of the window cut out of the scaled image; with `scale` only
-    center_px: Optional[np.ndarray] = None  # (2,); None: the middle of the labelled points' box
-    center_on_pixel: bool = False  # whether the window's centre is rounded to a whole pixel
-    min_inside: int = 0  # labelled points that must lie inside the image
-    reencode_quality: Optional[int] = None  # of a JPEG that the decoded image goes through first
+    crop_rule: CropRule = STORED_WHOLE
+    scale: float = 1.0  # factor on the image before the cut; with `crop_rule.window_px` only
     lsp_joints: Optional[np.ndarray] = None  # (14, 3) metres, camera coordinates
     pose: Optional[np.ndarray] = None  # (24, 3) axis-angle; only with `lsp_joints` and `betas`
     betas: Optional[np.ndarray] = None  # (10,)
     camera: Optional[np.ndarray] = None  # (3,) focal length and principal point, pixels
-    sequence: str = ""  # the sequence a frame belongs to
+    sequence: str = ""  # the sequence that a frame belongs to
     reference: Optional[tuple] = None  # `record.Reference`, of a test set
 
 
 class MocapPose(NamedTuple):
-    """One body of motion capture, for the prior."""
+    """One pose of motion capture, for the pose prior."""
 
     pose: np.ndarray  # (72,) axis-angle
     betas: np.ndarray  # (10,)
 
 
 class Skipped(NamedTuple):
-    """Someone who is not converted. Yielded in place of a LabelledPerson or MocapPose."""
+    """A person who is not converted. Yielded in place of a LabelledPerson or MocapPose."""
 
-    reason: str  # the same words for all people left out for this reason: they are counted
+    reason: str  # equal for all people skipped for this reason: they are counted
     where: str  # file, annotation id or frame
     is_problem: bool = True  # False: the dataset's own rule leaves this person out
 
 
 class Noted(NamedTuple):
-    """What the index shall say of the records beside. Readers yield it; equal notes add up."""
+    """A remark for the index about some of the records. Equal notes add up."""
 
     note: str
     number: int  # of records

@@ -1,8 +1,8 @@
 """python -m data_prep.mean_params --data_dir=TFRECORDS [--mocap_datasets=CMU,...] [--output=FILE]
 
-Computes where the regressor starts, the mean pose and shape of motion capture, from converted
-records, and writes it as neutral_smpl_mean_params.h5, in the form of the original's file, which can
-no longer be downloaded. Pass the file to hmr_tf.main as --mean_params_path.
+Computes the mean pose and shape of converted motion capture, with which the regressor starts, and
+writes neutral_smpl_mean_params.h5 in the form of the original's file, which can no longer be
+downloaded. Pass the file to hmr_tf.main as --mean_params_path.
 """
 
 import os
@@ -19,7 +19,7 @@ from hmr_tf.files.errors import InputError
 
 OPTIONS = flags.FlagValues()
 _BATCH = 4096
-# What PyTables and deepdish, which wrote and read the original's file, say of themselves in it.
+# Attributes of PyTables and deepdish, which wrote the original's file and read it.
 _FILE_ATTRIBUTES = {
     "CLASS": np.bytes_("GROUP"),
     "DEEPDISH_IO_VERSION": 11,
@@ -36,16 +36,16 @@ _ARRAY_ATTRIBUTES = {
 
 
 def _define_flags():
-    own = {"flag_values": OPTIONS}
-    flags.DEFINE_string("data_dir", "", "Folder of the TFRecords of all datasets.", **own)
+    options = {"flag_values": OPTIONS}
+    flags.DEFINE_string("data_dir", "", "Folder of the TFRecords of all datasets.", **options)
     flags.DEFINE_list(
         "mocap_datasets",
         ["CMU", "H3.6", "jointLim"],
-        "Converted motion capture; every pose of it counts alike.",
-        **own,
+        "Converted motion capture; all poses have the same weight.",
+        **options,
     )
     flags.DEFINE_string(
-        "output", "models/neutral_smpl_mean_params.h5", "File to write; replaced if it is.", **own
+        "output", "models/neutral_smpl_mean_params.h5", "File to write or replace.", **options
     )
 
 
@@ -54,7 +54,7 @@ _define_flags()
 
 def main(argv):
     if len(argv) > 1:
-        raise InputError(f"{argv[1]!r} is no flag: every option is --name=value; see --help")
+        raise InputError(f"{argv[1]!r} is not a flag: every option is --name=value; see --help")
     if not OPTIONS.data_dir:
         raise InputError("--data_dir is missing: the folder of the TFRecords; see --help")
     os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
@@ -76,11 +76,10 @@ def mean_of_shards(files):
 
 
 def mean_of_batches(batches):
-    """The same of (B, 24, 3) poses and (B, 10) betas.
+    """The same from batches of (B, 24, 3) poses and (B, 10) betas.
 
-    The mean of rotations is the rotation next to all of them (in the Frobenius norm of the
-    matrices). A mean of axis-angles would be none: turns by nearly pi and nearly -pi are
-    neighbours, but their mean is zero.
+    The mean rotation minimizes the sum of squared Frobenius distances. The mean of axis-angles
+    would be wrong: rotations by nearly pi and nearly -pi are neighbours, but their mean is zero.
     """
     sum_rotations, sum_betas, number = np.zeros((24, 3, 3)), np.zeros(10), 0
     for poses, betas in batches:
@@ -91,12 +90,12 @@ def mean_of_batches(batches):
     if not number or not (np.isfinite(sum_rotations).all() and np.isfinite(sum_betas).all()):
         raise InputError(f"the {number} poses of --mocap_datasets have no mean: convert them again")
     pose = Rotation.from_matrix(nearest_rotations(sum_rotations)).as_rotvec()
-    pose[0] = 0  # it turns the whole body, which has no mean
+    pose[0] = 0  # the global rotation has no mean
     return pose.ravel(), sum_betas / number, number
 
 
 def nearest_rotations(matrices):
-    """(..., 3, 3) matrices -> the rotation matrices next to them, in the Frobenius norm."""
+    """(..., 3, 3) matrices -> the nearest rotation matrices in the Frobenius norm."""
     left, _, right = np.linalg.svd(matrices)
     left[..., -1] *= np.linalg.det(left @ right)[..., None]  # never a mirror image
     return left @ right
@@ -112,12 +111,12 @@ def _batches(files):
         for batch in records.batch(_BATCH):
             yield batch["pose"].numpy(), batch["betas"].numpy()
     except tf.errors.OpError:
-        record.check_shards(files, record.decode_mocap)  # names the file
+        record.check_shards(files, record.decode_mocap)  # raises and names the file
         raise
 
 
 def write(path, pose, betas):
-    """Writes (72,) pose and (10,) betas; the file is whole or not there.
+    """Writes (72,) pose and (10,) betas; the file is complete or not there.
 
     Raises:
       InputError: it cannot be written.
@@ -130,7 +129,7 @@ def write(path, pose, betas):
             for name, array in (("pose", pose), ("shape", betas)):
                 dataset = file.create_dataset(name, data=np.asarray(array, "<f8"))
                 dataset.attrs.update(_ARRAY_ATTRIBUTES)
-    except (OSError, RuntimeError) as error:  # h5py has both for a full disk
+    except (OSError, RuntimeError) as error:  # h5py raises either for a full disk
         reason = getattr(error, "strerror", None) or error
         raise InputError(f"cannot write --output={path} ({reason}); choose another") from error
 

@@ -1,4 +1,4 @@
-"""The datasets that can be converted: who reads each, and where its records go."""
+"""The datasets that can be converted: the reader of each, and the names of its shards."""
 
 import importlib
 from typing import Callable, NamedTuple
@@ -7,22 +7,25 @@ from hmr_tf.files.errors import InputError
 
 
 class Source(NamedTuple):
-    """One dataset. Folders and names are the original's."""
+    """One dataset. Folders and file names are the original's."""
 
-    folder: str  # below --output_dir; {} is the split
-    shard_name: str  # {} is the split or the collection; a place for the number, %03d
-    records_per_shard: int  # the original's "shards" flags
+    folder: str  # below --output_dir
     read: Callable  # options -> {split or collection: iterator of people}
     annotations: tuple = ()  # patterns of files below --data_dir whose SHA-256 goes into the index
+    records_per_shard: int = 500  # the original's "shards" flags
+    shard_prefix: str = ""  # train_000.tfrecord; empty: the split or the collection
+    shard_digits: int = 3
+    shard_suffix: str = ""
+    has_split_folders: bool = False  # whether each split has a folder below `folder`
+    sequence_splits: tuple = ()  # splits with one shard for each sequence, named after it
     needs_data_dir: bool = True
-    # Whether its people come out of memory (drawn or shuffled): then one process does all, and
-    # nobody knows beforehand how many there are. Else all are listed before an image is opened.
+    # Whether people are drawn or shuffled in memory: then one process does everything, and their
+    # number is not known in advance. Else all are listed before an image is opened.
     is_streamed: bool = False
-    sequence_splits: tuple = ()  # splits with one file for each sequence, named after it
 
 
 def _people(module, function="read"):
-    """A reader `function(data_dir, split)` that opens no image."""
+    """Reads with `function(data_dir, split)` of a module, which opens no image."""
 
     def read(options):
         people = getattr(importlib.import_module(f"data_prep.readers.{module}"), function)
@@ -38,7 +41,7 @@ def _coco(options):
 
 
 def _mocap(module):
-    """A reader of collections of motion capture, in shuffled order."""
+    """Reads collections of motion capture, in shuffled order."""
 
     def read(options):
         if options["split"].present:
@@ -50,10 +53,7 @@ def _mocap(module):
 
 
 def _mpi_inf_3dhp(options):
-    from data_prep.readers.mpi_inf_3dhp import (
-        mpi_inf_3dhp_testset,
-        mpi_inf_3dhp_train,
-    )
+    from data_prep.readers.mpi_inf_3dhp import mpi_inf_3dhp_testset, mpi_inf_3dhp_train
 
     if options.split == "test":
         people = mpi_inf_3dhp_testset.read(options.data_dir, options.split)
@@ -75,21 +75,15 @@ def _synthetic(options):
 def _synthetic_mocap(options):
     from data_prep.synthesis import synthetic
 
-    if options.split != "train":  # its shards would replace those of the training poses
+    if options.split != "train":  # its shards would replace the training poses
         raise InputError("synthetic_mocap has no splits: leave --split out")
     poses = synthetic.read_mocap(options.split, options.limit, options.seed)
     return {"neutrSMPL_synthetic": poses}
 
 
-def _motion(module, annotations):
-    return Source(
-        "mocap_neutrMosh",
-        "{}_%03d.tfrecord",
-        10_000,
-        _mocap(module),
-        annotations,
-        is_streamed=True,
-    )
+def _motion_capture(read, **more):
+    """Source of motion capture, which goes into one folder whatever its dataset."""
+    return Source("mocap_neutrMosh", read, records_per_shard=10_000, is_streamed=True, **more)
 
 
 _LSP = ("joints.mat",)
@@ -103,45 +97,44 @@ _H36M = (
     *("h36m*.npz", "annotation_body3d/fps10/h36m*.npz"),
     *(f"{folder}neutrSMPL_H3.6/S*/*.pkl" for folder in ("", "neutrMosh/", "../neutrMosh/")),
 )
-_DRAWN = {"needs_data_dir": False, "is_streamed": True}
 
 SOURCES = {
     "coco": Source(
-        "coco", "{}_%04d_wmeta.tfrecord", 500, _coco, ("annotations/person_keypoints_*.json",)
+        "coco",
+        _coco,
+        annotations=("annotations/person_keypoints_*.json",),
+        shard_digits=4,
+        shard_suffix="_wmeta",
     ),
-    "lsp": Source("lsp", "{}_%03d.tfrecord", 500, _people("lsp"), _LSP),
-    "lsp_ext": Source("lsp_ext", "{}_%03d.tfrecord", 500, _people("lsp", "read_extended"), _LSP),
-    "mpii": Source(
-        "mpii", "{}_%03d.tfrecord", 500, _people("mpii"), ("**/mpii_human_pose_v1_u12_1.mat",)
-    ),
+    "lsp": Source("lsp", _people("lsp"), annotations=_LSP),
+    "lsp_ext": Source("lsp_ext", _people("lsp", "read_extended"), annotations=_LSP),
+    "mpii": Source("mpii", _people("mpii"), annotations=("**/mpii_human_pose_v1_u12_1.mat",)),
     "mpi_inf_3dhp": Source(
-        "mpi_inf_3dhp/{}",
-        "train_%04d.tfrecord",
-        500,
+        "mpi_inf_3dhp",
         _mpi_inf_3dhp,
-        _3DHP,
+        annotations=_3DHP,
+        shard_prefix="train",
+        shard_digits=4,
+        has_split_folders=True,
         sequence_splits=("test",),
     ),
     "h36m": Source(
-        "tf_records_human36m_wjoints/{}",
-        "{}_%04d.tfrecord",
-        500,
+        "tf_records_human36m_wjoints",
         _people("h36m.h36m_layouts"),
-        _H36M,
+        annotations=_H36M,
+        shard_digits=4,
+        has_split_folders=True,
         sequence_splits=("test",),
     ),
-    "mosh": _motion("mosh", ("neutrSMPL_*/*/*.pkl", "*/*.pkl")),
-    "amass": _motion("amass", ("**/*.npz",)),
-    "cmu": _motion("cmu", ("**/*.asf", "**/*.amc")),
+    "mosh": _motion_capture(_mocap("mosh"), annotations=("neutrSMPL_*/*/*.pkl", "*/*.pkl")),
+    "amass": _motion_capture(_mocap("amass"), annotations=("**/*.npz",)),
+    "cmu": _motion_capture(_mocap("cmu"), annotations=("**/*.asf", "**/*.amc")),
     "synthetic": Source(
         "synthetic",
-        "{}_%03d.tfrecord",
-        500,
         _synthetic,
-        ("**/*.jpg", "**/*.jpeg", "**/*.png"),
-        **_DRAWN,
+        annotations=("**/*.jpg", "**/*.jpeg", "**/*.png"),
+        needs_data_dir=False,
+        is_streamed=True,
     ),
-    "synthetic_mocap": Source(
-        "mocap_neutrMosh", "{}_%03d.tfrecord", 10_000, _synthetic_mocap, **_DRAWN
-    ),
+    "synthetic_mocap": _motion_capture(_synthetic_mocap, needs_data_dir=False),
 }

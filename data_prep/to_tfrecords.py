@@ -1,7 +1,7 @@
 """python data_prep/to_tfrecords.py --dataset=NAME --data_dir=SOURCE --output_dir=FOLDER [flags]
 
-Converts one dataset, as it is downloaded, to TFRecords, with the original's feature keys and file
-names. Running it again replaces what it wrote before. FOLDER is then the --data_dir of hmr_tf.main.
+Converts one dataset, as downloaded, to TFRecords with the original's feature keys and file names.
+Running it again replaces the earlier result. FOLDER is then the --data_dir of hmr_tf.main.
 """
 
 import os
@@ -18,70 +18,73 @@ from data_prep.sources import SOURCES
 from hmr_tf.cli import command_line
 from hmr_tf.files.errors import InputError
 
-# Flags of their own, so that hmr_tf.main's may have the same names in one process.
+# Not absl's global flags: hmr_tf.main's may have the same names in one process.
 OPTIONS = flags.FlagValues()
 
 
 def _define_flags():
-    own = {"flag_values": OPTIONS}
-    flags.DEFINE_enum("dataset", None, list(SOURCES), "What to convert.", **own)
+    options = {"flag_values": OPTIONS}
+    flags.DEFINE_enum("dataset", None, list(SOURCES), "What to convert.", **options)
     flags.DEFINE_string(
         "data_dir",
         "",
-        "Folder of the dataset, as it is downloaded. synthetic: background photographs, if any.",
-        **own,
+        "Folder of the dataset, as downloaded. synthetic: background photographs, if any.",
+        **options,
     )
-    flags.DEFINE_string("output_dir", "", "Folder for the TFRecords of all datasets.", **own)
+    flags.DEFINE_string("output_dir", "", "Folder for the TFRecords of all datasets.", **options)
     flags.DEFINE_string(
         "split",
         "train",
         "lsp, h36m, synthetic: train, test. coco: train, val. mpi_inf_3dhp: train, trainval, test.",
-        **own,
+        **options,
     )
     flags.DEFINE_integer(
         "records_per_shard",
         None,
-        "People in one file, more where an image has several. Not given: 500, and 10,000 poses of "
+        "People in one file, more if an image has several. Not given: 500, and 10,000 poses of "
         "motion capture, as the original.",
         lower_bound=1,
-        **own,
+        **options,
     )
     flags.DEFINE_integer(
         "limit",
         None,
         "Stop after this many people or poses; mosh, amass: of each collection.",
         lower_bound=1,
-        **own,
+        **options,
     )
     flags.DEFINE_integer(
         "seed",
         0,
         "mosh, amass, cmu, mpi_inf_3dhp: seed of the order; synthetic: seed of the people.",
         lower_bound=0,
-        **own,
+        **options,
     )
     flags.DEFINE_string(
-        "smpl_model_path", "", "synthetic: SMPL model. Empty: the CC0 body of hmr_tf.", **own
+        "smpl_model_path", "", "synthetic: SMPL model. Empty: the CC0 body of hmr_tf.", **options
     )
     flags.DEFINE_string(
         "annotations",
         "",
-        "coco: own file of COCO keypoints; its file names start at --data_dir. Empty: COCO's.",
-        **own,
+        "coco: your own file of COCO keypoints; its file names start at --data_dir. Empty: COCO's.",
+        **options,
     )
     flags.DEFINE_integer(
         "num_workers",
         None,
-        "Processes that convert, at most one for each file; 1: no others. They change no byte. Not "
-        "given: one for each core, fewer where there is little to do.",
+        "Worker processes, at most one for each file; 1: no others. The result is the same to the "
+        "byte. Not given: one for each core, fewer if there is little to do.",
         lower_bound=1,
-        **own,
+        **options,
     )
     flags.DEFINE_bool(
-        "dry_run", False, "Only count the people and show the first problems; write nothing.", **own
+        "dry_run",
+        False,
+        "Only count the people and show the first problems; write nothing.",
+        **options,
     )
     flags.DEFINE_bool(
-        "strict", False, "Exit code 1 when anybody was left out because of a broken file.", **own
+        "strict", False, "Exit code 1 if a person was skipped because of a broken file.", **options
     )
 
     flags.DEFINE_enum(
@@ -89,23 +92,23 @@ def _define_flags():
         "",
         ["", "DirectRunner", "DataflowRunner", "FlinkRunner", "SparkRunner"],
         "Convert with Apache Beam (requirements-beam.txt), for clusters; all workers must see both "
-        "folders. Empty: processes of this machine, which is faster there.",
-        **own,
+        "folders. Empty: processes of this machine, which are faster on one machine.",
+        **options,
     )
     flags.DEFINE_string(
-        "runner_options", "", "More options for Beam, as --project=mine --region=here.", **own
+        "runner_options", "", "More options for Beam, as --project=mine --region=here.", **options
     )
 
 
 _define_flags()
-# Flags that decide what is in the shards, beside those that have places of their own in the index.
+# Flags that decide what the shards hold, beside those with fields of their own in the index.
 _DECIDING = ("annotations", "limit", "records_per_shard", "seed", "smpl_model_path")
 _SHOWN_PROBLEMS = 10
 
 
 def main(argv):
     if len(argv) > 1:
-        raise InputError(f"{argv[1]!r} is no flag: every option is --name=value; see --help")
+        raise InputError(f"{argv[1]!r} is not a flag: every option is --name=value; see --help")
     if not OPTIONS.dataset:
         raise InputError(f"--dataset is missing: one of {', '.join(SOURCES)}; see --help")
     source = SOURCES[OPTIONS.dataset]
@@ -114,14 +117,14 @@ def main(argv):
     is_given = OPTIONS.data_dir or source.needs_data_dir
     if is_given and not os.path.isdir(OPTIONS.data_dir):
         raise InputError(
-            f"--data_dir={OPTIONS.data_dir} is no folder: pass the folder of the dataset"
+            f"--data_dir={OPTIONS.data_dir} is not a folder: pass the folder of the dataset"
         )
     if OPTIONS.annotations and OPTIONS.dataset != "coco":
         raise InputError("--annotations goes with --dataset=coco only")
     if OPTIONS.runner and source.is_streamed:
-        raise InputError(f"{OPTIONS.dataset} is made in one process: leave --runner out")
+        raise InputError(f"{OPTIONS.dataset} is converted in one process: leave --runner out")
     os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")  # nothing here runs on a GPU
-    convert = _survey if OPTIONS.dry_run else _convert
+    convert = _dry_run if OPTIONS.dry_run else _convert
     problems = 0
     for name, items in source.read(OPTIONS).items():
         problems += convert(_job(source, name), items)
@@ -129,21 +132,26 @@ def main(argv):
 
 
 def _job(source, name):
-    from data_prep.writing import digests, engine
+    from data_prep.writing import engine, shard_files, split_index
 
-    is_by_sequence = name in source.sequence_splits
+    folder = Path(OPTIONS.output_dir) / source.folder
     size = OPTIONS.records_per_shard or source.records_per_shard
     options = {flag: OPTIONS[flag].value for flag in _DECIDING}
     return engine.Job(
         dataset=OPTIONS.dataset,
         split=name,
         data_dir=OPTIONS.data_dir,
-        folder=Path(OPTIONS.output_dir) / source.folder.format(name),
-        shard_name="%s.tfrecord" if is_by_sequence else source.shard_name.format(name),
+        folder=folder / name if source.has_split_folders else folder,
+        shard_names=shard_files.ShardNames(
+            source.shard_prefix or name,
+            digits=source.shard_digits,
+            suffix=source.shard_suffix,
+            is_by_sequence=name in source.sequence_splits,
+        ),
         records_per_shard=size,
         limit=OPTIONS.limit,
         options={**options, "records_per_shard": size},
-        annotation_digests=digests.of_files(
+        annotation_digests=split_index.file_digests(
             OPTIONS.data_dir, source.annotations, [OPTIONS.annotations, OPTIONS.smpl_model_path]
         ),
         is_streamed=source.is_streamed,
@@ -151,14 +159,14 @@ def _job(source, name):
 
 
 def _convert(job, items):
-    """Converts one split or collection and says in one line what it did; returns the problems."""
+    """Converts one split or collection, prints one line; returns the number of problems."""
     from data_prep.writing import engine
 
     start = time.time()
     workers = engine.Workers(OPTIONS.num_workers, OPTIONS.runner, OPTIONS.runner_options)
     result = engine.convert(job, items, workers)
     index, num_files = result.index, len(result.index["shards"])
-    resumed = f" ({result.num_resumed} by the run before)" if result.num_resumed else ""
+    resumed = f" ({result.num_resumed} by an earlier run)" if result.num_resumed else ""
     print(
         f"{job.title}: {index['records']} records in {num_files} files{resumed}, "
         f"{result.tally.summary()}, {time.time() - start:.1f} s, {job.folder}"
@@ -166,12 +174,11 @@ def _convert(job, items):
     return result.tally.num_problems
 
 
-def _survey(job, items):
-    """Says what a conversion would read; returns the problems."""
-    from data_prep.writing import digests, engine
-    from data_prep.writing.tally import Tally
+def _dry_run(job, items):
+    """Prints what a conversion would read; returns the number of problems."""
+    from data_prep.writing import engine, split_index
 
-    tally, images = Tally(), digests.ImageDigest(job.data_dir)
+    tally, images = split_index.Tally(), split_index.ImageDigest(job.data_dir)
     sizes = [sum(map(len, shard.groups)) for shard in engine.list_shards(job, items, tally, images)]
     print(
         f"{job.title}: {sum(sizes)} people for {len(sizes)} files, {tally.summary()}; "

@@ -1,1 +1,1 @@
-"""Shards read back and shown."""
+"""Reads shards back, checks and draws them."""

@@ -1,4 +1,4 @@
-"""Pictures of records with their keypoints drawn, on one sheet, for a person to look at."""
+"""Draws records and their keypoints on one sheet, for a visual check."""
 
 import cv2
 import numpy as np
@@ -15,14 +15,14 @@ LEGEND = (
     ("right", "the person's right"),
     ("", "middle"),
 )
-ADVICE = "Who faces you has blue at the right of the picture, orange at the left."
+ADVICE = "People who face the camera have blue on the right of the picture, orange on the left."
 
 
 def draw(datasets):
-    """Puts people of each dataset under its title.
+    """Draws the people of each dataset under its title.
 
     Args:
-      datasets: dict: title -> list of samples as of `record.decode`, as numpy.
+      datasets: dict: title -> list of samples from `record.decode`, as numpy.
 
     Returns:
       (H, W, 3) uint8 RGB.
@@ -37,8 +37,8 @@ def draw(datasets):
 
 
 def draw_person(sample):
-    """The surroundings of one person, and the file's name: (CELL_PX + a line, CELL_PX, 3) uint8."""
-    image, points_px = _surroundings(sample["image"], sample["keypoints_px"])
+    """One person's part of the image and the file name: (CELL_PX + a line, CELL_PX, 3) uint8."""
+    image, points_px = _cut_out(sample["image"], sample["keypoints_px"])
     height, width = image.shape[:2]
     scale = CELL_PX / max(height, width)
     size = (max(round(width * scale), 1), max(round(height * scale), 1))
@@ -51,8 +51,8 @@ def draw_person(sample):
     return cell
 
 
-def _surroundings(image, keypoints_px):
-    """The part of the image with the labelled points and a margin; the points in it."""
+def _cut_out(image, keypoints_px):
+    """The part of the image with the labelled points and a margin; the points in that part."""
     points_px, labelled = keypoints_px[:, :2], keypoints_px[:, 2] > 0
     size = np.array(image.shape[1::-1])
     if not labelled.any():
@@ -92,7 +92,7 @@ def _blank(width):
 
 
 def _write(image, text, x, y, size):
-    """Returns where the text ends."""
-    text = text.encode("ascii", "replace").decode()  # the font has no more
+    """Writes text; returns the x where it ends."""
+    text = text.encode("ascii", "replace").decode()  # the font has only these
     cv2.putText(image, text, (x, y), _FONT, size, _INK, 1, cv2.LINE_AA)
     return x + cv2.getTextSize(text, _FONT, size, 1)[0][0]

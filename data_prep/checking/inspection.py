@@ -1,4 +1,4 @@
-"""Reads shards back and says what is in them and what is broken."""
+"""Reads shards back: counts what is in them and names what is broken."""
 
 from pathlib import Path
 from typing import NamedTuple
@@ -18,23 +18,23 @@ _LEFT, _RIGHT = skeleton.indices(("left_shoulder", "right_shoulder"), skeleton.K
 
 
 class Inspection(NamedTuple):
-    """What was found in one split of a dataset."""
+    """Contents and faults of one split of a dataset."""
 
     dataset: str
     split: str
     num_files: int
     num_records: int
-    num_indexed: int  # records that the index promises; -1: there is no index
+    num_indexed: int  # records according to the index; -1: there is no index
     num_joints: int  # records with 3D joints
     num_smpl: int  # records with pose and betas
-    num_points: int  # labelled points of all
+    num_points: int  # labelled keypoints of all people
     num_shoulders: int  # people with both shoulders labelled
-    num_facing: int  # those of them whose left shoulder is further right in the picture
+    num_facing: int  # of these, people whose left shoulder is further right in the picture
     faults: list  # of text, one line each
-    samples: list  # some of the people, as of `record.decode`
+    samples: list  # some of the people, from `record.decode`
 
     def row(self):
-        """Text for a table, one for each of `inspect_tfrecords.COLUMNS`."""
+        """Cells of a table, one for each of `inspect_tfrecords.COLUMNS`."""
         mean = self.num_points / self.num_records if self.num_records else 0
         facing = f"{self.num_facing / self.num_shoulders:.0%}" if self.num_shoulders else "-"
         index = "none" if self.num_indexed < 0 else self.num_indexed
@@ -47,7 +47,7 @@ def inspect_people(dataset, split, files, num_drawn):
     """Decodes every record of the shards.
 
     Args:
-      dataset, split: names, for the table.
+      dataset, split: names for the table.
       files: sorted paths of all its shards.
       num_drawn: how many people to keep, evenly from first to last.
 
@@ -82,7 +82,7 @@ def inspect_people(dataset, split, files, num_drawn):
 
 
 def inspect_mocap(dataset, files):
-    """As `inspect_people`, for motion capture."""
+    """Like `inspect_people`, for motion capture."""
     seen, faults = {}, []
     number = sum(1 for _ in _read(files, record.decode_mocap, seen, faults, dataset))
     num_indexed, wrong = _compare_with_index(files, seen)
@@ -92,7 +92,7 @@ def inspect_mocap(dataset, files):
 
 
 def write_sheet(path, inspections):
-    """Draws the samples of all on one PNG; InputError where it cannot be written."""
+    """Draws the samples of all splits on one PNG; InputError if it cannot be written."""
     sheet = contact_sheet.draw({f"{x.dataset} {x.split}": x.samples for x in inspections})
     is_made, png = cv2.imencode(".png", cv2.cvtColor(sheet, cv2.COLOR_RGB2BGR))
     assert is_made
@@ -101,7 +101,7 @@ def write_sheet(path, inspections):
 
 
 def _read(files, decode, seen, faults, title):
-    """Yields decoded records as numpy; books the number of whole ones and what is broken."""
+    """Yields decoded records as numpy; fills `seen`, path -> readable records, and `faults`."""
     for path in tqdm(files, title, unit=" files", leave=False):
         seen[path] = 0
         try:
@@ -124,21 +124,21 @@ def _reason(path, decode, error):
 def _evenly(files, number):
     try:
         total = shards.count_records(files)
-    except InputError:  # a file that is cut off; what is wrong with it comes out later
+    except InputError:  # a truncated file: `_read` reports it
         total = number
     return set(np.linspace(0, max(total - 1, 0), number).astype(int).tolist())
 
 
 def _compare_with_index(files, seen):
-    """Records that the index promises (-1: no index), and where shards differ from it."""
-    promised = shards.indexed_counts(files)
-    if not promised:
+    """Number of records according to the index (-1: no index), and differences from it."""
+    indexed = shards.indexed_counts(files)
+    if not indexed:
         return -1, []
     faults = [
-        f"{path}: the index says {promised[path]} records, {number} are readable"
+        f"{path}: the index says {indexed[path]} records, {number} are readable"
         for path, number in seen.items()
-        if promised.get(path, number) != number
+        if indexed.get(path, number) != number
     ]
-    faults += [f"{path}: not in the index" for path in files if path not in promised]
-    faults += [f"{path}: in the index, but not there" for path in promised if not path.is_file()]
-    return sum(promised.get(path, 0) for path in files), faults
+    faults += [f"{path}: not in the index" for path in files if path not in indexed]
+    faults += [f"{path}: in the index, but missing" for path in indexed if not path.is_file()]
+    return sum(indexed.get(path, 0) for path in files), faults

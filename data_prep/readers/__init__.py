@@ -1,1 +1,1 @@
-"""One reader per dataset, and the file formats they come in."""
+"""One reader per dataset, and their file formats."""

@@ -1,8 +1,8 @@
 """AMASS: motion capture as SMPL-H poses, <collection>/<subject>/*_poses.npz, for the prior.
 
-SMPL-H has SMPL's body joints and, in place of its two hands, fifteen joints in each; the first of
-them turns all of a hand's index finger and stands for the hand, as in VIBE's `amass_utils.py`. Its
-betas belong to male and female models: for the neutral one they are an approximation.
+SMPL-H has SMPL's body joints and fifteen joints in each hand, where SMPL has one; the first
+of them (index finger) is taken for the hand, as in VIBE's `amass_utils.py`. The betas belong to
+male and female models: for the neutral model they are an approximation.
 """
 
 import collections
@@ -16,24 +16,24 @@ from data_prep.readers import mocap_order
 from hmr_tf.files import safe_npz
 from hmr_tf.files.errors import InputError
 
-_NO_POSES = re.compile(r"shape\.npz|.*_stagei\.npz")  # the body's shape alone
+_NO_POSES = re.compile(r"shape\.npz|.*_stagei\.npz")  # body shape only
 _RATES = ("mocap_framerate", "mocap_frame_rate")
 _NUM_JOINTS = 52
 _SMPL_JOINTS = (*range(22), 22, 37)  # the body's, then the first of each hand
 _NUM_BETAS = 10
-_MAX_BYTES = 2**30  # of one file's arrays; AMASS's largest have 200 MB
+_MAX_BYTES = 2**30  # of the arrays of one file; the largest of AMASS have 200 MB
 
 
 def read(data_dir, seed):
     """Finds the collections and reads each of them lazily.
 
     Args:
-      data_dir: folder of collections (CMU, KIT, ...), or one of these.
-      seed: of the order in which the poses come.
+      data_dir: folder of collections (CMU, KIT, ...), or one collection.
+      seed: of the order of the poses.
 
     Returns:
-      dict: shard name, as "neutrSMPL_CMU" -> iterator of MocapPose, Skipped and, at its end, Noted:
-      how many poses are of which gender.
+      dict: shard name, as "neutrSMPL_CMU" -> iterator of MocapPose, Skipped and, at its end, Noted
+      with the number of poses of each gender.
 
     Raises:
       InputError: there are no files.
@@ -70,7 +70,7 @@ def read_file(path):
     """One file -> (N, 72) poses at 25 Hz, (10,) betas, gender.
 
     Raises:
-      InputError: unreadable, or poses, betas or rate are not there or of another form.
+      InputError: unreadable, or poses, betas or frame rate are missing or of another form.
     """
     arrays = safe_npz.load(path, ("poses", "betas", "gender", *_RATES), _MAX_BYTES)
     rate = next((arrays[name] for name in _RATES if name in arrays), None)
@@ -92,6 +92,6 @@ def read_file(path):
 
 
 def _gender(array):
-    """Some files hold text, some bytes."""
+    """male, female, neutral or unknown. Some files hold text, some bytes."""
     text = str(array.astype("U").ravel()[0]) if array.size else ""
     return text if text in ("male", "female", "neutral") else "unknown"

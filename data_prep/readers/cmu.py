@@ -1,7 +1,7 @@
 """CMU's motion capture (mocap.cs.cmu.edu): 01.asf, 01_01.amc, ... -> SMPL poses, for the prior.
 
-For users without AMASS or MoSh. Bones are matched by direction; nothing is known of the shape of
-the body, so all betas are zero, and what they do to the joints is not considered.
+For users without AMASS or MoSh. Bones are matched by direction. The shape of the body is unknown,
+so all betas are zero.
 """
 
 from pathlib import Path
@@ -14,7 +14,7 @@ from data_prep.readers.formats import asf_amc
 from hmr_tf.body import skeleton
 from hmr_tf.files.errors import InputError
 
-HZ = 120  # the files do not say
+HZ = 120  # not written in the files
 _DOWN, _LEFT, _RIGHT = (0.0, -1.0, 0.0), (1.0, 0.0, 0.0), (-1.0, 0.0, 0.0)  # SMPL's left is +x
 # SMPL joint -> the bone that it moves.
 _TRUNK = {
@@ -25,8 +25,8 @@ _TRUNK = {
     "neck": "upperneck",
     "head": "head",
 }
-# And limbs, each with the bone whose direction tells how far it rests from SMPL's rest pose: feet
-# rest on their shins, so that a foot at rest is one in SMPL too. None: as the trunk.
+# The same for limbs, with the bone whose rest direction differs from SMPL's: a foot's rest pose is
+# corrected like its shin's, so that a foot at rest is at rest in SMPL too. None: no correction.
 _LIMBS = {
     "hip": ("femur", "femur"),
     "knee": ("tibia", "tibia"),
@@ -46,8 +46,8 @@ def read(data_dir, seed):
     """Finds all .amc files below the folder.
 
     Args:
-      data_dir: folder; each .amc stands in one folder with its .asf.
-      seed: of the order in which the poses come.
+      data_dir: folder; each .amc is in one folder with its .asf.
+      seed: of the order of the poses.
 
     Returns:
       dict: "neutrSMPL_CMU" -> iterator of MocapPose and Skipped.
@@ -73,54 +73,57 @@ def read_file(path):
 
 
 def _skeleton_file(path):
-    """01.asf for 01_02.amc, or else the only one in the folder."""
-    own = path.with_name(f"{path.stem.rpartition('_')[0]}.asf")
-    if own.is_file():
-        return own
+    """01.asf for 01_02.amc, or else the only .asf in the folder."""
+    skeleton_file = path.with_name(f"{path.stem.rpartition('_')[0]}.asf")
+    if skeleton_file.is_file():
+        return skeleton_file
     others = list(path.parent.glob("*.asf"))
     if len(others) != 1:
-        raise InputError(f"{path}: {len(others)} skeletons (.asf) are beside it, not one")
+        raise InputError(f"{path}: its folder has {len(others)} skeletons (.asf), it needs one")
     return others[0]
 
 
 def smpl_poses(bones, motion):
     """Skeleton and its motion -> (T, 72) SMPL poses.
 
-    A joint whose bone the skeleton lacks stays at rest.
+    A joint without a bone in the skeleton stays at rest.
 
     Raises:
-      InputError: it lacks an upper or lower arm or leg.
+      InputError: an upper or lower arm or leg is missing.
     """
     missing = [name for name in _NEEDED if name not in bones.bones]
     if missing:
-        raise InputError(f"the skeleton has no {', '.join(missing)}: it is not as CMU's are")
-    of_bones = asf_amc.global_rotations(bones, motion)
+        raise InputError(
+            f"the skeleton has no {', '.join(missing)}: CMU's skeletons have these bones"
+        )
+    bone_rotations = asf_amc.global_rotations(bones, motion)
     rotations, pose = [], []
     for name, parent in zip(skeleton.SMPL_JOINTS, skeleton.SMPL_PARENTS):
-        above = rotations[parent] if parent >= 0 else Rotation.identity()
+        parent_rotation = rotations[parent] if parent >= 0 else Rotation.identity()
         bone, rest = _bone_and_rest(name, bones)
-        rotations.append(of_bones[bone] * rest if bone in of_bones else above)
-        pose.append((above.inv() * rotations[-1]).as_rotvec())
+        has_bone = bone in bone_rotations
+        rotations.append(bone_rotations[bone] * rest if has_bone else parent_rotation)
+        pose.append((parent_rotation.inv() * rotations[-1]).as_rotvec())
     return np.concatenate(pose, axis=1)
 
 
 def _bone_and_rest(joint, bones):
-    """Name of the joint's bone, and the rotation from SMPL's rest pose to the skeleton's."""
+    """The joint's bone, and the rotation from SMPL's rest pose to the skeleton's."""
     if joint in _TRUNK:
         return _TRUNK[joint], Rotation.identity()
     side, _, part = joint.partition("_")
-    bone, told_by = (name and side[0] + name for name in _LIMBS[part])
-    if told_by not in bones.bones:
+    bone, rest_bone = (name and side[0] + name for name in _LIMBS[part])
+    if rest_bone not in bones.bones:
         return bone, Rotation.identity()
     smpl_direction = _DOWN if part in _LEGS else {"left": _LEFT, "right": _RIGHT}[side]
-    return bone, _shortest_turn(np.array(smpl_direction), bones.bones[told_by].direction)
+    return bone, _shortest_rotation(np.array(smpl_direction), bones.bones[rest_bone].direction)
 
 
-def _shortest_turn(start, end):
-    """The Rotation by the smallest angle that turns one unit vector into another."""
+def _shortest_rotation(start, end):
+    """The Rotation by the smallest angle that carries one unit vector to another."""
     axis = np.cross(start, end)
     sine, cosine = np.linalg.norm(axis), start @ end
-    if sine < 1e-9:  # no turn, or a half turn about any axis across
-        across = np.roll(start, 1)
-        return Rotation.from_rotvec(np.pi * across if cosine < 0 else np.zeros(3))
+    if sine < 1e-9:  # no rotation, or a half turn about any perpendicular axis
+        perpendicular = np.roll(start, 1)
+        return Rotation.from_rotvec(np.pi * perpendicular if cosine < 0 else np.zeros(3))
     return Rotation.from_rotvec(axis / sine * np.arctan2(sine, cosine))

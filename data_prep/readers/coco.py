@@ -1,7 +1,7 @@
 """COCO keypoints: annotations/person_keypoints_*.json and its images.
 
-People, scales and labels are chosen as in the original's `coco_to_tfrecords.py`, whose rules define
-the set that HMR was trained on. Coordinates stay 0-based.
+People, scales and labels are chosen by the rules of the original's `coco_to_tfrecords.py`, which
+define HMR's training set. Coordinates stay 0-based.
 """
 
 import contextlib
@@ -15,7 +15,7 @@ import numpy as np
 from pycocotools import mask as coco_mask
 from pycocotools.coco import COCO
 
-from data_prep.labelled import LabelledPerson, Skipped
+from data_prep.labelled import CropRule, LabelledPerson, Skipped
 from data_prep.readers import person_size
 from hmr_tf.body import skeleton
 from hmr_tf.data import crop
@@ -41,18 +41,18 @@ _ELSEWHERE = [
 MIN_VISIBLE = 6
 MIN_MASK_HEIGHT_PX = 60
 DIAGONAL_PX, TORSO_PX, NO_TORSO_DIAGONAL_PX = crop.PERSON_PX, 75.0, 50.0
-WINDOW_PX = 400
-MAX_IMAGE_PX = 65_500  # a JPEG has no more
+CROP = CropRule(window_px=400)
+MAX_IMAGE_PX = 65_500  # the largest side of a JPEG
 
 
 def read(data_dir, split, annotations=""):
-    """Yields a LabelledPerson or Skipped for each person, by image id, then as in the file.
+    """Yields a LabelledPerson or Skipped for each person, by image id, then in the file's order.
 
     Args:
       data_dir: folder with annotations/; the images in images/train2014/ or train2014/ (or 2017),
         under the names of 2014 or of 2017.
       split: "train" or "val".
-      annotations: file of own COCO keypoints, whose file names start at data_dir; empty: COCO's.
+      annotations: your own file of COCO keypoints; its file names start at data_dir. Empty: COCO's.
 
     Raises:
       InputError: no such split, no annotation file, an unreadable one, no image folder.
@@ -86,20 +86,20 @@ def _read_annotations(path):
     try:
         coco = COCO()
         coco.dataset = json.loads(path.read_bytes())
-        with contextlib.redirect_stdout(io.StringIO()):  # it prints
+        with contextlib.redirect_stdout(io.StringIO()):  # it prints messages
             coco.createIndex()
         if not all(isinstance(image["file_name"], str) for image in coco.imgs.values()):
             raise TypeError("a file_name is no text")
         sorted(coco.imgs)
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise InputError(
-            f"{path} is no readable file of COCO keypoints ({error!r}); download it again"
+            f"{path} is not a readable file of COCO keypoints ({error!r}); download it again"
         ) from error
     return coco
 
 
 def _image_folders(data_dir, split):
-    """The split's own first; the images of 2014 were dealt out anew in 2017."""
+    """Folders of the split first; in 2017 the images of 2014 were divided into other splits."""
     others = [other for other in SPLITS if other != split]
     names = [f"{part}{year}" for part in (split, *others) for year in YEARS]
     folders = [data_dir / parent / name for name in names for parent in ("images", ".")]
@@ -112,7 +112,7 @@ def _image_folders(data_dir, split):
 
 
 def _image_path(folders, file_name):
-    """Where the image is, under its name of 2014 or 2017; where it should be, if nowhere."""
+    """Path of the image under its name of 2014 or 2017; if there is none, of where it should be."""
     number = re.sub(r"^COCO_(train|val)2014_", "", file_name)
     names = dict.fromkeys((file_name, number, *(f"COCO_{s}2014_{number}" for s in SPLITS)))
     paths = (os.path.join(folder, name) for name in names for folder in folders)
@@ -120,7 +120,7 @@ def _image_path(folders, file_name):
 
 
 def _points(annotation, where):
-    """(17, 3) x, y, v of the keypoints, or Skipped where they are not, or too few."""
+    """(17, 3) x, y, v of the keypoints, or Skipped if they are missing, wrong or too few."""
     if annotation.get("iscrowd"):
         return Skipped("a crowd", where, is_problem=False)
     if not annotation.get("keypoints") or annotation.get("num_keypoints") == 0:
@@ -149,7 +149,7 @@ def _person(annotation, coco, path, filename):
     has_mask = bool(annotation.get("segmentation"))
     try:
         height_px = _mask_height(annotation, coco) if has_mask else _box_height(annotation)
-    except Exception:  # a mask or box of the wrong kind, shape or type
+    except Exception:  # pycocotools and numpy raise anything for a wrong mask or box
         return Skipped("mask unreadable" if has_mask else "box unreadable", where)
     if height_px is None:
         return Skipped("mask empty", where)
@@ -167,16 +167,16 @@ def _person(annotation, coco, path, filename):
         labelled,
         filename=filename,
         has_face=True,
+        crop_rule=CROP,
         scale=scale,
-        window_px=WINDOW_PX,
     )
 
 
 def _mask_height(annotation, coco):
     """Pixels between the mask's first and last row; None for an empty mask.
 
-    The original means max(width, height) but takes the height (`coco_to_tfrecords.py:112,124`); who
-    lies down is lost in its set, and so here.
+    The original means max(width, height) but takes the height (`coco_to_tfrecords.py:112,124`):
+    people who lie down are skipped in its training set, and here too.
     """
     _check_mask(annotation["segmentation"], coco.imgs[annotation["image_id"]])
     width, height = coco_mask.toBbox(coco.annToRLE(annotation))[2:]
@@ -184,42 +184,42 @@ def _mask_height(annotation, coco):
 
 
 def _box_height(annotation):
-    """Own data without masks are measured by their box (x, y, width, height), if there is one."""
+    """Height of the box (x, y, width, height): own data may have boxes instead of masks."""
     box = annotation.get("bbox")
     if not box:
         return np.inf
     if not (isinstance(box[3], (int, float)) and np.isfinite(box[3])):
-        raise ValueError("no sound box")
+        raise ValueError("the height of the box is not a number")
     return box[3]
 
 
 def _check_mask(mask, image):
-    """ValueError for what would crash pycocotools, which believes every number."""
+    """Raises ValueError for masks that would crash pycocotools, which checks no number."""
     if isinstance(mask, dict):
         counts, size = mask["counts"], mask["size"]
         if isinstance(counts, str):  # compressed: every number ends with a character of bit 0x20
-            is_sound = re.fullmatch(r"[0-o]*[0-O]", counts)
+            is_valid = re.fullmatch(r"[0-o]*[0-O]", counts)
         else:
-            is_sound = min(counts) >= 0 and sum(counts) == size[0] * size[1]
+            is_valid = min(counts) >= 0 and sum(counts) == size[0] * size[1]
     else:
         size = (image["height"], image["width"])
-        is_sound = np.abs([x for polygon in mask for x in polygon]).max() < 10 * max(size)
-    if not is_sound or min(size) < 1 or max(size) > MAX_IMAGE_PX:
-        raise ValueError("no sound mask")
+        is_valid = np.abs([x for polygon in mask for x in polygon]).max() < 10 * max(size)
+    if not is_valid or min(size) < 1 or max(size) > MAX_IMAGE_PX:
+        raise ValueError("a mask of impossible numbers or size")
 
 
 def _scale(keypoints_px, labelled):
-    """Factor that brings the person to the size HMR is trained on; None where there is no size.
+    """Factor that scales the person to HMR's training size; None if all points are in one place.
 
-    With an ankle the diagonal of the labelled points' box becomes 150 px, else the torso 75 px,
+    With an ankle, the diagonal of the labelled points' box becomes 150 px, else the torso 75 px,
     else the diagonal 50 px (`coco_to_tfrecords.py:158-191`).
     """
     diagonal = person_size.diagonal(keypoints_px, labelled)
     torso = person_size.mean_length(keypoints_px, labelled, _TORSO)
     if labelled[_ANKLES].any():
-        now, wanted = diagonal, DIAGONAL_PX
+        length, wanted = diagonal, DIAGONAL_PX
     elif torso is not None:
-        now, wanted = torso, TORSO_PX
+        length, wanted = torso, TORSO_PX
     else:
-        now, wanted = diagonal, NO_TORSO_DIAGONAL_PX
-    return wanted / now if now else None
+        length, wanted = diagonal, NO_TORSO_DIAGONAL_PX
+    return wanted / length if length else None

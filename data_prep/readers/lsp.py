@@ -1,8 +1,8 @@
 """Leeds Sports Pose and LSP-extended: joints.mat and images/im*.jpg.
 
-LSP has 3 x 14 x N numbers, whose third row is 1 where a joint is hidden; its first 1000 images are
-for training. LSP-extended has 14 x 3 x N, third column 1 where a joint is annotated; all are for
-training. Coordinates stay as they are, 1-based. Source: the original's `lsp_to_tfrecords.py`.
+LSP has 3 x 14 x N numbers; the third row is 1 if a joint is hidden. Its first 1000 images are the
+training split. LSP-extended has 14 x 3 x N; the third column is 1 if a joint is annotated, and all
+images are for training. Coordinates stay 1-based. Source: the original's `lsp_to_tfrecords.py`.
 """
 
 import re
@@ -46,7 +46,7 @@ def _read_joints(data_dir, dataset):
     _check_shape(path, joints.shape, dataset)
     numbers = matlab.numbers(joints)
     if numbers.size != joints.size:
-        raise InputError(f"{path} holds {joints.dtype} where numbers are expected")
+        raise InputError(f"{path} holds {joints.dtype}, not numbers")
     return numbers.reshape(joints.shape).astype(float)
 
 
@@ -62,9 +62,9 @@ def _check_shape(path, shape, dataset):
 
 
 def _pair(data_dir, joints, is_hidden):
-    """Images in the order of their names belong to the columns in their order, as in the original.
+    """Yields people. Images sorted by name are paired with columns in order, as in the original.
 
-    Where there are fewer images than columns, the number in the name tells which.
+    If there are fewer images than columns, they are paired by the number in the name.
 
     Args:
       joints: (N, 14, 3) x, y, flag.

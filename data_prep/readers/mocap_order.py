@@ -1,4 +1,4 @@
-"""Motion capture as the prior takes it: poses of many files, at 25 Hz, in shuffled order."""
+"""Motion capture for the pose prior: poses of many files, at 25 Hz, in shuffled order."""
 
 import numpy as np
 
@@ -7,16 +7,16 @@ from hmr_tf.files.errors import InputError
 
 HZ = 25
 _MAX_HZ = 1e5
-MAX_NUMBER = 1e6  # no angle and no coefficient is larger
+MAX_NUMBER = 1e6  # larger than any angle or coefficient
 
 
 def shuffled(paths, read_file, seed, reason):
-    """Yields a Skipped for each file that is not readable, then all poses in shuffled order.
+    """Yields a Skipped for each unreadable file, then all poses in shuffled order.
 
     Args:
       paths: files, in a fixed order.
-      read_file: path -> (N, 72) poses and (10,) betas, as `check` wants them; raises InputError.
-      seed: of the order in which the poses come.
+      read_file: path -> (N, 72) poses and (10,) betas that pass `check`; raises InputError.
+      seed: of the order of the poses.
       reason: of the Skipped.
     """
     poses, betas = [], []
@@ -36,20 +36,20 @@ def shuffled(paths, read_file, seed, reason):
 
 
 def check(path, poses, betas):
-    """InputError unless these are (N, 72) poses and (10,) betas of finite numbers."""
+    """Raises InputError unless these are (N, 72) poses and (10,) betas of finite numbers."""
     if poses.ndim != 2 or poses.shape[1] != 72 or betas.shape != (10,):
         raise InputError(f"{path}: poses {poses.shape}, betas {betas.shape}; not N x 72 and 10")
-    if not all((np.abs(numbers) < MAX_NUMBER).all() for numbers in (poses, betas)):  # nor NaN
+    if not all((np.abs(numbers) < MAX_NUMBER).all() for numbers in (poses, betas)):  # and not NaN
         raise InputError(f"{path}: some poses or betas are not numbers")
 
 
 def rows_at_25_hz(num_rows, rate_hz):
-    """Indices of the rows next to every 1/25 s; all of them where the rate is lower.
+    """Indices of the rows nearest to every 1/25 s; all rows if the rate is lower.
 
     Raises:
-      InputError: the rate is no sensible number.
+      InputError: the rate is not positive, or far too high.
     """
     if not 0 < rate_hz < _MAX_HZ:
-        raise InputError(f"a rate of {rate_hz} Hz")
+        raise InputError(f"its frame rate is {rate_hz} Hz")
     step = max(rate_hz / HZ, 1.0)
     return np.round(np.arange(0, num_rows - 0.5, step)).astype(int)

@@ -1,7 +1,7 @@
 """MoSh: SMPL poses of motion capture, neutrSMPL_{CMU,H3.6,jointLim}/<folder>/*.pkl.
 
-Pickles of Python 2, read without running anything in them. Source: the original's
-`smpl_to_tfrecords.py`, which also shuffles before it writes, because its loader does not.
+Pickles of Python 2, read without running code in them. Source: the original's
+`smpl_to_tfrecords.py`, which shuffles before it writes too, because its loader does not.
 """
 
 from pathlib import Path
@@ -12,7 +12,7 @@ from data_prep.readers.h36m import h36m_recordings
 from hmr_tf.files import safe_pickle
 from hmr_tf.files.errors import InputError
 
-# Human3.6M's test subjects: the prior must not have seen them.
+# Human3.6M's test subjects must not be in the prior's data.
 TEST_SUBJECTS = h36m_recordings.SUBJECTS["test"]
 
 
@@ -20,8 +20,8 @@ def read(data_dir, seed):
     """Finds the collections and reads each of them lazily.
 
     Args:
-      data_dir: folder of neutrSMPL_* folders, or one of these.
-      seed: of the order in which the poses come.
+      data_dir: folder of neutrSMPL_* folders, or one such folder.
+      seed: of the order of the poses.
 
     Returns:
       dict: collection name, as "neutrSMPL_CMU" -> iterator of MocapPose and Skipped.
@@ -49,10 +49,10 @@ def _read_collection(paths, seed):
 
 
 def read_file(path, keys=("poses", "new_poses")):
-    """One pickle -> (N, 72) poses under the first of the keys that is there, and (10,) betas.
+    """One pickle -> (N, 72) poses under the first key that it has, and (10,) betas.
 
     Raises:
-      InputError: no readable pickle, or none of poses and betas.
+      InputError: not a readable pickle, or without poses or betas.
     """
     content = safe_pickle.load(path)
     if not isinstance(content, dict) or "betas" not in content:

@@ -1,15 +1,15 @@
 """MPII Human Pose: mpii_human_pose_v1_u12_1.mat and images/.
 
-People, scales and labels are chosen as in the original's `mpii_to_tfrecords.py`, whose rules define
-the set that HMR was trained on. Coordinates stay as they are, 1-based. A joint is labelled where it
-is annotated: the original reads is_visible and does not use it.
+People, scales and labels are chosen by the rules of the original's `mpii_to_tfrecords.py`, which
+define HMR's training set. Coordinates stay 1-based. Every annotated joint is labelled: the original
+reads is_visible, but does not use it.
 """
 
 from pathlib import Path
 
 import numpy as np
 
-from data_prep.labelled import LabelledPerson, Skipped
+from data_prep.labelled import CropRule, LabelledPerson, Skipped
 from data_prep.readers import person_size
 from data_prep.readers.formats import matlab
 from hmr_tf.body import skeleton
@@ -19,7 +19,7 @@ from hmr_tf.files.errors import InputError
 ANNOTATIONS = "mpii_human_pose_v1_u12_1.mat"
 FOLDERS = ("annotations", "mpii_human_pose_v1_u12_2", ".")  # HMR's, the archive's
 
-# By their id. "neck" is MPII's upper neck, which is where LSP has its neck.
+# In the order of their ids. "neck" is MPII's upper neck: LSP's neck is there.
 MPII_JOINTS = (
     *("right_ankle", "right_knee", "right_hip", "left_hip", "left_knee", "left_ankle"),
     *("pelvis", "thorax", "neck", "head_top"),
@@ -39,11 +39,11 @@ _HEAD_TO_HIP = _pairs(("head_top", "right_hip"), ("head_top", "left_hip"))
 _TORSO = _pairs(("right_shoulder", "right_hip"), ("left_shoulder", "left_hip"))
 
 DIAGONAL_PX, HEAD_TO_HIP_PX, TORSO_PX = crop.PERSON_PX, 75.0, 56.0
-WINDOW_PX = 600
+CROP = CropRule(window_px=600)
 
 
 def read(data_dir, split):
-    """Yields a LabelledPerson or Skipped for each person who stands alone, as in the file.
+    """Yields a LabelledPerson or Skipped for each single person, in the order of the file.
 
     Args:
       data_dir: folder with annotations/mpii_human_pose_v1_u12_1.mat and images/.
@@ -60,18 +60,18 @@ def read(data_dir, split):
     folder = Path(data_dir) / "images"
     if not folder.is_dir():
         raise InputError(f"there is no {folder}: unpack MPII's images there")
-    for image, is_train, alone in zip(*release):
+    for image, is_train, single_people in zip(*release):
         if not is_train:
             continue
         name = matlab.text(_only(matlab.field(image, "image"), "name"))
         path = folder / Path(name).name
         people = matlab.items(matlab.field(image, "annorect"))
-        for number in matlab.numbers(alone).tolist():
+        for number in matlab.numbers(single_people).tolist():
             yield _person(path, people, number)
 
 
 def _read_release(data_dir):
-    """Struct of each image, whether it is for training, numbers of the people who stand alone."""
+    """Struct of each image, whether it is for training, numbers of its single people."""
     present = [data_dir / folder / ANNOTATIONS for folder in FOLDERS]
     path = next((path for path in present if path.is_file()), None)
     if path is None:
@@ -81,17 +81,17 @@ def _read_release(data_dir):
     (release, *_) = matlab.items(matlab.load(path, ["RELEASE"])["RELEASE"]) or [None]
     images = matlab.items(matlab.field(release, "annolist"))
     is_train = matlab.numbers(matlab.field(release, "img_train"))
-    alone = matlab.items(matlab.field(release, "single_person"))
-    if not images or not len(images) == len(is_train) == len(alone):
+    single_people = matlab.items(matlab.field(release, "single_person"))
+    if not images or not len(images) == len(is_train) == len(single_people):
         raise InputError(
-            f"{path} says nothing of images, or not of all the same: it is not MPII's release; "
-            "download it again"
+            f"{path} has no images, or not the same number in annolist, img_train and "
+            "single_person: it is not MPII's release; download it again"
         )
-    return images, is_train, alone
+    return images, is_train, single_people
 
 
 def _only(structs, name):
-    """A field of the one struct in an array."""
+    """A field of the only struct in an array."""
     members = matlab.items(structs)
     return matlab.field(members[0] if len(members) == 1 else None, name)
 
@@ -101,7 +101,7 @@ def _person(path, people, number):
     if number not in range(1, len(people) + 1):
         return Skipped("no such person in the image", where)
     points = matlab.items(_only(matlab.field(people[int(number) - 1], "annopoints"), "point"))
-    if len(points) < 2:  # of one, the original makes no person (`mpii_to_tfrecords.py:81-83`)
+    if len(points) < 2:  # as the original (`mpii_to_tfrecords.py:81-83`)
         return Skipped("fewer than 2 keypoints", where, is_problem=False)
     keypoints_px = np.zeros((len(skeleton.KEYPOINTS), 2))
     labelled = np.zeros(len(skeleton.KEYPOINTS), int)
@@ -115,18 +115,16 @@ def _person(path, people, number):
     size = _size(keypoints_px, labelled)
     if size is None:
         return Skipped("too close", where, is_problem=False)
-    now, wanted = size
-    if now == 0:
+    length, wanted = size
+    if length == 0:
         return Skipped("keypoints all in one place", where)
-    return LabelledPerson(
-        str(path), keypoints_px, labelled, scale=wanted / now, window_px=WINDOW_PX
-    )
+    return LabelledPerson(str(path), keypoints_px, labelled, crop_rule=CROP, scale=wanted / length)
 
 
 def _size(keypoints_px, labelled):
-    """A length in the image and what it shall become, pixels; None where no such is labelled.
+    """A length in the image and its wanted value, pixels; None if no such points are labelled.
 
-    With an ankle the diagonal of the labelled points' box becomes 150 px, else head top to hip
+    With an ankle, the diagonal of the labelled points' box becomes 150 px, else head top to hip
     75 px, else shoulder to hip 56 px (`mpii_to_tfrecords.py:136-165`).
     """
     if labelled[_ANKLES].any():

@@ -1,17 +1,17 @@
-"""How large a person is in an image: lengths between labelled points, which decide the scale."""
+"""The size of a person in an image: distances of labelled points, which decide the scale."""
 
 import numpy as np
 
 from hmr_tf.data import crop
 
 
-@np.errstate(over="ignore")  # a point at 1e300 is refused later, with its reason
+@np.errstate(over="ignore")  # a point at 1e300 is skipped later, with a reason
 def diagonal(keypoints_px, labelled):
     """Diagonal of the labelled points' box, pixels.
 
     Args:
       keypoints_px: (K, 2) points.
-      labelled: (K,) 0 where a point is not labelled; at least one is.
+      labelled: (K,) 0 for points without label; at least one has one.
     """
     low, high = crop.box_of_labelled(keypoints_px, labelled)
     return np.linalg.norm(high - low)
@@ -19,7 +19,7 @@ def diagonal(keypoints_px, labelled):
 
 @np.errstate(over="ignore")
 def mean_length(keypoints_px, labelled, pairs):
-    """Mean distance of the pairs of points of which both are labelled, pixels; None without one.
+    """Mean distance of the pairs whose points are both labelled, pixels; None if there are none.
 
     Args:
       keypoints_px, labelled: as in `diagonal`.

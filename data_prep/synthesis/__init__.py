@@ -1,1 +1,1 @@
-"""People and poses that are made up: no download, known truth."""
+"""Synthetic people and poses: no download, known ground truth."""

@@ -1,7 +1,7 @@
-"""Poses that people take, written by hand, and how far joints bend. All angles in degrees.
+"""Common human poses, written by hand, and joint limits. All angles in degrees.
 
 A pose names what differs from SMPL's rest pose (standing, arms stretched sideways). "hips" is both
-hips, "left_hip" one. Three numbers turn a joint in this order, seen from the person:
+hips, "left_hip" one. Three numbers rotate a joint in this order, from the person's point of view:
 
     hip                swing forward, spread outward, turn the toes in
     shoulder           swing forward, lower from the horizontal, turn in about its own length
@@ -11,7 +11,7 @@ hips, "left_hip" one. Three numbers turn a joint in this order, seen from the pe
     collar             raise
 """
 
-# name: (how common, pose). Half of the time the sampler takes the mirror image.
+# name: (relative frequency, pose). Half of the time the sampler mirrors the pose.
 KEY_POSES = {
     "stand": (6, {
         "shoulders": (0, 76, 0), "elbows": (12,), "hips": (0, 1, -5),
@@ -178,7 +178,7 @@ KEY_POSES = {
     }),
 }  # fmt: skip
 
-# How far joints go: lowest and highest x, y and z of the axis-angle vector, of the left side.
+# Joint limits: lowest and highest x, y and z of the axis-angle vector, for the left side.
 JOINT_LIMITS = {
     "hip": ((-125, 32), (-60, 60), (-32, 62)),
     "knee": ((-2, 150), (-12, 12), (-8, 8)),
@@ -196,7 +196,7 @@ JOINT_LIMITS = {
     "hand": ((-10, 10), (-10, 10), (-25, 15)),
 }
 
-# Standard deviation of the noise on every pose.
+# Standard deviation of the noise on each joint.
 NOISE = {
     "hip": 6, "knee": 7, "ankle": 7, "foot": 3, "spine1": 4, "spine2": 4, "spine3": 4, "neck": 7,
     "head": 7, "collar": 3, "shoulder": 10, "elbow": 11, "wrist": 14, "hand": 5,

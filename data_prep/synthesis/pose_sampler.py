@@ -8,10 +8,10 @@ from scipy.spatial.transform import Rotation
 from data_prep.synthesis.key_poses import JOINT_LIMITS, KEY_POSES, NOISE
 from hmr_tf.body import skeleton
 
-_NUM_BLENDED = (0.45, 0.4, 0.15)  # how often one, two or three key poses are blended
-_OTHER_ARMS = 0.25  # how often the arms do something else than the rest of the body
+_NUM_BLENDED = (0.45, 0.4, 0.15)  # probabilities of blending one, two or three key poses
+_OTHER_ARMS = 0.25  # probability that the arms are from other key poses than the body
 _ARM_WORDS = ("collar", "shoulder", "elbow", "wrist", "hand")
-# Axes in the order of the numbers of a key pose, and the sense that turns a left joint that way.
+# Axes in the order of the numbers of a key pose, and their signs for a left joint.
 _AXES = {
     "hip": ("XZY", (-1, 1, -1)),
     "knee": ("X", (1,)),
@@ -23,14 +23,15 @@ _AXES = {
     "head": ("XZY", (1, -1, 1)),
 }
 _SHARED = {"spine": ("spine1", "spine2", "spine3"), "head": ("neck", "head")}
-_MIRRORED = np.array([1.0, -1.0, -1.0])  # a rotation vector in the mirror
+_MIRRORED = np.array([1.0, -1.0, -1.0])  # signs of a mirrored rotation vector
 
 
 def sample_poses(rng, count):
     """Random poses with no global rotation.
 
-    Each is a blend of one to three key poses (the arms at times of others), half of them mirrored,
-    with noise on every joint, held within `JOINT_LIMITS`. Same generator state, same poses.
+    Each is a blend of one to three key poses (sometimes of others for the arms), half of them
+    mirrored, with noise on every joint, clipped to `JOINT_LIMITS`. Same generator state, same
+    poses.
 
     Args:
       rng: numpy Generator.
@@ -40,14 +41,14 @@ def sample_poses(rng, count):
       (count, 24, 3) float32 axis-angle in radians; joint 0 is zero.
     """
     body, arms = _blend(rng, count), _blend(rng, count)
-    takes_other_arms = rng.random(count)[:, None] < _OTHER_ARMS
-    poses = np.where((takes_other_arms & _joint_mask(_ARM_WORDS))[..., None], arms, body)
+    has_other_arms = rng.random(count)[:, None] < _OTHER_ARMS
+    poses = np.where((has_other_arms & _joint_mask(_ARM_WORDS))[..., None], arms, body)
     mirrored = poses[:, skeleton.mirror(skeleton.SMPL_JOINTS)] * _MIRRORED
     poses = np.where(rng.random(count)[:, None, None] < 0.5, mirrored, poses)
     noise = rng.normal(size=poses.shape) * np.radians(_noise_deg())[:, None]
-    turned = Rotation.from_rotvec(poses.reshape(-1, 3)) * Rotation.from_rotvec(noise.reshape(-1, 3))
+    noisy = Rotation.from_rotvec(poses.reshape(-1, 3)) * Rotation.from_rotvec(noise.reshape(-1, 3))
     low, high = joint_limits()
-    return np.clip(turned.as_rotvec().reshape(poses.shape), low, high).astype(np.float32)
+    return np.clip(noisy.as_rotvec().reshape(poses.shape), low, high).astype(np.float32)
 
 
 def key_poses():
@@ -71,15 +72,15 @@ def _key_quaternions():
     """(P, 24, 4) the key poses."""
     keys = key_poses()
     quaternions = Rotation.from_rotvec(keys.reshape(-1, 3)).as_quat().reshape(*keys.shape[:2], 4)
-    # q and -q are one rotation; with a positive real part all lie on one side and can be averaged.
+    # q and -q are the same rotation; with positive real parts they can be averaged.
     return quaternions * np.where(quaternions[..., 3:] < 0, -1.0, 1.0)
 
 
 def _blend(rng, count):
     """(count, 24, 3) weighted means of random key poses, taken over their quaternions."""
     keys = _key_quaternions()
-    common = np.array([weight for weight, _ in KEY_POSES.values()], float)
-    chosen = rng.choice(len(keys), size=(count, 3), p=common / common.sum())
+    frequency = np.array([weight for weight, _ in KEY_POSES.values()], float)
+    chosen = rng.choice(len(keys), size=(count, 3), p=frequency / frequency.sum())
     num_blended = rng.choice(3, size=count, p=_NUM_BLENDED) + 1
     weights = rng.exponential(size=(count, 3)) * (np.arange(3) < num_blended[:, None])
     mean = np.einsum("nk,nkjq->njq", weights, keys[chosen])
@@ -89,12 +90,12 @@ def _blend(rng, count):
 def _axis_angle(pose):
     """(24, 3) axis-angle of one entry of `KEY_POSES`."""
     axis_angle = np.zeros((len(skeleton.SMPL_JOINTS), 3))
-    # Both sides first: what is said of one side overrides them.
+    # Entries of both sides first: those of one side override them.
     for name in sorted(pose, key=lambda name: name != _without_side(name)):
         kind = _without_side(name).rstrip("s")
-        axes, senses = _AXES[kind]
+        axes, signs = _AXES[kind]
         share = len(_SHARED.get(kind, [name]))
-        angles = np.multiply(pose[name], senses).reshape(1, -1) / share
+        angles = np.multiply(pose[name], signs).reshape(1, -1) / share
         vector = Rotation.from_euler(axes, angles, degrees=True).as_rotvec()[0]
         for joint in _joints(name, kind):
             sign = _MIRRORED if joint.startswith("right_") else 1.0

@@ -1,6 +1,6 @@
-"""Synthetic people with known truth: random pose, shape, clothes, light and place, drawn by hmr_tf.
+"""Synthetic people with known ground truth: random pose, shape, clothes, light and position.
 
-Nothing is downloaded. `data_dir` may name a folder of photographs, which then serve as backgrounds.
+Nothing is downloaded. `data_dir` may be a folder of photographs, which are used as backgrounds.
 """
 
 import functools
@@ -23,43 +23,43 @@ from hmr_tf.rendering import render
 from hmr_tf.rendering.zbuffer import rasterize
 
 IMAGE_SIZE = 256
-BATCH_SIZE = 16  # drawn at once; part of what a seed means
-# How many people and motion-capture poses there are when nobody says how many.
+BATCH_SIZE = 16  # drawn at once; the same seed with another batch size gives other people
+# Numbers of people and motion capture poses without --limit.
 DEFAULT_LIMIT = {"train": 10_000, "test": 1_000}
 DEFAULT_MOCAP_LIMIT = 100_000
-_IMAGES, _MOCAP = 0, 1  # streams of random numbers
+_IMAGES, _MOCAP = 0, 1  # independent streams of random numbers
 _SUPPORTS = ("left_ankle", "right_ankle", "left_foot", "right_foot", "left_knee", "right_knee")
 
 
 def read(data_dir, split, limit, seed, smpl_model_path):
-    """Yields people in pictures of 256 x 256 pixels, every one another.
+    """Yields people, each in a picture of its own of 256 x 256 pixels.
 
     Args:
-      data_dir: folder of background photographs (.jpg, .png), or "" for made-up backgrounds.
+      data_dir: folder of background photographs (.jpg, .png), or "" for random patterns.
       split: "train" or "test"; they share no random numbers.
-      limit: how many people, or None for `DEFAULT_LIMIT`. A larger one only adds people.
+      limit: number of people, or None for `DEFAULT_LIMIT`. A larger limit only adds people.
       seed: int.
-      smpl_model_path: SMPL model file, or "": where `body_model.find` looks.
+      smpl_model_path: SMPL model file, or "" for what `body_model.find` finds.
 
     Yields:
-      LabelledPerson with all 19 keypoints, joints, pose with global rotation, betas and camera. The
-      truth obeys HMR's weak-perspective camera to a few pixels: the focal length is over 1000 px.
+      LabelledPerson with all 19 keypoints, joints, pose with global rotation, betas and camera.
+      HMR's weak-perspective camera is right to a few pixels: the focal length is over 1000 px.
 
     Raises:
       InputError: an unknown split, or a data_dir without photographs.
     """
     streams = _streams(split, seed, _IMAGES)
     model = body_model.read_model(body_model.find(smpl_model_path))
-    studio = _Studio(model, _photographs(data_dir))
+    renderer = _Renderer(model, _photographs(data_dir))
     names = (f"synthetic_{split}_{seed}_{number:06d}.jpg" for number in itertools.count())
-    people = itertools.chain.from_iterable(studio.shoot(rng, names) for rng in streams)
+    people = itertools.chain.from_iterable(renderer.people(rng, names) for rng in streams)
     yield from itertools.islice(people, limit or DEFAULT_LIMIT[split])
 
 
 def read_mocap(split, limit, seed):
     """Yields MocapPose of the pose sampler with random betas and no global rotation.
 
-    Args: as of `read`; a limit of None is `DEFAULT_MOCAP_LIMIT`.
+    Args: as in `read`; without limit `DEFAULT_MOCAP_LIMIT`.
     """
     limit = limit or DEFAULT_MOCAP_LIMIT
     for rng in itertools.islice(_streams(split, seed, _MOCAP), -(-limit // 1000)):
@@ -70,7 +70,7 @@ def read_mocap(split, limit, seed):
 
 
 def _streams(split, seed, stream):
-    """An endless row of generators; those of other splits, seeds and streams are independent."""
+    """Endless numpy Generators; those of other splits, seeds and streams are independent."""
     if split not in DEFAULT_LIMIT:
         raise InputError(f"--split={split}: synthetic people come as {' and '.join(DEFAULT_LIMIT)}")
     key = [seed, list(DEFAULT_LIMIT).index(split), stream]
@@ -86,7 +86,7 @@ def _photographs(data_dir):
     if not paths:
         raise InputError(
             f"--data_dir={data_dir} holds no photographs (.jpg, .png) for the background; leave "
-            "--data_dir out for made-up backgrounds"
+            "--data_dir out for random backgrounds"
         )
     return [functools.partial(_read_photograph, path) for path in paths]
 
@@ -102,40 +102,40 @@ def _betas(rng, count):
     return rng.normal(size=(count, 10)).astype(np.float32)
 
 
-class _Studio:
+class _Renderer:
     """Draws batches of people with one body model."""
 
     def __init__(self, model, photographs):
         self._smpl = SMPL(model)
         self._pose = tf.function(self._smpl.__call__)
         self._faces = tf.constant(model.faces, tf.int32)
-        self._wardrobe = scenery.wardrobe(model)
+        self._regions = scenery.body_regions(model)
         self._photographs = photographs
 
-    def shoot(self, rng, names):
+    def people(self, rng, names):
         """Yields `BATCH_SIZE` people, with the next file names."""
         poses, betas = sample_poses(rng, BATCH_SIZE), _betas(rng, BATCH_SIZE)
-        # SMPL's global rotation turns the body about its pelvis, so it can follow afterwards.
+        # SMPL's global rotation is about the pelvis, so it can be applied to the posed body.
         body = self._pose(tf.constant(poses), tf.constant(betas))
-        turn = _global_rotations(rng, body.smpl_joints.numpy())
-        poses[:, 0] = turn.as_rotvec()
+        global_rotations = _global_rotations(rng, body.smpl_joints.numpy())
+        poses[:, 0] = global_rotations.as_rotvec()
         pelvis = body.smpl_joints[:, :1]
-        matrices = tf.constant(turn.as_matrix(), tf.float32)
+        matrices = tf.constant(global_rotations.as_matrix(), tf.float32)
         vertices, keypoints = (
             tf.matmul(points - pelvis, matrices, transpose_b=True) + pelvis
             for points in (body.vertices, body.joints3d)
         )
         focal_px = np.exp(rng.uniform(np.log(1000), np.log(5000), BATCH_SIZE)).astype(np.float32)
-        translation = _place(rng, keypoints.numpy(), focal_px)[:, None]
+        translation = _translation(rng, keypoints.numpy(), focal_px)[:, None]
         middle_px = (IMAGE_SIZE / 2, IMAGE_SIZE / 2)
         keypoints = (keypoints + translation).numpy()
         keypoints_px = camera.project_perspective(keypoints, focal_px, middle_px)[0].numpy()
         points = vertices + translation
         images = self._draw(rng, points, focal_px, middle_px)
         for i, image in enumerate(images):
-            scenery.stand_in_front(rng, image, keypoints_px[i].min(0), keypoints_px[i].max(0))
+            scenery.occlude(rng, image, keypoints_px[i].min(0), keypoints_px[i].max(0))
             yield LabelledPerson(
-                image=scenery.photograph(rng, image),
+                image=scenery.add_camera_noise(rng, image),
                 keypoints_px=keypoints_px[i],
                 labelled=np.ones(len(skeleton.KEYPOINTS), int),
                 filename=next(names),
@@ -147,7 +147,7 @@ class _Studio:
             )
 
     def _draw(self, rng, points, focal_px, middle_px):
-        colors = scenery.clothes(rng, self._wardrobe, BATCH_SIZE)
+        colors = scenery.clothes(rng, self._regions, BATCH_SIZE)
         lights, ambient = scenery.lights(rng, BATCH_SIZE)
         backgrounds = [
             scenery.background(rng, IMAGE_SIZE, self._photographs) for _ in range(BATCH_SIZE)
@@ -166,17 +166,17 @@ def _global_rotations(rng, joints):
     camera_pitch = np.radians(rng.normal(5.0, 9.0, BATCH_SIZE))
     roll = np.radians(rng.normal(0.0, 6.0, BATCH_SIZE))
     roll = np.where(is_tumbling, rng.uniform(-2.0, 2.0, BATCH_SIZE), roll)
-    # The body leans, turns about its vertical, then is seen by a tilted camera. The half turn about
-    # x takes SMPL's frame (y up, facing +z) to HMR's (y down, facing the viewer at -z).
+    # The body leans, rotates about its vertical axis, and is seen by a tilted camera. The half turn
+    # about x leads from SMPL's axes (y up, facing +z) to HMR's (y down, facing the camera at -z).
     body = Rotation.from_euler("YX", np.stack([yaw, lean], axis=1))
     view = Rotation.from_euler("ZX", np.stack([roll, camera_pitch], axis=1))
     return view * Rotation.from_rotvec([np.pi, 0, 0]) * body
 
 
 def _balancing_lean(joints):
-    """(B,) radians to bend forward so that what the body stands on comes below its middle.
+    """(B,) radians to lean forward so that the body's centre is above its support.
 
-    The body stands on the lowest of feet and knees; at most 45 degrees.
+    The support is the lowest of feet and knees. At most 45 degrees.
     """
     supports = joints[:, skeleton.indices(_SUPPORTS, skeleton.SMPL_JOINTS)]
     height = supports[..., 1:2] - supports[..., 1:2].min(axis=1, keepdims=True)
@@ -186,12 +186,12 @@ def _balancing_lean(joints):
     return np.clip(np.arctan2(forward, -down), -np.pi / 4, np.pi / 4)
 
 
-def _place(rng, keypoints, focal_px):
-    """(B, 3) metres in front of the camera: some 150 px large, about the middle of the picture."""
+def _translation(rng, keypoints, focal_px):
+    """(B, 3) metres: the person is about 150 px large and near the middle of the picture."""
     low, high = keypoints[..., :2].min(axis=1), keypoints[..., :2].max(axis=1)
     person_px = crop.PERSON_PX * rng.uniform(0.9, 1.1, BATCH_SIZE)
     px_per_metre = person_px / np.linalg.norm(high - low, axis=1)
     shift = rng.normal(0, 6, (BATCH_SIZE, 2)) / px_per_metre[:, None] - (low + high) / 2
-    # From the middle of the keypoints, not from SMPL's origin, so that scale holds where they are.
+    # Of the keypoints' mean, not of SMPL's origin, so that the scale is right at the person.
     distance = focal_px / px_per_metre - keypoints[..., 2].mean(axis=1)
     return np.concatenate([shift, distance[:, None]], axis=1).astype(np.float32)

@@ -1,7 +1,7 @@
-"""The same tasks as of `pool`, done by Apache Beam: for a cluster, where one machine is too few.
+"""The tasks of `worker_pool`, run by Apache Beam: for clusters.
 
 All workers must see --data_dir and --output_dir under the same paths (a network file system). Tasks
-travel as files: Beam's plan of the work holds only their names, for some runners take no large one.
+are passed as files, so that Beam's pipeline holds only their names: some runners limit its size.
 """
 
 import logging
@@ -19,10 +19,10 @@ _TASK, _FAULT = ".task", ".fault"
 
 
 def run(work, tasks, partial, runner, options, num_workers=None):
-    """Does all tasks. What `work` returns is not sent back: whoever asks looks for the results.
+    """Does all tasks. What `work` returns is not sent back: the caller reads the files it wrote.
 
     Args:
-      work: function of a module that all workers can import, of one task.
+      work: function of one task, in a module that all workers can import.
       tasks: iterable of names and pickled tasks.
       partial: Path of a folder that all workers see, for the tasks.
       runner: one of `RUNNERS`. DirectRunner is this machine.
@@ -35,10 +35,10 @@ def run(work, tasks, partial, runner, options, num_workers=None):
     beam, make_options = _import_beam()
     arguments = [f"--runner={runner}", *shlex.split(options)]
     if runner == "DirectRunner":
-        # In its mode multi_threading records were lost, without a word.
+        # Its mode multi_threading lost records silently.
         processes = num_workers or worker_pool.available_cores()
         arguments += ["--direct_running_mode=multi_processing", f"--direct_num_workers={processes}"]
-        # Only on this machine: what goes wrong is raised here, and need not be logged by each.
+        # On this machine errors are raised here; the workers need not log them too.
         arguments.append("--default_sdk_harness_log_level=CRITICAL")
         logging.getLogger("apache_beam").setLevel(logging.CRITICAL)
     paths = []
@@ -50,10 +50,10 @@ def run(work, tasks, partial, runner, options, num_workers=None):
         with worker_pool.environment({"PYTHONPATH": _python_path()}):
             with beam.Pipeline(options=make_options(arguments)) as pipeline:
                 _ = pipeline | beam.Create(paths) | beam.Reshuffle() | beam.Map(do_task)
-    except RuntimeError as error:  # what becomes of a worker's exception
+    except RuntimeError as error:  # Beam's wrapper of a worker's exception
         reason = str(error).strip().splitlines()[-1][:300]
         raise InputError(
-            f"the Beam pipeline failed ({reason}); start again: what is whole is not done again"
+            f"the Beam pipeline failed ({reason}); start again: finished shards are kept"
         ) from error
     finally:
         for path in paths:
@@ -63,13 +63,13 @@ def run(work, tasks, partial, runner, options, num_workers=None):
 
 
 def do_task(path):
-    """In a worker of Beam: does the task in a file."""
+    """Runs in a Beam worker: does the task in a file."""
     path = Path(path)
     work, task = pickle.loads(path.read_bytes())
     try:
         work(pickle.loads(task))
     except InputError as error:
-        path.write_text(str(error))  # in the place of the task: there is room even on a full disk
+        path.write_text(str(error))  # over the task: there is room even on a full disk
         path.rename(path.with_suffix(_FAULT))
 
 
@@ -86,6 +86,6 @@ def _import_beam():
 
 
 def _python_path():
-    """Workers on this machine find the project as this process does."""
+    """PYTHONPATH with which workers on this machine import the project."""
     root = str(Path(__file__).resolve().parents[2])
     return os.pathsep.join(filter(None, [root, os.environ.get("PYTHONPATH")]))

@@ -1,6 +1,6 @@
-"""One split of a dataset, from its reader to the published shards.
+"""Converts one split of a dataset: from its reader to the published shards.
 
-reader -> people of one image -> shards -> workers -> files with their notes -> index, all shown
+reader -> people of one image -> shards -> workers -> files with their notes -> index, published
 """
 
 import contextlib
@@ -13,30 +13,30 @@ from typing import NamedTuple, Optional
 
 from tqdm import tqdm
 
-from data_prep.writing import beam, publish, shard_plan, worker_pool
-from data_prep.writing.backlog import Backlog
-from data_prep.writing.digests import ImageDigest
-from data_prep.writing.tally import Tally
+from data_prep.labelled import VideoFrame
+from data_prep.writing import beam, publish, shard_files, worker_pool
+from data_prep.writing.shard_files import ShardNames
+from data_prep.writing.split_index import ImageDigest, Tally
 from hmr_tf import __version__
 from hmr_tf.files.errors import InputError
 
-# 3,000 people of LSP-extended were not done sooner by two workers, who import TensorFlow first.
+# Two workers, which import TensorFlow first, were not faster with 3,000 people of LSP-extended.
 PEOPLE_WORTH_A_WORKER = 2000
 
 
 class Job(NamedTuple):
-    """What is to be converted, and what decides the result."""
+    """What to convert, and everything that decides the result."""
 
     dataset: str
     split: str  # or the collection
     data_dir: str
     folder: Path  # of the shards and the index
-    shard_name: str  # with a place for number or sequence
+    shard_names: ShardNames
     records_per_shard: int
     limit: Optional[int]  # of people
-    options: dict  # for the index: all that decides what the shards hold, as JSON takes it
+    options: dict  # for the index: flags that decide what the shards hold, as JSON
     annotation_digests: dict  # path -> SHA-256
-    is_streamed: bool  # as of `sources.Source`
+    is_streamed: bool  # as in `sources.Source`
 
     @property
     def title(self):
@@ -48,20 +48,20 @@ class Job(NamedTuple):
 
 
 class Workers(NamedTuple):
-    """Who does the work. They change no byte of it."""
+    """Where the work is done. The result is the same to the byte."""
 
     number: Optional[int] = None  # at most one for each shard; None: as many as are worth it
     runner: str = ""  # one of `beam.RUNNERS`; empty: processes of this machine
-    runner_options: str = ""  # as of `beam.run`
+    runner_options: str = ""  # of `beam.run`
 
 
-ALONE = Workers(1)
+ALONE = Workers(number=1)  # this process
 
 
 class Result(NamedTuple):
-    index: dict  # as it was published
+    index: dict  # as published
     tally: Tally
-    num_resumed: int  # shards that an earlier run, which was stopped, had made
+    num_resumed: int  # shards that an earlier, interrupted run had finished
 
 
 def convert(job, items, workers=ALONE):
@@ -69,65 +69,63 @@ def convert(job, items, workers=ALONE):
 
     Args:
       job: Job.
-      items: iterator of LabelledPerson, MocapPose and Skipped: what the reader yields.
+      items: iterator of LabelledPerson, MocapPose, Skipped and Noted: what the reader yields.
       workers: Workers.
 
     Returns:
       Result.
 
     Raises:
-      InputError: nobody is left to convert, the folder cannot be written, a worker was killed,
-        people were lost; and whatever the reader raises.
+      InputError: no person is left, the folder cannot be written, a worker was killed, people were
+        lost; and whatever the reader raises.
     """
     tally = Tally()
     if job.is_streamed:
         people = itertools.islice(tally.keep(items), job.limit)
-        with _run(job) as (run, partial):
-            written = _write_streamed(job, people, partial)
-            return _publish(job, run, partial, *written, tally)
-    images, files = ImageDigest(job.data_dir), []
-    with Backlog() as backlog:
-        for shard in list_shards(job, items, tally, images):
-            files.append((shard.file, sum(map(len, shard.groups))))
-            backlog.append(shard)
-        if not files:
-            raise _nobody(job, tally)
-        with _run(job, images) as (run, partial):
-            written = _write_listed(job, files, backlog, partial, workers)
-            return _publish(job, run, partial, *written, tally)
+        with _unfinished_run(job) as (run, partial):
+            written, num_resumed = _write_streamed(job, people, partial)
+            return _publish(job, run, partial, written, num_resumed, tally)
+    images, sizes, tasks = ImageDigest(job.data_dir), {}, []
+    for shard in list_shards(job, items, tally, images):
+        sizes[shard.file] = sum(map(len, shard.groups))
+        # Pickled they take half the memory: 100 MB for the 150,000 people of COCO.
+        tasks.append((shard.file, pickle.dumps(shard, pickle.HIGHEST_PROTOCOL)))
+    if not tasks:
+        raise _no_people(job, tally)
+    with _unfinished_run(job, images) as (run, partial):
+        written, num_resumed = _write_listed(job, sizes, tasks, partial, workers)
+        return _publish(job, run, partial, written, num_resumed, tally)
 
 
 def list_shards(job, items, tally, images):
     """Yields each Shard with its groups in a list; opens no image.
 
     Args:
-      job, items: as of `convert`.
-      tally: Tally of those skipped.
-      images: ImageDigest of the images.
+      job, items: as in `convert`.
+      tally: Tally that counts the skipped people.
+      images: ImageDigest that images are added to.
     """
     title = f"{job.title}: listing"
     people = tqdm(tally.keep(items), title, unit=" people", leave=False)
-    for shard in _cut(job, itertools.islice(people, job.limit)):
+    for shard in _plan(job, itertools.islice(people, job.limit)):
         groups = list(shard.groups)
-        for image in map(shard_plan.image_path, (group[0] for group in groups)):
+        for image in (shard_files.image_file(group[0]) for group in groups):
             if image is not None:
-                images.add(getattr(image, "path", image))
-        yield shard_plan.Shard(shard.file, groups)
+                images.add(image.path if isinstance(image, VideoFrame) else image)
+        yield shard._replace(groups=groups)
 
 
-def _cut(job, people):
-    groups = shard_plan.by_image(people)
-    if "%s" in job.shard_name:
-        return shard_plan.by_sequence(groups, job.shard_name)
-    return shard_plan.numbered(groups, job.shard_name, job.records_per_shard)
+def _plan(job, people):
+    groups = shard_files.group_by_image(people)
+    return shard_files.plan(groups, job.shard_names, job.records_per_shard)
 
 
 @contextlib.contextmanager
-def _run(job, images=None):
-    """The index as far as it is known before the first shard, and the hidden folder."""
+def _unfinished_run(job, images=None):
+    """Yields the part of the index that is known before the first shard, and the hidden folder."""
     sources = {"annotations": job.annotation_digests}
     if images:
-        sources["images"] = images.result()
+        sources["images"] = images.counts()
     run = {
         "dataset": job.dataset,
         "split": job.split,
@@ -135,75 +133,73 @@ def _run(job, images=None):
         "sources": sources,
         "version": __version__,
     }
-    note = {**run, "data_dir": job.data_dir}  # it stands in the names of those left out
+    note = {**run, "data_dir": job.data_dir}  # it is part of the names of skipped people
     with publish.unfinished_run(job.folder, job.index_name, note) as partial:
         yield run, partial
 
 
 def _write_streamed(job, people, partial):
-    """Returns what the notes say, in order, and how many shards were there."""
-    written, num_whole = [], 0
-    with _bar(job, job.limit) as bar:
-        for shard in _cut(job, people):
-            counts = publish.whole_shard(partial, shard.file)
-            num_whole += counts is not None
+    """Returns the notes of all shards, in order, and how many of them were finished before."""
+    written, num_resumed = [], 0
+    with _progress_bar(job, job.limit) as bar:
+        for shard in _plan(job, people):
+            counts = publish.finished_shard(partial, shard.file)
             if counts:
-                bar.update(sum(map(len, shard.groups)))  # they must be drawn all the same
+                num_resumed += 1
+                bar.update(sum(map(len, shard.groups)))  # drawn again, but not encoded
             else:
-                counts = _write(partial, shard, bar.update)
+                counts = shard_files.write(partial, shard, bar.update)
             written.append(counts)
-    return written, num_whole
+    return written, num_resumed
 
 
-def _write_listed(job, files, backlog, partial, workers):
-    """As `_write_streamed`; `files` are name and number of people of each task in the backlog."""
-    counts = {file: publish.whole_shard(partial, file) for file, _ in files}
-    missing = {file: people for file, people in files if counts[file] is None}
-    tasks = ((file, task) for (file, _), task in zip(files, backlog) if file in missing)
-    num_people = sum(people for _, people in files)
-    with _bar(job, num_people, num_people - sum(missing.values())) as bar:
+def _write_listed(job, sizes, tasks, partial, workers):
+    """As `_write_streamed`.
+
+    Args:
+      sizes: dict: file -> number of people, of all shards in order.
+      tasks: file and pickled Shard of each.
+    """
+    counts = {file: publish.finished_shard(partial, file) for file in sizes}
+    missing = {file: people for file, people in sizes.items() if counts[file] is None}
+    tasks = [(file, task) for file, task in tasks if file in missing]
+    num_people = sum(sizes.values())
+    with _progress_bar(job, num_people, num_people - sum(missing.values())) as bar:
         for done in _do(tasks, missing, partial, workers, bar):
             counts[done["file"]] = done
-    _check_counts(files, counts)
-    return list(counts.values()), len(files) - len(missing)
+    _check_counts(sizes, counts)
+    return list(counts.values()), len(sizes) - len(missing)
 
 
 def _do(tasks, missing, partial, workers, bar):
-    """Yields what `shard_writer.write` returns of each task, a (name, pickled Shard)."""
-    work, number = functools.partial(_write, partial), workers.number
+    """Yields what `shard_files.write` returns for each task, a (file, pickled Shard)."""
+    work, number = functools.partial(shard_files.write, partial), workers.number
     if workers.runner:
         beam.run(work, tasks, partial, workers.runner, workers.runner_options, number)
-        yield from filter(None, (publish.whole_shard(partial, file) for file in missing))
+        yield from filter(None, (publish.finished_shard(partial, file) for file in missing))
         return
     if number is None:
         number = min(worker_pool.available_cores(), sum(missing.values()) // PEOPLE_WORTH_A_WORKER)
     if min(number, len(missing)) <= 1:
         for _, task in tasks:
-            yield _write(partial, pickle.loads(task), bar.update)
+            yield shard_files.write(partial, pickle.loads(task), bar.update)
         return
     for done in worker_pool.run(work, (task for _, task in tasks), min(number, len(missing))):
         yield done
         bar.update(missing[done["file"]])
 
 
-def _check_counts(files, counts):
-    """InputError where somebody went in and neither came out nor was skipped."""
-    for file, people in files:
+def _check_counts(sizes, counts):
+    """InputError if a person was neither converted nor skipped."""
+    for file, people in sizes.items():
         if counts[file] is None:
             raise InputError(
-                f"{file} and perhaps others were lost on the way; start again: what is whole is "
-                "not done again"
+                f"{file} and perhaps other shards are missing; start again: finished shards are "
+                "kept"
             )
-        found = counts[file]["records"] + sum(counts[file]["skipped"].values())
-        if found != people:
-            raise InputError(f"{file}: {people} people went in and {found} came out")
-
-
-def _write(partial, shard, tick=None):
-    """The work of a worker. Only who does it needs TensorFlow."""
-    from data_prep.writing import shard_writer
-
-    return shard_writer.write(partial, shard, tick)
+        num_done = counts[file]["records"] + sum(counts[file]["skipped"].values())
+        if num_done != people:
+            raise InputError(f"{file}: {people} people were to be converted, {num_done} were")
 
 
 def _publish(job, run, partial, written, num_resumed, tally):
@@ -214,17 +210,17 @@ def _publish(job, run, partial, written, num_resumed, tally):
     num_records = sum(file["records"] for file in files)
     if not num_records:
         shutil.rmtree(partial)
-        raise _nobody(job, tally)
+        raise _no_people(job, tally)
     index = {**run, "records": num_records, "shards": files, **tally.counts()}
-    publish.publish(partial, job.folder, job.shard_name, job.index_name, index)
+    publish.publish(partial, job.folder, job.shard_names, job.index_name, index)
     return Result(index, tally, num_resumed)
 
 
-def _nobody(job, tally):
-    return InputError(f"{job.title}: nobody to convert in {job.data_dir} ({tally.summary()})")
+def _no_people(job, tally):
+    return InputError(f"{job.title}: no people to convert in {job.data_dir} ({tally.summary()})")
 
 
-def _bar(job, total, initial=0):
+def _progress_bar(job, total, initial=0):
     return tqdm(
         desc=job.title, unit=" people", total=total, initial=initial, leave=False, mininterval=0.5
     )

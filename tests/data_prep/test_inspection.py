@@ -11,6 +11,7 @@ from data_prep import inspect_tfrecords
 from data_prep.checking import contact_sheet
 from data_prep.labelled import LabelledPerson, MocapPose
 from data_prep.writing import engine
+from data_prep.writing.shard_files import ShardNames
 from hmr_tf.body import skeleton
 from hmr_tf.cli import command_line
 from hmr_tf.rendering import drawing
@@ -53,11 +54,11 @@ def someone(rng, left_x=70):
 def data_dir(tmp_path, rng):
     """Five people in three shards, four of them facing the camera; two poses."""
     people = [someone(rng, left_x) for left_x in (70, 70, 30, 70, 70)]
-    place = {"folder": tmp_path / "lsp", "split": "train", "shard_name": "train_%03d.tfrecord"}
+    place = {"folder": tmp_path / "lsp", "split": "train", "shard_names": ShardNames("train")}
     engine.convert(job(**place), people)
     place = {"folder": tmp_path / "mocap_neutrMosh", "split": "neutrSMPL_CMU"}
     poses = [MocapPose(np.zeros(72), np.zeros(10))] * 2
-    engine.convert(job(**place, shard_name="neutrSMPL_CMU_%03d.tfrecord"), poses)
+    engine.convert(job(**place, shard_names=ShardNames("neutrSMPL_CMU")), poses)
     return tmp_path
 
 
@@ -67,7 +68,7 @@ def table(printed):
     return {(row[0], name): cell for row in rows for name, cell in zip(head, row)}
 
 
-def test_what_is_there_is_counted(run, data_dir):
+def test_inspect_tfrecords_counts_records(run, data_dir):
     code, printed = run(data_dir=data_dir, datasets="lsp", mocap_datasets="CMU")
     assert code == 0
     found = table(printed)
@@ -89,7 +90,7 @@ def damage(path, position, value=None):
 @pytest.mark.parametrize(
     ("position", "value"), [(-1, 1), (-100, 1), (-3, None)], ids=["checksum", "content", "cut"]
 )
-def test_what_is_broken_is_named_and_the_rest_is_read(position, value, run, data_dir):
+def test_inspect_tfrecords_broken_shard_is_named_and_the_rest_read(position, value, run, data_dir):
     damage(data_dir / "lsp" / "train_001.tfrecord", position, value)
     code, printed = run(data_dir=data_dir, datasets="lsp", output=data_dir / "sheet.png")
     assert code == 1
@@ -98,7 +99,7 @@ def test_what_is_broken_is_named_and_the_rest_is_read(position, value, run, data
     assert table(printed)["lsp", "records"] == "4"
 
 
-def test_an_index_that_is_wrong_is_named(run, data_dir):
+def test_inspect_tfrecords_wrong_index_is_named(run, data_dir):
     path = data_dir / "lsp" / "train_index.json"
     index = json.loads(path.read_text())
     index["shards"].pop()
@@ -109,17 +110,17 @@ def test_an_index_that_is_wrong_is_named(run, data_dir):
     (data_dir / "lsp" / "train_000.tfrecord").unlink()
     code, printed = run(data_dir=data_dir, datasets="lsp")
     assert code == 1
-    assert "train_000.tfrecord: in the index, but not there" in printed
+    assert "train_000.tfrecord: in the index, but missing" in printed
 
 
-def test_without_an_index_nothing_is_compared(run, data_dir):
+def test_inspect_tfrecords_works_without_an_index(run, data_dir):
     (data_dir / "lsp" / "train_index.json").unlink()
     code, printed = run(data_dir=data_dir, datasets="lsp")
     assert code == 0
     assert table(printed)["lsp", "index"] == "none"
 
 
-def test_on_the_sheet_left_is_blue(run, data_dir):
+def test_inspect_tfrecords_sheet_draws_left_in_blue(run, data_dir):
     code, _ = run(data_dir=data_dir, datasets="lsp", output=data_dir / "sheet.png", people=2)
     assert code == 0
     sheet = cv2.imread(str(data_dir / "sheet.png"))[..., ::-1]
@@ -134,7 +135,7 @@ def test_on_the_sheet_left_is_blue(run, data_dir):
     assert np.nonzero(blue)[1].min() > np.nonzero(orange)[1].max()
 
 
-def test_an_unlabelled_person_and_one_outside_are_drawn_too(rng):
+def test_inspect_tfrecords_sheet_draws_unlabelled_people_too(rng):
     image = np.full((30, 40, 3), 128, np.uint8)
     for points in (np.zeros((19, 3)), np.full((19, 3), 900.0)):
         sample = {"image": image, "keypoints_px": points, "filename": b"\xff.jpg"}
@@ -151,7 +152,7 @@ def test_an_unlabelled_person_and_one_outside_are_drawn_too(rng):
         ({"output": "/nowhere/sheet.png"}, "cannot write to /nowhere"),
     ],
 )
-def test_wrong_input_is_one_line_and_exit_2(options, reason, run, data_dir):
+def test_inspect_tfrecords_wrong_input_is_one_line_and_exit_2(options, reason, run, data_dir):
     code, printed = run(**{"data_dir": data_dir, "datasets": "lsp", **options})
     assert code == 2
     assert reason in printed

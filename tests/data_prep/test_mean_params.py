@@ -33,19 +33,19 @@ def mean_of(*axis_angles):
     return pose.reshape(24, 3)[1]
 
 
-def test_the_mean_of_turns_about_one_axis():
+def test_mean_params_mean_of_rotations_about_one_axis():
     np.testing.assert_allclose(mean_of([0.2, 0, 0], [0.4, 0, 0]), [0.3, 0, 0], atol=1e-12)
     np.testing.assert_allclose(mean_of([0, 0.5, 0], [0, -0.5, 0], [0, 0, 0]), 0, atol=1e-12)
 
 
-def test_the_mean_of_nearly_half_turns_is_a_half_turn():
+def test_mean_params_mean_of_nearly_half_turns_is_a_half_turn():
     """The mean of these axis-angles is no turn at all."""
     near = np.pi - 0.1
     half_turn = Rotation.from_rotvec(mean_of([0, near, 0], [0, -near, 0])).as_matrix()
     np.testing.assert_allclose(half_turn, np.diag([-1, 1, -1]), atol=1e-12)
 
 
-def test_the_mean_turns_with_what_it_is_the_mean_of(rng):
+def test_mean_params_mean_rotates_with_the_rotations(rng):
     rotations = Rotation.from_rotvec(rng.normal(size=(20, 3)))
     turn = Rotation.from_rotvec([1.0, 2.0, -0.5])
     mean = Rotation.from_rotvec(mean_of(*rotations.as_rotvec()))
@@ -53,7 +53,7 @@ def test_the_mean_turns_with_what_it_is_the_mean_of(rng):
     np.testing.assert_allclose(turned.as_matrix(), (turn * mean).as_matrix(), atol=1e-9)
 
 
-def test_it_is_the_rotation_next_to_all_of_them(rng):
+def test_mean_params_mean_is_the_nearest_rotation_to_all(rng):
     rotations = Rotation.from_rotvec(rng.normal(size=(20, 3))).as_matrix()
     mean = mean_params.nearest_rotations(rotations.sum(axis=0))
     distance = np.square(rotations - mean).sum()
@@ -62,7 +62,7 @@ def test_it_is_the_rotation_next_to_all_of_them(rng):
         assert np.square(rotations - other).sum() > distance
 
 
-def test_the_nearest_rotation_is_no_mirror_image(rng):
+def test_mean_params_nearest_rotation_is_no_mirror_image(rng):
     matrices = rng.normal(size=(50, 3, 3))
     rotations = mean_params.nearest_rotations(matrices)
     np.testing.assert_allclose(np.linalg.det(rotations), 1)
@@ -87,7 +87,7 @@ def run(tmp_path):
     return run
 
 
-def test_the_command_writes_what_training_reads(run, tmp_path, rng, capsys):
+def test_mean_params_command_writes_what_training_reads(run, tmp_path, rng, capsys):
     poses = rng.normal(size=(5, 24, 3)) * 0.01  # so small that rotations are as numbers
     poses[:, 0] = [np.pi, 0, 0]
     betas = rng.normal(size=(5, 10))
@@ -104,7 +104,7 @@ def test_the_command_writes_what_training_reads(run, tmp_path, rng, capsys):
     assert [file.name for file in path.parent.iterdir()] == ["mean.h5"]
 
 
-def test_the_file_has_the_originals_form(tmp_path):
+def test_mean_params_file_has_the_originals_form(tmp_path):
     path = tmp_path / "mean.h5"
     mean_params.write(path, np.arange(72), np.arange(10))
     with h5py.File(path) as file:
@@ -124,7 +124,7 @@ def test_the_file_has_the_originals_form(tmp_path):
             assert attributes == {"CLASS": b"ARRAY", "FLAVOR": b"numpy", "VERSION": b"2.4"}
 
 
-def test_a_file_that_is_there_is_replaced_or_kept(tmp_path):
+def test_mean_params_existing_file_is_replaced_or_kept(tmp_path):
     path = tmp_path / "mean.h5"
     for value in (1, 2):
         mean_params.write(path, np.full(72, value), np.full(10, value))
@@ -149,7 +149,7 @@ def test_a_file_that_is_there_is_replaced_or_kept(tmp_path):
         ({"mocap_datasets": "empty"}, "the 0 poses"),
     ],
 )
-def test_wrong_input_is_one_line_and_exit_2(options, message, run, tmp_path, capsys):
+def test_mean_params_wrong_input_is_one_line_and_exit_2(options, message, run, tmp_path, capsys):
     path = write_records(tmp_path, "CMU", np.zeros((2, 72)), np.zeros((2, 10)))
     path.write_bytes(path.read_bytes()[:-20])
     write_records(tmp_path, "NaN", np.full((2, 72), np.nan), np.zeros((2, 10)))

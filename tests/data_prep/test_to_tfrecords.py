@@ -59,7 +59,7 @@ def shards_of(folder, pattern="*.tfrecord"):
 
 
 @pytest.mark.parametrize("split", ["train", "trainval", "test"])
-def test_splits_of_mpi_inf_3dhp_have_folders_of_their_own(split, run, tmp_path, rng):
+def test_to_tfrecords_mpi_inf_3dhp_splits_have_folders(split, run, tmp_path, rng):
     source, out = tmp_path / "source", tmp_path / "out"
     sequence = mpi_fakes.write_sequence(source / "S1/Seq1", *mpi_fakes.standing_3dhp(1, rng))
     mpi_fakes.write_frame(sequence / "imageFrames/video_0/frame_000001.jpg", 0)
@@ -77,7 +77,7 @@ def contents(folder):
     return {path.name: path.read_bytes() for path in sorted(folder.iterdir())}
 
 
-def test_lsp_ext_becomes_shards_and_an_index(run, lsp_ext, tmp_path, capsys):
+def test_to_tfrecords_lsp_ext_becomes_shards_and_an_index(run, lsp_ext, tmp_path, capsys):
     out = tmp_path / "new" / "out"
     (lsp_ext / "images" / "im00004.jpg").write_bytes(b"")
     assert run(dataset="lsp_ext", data_dir=lsp_ext, output_dir=out, records_per_shard=2) == 0
@@ -117,7 +117,7 @@ def test_lsp_ext_becomes_shards_and_an_index(run, lsp_ext, tmp_path, capsys):
     assert record.check_shards((out / "lsp_ext").glob("*.tfrecord")) == 4
 
 
-def test_a_second_run_replaces_the_first(run, lsp_ext, tmp_path):
+def test_to_tfrecords_second_run_replaces_the_first(run, lsp_ext, tmp_path):
     options = {"dataset": "lsp_ext", "data_dir": lsp_ext, "output_dir": tmp_path / "out"}
     assert run(**options, records_per_shard=2) == 0
     first = contents(tmp_path / "out" / "lsp_ext")
@@ -128,7 +128,7 @@ def test_a_second_run_replaces_the_first(run, lsp_ext, tmp_path):
     assert contents(tmp_path / "out" / "lsp_ext") == first
 
 
-def test_people_of_one_coco_image_stay_together(run, tmp_path):
+def test_to_tfrecords_people_of_one_coco_image_stay_together(run, tmp_path):
     people = [annotation(1, 7), annotation(2, 7), annotation(3, 7), annotation(4, 3)]
     folder = write_coco(tmp_path / "coco", people)
     options = {"dataset": "coco", "data_dir": folder, "output_dir": tmp_path / "out"}
@@ -140,13 +140,13 @@ def test_people_of_one_coco_image_stay_together(run, tmp_path):
     assert shards_of(tmp_path / "out" / "coco") == shards
 
 
-def test_listing_says_that_it_runs(run, lsp_ext, tmp_path, capsys):
+def test_to_tfrecords_listing_shows_progress(run, lsp_ext, tmp_path, capsys):
     assert run(dataset="lsp_ext", data_dir=lsp_ext, output_dir=tmp_path / "out") == 0
     first = capsys.readouterr().err.lstrip("\r").splitlines()[0]
     assert first.startswith("lsp_ext train: listing: 0 people")
 
 
-def test_every_mosh_collection_has_its_shards(run, tmp_path, rng):
+def test_to_tfrecords_every_mosh_collection_has_its_shards(run, tmp_path, rng):
     for name, count in (("CMU", 3), ("jointLim", 2)):
         path = tmp_path / "neutrMosh" / f"neutrSMPL_{name}" / "01" / "a.pkl"
         write_mosh(path, rng.normal(size=(count, 72)))
@@ -161,7 +161,7 @@ def test_every_mosh_collection_has_its_shards(run, tmp_path, rng):
     assert record.check_shards([path], record.decode_mocap) > 0
 
 
-def test_synthetic_people_and_poses(run, tmp_path, rng, monkeypatch):
+def test_to_tfrecords_synthetic_people_and_poses(run, tmp_path, rng, monkeypatch):
     calls = []
 
     def read(*arguments):
@@ -196,9 +196,9 @@ def test_synthetic_people_and_poses(run, tmp_path, rng, monkeypatch):
     [
         ({"dataset": None}, "--dataset is missing"),
         ({"dataset": "cooc"}, "coco|lsp|lsp_ext|"),
-        ({"data_dir": "/nowhere"}, "--data_dir=/nowhere is no folder"),
-        ({"data_dir": ""}, "--data_dir= is no folder"),
-        ({"dataset": "synthetic", "data_dir": "/nowhere"}, "--data_dir=/nowhere is no folder"),
+        ({"data_dir": "/nowhere"}, "--data_dir=/nowhere is not a folder"),
+        ({"data_dir": ""}, "--data_dir= is not a folder"),
+        ({"dataset": "synthetic", "data_dir": "/nowhere"}, "--data_dir=/nowhere is not a folder"),
         ({"output_dir": ""}, "--output_dir is missing"),
         ({"output_dir": "/proc/nothing"}, "cannot write to /proc/nothing"),
         ({"dataset": "coco"}, "person_keypoints_train2014.json"),
@@ -214,7 +214,7 @@ def test_synthetic_people_and_poses(run, tmp_path, rng, monkeypatch):
         ({"datadir": "x"}, "Unknown command line flag 'datadir'"),
     ],
 )
-def test_wrong_input_is_one_line_and_exit_2(options, reason, run, lsp_ext, tmp_path, capsys):
+def test_to_tfrecords_wrong_input_exits_with_2(options, reason, run, lsp_ext, tmp_path, capsys):
     given = {"dataset": "lsp_ext", "data_dir": lsp_ext, "output_dir": tmp_path / "out", **options}
     assert run(**{key: value for key, value in given.items() if value is not None}) == 2
     captured = capsys.readouterr()
@@ -225,7 +225,7 @@ def test_wrong_input_is_one_line_and_exit_2(options, reason, run, lsp_ext, tmp_p
     assert not (tmp_path / "out").exists()
 
 
-def test_a_dry_run_counts_and_writes_nothing(run, lsp_ext, tmp_path, capsys):
+def test_to_tfrecords_dry_run_counts_and_writes_nothing(run, lsp_ext, tmp_path, capsys):
     joints = scipy.io.loadmat(lsp_ext / "joints.mat")["joints"]
     scipy.io.savemat(lsp_ext / "joints.mat", {"joints": np.concatenate([joints] * 2, axis=2)})
     options = {"dataset": "lsp_ext", "data_dir": lsp_ext, "output_dir": tmp_path / "out"}
@@ -242,7 +242,7 @@ def test_a_dry_run_counts_and_writes_nothing(run, lsp_ext, tmp_path, capsys):
     assert not (tmp_path / "out").exists()
 
 
-def test_strict_writes_and_then_fails(run, lsp_ext, tmp_path):
+def test_to_tfrecords_strict_writes_and_then_fails(run, lsp_ext, tmp_path):
     options = {"dataset": "lsp_ext", "data_dir": lsp_ext, "output_dir": tmp_path, "strict": "true"}
     assert run(**options) == 0
     (lsp_ext / "images" / "im00004.jpg").write_bytes(b"")
@@ -250,13 +250,13 @@ def test_strict_writes_and_then_fails(run, lsp_ext, tmp_path):
     assert shards_of(tmp_path / "lsp_ext") == ["train_000.tfrecord:4"]
 
 
-def test_strict_minds_no_rule_of_the_dataset(run, tmp_path):
+def test_to_tfrecords_strict_ignores_people_skipped_by_rules(run, tmp_path):
     folder = write_coco(tmp_path / "coco", [annotation(1), annotation(2, iscrowd=1)])
     options = {"dataset": "coco", "data_dir": folder, "output_dir": tmp_path / "out"}
     assert run(**options, strict="true") == 0
 
 
-def test_own_annotations(run, tmp_path):
+def test_to_tfrecords_own_annotations(run, tmp_path):
     folder = write_coco(tmp_path / "mine", [annotation(1)], images="", prefix="photos/")
     (made,) = (folder / "annotations").iterdir()
     mine = made.rename(tmp_path / "people.json")
@@ -267,7 +267,7 @@ def test_own_annotations(run, tmp_path):
     assert list(index["sources"]["annotations"]) == [str(mine)]
 
 
-def test_a_full_disk_is_one_line_and_leaves_no_half_file(
+def test_to_tfrecords_full_disk_is_one_line_and_leaves_no_half_file(
     run, lsp_ext, tmp_path, monkeypatch, capsys
 ):
     class Full(tf.io.TFRecordWriter):
@@ -281,11 +281,11 @@ def test_a_full_disk_is_one_line_and_leaves_no_half_file(
     assert contents(tmp_path / "out" / "lsp_ext") == {}
 
 
-def test_nobody_to_convert_is_an_error_and_writes_nothing(run, lsp_ext, tmp_path, capsys):
+def test_to_tfrecords_no_people_is_an_error_and_writes_nothing(run, lsp_ext, tmp_path, capsys):
     for image in (lsp_ext / "images").iterdir():
         image.write_bytes(b"")
     assert run(dataset="lsp_ext", data_dir=lsp_ext, output_dir=tmp_path / "out") == 2
-    assert "nobody to convert" in capsys.readouterr().err
+    assert "no people to convert" in capsys.readouterr().err
     assert contents(tmp_path / "out" / "lsp_ext") == {}
 
 
@@ -299,7 +299,9 @@ def listens_to_ctrl_c():
 
 @pytest.mark.usefixtures("listens_to_ctrl_c")
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
-def test_an_interrupted_run_leaves_the_last_one(number, code, run, lsp_ext, tmp_path, monkeypatch):
+def test_to_tfrecords_interrupted_run_keeps_the_last_one(
+    number, code, run, lsp_ext, tmp_path, monkeypatch
+):
     options = {"dataset": "lsp_ext", "data_dir": lsp_ext, "output_dir": tmp_path / "out"}
     assert run(**options) == 0
     before = contents(tmp_path / "out" / "lsp_ext")
@@ -316,14 +318,14 @@ def test_an_interrupted_run_leaves_the_last_one(number, code, run, lsp_ext, tmp_
     assert contents(tmp_path / "out" / "lsp_ext") == before
 
 
-def test_a_bug_keeps_its_traceback_and_leaves_nothing(run, lsp_ext, tmp_path, monkeypatch):
+def test_to_tfrecords_bug_has_a_traceback(run, lsp_ext, tmp_path, monkeypatch):
     monkeypatch.setattr(lsp, "LabelledPerson", lambda *arguments: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         run(dataset="lsp_ext", data_dir=lsp_ext, output_dir=tmp_path / "out")
     assert not list(tmp_path.rglob("*.tfrecord"))
 
 
-def test_the_file_runs_from_anywhere_and_helps_without_tensorflow(tmp_path):
+def test_to_tfrecords_runs_from_any_folder_and_helps_without_tensorflow(tmp_path):
     done = subprocess.run(
         [sys.executable, "-X", "importtime", ROOT / "data_prep" / "to_tfrecords.py", "--help"],
         cwd=tmp_path,
@@ -337,7 +339,7 @@ def test_the_file_runs_from_anywhere_and_helps_without_tensorflow(tmp_path):
 
 
 @pytest.mark.parametrize("name", ["lsp", "lsp_ext", "coco", "neutrSMPL_CMU", "neutrSMPL_jointLim"])
-def test_shards_are_the_originals(name, run, shared, tmp_path):
+def test_to_tfrecords_shards_are_the_originals(name, run, shared, tmp_path):
     expected = json.loads((shared / "data_samples" / "expected" / f"{name}.json").read_text())
     source = shared / "data_samples" / name
     dataset, folder = name, name

@@ -8,8 +8,8 @@ import numpy as np
 import scipy.io
 import tensorflow as tf
 
-from data_prep.writing import conversion, shard_plan
-from data_prep.writing.tally import Tally
+from data_prep.writing import conversion, shard_files
+from data_prep.writing.split_index import Tally
 
 # A person who stands, as COCO has it: x, y, v of the 17 points, nose first, right ankle last.
 _X = [50, 52, 48, 55, 45, 60, 40, 64, 36, 66, 34, 57, 43, 58, 42, 59, 41]
@@ -89,7 +89,7 @@ def features(example):
 def convert(items):
     """Records and tally of what a reader yields."""
     tally = Tally()
-    groups = shard_plan.by_image(tally.keep(items))
+    groups = shard_files.group_by_image(tally.keep(items))
     records = [r for group in groups for r in tally.keep(conversion.encode(group))]
     return [features(tf.train.Example.FromString(r)) for r in records], tally
 

@@ -96,7 +96,7 @@ def write_npz(folder, names, num_joints=24, deeper=False, file="h36m_train.npz",
     """Rows with these image names; `more` are further arrays, or others in place of the usual."""
     where = {
         24: h36m_frames.SPIN_JOINTS,
-        17: h36m_frames.MOVING_JOINTS,
+        17: skeleton.H36M_JOINTS,
     }[num_joints]
     places = skeleton.indices(skeleton.LSP_JOINTS, where)
     joints = np.zeros((len(names), num_joints, 4))

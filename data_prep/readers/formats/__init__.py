@@ -1,1 +1,1 @@
-"""File formats that datasets come in, read without trusting them."""
+"""File formats of datasets, read without trusting the files."""

@@ -1,8 +1,8 @@
-"""Acclaim's motion capture files: a skeleton (.asf) and how its bones turn in time (.amc).
+"""Acclaim's motion capture files: a skeleton (.asf) and its bones' rotations over time (.amc).
 
-A bone's rotations are about axes of its own, which its parent carries along: with C the axes and R
-what the .amc says, its global rotation is parent * C R C^-1. It turns `direction`, which is where
-the bone points in the world when nothing is turned.
+A bone rotates about its own axes, which move with its parent: with C the axes and R the rotation in
+the .amc, its global rotation is parent * C R C^-1. It rotates `direction`, where the bone points in
+the rest pose, in world coordinates.
 """
 
 import os
@@ -25,7 +25,7 @@ class Bone(NamedTuple):
 
     direction: np.ndarray  # (3,) unit vector
     axes: Rotation
-    turns: tuple  # what its numbers in the .amc are, in their order: "rx", "ry", "rz", "tx", ...
+    channels: tuple  # meanings of its numbers in the .amc: "rx", "ry", "rz", "tx", ...
 
 
 class Skeleton(NamedTuple):
@@ -33,14 +33,14 @@ class Skeleton(NamedTuple):
 
     bones: dict  # name -> Bone; the root first, every parent before its children
     parents: dict  # name -> parent's name; not of the root
-    in_degrees: bool  # where the .amc does not say
+    in_degrees: bool  # unless the .amc has a line :DEGREES or :RADIANS
 
 
 def read_skeleton(path):
     """.asf file -> Skeleton.
 
     Raises:
-      InputError: unreadable, or of another form; says where.
+      InputError: unreadable, or of another form.
     """
     sections = _sections(path)
     try:
@@ -51,30 +51,30 @@ def read_skeleton(path):
         (hierarchy,) = _blocks(sections["hierarchy"])
         parents = _parents(hierarchy, bones)
     except (KeyError, ValueError, IndexError) as error:
-        raise InputError(f"{path} is no readable skeleton of Acclaim's form ({error!r})") from error
-    order = _from_the_root(parents)
+        raise InputError(f"{path} is not a readable Acclaim skeleton ({error!r})") from error
+    order = _parents_first(parents)
     return Skeleton({name: bones[name] for name in order}, parents, in_degrees)
 
 
 def read_motion(path, skeleton, choose):
-    """.amc file -> how the bones turn.
+    """.amc file -> channels of the bones.
 
     Args:
       path: file.
       skeleton: Skeleton.
-      choose: number of frames -> indices of those to read.
+      choose: number of frames -> indices of the frames to read.
 
     Returns:
-      dict: name of each bone that turns -> (T, n) its numbers in the file's order; radians, and
-      lengths that mean nothing.
+      dict: name of each bone with channels -> (T, n) its numbers in the file's order; angles in
+      radians, lengths in no known unit.
 
     Raises:
-      InputError: unreadable, a frame lacks a bone, or has not as many numbers as the skeleton says.
+      InputError: unreadable, or a frame lacks a bone or has a wrong number of channels.
     """
     header, *frames = _FRAME_NUMBER.split(_read_text(path, MAX_AMC_BYTES))
     if not frames:
-        raise InputError(f"{path} holds no frame of Acclaim's form")
-    sizes = {name: len(bone.turns) for name, bone in skeleton.bones.items() if bone.turns}
+        raise InputError(f"{path} holds no Acclaim frame")
+    sizes = {name: len(bone.channels) for name, bone in skeleton.bones.items() if bone.channels}
     motion = {name: [] for name in sizes}
     for index in choose(len(frames)):
         lines = {line[0]: line[1:] for line in map(str.split, frames[index].splitlines()) if line}
@@ -87,23 +87,23 @@ def read_motion(path, skeleton, choose):
                 raise InputError(f"{path}, frame {index + 1}: {name} has not {size} numbers")
             motion[name].append(numbers)
     in_degrees = {":DEGREES": True, ":RADIANS": False}
-    said = [in_degrees[word] for word in header.upper().split() if word in in_degrees]
-    factor = np.pi / 180 if (said or [skeleton.in_degrees])[-1] else 1.0
+    stated = [in_degrees[word] for word in header.upper().split() if word in in_degrees]
+    factor = np.pi / 180 if (stated or [skeleton.in_degrees])[-1] else 1.0
     return {name: np.array(rows) * factor for name, rows in motion.items()}
 
 
 def global_rotations(skeleton, motion):
-    """dict: bone -> Rotation of T elements, in the world; motion as from `read_motion`, radians."""
+    """dict: bone -> Rotation of T frames, in world coordinates; `motion` as from `read_motion`."""
     num_frames = len(motion[ROOT])
     rotations = {}
     for name, bone in skeleton.bones.items():
-        own = Rotation.identity(num_frames)
-        places = [i for i, turn in enumerate(bone.turns) if turn[0] == "r"]
-        if places:
-            letters = "".join(bone.turns[i][1] for i in places)
-            turned = Rotation.from_euler(letters, motion[name][:, places])
-            own = bone.axes * turned * bone.axes.inv()
-        rotations[name] = own if name == ROOT else rotations[skeleton.parents[name]] * own
+        local = Rotation.identity(num_frames)
+        columns = [i for i, channel in enumerate(bone.channels) if channel[0] == "r"]
+        if columns:
+            letters = "".join(bone.channels[i][1] for i in columns)
+            rotation = Rotation.from_euler(letters, motion[name][:, columns])
+            local = bone.axes * rotation * bone.axes.inv()
+        rotations[name] = local if name == ROOT else rotations[skeleton.parents[name]] * local
     return rotations
 
 
@@ -131,7 +131,7 @@ def _sections(path):
 
 
 def _blocks(lines):
-    """What stands between each begin and its end."""
+    """The lines between each begin and its end."""
     blocks, current = [], None
     for line in lines:
         if line == ["begin"]:
@@ -150,8 +150,8 @@ def _blocks(lines):
 def _root(lines):
     fields = {line[0]: line[1:] for line in lines}
     if any(float(number) for number in fields.get("orientation", ())):
-        raise ValueError("the root is turned")  # what that means, Acclaim's papers leave open
-    return Bone(np.zeros(3), Rotation.identity(), _turns(fields["order"]))
+        raise ValueError("the root is rotated")  # Acclaim's papers do not say what that means
+    return Bone(np.zeros(3), Rotation.identity(), _channels(fields["order"]))
 
 
 def _bone(lines, in_degrees):
@@ -165,14 +165,17 @@ def _bone(lines, in_degrees):
     if direction.shape != (3,) or not 0 < length < np.inf:
         raise ValueError(f"direction {fields['direction']}")
     (name,) = fields["name"]
-    return name, Bone(direction / length, axes, _turns(fields.get("dof", ())))
+    return name, Bone(direction / length, axes, _channels(fields.get("dof", ())))
 
 
-def _turns(words):
-    turns = tuple(word.lower() for word in words)
-    if len(set(turns)) < len(turns) or not set(turns) <= {"rx", "ry", "rz", "tx", "ty", "tz", "l"}:
+def _channels(words):
+    channels, known = (
+        tuple(word.lower() for word in words),
+        ("rx", "ry", "rz", "tx", "ty", "tz", "l"),
+    )
+    if len(set(channels)) < len(channels) or not set(channels) <= set(known):
         raise ValueError(f"degrees of freedom {' '.join(words)}")
-    return turns
+    return channels
 
 
 def _parents(hierarchy, bones):
@@ -185,9 +188,9 @@ def _parents(hierarchy, bones):
     return parents
 
 
-def _from_the_root(parents):
-    """Names of the bones that hang on the root, every parent before its children."""
+def _parents_first(parents):
+    """Names of the bones connected to the root, every parent before its children."""
     order = [ROOT]
-    for name in order:  # grows on the way
+    for name in order:  # it grows during the loop
         order += [child for child, parent in parents.items() if parent == name]
     return order

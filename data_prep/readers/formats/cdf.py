@@ -1,7 +1,7 @@
 """The CDF files of Human3.6M: one variable, Pose, of 1 x frames x coordinates.
 
-The library believes whatever sizes a file says of itself, and would loop for hours over a damaged
-one; they are checked first. Format: NASA, "CDF Internal Format Description", version 3.
+The library trusts all sizes in a file and would loop for hours over a damaged one, so they are
+checked first. Format: NASA, "CDF Internal Format Description", version 3.
 """
 
 import re
@@ -16,7 +16,7 @@ from hmr_tf.files.errors import InputError
 
 MAX_FRAMES = 50_000  # Human3.6M's longest recording has 6,343
 _MAX_BYTES = 2**25
-_MAGIC = bytes.fromhex("cdf300010000ffff")  # version 3, not compressed as a whole
+_MAGIC = bytes.fromhex("cdf300010000ffff")  # version 3, the file as a whole not compressed
 _MAX_VARIABLES, _MAX_DIMENSIONS, _MAX_BLOCKS = 16, 4, 10_000
 _REALS = (21, 22, 44, 45)  # REAL4, REAL8, FLOAT, DOUBLE
 _GZIP_START = b"\x1f\x8b\x08"
@@ -34,7 +34,7 @@ def read_pose(path, num_coordinates):
 
     Raises:
       FileNotFoundError: there is no such file.
-      InputError: it is no such file, cut off, or too large.
+      InputError: it is another kind of file, truncated, or too large.
     """
     path = Path(path)
     if not path.is_file():
@@ -44,35 +44,35 @@ def read_pose(path, num_coordinates):
             raise ValueError("too large")
         _check_structure(path.read_bytes())
         with cdflib.CDF(path) as file:
-            about = file.varinq("Pose")
-            _check_variable(about, num_coordinates)
-            with np.errstate(invalid="ignore"):  # NaN is the caller's to find
+            variable = file.varinq("Pose")
+            _check_variable(variable, num_coordinates)
+            with np.errstate(invalid="ignore"):  # the caller looks for NaN
                 poses = np.asarray(file.varget("Pose"), float)
         return poses.reshape(-1, num_coordinates)
-    except Exception as error:  # the library names no exceptions for damaged files
+    except Exception as error:  # the library raises anything for damaged files
         reason = " ".join(f"{error!r}".split())[:200]
-        raise InputError(f"{path} is no readable file of poses ({reason})") from error
+        raise InputError(f"{path} is not a readable CDF file of poses ({reason})") from error
 
 
-def _check_variable(about, num_coordinates):
-    """ValueError unless it holds frames of so many real numbers, as it says of itself."""
-    sizes = (about.Last_Rec + 1, *about.Dim_Sizes)
+def _check_variable(variable, num_coordinates):
+    """Raises ValueError unless it holds frames of so many real numbers, according to its header."""
+    sizes = (variable.Last_Rec + 1, *variable.Dim_Sizes)
     num_frames = int(np.prod(sizes, dtype=object)) // num_coordinates
-    is_whole = min(sizes) > 0 and num_coordinates in sizes and about.Num_Elements == 1
-    if not is_whole or num_frames > MAX_FRAMES or about.Data_Type not in _REALS:
-        raise ValueError(f"Pose is {about.Data_Type_Description} of {sizes}")
+    is_complete = min(sizes) > 0 and num_coordinates in sizes and variable.Num_Elements == 1
+    if not is_complete or num_frames > MAX_FRAMES or variable.Data_Type not in _REALS:
+        raise ValueError(f"Pose is {variable.Data_Type_Description} of {sizes}")
 
 
 def _check_structure(content):
-    """ValueError where the file is cut off or a count in it is out of all bounds."""
+    """Raises ValueError if the file is truncated or a count in it is impossible."""
     if not content.startswith(_MAGIC):
-        raise ValueError("no CDF file of version 3 that is not compressed as a whole")
+        raise ValueError("not an uncompressed CDF file of version 3")
     (descriptor,) = struct.unpack_from(">q", content, 20)
     variable, _, end, num_r, _, _, num_dimensions, num_z = struct.unpack_from(
         ">qqqiiiii", content, descriptor + 20
     )
     if end > len(content):
-        raise ValueError(f"cut off: {len(content)} of {end} bytes")
+        raise ValueError(f"truncated: {len(content)} of {end} bytes")
     if num_r or not 0 < num_z <= _MAX_VARIABLES:
         raise ValueError(f"{num_r} and {num_z} variables")
     _check_dimensions(num_dimensions)
@@ -92,21 +92,21 @@ def _check_dimensions(number):
 
 
 def _check_blocks(content, start):
-    """Walks the index records of a variable, which may point to each other."""
+    """Follows the index records of a variable, which may point to each other."""
     starts, seen = [start], 0
     while starts:
         start = starts.pop()
         following, num_entries, num_used = struct.unpack_from(">qii", content, start + 12)
         seen += 1 + num_used
         if num_used < 0 or num_entries < num_used or seen > _MAX_BLOCKS:
-            raise ValueError("an index without end")
+            raise ValueError("its index records form a loop")
         offsets = struct.unpack_from(f">{num_used}q", content, start + 28 + 8 * num_entries)
         index_records = [at for at in offsets if struct.unpack_from(">i", content, at + 8)[0] == 6]
         starts += index_records + ([following] if following else [])
 
 
 def _check_compressed(content):
-    """ValueError where compressed parts unpack to far more than any recording."""
+    """Raises ValueError if compressed parts unpack to far more than any recording."""
     left = _MAX_BYTES
     for match in re.finditer(re.escape(_GZIP_START), content):
         try:

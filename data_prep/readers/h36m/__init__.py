@@ -1,1 +1,1 @@
-"""Human3.6M in the three layouts that people have it in."""
+"""Human3.6M in three layouts."""

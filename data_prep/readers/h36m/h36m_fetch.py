@@ -1,5 +1,5 @@
-"""Human3.6M as the scripts of h36m-fetch unpack it: S1/Directions-1/annot.h5 with, below
-imageSequence/54138969/, img_000001.jpg and the like. All frames that it kept are taken.
+"""Human3.6M as unpacked by the project h36m-fetch: S1/Directions-1/annot.h5, and the images
+S1/Directions-1/imageSequence/54138969/img_000001.jpg. All of its frames are taken.
 """
 
 import h5py
@@ -11,7 +11,7 @@ from data_prep.readers.h36m.h36m_recordings import (
     CAMERA_IDS,
     Recording,
     action_named,
-    is_corrupt,
+    skip_if_corrupt,
 )
 from hmr_tf.files.errors import InputError
 
@@ -36,9 +36,9 @@ def read(data_dir, subjects, metadata):
     for path in sorted(p for s in subjects for p in data_dir.glob(f"{s}/*/{_ANNOTATIONS}")):
         take = _take(path.parent, metadata)
         if take is None:
-            yield Skipped("folder of no known take", str(path.parent))
+            yield Skipped("folder of an unknown take", str(path.parent))
         elif takes.setdefault(take, path) != path:
-            yield Skipped("folder of a take that has another", str(path.parent))
+            yield Skipped("second folder of the same take", str(path.parent))
     for take, path in sorted(takes.items(), key=lambda pair: pair[0].order):
         try:
             annotations = _read_annotations(path)
@@ -48,8 +48,9 @@ def read(data_dir, subjects, metadata):
         for camera, camera_id in enumerate(CAMERA_IDS):
             recording = take._replace(camera=camera)
             rows = np.flatnonzero(annotations["camera"] == int(camera_id))
-            if len(rows) and is_corrupt(recording):
-                yield Skipped("its video is broken", recording.sequence, is_problem=False)
+            corrupt = skip_if_corrupt(recording)
+            if len(rows) and corrupt:
+                yield corrupt
             else:
                 images = path.parent / "imageSequence" / camera_id
                 intrinsics = metadata.intrinsics[camera]
@@ -57,7 +58,7 @@ def read(data_dir, subjects, metadata):
 
 
 def _take(folder, metadata):
-    """S1/Directions-1 -> Recording of camera 0, or None."""
+    """S1/Directions-1 -> Recording of camera 0, or None if there is no such take."""
     name, _, subaction = folder.name.rpartition("-")
     action, subject = action_named(name), folder.parent.name
     if action is None or subaction not in ("1", "2"):
@@ -76,16 +77,16 @@ def _frames(recording, images, annotations, rows, intrinsics, smpl_folder):
         yield h36m_frames.person(
             recording,
             number - 1,
-            str(images / f"img_{number:06d}.jpg"),
-            h36m_frames.lsp_joints(annotations["pose/2d"][row]),
-            h36m_frames.lsp_joints(annotations["pose/3d"][row]) / 1000,
-            intrinsics,
-            fits.at(number - 1),
+            image=str(images / f"img_{number:06d}.jpg"),
+            keypoints_px=h36m_frames.lsp_joints(annotations["pose/2d"][row]),
+            joints=h36m_frames.lsp_joints(annotations["pose/3d"][row]) / 1000,
+            intrinsics=intrinsics,
+            smpl=fits.at(number - 1),
         )
 
 
 def _read_annotations(path):
-    """annot.h5 -> dict of arrays with a row for each frame; InputError where they are not."""
+    """annot.h5 -> dict of arrays with a row for each frame; InputError if it has other contents."""
     try:
         with h5py.File(path, "r") as file:
             num_rows = len(file["frame"])
@@ -100,5 +101,5 @@ def _read_annotations(path):
         if not ((frames >= 1) & (frames <= _MAX_ROWS)).all():
             raise ValueError("frames are counted from 1")
         return annotations
-    except Exception as error:  # h5py names no exceptions for damaged files
-        raise InputError(f"{path} is no readable {_ANNOTATIONS} ({error!r})") from error
+    except Exception as error:  # h5py raises anything for damaged files
+        raise InputError(f"{path} is not a readable {_ANNOTATIONS} ({error!r})") from error

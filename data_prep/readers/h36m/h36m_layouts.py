@@ -1,8 +1,8 @@
-"""Human3.6M, in whichever of three forms people have it: as distributed, as h36m-fetch unpacks it,
-or as SPIN and mmpose prepare it.
+"""Human3.6M in one of three layouts: as distributed, of h36m-fetch, or of SPIN and mmpose.
 
-HMR published no converter for it. Crops follow its rule for MPI-INF-3DHP; 50 frames a second become
-10, as its count of 312,188 training images tells; one test subject's broken video is left out.
+HMR published no converter for it. Crops follow its rule for MPI-INF-3DHP. Of 50 frames a second 10
+are taken, which agrees with its 312,188 training images. One broken video of a test subject is left
+out.
 """
 
 from pathlib import Path
@@ -17,14 +17,14 @@ def read(data_dir, split):
     """Yields a LabelledPerson or Skipped for each frame, by subject, action, take, camera, frame.
 
     Each LabelledPerson has a `sequence`, as "S9_Directions_0_cam0". SMPL parameters come from the
-    .npz or from MoSh's files (`h36m_smpl.find`) where there are any.
+    .npz or from MoSh's files (`h36m_smpl.find`), if there are any.
 
     Args:
-      data_dir: folder with S1/ ... or with h36m*.npz and images/; and metadata.xml, if there is.
+      data_dir: folder with S1/ ... or with h36m*.npz and images/; optionally metadata.xml.
       split: "train" (S1, S5, S6, S7, S8) or "test" (S9, S11).
 
     Raises:
-      InputError: no such split, no Human3.6M here, an unreadable metadata.xml or .npz.
+      InputError: no such split, no Human3.6M in the folder, an unreadable metadata.xml or .npz.
     """
     if split not in h36m_recordings.SUBJECTS:
         raise InputError(f"h36m has no split {split}: pass --split=train or --split=test")

@@ -1,5 +1,5 @@
-"""Human3.6M as SPIN, mmpose and mmhuman3d prepare it: h36m*.npz and images/, where the images are
-images/S1_Directions_1.54138969_000001.jpg or stand in images/S1/S1_Directions_1.54138969/.
+"""Human3.6M as SPIN, mmpose and mmhuman3d prepare it: h36m*.npz and the images, which are
+images/S1_Directions_1.54138969_000001.jpg or lie in images/S1/S1_Directions_1.54138969/.
 """
 
 import itertools
@@ -7,7 +7,7 @@ import re
 
 from data_prep.labelled import Skipped
 from data_prep.readers.h36m import h36m_frames, h36m_smpl
-from data_prep.readers.h36m.h36m_recordings import is_corrupt
+from data_prep.readers.h36m.h36m_recordings import skip_if_corrupt
 from hmr_tf.files import safe_npz
 from hmr_tf.files.errors import InputError
 
@@ -28,7 +28,7 @@ def _files(data_dir):
 def read(data_dir, subjects, metadata):
     """Yields a LabelledPerson or Skipped for every row of these subjects, by recording and frame.
 
-    An image that several files list (SPIN's files of protocol 1 and 2) comes once.
+    An image in several files (SPIN's files of protocol 1 and 2) comes once.
 
     Raises:
       InputError: a file is not readable.
@@ -42,7 +42,7 @@ def read(data_dir, subjects, metadata):
                 continue
             recording = metadata.recording(*match.groups()[:3]) if match else None
             if recording is None or int(match[4]) < 1:
-                yield Skipped("image of no known take", f"{path}, row {row}: {name}")
+                yield Skipped("image of an unknown take", f"{path}, row {row}: {name}")
                 continue
             rows.setdefault((recording, int(match[4]) - 1), (arrays, row))
     yield from _people(data_dir, rows, metadata.intrinsics)
@@ -52,8 +52,9 @@ def _people(data_dir, rows, intrinsics):
     smpl_folder = h36m_smpl.find(data_dir)
     keys = sorted(rows, key=lambda key: (key[0].order, key[1]))
     for recording, group in itertools.groupby(keys, key=lambda key: key[0]):
-        if is_corrupt(recording):
-            yield Skipped("its video is broken", recording.sequence, is_problem=False)
+        corrupt = skip_if_corrupt(recording)
+        if corrupt:
+            yield corrupt
             continue
         fits, fault = h36m_smpl.read(smpl_folder, recording)
         if fault:
@@ -71,16 +72,16 @@ def _person(recording, frame, image, arrays, row, intrinsics, fits):
     return h36m_frames.person(
         recording,
         frame,
-        str(image),
-        part[:, :2],
-        joints[:, :3],
-        intrinsics[recording.camera],
-        _smpl(arrays, row) or fits.at(frame),
+        image=str(image),
+        keypoints_px=part[:, :2],
+        joints=joints[:, :3],
+        intrinsics=intrinsics[recording.camera],
+        smpl=_smpl(arrays, row) or fits.at(frame),
     )
 
 
 def _image_path(data_dir, name):
-    """Where the image is; where it should be, if nowhere."""
+    """Path of the image; if there is none, of where it should be."""
     name = str(name).rpartition("/")[2]
     stem = name.rpartition("_")[0]
     folders = ("images", f"images/{stem.partition('_')[0]}/{stem}")
@@ -99,7 +100,7 @@ def _read_arrays(path):
     arrays = safe_npz.load(path, _ARRAYS, max_bytes=_MAX_BYTES)
     missing = [name for name in ("imgname", "part", "S") if name not in arrays]
     if missing:
-        raise InputError(f"{path} has no {', '.join(missing)}: SPIN's and mmpose's have")
+        raise InputError(f"{path} has no {', '.join(missing)}: files of SPIN and mmpose have")
     num_rows, num_joints = len(arrays["imgname"]), arrays["S"].shape[1:2]
     num_joints = num_joints[0] if num_joints else 0
     shapes = {

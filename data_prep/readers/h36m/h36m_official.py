@@ -1,15 +1,15 @@
-"""Human3.6M as its site gives it out: S1/MyPoseFeatures/{D2_Positions,D3_Positions_mono}/*.cdf, in
-S1/Videos/*.mp4 50 frames a second, and metadata.xml.
+"""Human3.6M as distributed: S1/MyPoseFeatures/{D2_Positions,D3_Positions_mono}/*.cdf, and
+S1/Videos/*.mp4 with 50 frames a second; metadata.xml.
 """
 
 from data_prep.labelled import Skipped, VideoFrame
 from data_prep.readers.formats import cdf
 from data_prep.readers.h36m import h36m_frames, h36m_smpl
-from data_prep.readers.h36m.h36m_recordings import is_corrupt
+from data_prep.readers.h36m.h36m_recordings import skip_if_corrupt
 from hmr_tf.files.errors import InputError
 
 _POSES_2D, _POSES_3D = "MyPoseFeatures/D2_Positions", "MyPoseFeatures/D3_Positions_mono"
-_ALL_TAKES = "_ALL"  # the takes of a subject once more, end to end
+_ALL_TAKES = "_ALL"  # all takes of a subject in one file, besides the single ones
 
 
 def is_here(data_dir):
@@ -26,10 +26,11 @@ def read(data_dir, subjects, metadata):
         if recording:
             recordings.append(recording)
         elif not stem.startswith(_ALL_TAKES):
-            yield Skipped("a take that metadata.xml does not name", str(path))
+            yield Skipped("take not in metadata.xml", str(path))
     for recording in sorted(recordings, key=lambda recording: recording.order):
-        if is_corrupt(recording):
-            yield Skipped("its video is broken", recording.sequence, is_problem=False)
+        corrupt = skip_if_corrupt(recording)
+        if corrupt:
+            yield corrupt
         else:
             yield from _frames(data_dir, recording, metadata.intrinsics, smpl_folder)
 
@@ -59,11 +60,11 @@ def _frames(data_dir, recording, intrinsics, smpl_folder):
         yield h36m_frames.person(
             recording,
             frame,
-            VideoFrame(str(video), frame),
-            keypoints_px[frame],
-            joints_mm[frame] / 1000,
-            intrinsics[recording.camera],
-            fits.at(frame),
+            image=VideoFrame(str(video), frame),
+            keypoints_px=keypoints_px[frame],
+            joints=joints_mm[frame] / 1000,
+            intrinsics=intrinsics[recording.camera],
+            smpl=fits.at(frame),
         )
 
 

@@ -1,6 +1,6 @@
-"""What Human3.6M recorded: subjects, actions, takes, cameras, and what their files are called.
+"""Subjects, actions, takes and cameras of Human3.6M, and their names in files.
 
-The dataset's metadata.xml says it; where a layout comes without that file, the same is known here.
+They are read from the dataset's metadata.xml; if a layout has none, from the tables here.
 """
 
 import re
@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from data_prep.labelled import Skipped
 from hmr_tf.data.h36m_names import ACTIONS, CORRUPT, TEST_SUBJECTS, sequence_name
 from hmr_tf.files.errors import InputError
 
@@ -22,7 +23,7 @@ _OTHER_NAMES = {
     "WalkingDog": "WakingDog",
     "WalkingTogether": "WalkTogether",
 }
-# The numbers in the names of an action's two takes, where they are not "NAME 1" and "NAME".
+# The numbers in the names of an action's two takes: usually "NAME 1" and "NAME".
 _USUAL_TAKES = (" 1", "")
 _UNUSUAL_TAKES = {
     ("S1", "Eating"): (" 2", ""),
@@ -63,19 +64,19 @@ _INTRINSICS = np.array(
         [(1145.51133842318 + 1144.77392807652) / 2, 514.968197319863, 501.882018537695],
     ]
 )
-_NUM_EXTRINSICS = 11 * len(CAMERA_IDS) * 6  # of 11 subjects; these stand first in w0
+_NUM_EXTRINSICS = 11 * len(CAMERA_IDS) * 6  # of 11 subjects; these come first in w0
 _NUM_INTRINSICS = 9  # focal length x, y, principal point x, y, distortion
 _MAX_XML_BYTES = 2**20  # the dataset's has 40 kB
 
 
 class Recording(NamedTuple):
-    """One take of one subject, seen by one camera."""
+    """One take of one subject from one camera."""
 
     subject: str  # "S1"
     action: str  # of ACTIONS
     trial: int  # 0 or 1
     camera: int  # 0 to 3
-    stem: str  # the take in file names: "Directions 1"
+    stem: str  # name of the take in file names: "Directions 1"
 
     @property
     def sequence(self):
@@ -84,27 +85,27 @@ class Recording(NamedTuple):
 
     @property
     def file_stem(self):
-        """The dataset's: "Directions 1.54138969"."""
+        """The dataset's name of the recording: "Directions 1.54138969"."""
         return f"{self.stem}.{CAMERA_IDS[self.camera]}"
 
     @property
     def order(self):
-        """To sort by."""
+        """Sort key."""
         return int(self.subject[1:]), ACTIONS.index(self.action), self.trial, self.camera
 
     def frame_name(self, frame):
-        """File name of the frame with this index (from 0) in SPIN's layout; unique."""
+        """Unique file name of the frame with this index (from 0), as in SPIN's layout."""
         return f"{self.subject}_{self.file_stem.replace(' ', '_')}_{frame + 1:06d}.jpg"
 
 
 class Metadata(NamedTuple):
-    """What metadata.xml says."""
+    """The contents of metadata.xml."""
 
     takes: dict  # (subject, name of the take) -> (action, trial)
-    intrinsics: np.ndarray  # (4, 3) focal length, principal point of each camera: pixels
+    intrinsics: np.ndarray  # (4, 3) focal length and principal point of each camera, pixels
 
     def recording(self, subject, stem, camera_id):
-        """The Recording whose files have these names (spaces may be underscores), or None."""
+        """The Recording with these names in files (spaces may be underscores), or None."""
         stem = stem.replace("_", " ")
         take = self.takes.get((subject, stem))
         if take is None or camera_id not in CAMERA_IDS:
@@ -112,29 +113,31 @@ class Metadata(NamedTuple):
         return Recording(subject, *take, CAMERA_IDS.index(camera_id), stem)
 
     def stem(self, subject, action, trial):
-        """What the files of a take are called, or None."""
-        for (of_subject, stem), take in self.takes.items():
-            if of_subject == subject and take == (action, trial):
+        """Name of a take in file names, or None."""
+        for (other, stem), take in self.takes.items():
+            if other == subject and take == (action, trial):
                 return stem
         return None
 
 
-def is_corrupt(recording):
-    """Whether it is the one whose video is broken, which nobody evaluates."""
-    return recording.sequence == CORRUPT
+def skip_if_corrupt(recording):
+    """Skipped for the one recording with a broken video, which no paper evaluates; else None."""
+    if recording.sequence != CORRUPT:
+        return None
+    return Skipped("its video is broken", recording.sequence, is_problem=False)
 
 
 def action_named(name):
-    """An action under any of the names it has -> its name in ACTIONS, or None."""
+    """Any name of an action -> its name in ACTIONS, or None."""
     name = _OTHER_NAMES.get(name, name)
     return name if name in ACTIONS else None
 
 
 def read_metadata(data_dir):
-    """Metadata of the metadata.xml in the folder, or what is known of it where there is none.
+    """Metadata from metadata.xml in the folder, or from the tables here if there is none.
 
     Raises:
-      InputError: it is not readable.
+      InputError: metadata.xml is not readable.
     """
     path = Path(data_dir) / "metadata.xml"
     if not path.is_file():
@@ -143,13 +146,13 @@ def read_metadata(data_dir):
         if path.stat().st_size > _MAX_XML_BYTES:
             raise ValueError("too large")
         text = path.read_text("utf8")
-        if "<!ENTITY" in text:  # which could unfold to gigabytes
+        if "<!ENTITY" in text:  # which could expand to gigabytes
             raise ValueError("it declares entities")
         root = ET.fromstring(text)
         return Metadata(_takes(root.find("mapping")), _intrinsics(root.find("w0").text))
     except (OSError, ValueError, ET.ParseError, AttributeError, TypeError) as error:
         raise InputError(
-            f"{path} is no readable metadata.xml of Human3.6M ({error}); download it again"
+            f"{path} is not a readable metadata.xml of Human3.6M ({error}); download it again"
         ) from error
 
 
@@ -170,7 +173,7 @@ def _name_in_files(subject, action):
 
 
 def _takes(mapping):
-    """Rows are action, subaction (1 or 2), then a name for each subject of the first row."""
+    """Rows have action, subaction (1 or 2), and a name for each subject in the first row."""
     (_, _, *subjects), *rows = ([cell.text or "" for cell in row] for row in mapping)
     takes = {}
     for _, subaction, *stems in rows:

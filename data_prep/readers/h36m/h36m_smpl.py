@@ -1,4 +1,4 @@
-"""SMPL parameters for Human3.6M: what MoSh fitted, one pickle for each camera of a take.
+"""SMPL parameters for Human3.6M, fitted by MoSh: one pickle for each camera of a take.
 
 neutrSMPL_H3.6/S1/Directions 1_cam0_aligned.pkl holds new_poses, ten a second.
 """
@@ -14,16 +14,13 @@ from data_prep.readers.h36m import h36m_recordings
 from data_prep.readers.h36m.h36m_frames import FRAME_STEP
 from hmr_tf.files.errors import InputError
 
-_PLACES = (".", "neutrMosh", "../neutrMosh")  # seen from the folder of Human3.6M
-# Its global rotation is that of a body seen by a camera whose y and z axes point the other way.
+_PLACES = (".", "neutrMosh", "../neutrMosh")  # relative to the folder of Human3.6M
+# MoSh's cameras have their y and z axes the other way round.
 _HALF_TURN = Rotation.from_rotvec([np.pi, 0, 0])
 
 
 def find(data_dir):
-    """The folder neutrSMPL_H3.6 in the dataset's folder, in neutrMosh there or beside it; or None.
-
-    Not for test subjects: no model may have seen those.
-    """
+    """The folder neutrSMPL_H3.6, in the dataset's folder or in neutrMosh; or None."""
     folders = (Path(data_dir).absolute() / place / "neutrSMPL_H3.6" for place in _PLACES)
     return next((folder for folder in folders if folder.is_dir()), None)
 
@@ -41,9 +38,10 @@ class Fits:
 
 
 def read(folder, recording):
-    """Fits of a recording, empty where there are none; with a Skipped, or None, of what was wrong.
+    """Fits of a recording, empty if there are none; and Skipped if they are unreadable, else None.
 
-    The global rotation is in camera coordinates.
+    The global rotation is in camera coordinates. Test subjects have no fits: no model may have seen
+    them.
     """
     if folder is None or recording.subject not in h36m_recordings.SUBJECTS["train"]:
         return Fits(), None

@@ -1,6 +1,6 @@
-"""Where the frames of MPI-INF-3DHP's training sequences are: image files, or still in the videos.
+"""Finds the frames of MPI-INF-3DHP's training sequences: image files, or frames of the videos.
 
-The archive has videos; frames are taken out by whoever needs them, each in his own layout.
+The archive has videos; there are several common layouts of extracted frames.
 """
 
 import functools
@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from data_prep.labelled import VideoFrame
-from data_prep.writing import video_frames
+from data_prep.readers.formats import video_frames
 
 _FOLDERS = ("S{subject}/Seq{sequence}", "train/S{subject}/Seq{sequence}")
 # Below --data_dir or a sequence's folder; `index` is from 0, `number` from 1.
@@ -25,7 +25,7 @@ _VIDEO = "{folder}/imageSequence/video_{camera}.avi"
 
 
 class Sequence(NamedTuple):
-    """One of the sequences; `folder` is where its annotations are, or should be."""
+    """One sequence; `folder` is the folder of its annotations, or where it should be."""
 
     root: Path
     subject: int
@@ -38,7 +38,7 @@ class Sequence(NamedTuple):
 
 
 class View:
-    """One sequence as one camera saw it."""
+    """One sequence from one camera."""
 
     def __init__(self, sequence, camera):
         self._names = {**sequence._asdict(), "folder": sequence.folder, "camera": camera}
@@ -47,13 +47,13 @@ class View:
         return "S{subject}_Seq{sequence}_cam{camera}".format(**self._names)
 
     def find(self, index):
-        """Looks for a frame by its number, from 0.
+        """Finds a frame by its index, from 0.
 
         Returns:
-          Its path, VideoFrame, or None where there is neither; the name to store it by.
+          Its path, its VideoFrame, or None if there is neither; the file name for the record.
 
         Raises:
-          OSError: the frame can only be in the video, which is unreadable.
+          OSError: there is no image file, and the video is unreadable.
         """
         for pattern in _FRAMES:
             path = Path(pattern.format(index=index, number=index + 1, **self._names))

@@ -1,11 +1,11 @@
 """MPI-INF-3DHP, test: TS1..TS6 with annot_data.mat and imageSequence/img_000001.jpg.
 
-The original has no reader of it. Frames are scaled and cut out like the training set's. All that
-the file calls valid are taken (papers count 2,929), however many joints lie inside the image.
+The original has no reader of it. Frames are scaled and cropped like the training set. All valid
+frames are taken (papers count 2,929), however many joints lie inside the image.
 
-Each record holds the 14 joints as in training, from annot3, and a `record.Reference` beside: the
-released evaluation scripts compare with univ_annot3, in which all people have one height, and some
-of them count all 17 joints.
+Each record holds the 14 joints of annot3 as in training, and a `record.Reference`: the released
+evaluation scripts compare with univ_annot3, in which all people have the same height, and some of
+them use all 17 joints.
 """
 
 from pathlib import Path
@@ -14,7 +14,7 @@ import numpy as np
 
 from data_prep.labelled import Skipped
 from data_prep.readers.formats import matlab
-from data_prep.readers.mpi_inf_3dhp.mpi_inf_3dhp_train import person
+from data_prep.readers.mpi_inf_3dhp import mpi_inf_3dhp_train
 from hmr_tf.body import skeleton
 from hmr_tf.data import record
 from hmr_tf.files.errors import InputError
@@ -24,7 +24,7 @@ ACTIVITIES = (1, 2, 3, 4, 5, 6, 7)
 ANNOTATIONS = "annot_data.mat"
 JOINTS = skeleton.MPI_INF_3DHP_JOINTS
 _LSP = list(skeleton.indices(skeleton.LSP_JOINTS, JOINTS))
-# Below --data_dir, which is the dataset's folder or the test set's.
+# Below --data_dir, which is the folder of the dataset or of the test set.
 _FOLDERS = ("mpi_inf_3dhp_test_set/{}", "mpi_inf_3dhp_test_set/mpi_inf_3dhp_test_set/{}")
 _FOLDERS += ("test/{}", "{}")
 
@@ -68,9 +68,13 @@ def _read_sequence(folder):
             where = f"{folder.name}, {Path(image).name}"
             yield Skipped("not a valid frame", where, is_problem=False)
         else:
-            joints = reference.joints[_LSP]
-            yield person(
-                image, points_px[row, _LSP], joints, sequence=folder.name, reference=reference
+            yield mpi_inf_3dhp_train.person(
+                image,
+                points_px[row, _LSP],
+                reference.joints[_LSP],
+                crop_rule=mpi_inf_3dhp_train.CROP._replace(min_inside=0),
+                sequence=folder.name,
+                reference=reference,
             )
 
 
@@ -94,13 +98,13 @@ def _read_annotations(path):
             numbers = matlab.numbers(array)
             activities[:] = np.where(np.isin(numbers, ACTIVITIES), numbers, 0)
     except ValueError as error:
-        raise InputError(f"{path} has not the form of {ANNOTATIONS}: {error}") from error
+        raise InputError(f"{path} is not {ANNOTATIONS} of MPI-INF-3DHP: {error}") from error
     return is_valid, points_px, [*map(record.Reference, joints, universal, activities)]
 
 
 def _by_frame(array, num_frames, num_axes):
-    """(axes, 17, 1, N), as MATLAB has it -> (N, 17, axes)."""
+    """(axes, 17, 1, N), as in MATLAB -> (N, 17, axes)."""
     wanted = (num_axes, len(JOINTS), 1, num_frames)
     if array.shape != wanted:
-        raise ValueError(f"{array.shape} numbers where {wanted} are expected")
+        raise ValueError(f"numbers of shape {array.shape}, not {wanted}")
     return array[:, :, 0].transpose(2, 1, 0).astype(float)

@@ -1,7 +1,7 @@
 """MPI-INF-3DHP, training: S1..S8/Seq1..2 with annot.mat, camera.calibration, and frames or videos.
 
-Frames are chosen and scaled as in the original's `mpi_inf_3dhp_to_tfrecords.py`, whose rules define
-the set that HMR was trained on. The test set is read by `mpi_inf_3dhp_testset`.
+Frames are chosen and scaled by the rules of the original's `mpi_inf_3dhp_to_tfrecords.py`, which
+define HMR's training set. The test set is read by `mpi_inf_3dhp_testset`.
 """
 
 import collections
@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from data_prep.labelled import LabelledPerson, Skipped, VideoFrame
+from data_prep.labelled import CropRule, LabelledPerson, Skipped, VideoFrame
 from data_prep.readers import person_size
 from data_prep.readers.formats import matlab
 from data_prep.readers.mpi_inf_3dhp.mpi_inf_3dhp_frames import Sequence, View
@@ -17,9 +17,9 @@ from hmr_tf.body import skeleton
 from hmr_tf.data import crop
 from hmr_tf.files.errors import InputError
 
-SUBJECTS = {"train": range(1, 8), "trainval": range(1, 9)}  # S8 is there to validate on
+SUBJECTS = {"train": range(1, 8), "trainval": range(1, 9)}  # S8 is for validation
 SEQUENCES = (1, 2)
-CAMERAS = (0, 1, 2, 4, 5, 6, 7, 8)  # not those on the ceiling
+CAMERAS = (0, 1, 2, 4, 5, 6, 7, 8)  # without those on the ceiling
 
 JOINTS = (
     *("spine3", "spine4", "spine2", "spine", "pelvis", "neck", "head", "head_top"),
@@ -31,8 +31,7 @@ JOINTS = (
 _LSP = list(skeleton.indices(skeleton.LSP_JOINTS, JOINTS))
 
 MOVED_MM = 200.0
-MIN_INSIDE = 8
-WINDOW_PX = 300
+CROP = CropRule(window_px=300, center_on_pixel=True, min_inside=8)
 REENCODE_QUALITY = 100  # the original reads its JPEGs as if they were PNG (`common.py:25-27`)
 
 ANNOTATIONS, CALIBRATION = "annot.mat", "camera.calibration"
@@ -62,10 +61,10 @@ def read(data_dir, split):
     for sequence in sequences:
         if sequence.subject in SUBJECTS[split]:
             for item in _read_sequence(sequence, intrinsics):
-                counts[getattr(item, "reason", None)] += 1
+                counts[item.reason if isinstance(item, Skipped) else None] += 1
                 yield item
     if not counts[None]:
-        reasons = ", ".join(f"{reason}: {count}" for reason, count in counts.items())
+        reasons = ", ".join(f"{reason}: {count}" for reason, count in counts.items() if reason)
         raise InputError(
             f"there is no usable frame in {root} ({reasons}): each S1/Seq1 and so on needs "
             f"{ANNOTATIONS} and imageSequence/video_0.avi, or its frames in "
@@ -74,18 +73,19 @@ def read(data_dir, split):
 
 
 def shuffled(people, seed):
-    """All that `read` yields, in the order of a seeded permutation, as in the original's files.
+    """All that `read` yields, in a seeded random order, as in the original's files.
 
-    Frames in videos stay in their order: videos play forwards, and training shuffles anyway.
+    Frames of videos keep their order: videos are decoded forwards, and training shuffles anyway.
     """
     people = list(people)
-    if any(isinstance(getattr(item, "image", None), VideoFrame) for item in people):
-        return people
+    for item in people:
+        if isinstance(item, LabelledPerson) and isinstance(item.image, VideoFrame):
+            return people
     return [people[i] for i in np.random.default_rng(seed).permutation(len(people))]
 
 
 def _read_intrinsics(sequences):
-    """The first calibration there is, S1/Seq1's as a rule: they are all the same."""
+    """Reads the first calibration, usually that of S1/Seq1: all are the same."""
     for sequence in sequences:
         path = sequence.folder / CALIBRATION
         if path.is_file():
@@ -112,7 +112,7 @@ def read_calibration(path):
             raise ValueError("an intrinsic is not a number")
     except (ValueError, KeyError, IndexError) as error:
         raise InputError(
-            f"{path} is no calibration of the cameras {CAMERAS} ({error!r}); download it again"
+            f"{path} is not a calibration of the cameras {CAMERAS} ({error!r}); download it again"
         ) from error
     return intrinsics
 
@@ -132,7 +132,7 @@ def _read_sequence(sequence, intrinsics):
 
 
 def _read_annotations(path):
-    """annot.mat -> (N,) numbers of the frames, from 0, and what each of CAMERAS sees in them.
+    """annot.mat -> (N,) numbers of the frames, from 0, and the labels for each of CAMERAS.
 
     Returns:
       list of int, dict: camera -> (N, 14, 2) points in pixels, (N, 14, 3) joints in millimetres.
@@ -147,12 +147,12 @@ def _read_annotations(path):
     labels = {}
     try:
         if not all(frame in range(MAX_FRAMES) for frame in frames):
-            raise ValueError("a frame has no number")
+            raise ValueError("the numbers of the frames are not 0, 1, 2, ...")
         for camera in CAMERAS:
             cell, size = cameras.index(camera), len(frames)
             labels[camera] = _lsp_joints(points[cell], size, 2), _lsp_joints(joints[cell], size, 3)
     except (ValueError, IndexError) as error:
-        raise InputError(f"{path} has not the form of {ANNOTATIONS}: {error}") from error
+        raise InputError(f"{path} is not {ANNOTATIONS} of MPI-INF-3DHP: {error}") from error
     return [int(frame) for frame in frames], labels
 
 
@@ -170,7 +170,7 @@ def _read_view(sequence, camera, frames, points_px, joints_mm, intrinsics):
         except OSError as error:
             yield Skipped("video unreadable", str(error))
             return
-        if image is None:  # the original passes over them, too: some videos end early
+        if image is None:  # as the original: some videos end early
             yield Skipped("frame missing", f"{view}, {filename}", is_problem=False)
             continue
         yield person(
@@ -180,17 +180,16 @@ def _read_view(sequence, camera, frames, points_px, joints_mm, intrinsics):
             filename=filename,
             sequence=str(view),
             camera=intrinsics,
-            min_inside=MIN_INSIDE,
-            reencode_quality=None if isinstance(image, VideoFrame) else REENCODE_QUALITY,
+            crop_rule=crop_rule(image),
         )
 
 
 def moved_frames(joints_mm):
-    """Yields the rows to take: the first, then whenever a joint has moved since the last one taken.
+    """Yields the rows to take: the first, then each in which a joint has moved since the last.
 
     Args:
-      joints_mm: (N, 14, 3) joints in the camera's coordinates. Rows that are not numbers are taken,
-        so that they are counted as what they are.
+      joints_mm: (N, 14, 3) joints in camera coordinates. Rows with NaN are taken too: they are
+        skipped and counted later.
     """
     last = None
     for row, joints in enumerate(joints_mm):
@@ -206,8 +205,15 @@ def _has_moved(joints_mm, last_mm):
     return (np.linalg.norm(joints_mm - last_mm, axis=1) >= MOVED_MM).any()
 
 
+def crop_rule(image):
+    """CropRule of a path or VideoFrame. Frames of a video do not go through a JPEG first."""
+    return (
+        CROP if isinstance(image, VideoFrame) else CROP._replace(reencode_quality=REENCODE_QUALITY)
+    )
+
+
 def person(image, points_px, joints, **more):
-    """A LabelledPerson with all 14 joints, the diagonal of their box 150 px; or Skipped.
+    """A LabelledPerson with all 14 joints, scaled to a diagonal of 150 px; or Skipped.
 
     Args:
       image: path or VideoFrame.
@@ -226,8 +232,6 @@ def person(image, points_px, joints, **more):
         keypoints_px,
         labelled,
         scale=crop.PERSON_PX / diagonal,
-        window_px=WINDOW_PX,
-        center_on_pixel=True,
         lsp_joints=joints,
         **more,
     )

@@ -39,7 +39,7 @@ def poses(items):
     return np.array([item.pose for item in items if isinstance(item, MocapPose)])
 
 
-def test_collections_are_the_top_folders(folder):
+def test_amass_collections_are_the_top_folders(folder):
     read = {name: list(items) for name, items in amass.read(folder, 0).items()}
     assert list(read) == ["neutrSMPL_CMU", "neutrSMPL_KIT"]
     assert [len(poses(items)) for items in read.values()] == [10, 5]
@@ -47,7 +47,7 @@ def test_collections_are_the_top_folders(folder):
     assert list(amass.read(folder / "CMU", 0)) == ["neutrSMPL_CMU"]
 
 
-def test_body_joints_hands_and_the_first_ten_betas(folder):
+def test_amass_body_joints_hands_and_the_first_ten_betas(folder):
     items = amass.read(folder, 0)["neutrSMPL_KIT"]
     first = min((i for i in items if isinstance(i, MocapPose)), key=lambda item: item.pose[0])
     joints = first.pose.reshape(24, 3)[:, 0] / 3
@@ -66,21 +66,21 @@ def test_body_joints_hands_and_the_first_ten_betas(folder):
         (10.0, "mocap_framerate", list(range(24))),
     ],
 )
-def test_25_hz(rate, name, frames, tmp_path):
+def test_amass_25_hz(rate, name, frames, tmp_path):
     rates = {"mocap_framerate": None, name: np.array(rate)}
     write(tmp_path / "CMU" / "01" / "x.npz", **rates)
     found = poses(amass.read(tmp_path, 0)["neutrSMPL_CMU"])
     assert sorted(found[:, 0] // 1000) == frames
 
 
-def test_the_order_is_shuffled_by_the_seed(folder):
+def test_amass_order_is_shuffled_by_the_seed(folder):
     first, again, other = (poses(amass.read(folder, s)["neutrSMPL_CMU"]) for s in (0, 0, 1))
     np.testing.assert_array_equal(first, again)
     assert not np.array_equal(first, other)
     np.testing.assert_array_equal(np.sort(first, axis=0), np.sort(other, axis=0))
 
 
-def test_genders_are_noted(folder):
+def test_amass_genders_are_noted(folder):
     write(folder / "CMU" / "03" / "x.npz", num_frames=1, gender=np.array(b"female"))
     write(folder / "CMU" / "04" / "x.npz", num_frames=1, gender=None)
     items = list(amass.read(folder, 0)["neutrSMPL_CMU"])
@@ -113,7 +113,7 @@ BROKEN = {
 
 
 @pytest.mark.parametrize("fault", ["empty", "cut", *BROKEN])
-def test_a_broken_file_is_counted_and_the_others_read(fault, folder):
+def test_amass_broken_file_is_counted_and_the_others_read(fault, folder):
     path = write(folder / "CMU" / "02" / "bad_poses.npz", **BROKEN.get(fault, {}))
     if fault == "empty":
         path.write_bytes(b"")
@@ -127,14 +127,14 @@ def test_a_broken_file_is_counted_and_the_others_read(fault, folder):
     assert "bad_poses.npz" in skipped.where
 
 
-def test_a_folder_without_files_is_refused(tmp_path):
+def test_amass_folder_without_files_is_refused(tmp_path):
     (tmp_path / "CMU" / "01").mkdir(parents=True)
     np.savez(tmp_path / "CMU" / "01" / "shape.npz", betas=np.zeros(16))
     with pytest.raises(InputError, match="no <collection>/<subject>"):
         amass.read(tmp_path, 0)
 
 
-def test_the_sample(shared):
+def test_amass_sample(shared):
     items = list(amass.read(shared / "data_samples" / "amass", 0)["neutrSMPL_CMU"])
     assert items[-1] == Noted("poses of male bodies", 5)
     records, _ = convert(items)

@@ -22,11 +22,11 @@ def pose_of(folder, frame, bones=None):
     return {name: turn for name, turn in joints if np.any(np.abs(turn) > 1e-6)}
 
 
-def test_a_t_pose_is_the_zero_pose(tmp_path):
+def test_cmu_t_pose_is_the_zero_pose(tmp_path):
     assert pose_of(tmp_path, {}) == {}
 
 
-def test_a_t_pose_of_a_skeleton_that_rests_otherwise_is_the_zero_pose(tmp_path):
+def test_cmu_t_pose_of_a_skeleton_that_rests_otherwise_is_the_zero_pose(tmp_path):
     """CMU's skeletons rest with their legs 20 degrees apart; this one's arms hang, too."""
     bones = cmu_fakes.bones()
     sine, cosine = np.sin(np.radians(20)), np.cos(np.radians(20))
@@ -65,11 +65,11 @@ def test_a_t_pose_of_a_skeleton_that_rests_otherwise_is_the_zero_pose(tmp_path):
         ({"root": [3, 17, 5, 0, 90, 0]}, "pelvis", [0, 90, 0]),
     ],
 )
-def test_each_bone_turns_its_joint(frame, joint, turn, tmp_path):
+def test_cmu_each_bone_turns_its_joint(frame, joint, turn, tmp_path):
     assert pose_of(tmp_path, frame) == {joint: turn}
 
 
-def test_a_bone_turns_about_axes_of_its_own(tmp_path):
+def test_cmu_bone_turns_about_axes_of_its_own(tmp_path):
     """In CMU's files elbows bend about x, which their axes lay along the world's -y or so."""
     bones = cmu_fakes.bones()
     bones["lradius"][2:] = (0, 0, 90), "rx"  # its x is the world's y
@@ -78,7 +78,7 @@ def test_a_bone_turns_about_axes_of_its_own(tmp_path):
     assert pose_of(tmp_path, {"lradius": [40]}, bones) == {"left_elbow": [40, 0, 0]}
 
 
-def test_turns_follow_each_other_about_fixed_axes(tmp_path):
+def test_cmu_rotations_follow_each_other_about_fixed_axes(tmp_path):
     pose = pose_of(tmp_path, {"root": [0, 0, 0, 30, 40, 50]})["pelvis"]
     x, y, z = (
         Rotation.from_rotvec(np.radians(np.diag([30, 40, 50])[i])).as_matrix() for i in range(3)
@@ -92,7 +92,7 @@ def random_frame(rng, bones):
     return {"root": rng.uniform(-50, 50, 6), **frame}
 
 
-def test_the_mirrored_motion_is_the_mirrored_pose(tmp_path, rng):
+def test_cmu_mirrored_motion_is_the_mirrored_pose(tmp_path, rng):
     bones = cmu_fakes.bones()
     frame = random_frame(rng, bones)
     signs = {"rx": 1, "ry": -1, "rz": -1}
@@ -110,7 +110,7 @@ def test_the_mirrored_motion_is_the_mirrored_pose(tmp_path, rng):
     np.testing.assert_allclose(reflected, swapped, atol=1e-9)
 
 
-def test_smpls_bones_point_where_the_files_do(tmp_path, rng):
+def test_cmu_smpls_bones_point_where_the_files_do(tmp_path, rng):
     """Posed by SMPL's rule, arms and legs of a random skeleton lie along the file's bones."""
     bones = cmu_fakes.bones()
     for name, bone in bones.items():
@@ -136,14 +136,14 @@ def test_smpls_bones_point_where_the_files_do(tmp_path, rng):
         np.testing.assert_allclose(found, theirs[bone].apply(asf.bones[bone].direction), atol=1e-9)
 
 
-def test_25_hz_of_120(tmp_path):
+def test_cmu_25_hz_of_120(tmp_path):
     frames = [{"ltibia": [number]} for number in range(24)]
     poses, _ = cmu.read_file(cmu_fakes.write(tmp_path, frames))
     knee = np.degrees(poses.reshape(-1, 24, 3)[:, skeleton.SMPL_JOINTS.index("left_knee"), 0])
     np.testing.assert_allclose(knee, [0, 5, 10, 14, 19], atol=1e-9)
 
 
-def test_all_motions_of_a_folder_come_out_once_in_shuffled_order(tmp_path):
+def test_cmu_all_motions_of_a_folder_come_out_once_in_shuffled_order(tmp_path):
     for subject in ("01", "02"):
         for take in ("01", "02"):
             frames = [{"ltibia": [int(subject + take)]}] * 5
@@ -156,7 +156,7 @@ def test_all_motions_of_a_folder_come_out_once_in_shuffled_order(tmp_path):
     assert not np.array_equal(poses[0], poses[2])
 
 
-def test_joints_without_a_bone_stay_at_rest(tmp_path):
+def test_cmu_joints_without_a_bone_stay_at_rest(tmp_path):
     bones = {n: b for n, b in cmu_fakes.bones().items() if n[1:] not in ("fingers", "toes", "hand")}
     assert pose_of(tmp_path, {"lwrist": [15]}, bones) == {}
     del bones["ltibia"], bones["lfoot"]
@@ -165,7 +165,7 @@ def test_joints_without_a_bone_stay_at_rest(tmp_path):
 
 
 @pytest.mark.parametrize("head", [":RADIANS", ":FULLY-SPECIFIED"])
-def test_radians(head, tmp_path):
+def test_cmu_radians(head, tmp_path):
     bones = cmu_fakes.bones()
     bones["lradius"][2:] = (0, 0, np.pi / 2), "rx"
     (tmp_path / "01.asf").write_text(cmu_fakes.asf_text(bones, angle="rad"))
@@ -177,7 +177,7 @@ def test_radians(head, tmp_path):
 
 
 ASF_FAULTS = {
-    "empty": ("", "no readable skeleton .*root"),
+    "empty": ("", "not a readable Acclaim skeleton .*root"),
     "no bones": (":root\norder RX\n:bonedata\n:hierarchy\n", "0 blocks"),
     "direction": ("direction 1 0 0", "direction 0 0 0", "direction"),
     "NaN direction": ("direction 1 0 0", "direction nan 0 0", "direction"),
@@ -187,13 +187,13 @@ ASF_FAULTS = {
     "other turns": ("dof rx ry rz", "dof a b", "degrees of freedom a b"),
     "two parents": ("lfemur ltibia", "lfemur ltibia ltibia", "ltibia below lfemur"),
     "unknown bone": ("lfemur ltibia", "lfemur x", "x below lfemur"),
-    "a turned root": ("orientation 0 0 0", "orientation 0 90 0", "the root is turned"),
+    "a turned root": ("orientation 0 0 0", "orientation 0 90 0", "the root is rotated"),
     "no end": (":hierarchy\nbegin", ":hierarchy", "an end without a begin"),
 }
 
 
 @pytest.mark.parametrize("fault", ASF_FAULTS)
-def test_a_broken_skeleton_is_refused(fault, tmp_path):
+def test_cmu_broken_skeleton_is_refused(fault, tmp_path):
     path = cmu_fakes.write(tmp_path, [{}])
     *change, message = ASF_FAULTS[fault]
     text = (tmp_path / "01.asf").read_text()
@@ -205,7 +205,7 @@ def test_a_broken_skeleton_is_refused(fault, tmp_path):
 
 
 AMC_FAULTS = {
-    "no frames": (":DEGREES\n1\n", ":DEGREES\n", "holds no frame"),
+    "no frames": (":DEGREES\n1\n", ":DEGREES\n", "holds no Acclaim frame"),
     "no bone": ("ltibia 0\n", "", r"frame 1: ltibia \(KeyError"),
     "too few numbers": ("root 0 0 0 0 0 0", "root 0 0", "frame 1: root has not 6 numbers"),
     "text": ("ltibia 0", "ltibia x", "frame 1: ltibia .*could not convert"),
@@ -214,7 +214,7 @@ AMC_FAULTS = {
 
 
 @pytest.mark.parametrize("fault", AMC_FAULTS)
-def test_a_broken_motion_is_counted_and_the_others_read(fault, tmp_path):
+def test_cmu_broken_motion_is_counted_and_the_others_read(fault, tmp_path):
     cmu_fakes.write(tmp_path, [{}], name="01_02")
     path = cmu_fakes.write(tmp_path, [{}])
     before, after, message = AMC_FAULTS[fault]
@@ -228,7 +228,7 @@ def test_a_broken_motion_is_counted_and_the_others_read(fault, tmp_path):
     assert "01_01.amc" in items[0].where
 
 
-def test_a_hierarchy_in_a_circle_leaves_those_bones_out(tmp_path):
+def test_cmu_hierarchy_in_a_circle_leaves_those_bones_out(tmp_path):
     path = cmu_fakes.write(tmp_path, [{}])
     text = (tmp_path / "01.asf").read_text()
     (tmp_path / "01.asf").write_text(text.replace("lhipjoint lfemur\n", "ltibia lfemur\n"))
@@ -236,12 +236,12 @@ def test_a_hierarchy_in_a_circle_leaves_those_bones_out(tmp_path):
         cmu.read_file(path)
 
 
-def test_a_motion_without_its_skeleton(tmp_path):
+def test_cmu_motion_without_its_skeleton(tmp_path):
     path = cmu_fakes.write(tmp_path, [{}])
     (tmp_path / "01.asf").rename(tmp_path / "body.asf")
     assert len(cmu.read_file(path)[0]) == 1  # the only one there
     (tmp_path / "other.asf").write_text("")
-    with pytest.raises(InputError, match=r"2 skeletons \(\.asf\) are beside it"):
+    with pytest.raises(InputError, match=r"its folder has 2 skeletons \(\.asf\)"):
         cmu.read_file(path)
     with pytest.raises(InputError, match=r"no \.amc files"):
         cmu.read(tmp_path / "none", 0)

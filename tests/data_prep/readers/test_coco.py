@@ -28,7 +28,7 @@ def read_one(folder, **entries):
     return person
 
 
-def test_points_have_their_places(tmp_path):
+def test_coco_points_have_their_places(tmp_path):
     person = read_one(tmp_path)
     for name, point in zip(skeleton.COCO_KEYPOINTS, STANDING):
         i = skeleton.KEYPOINTS.index(name)
@@ -54,11 +54,11 @@ TORSO = np.hypot(3, 50)
         ([*both("ankle", "hip", "knee")], 50 / np.hypot(66 - 34, 88 - 18)),
     ],
 )
-def test_scale_by_what_is_seen(missing, scale, tmp_path):
+def test_coco_scale_by_what_is_seen(missing, scale, tmp_path):
     assert read_one(tmp_path, points=unlabelled(*missing)).scale == pytest.approx(scale)
 
 
-def test_occluded_points_count_for_the_scale(tmp_path):
+def test_coco_occluded_points_count_for_the_scale(tmp_path):
     points = unlabelled(*both("ankle"), flag=1)
     person = read_one(tmp_path, points=points)
     assert person.scale == pytest.approx(150 / DIAGONAL)
@@ -85,7 +85,7 @@ def box(height, width=40):
         ({"segmentation": None, "bbox": [1, 1, 90, 60]}, "mask at most 60 px high"),
     ],
 )
-def test_whom_the_rules_leave_out(entries, reason, tmp_path):
+def test_coco_people_skipped_by_the_rules(entries, reason, tmp_path):
     found = read_one(tmp_path, **entries)
     assert found == Skipped(reason, "COCO_train2014_000000000007.jpg, annotation 1", False)
 
@@ -104,7 +104,7 @@ def test_whom_the_rules_leave_out(entries, reason, tmp_path):
         {"num_keypoints": None},
     ],
 )
-def test_whom_they_keep(entries, tmp_path):
+def test_coco_people_kept_by_the_rules(entries, tmp_path):
     assert isinstance(read_one(tmp_path, **entries), LabelledPerson)
 
 
@@ -133,12 +133,12 @@ def test_whom_they_keep(entries, tmp_path):
         ({"segmentation": None, "bbox": 80}, "box unreadable"),
     ],
 )
-def test_broken_annotations_are_problems(entries, reason, tmp_path):
+def test_coco_broken_annotations_are_problems(entries, reason, tmp_path):
     found = read_one(tmp_path, **entries)
     assert (found.reason, found.is_problem) == (reason, True)
 
 
-def test_people_come_by_image_then_as_in_the_file(tmp_path):
+def test_coco_people_come_by_image_then_as_in_the_file(tmp_path):
     annotations = [annotation(9, 7), annotation(5, 3), annotation(8, 7), annotation(6, 3)]
     annotations.append(annotation(4, 3, category_id=2))
     annotations[0]["iscrowd"] = 1
@@ -160,14 +160,14 @@ LAYOUTS = [
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)
-def test_images_are_found_where_people_keep_them(layout, tmp_path):
+def test_coco_images_are_found_where_people_keep_them(layout, tmp_path):
     folder = write_coco(tmp_path, [annotation(1)], **layout)
     records, tally = convert(coco.read(folder, "train"))
     assert len(records) == 1
     assert not tally.skipped
 
 
-def test_annotations_and_images_of_different_years_meet(tmp_path):
+def test_coco_annotations_and_images_of_different_years_meet(tmp_path):
     folder = write_coco(tmp_path, [annotation(1)], prefix="")
     path = folder / "annotations" / "person_keypoints_train2014.json"
     path.write_text(path.read_text().replace('"0000', '"COCO_train2014_0000'))
@@ -175,12 +175,12 @@ def test_annotations_and_images_of_different_years_meet(tmp_path):
     assert found["image/filename"] == [b"COCO_train2014_000000000007.jpg"]
 
 
-def test_val_is_read_as_train_is(tmp_path):
+def test_coco_val_is_read_as_train_is(tmp_path):
     folder = write_coco(tmp_path, [annotation(1)], split="val")
     assert len(list(coco.read(folder, "val"))) == 1
 
 
-def test_the_crop_holds_the_person(tmp_path):
+def test_coco_crop_holds_the_person(tmp_path):
     (found,), _ = convert(coco.read(write_coco(tmp_path, [annotation(1)]), "train"))
     assert found["image/height"] == [185]  # 180 x 1.03
     assert found["image/width"] == [247]
@@ -197,7 +197,7 @@ def face(found, key):
     return np.reshape(found["image/face_pts"], (3, 5))["xy".index(key)]
 
 
-def test_missing_and_broken_images_are_counted(tmp_path):
+def test_coco_missing_and_broken_images_are_counted(tmp_path):
     folder = write_coco(tmp_path, [annotation(1), annotation(2), annotation(3, 3)])
     images = folder / "images" / "train2014"
     (images / "COCO_train2014_000000000003.jpg").write_bytes(b"")
@@ -221,14 +221,14 @@ UNREADABLE = {
 
 
 @pytest.mark.parametrize("fault", UNREADABLE)
-def test_an_unreadable_annotation_file_is_refused(fault, tmp_path):
+def test_coco_unreadable_annotation_file_is_refused(fault, tmp_path):
     folder = write_coco(tmp_path, [])
     (folder / "annotations" / "person_keypoints_train2014.json").write_text(UNREADABLE[fault])
-    with pytest.raises(InputError, match=r"train2014\.json is no readable"):
+    with pytest.raises(InputError, match=r"train2014\.json is not a readable"):
         list(coco.read(folder, "train"))
 
 
-def test_what_is_missing_is_named(tmp_path):
+def test_coco_missing_files_are_named(tmp_path):
     with pytest.raises(InputError, match="coco has no split test"):
         list(coco.read(tmp_path, "test"))
     with pytest.raises(InputError, match=r"person_keypoints_val2014\.json or"):
@@ -238,7 +238,7 @@ def test_what_is_missing_is_named(tmp_path):
         list(coco.read(folder, "train"))
 
 
-def test_records_are_the_originals(shared):
+def test_coco_records_are_the_originals(shared):
     """Up to 1.2 px: the original scales x by y's factor and y by x's, which is mended here."""
     samples = shared / "data_samples"
     expected = json.loads((samples / "expected" / "coco.json").read_text())

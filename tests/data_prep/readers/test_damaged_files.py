@@ -57,7 +57,7 @@ def mutant(content, rng):
 
 
 @pytest.mark.parametrize("write", [annot_h5, h36m_npz, metadata_xml, amass_npz, asf, amc])
-def test_damage_is_said_in_one_line(write, tmp_path, rng):
+def test_readers_name_damage_in_one_line(write, tmp_path, rng):
     path, read = write(tmp_path)
     content, seconds, refusals = path.read_bytes(), [], []
     for _ in range(MUTATIONS):

@@ -38,7 +38,7 @@ def skipped(items):
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)
-def test_every_layout_gives_the_same_people(layout, tmp_path):
+def test_h36m_every_layout_gives_the_same_people(layout, tmp_path):
     write(tmp_path, layout)
     items = list(h36m_layouts.read(tmp_path, "train"))
     assert [item.filename for item in items[:2]] == [
@@ -60,7 +60,7 @@ def test_every_layout_gives_the_same_people(layout, tmp_path):
     np.testing.assert_allclose(np.linalg.norm(extent), 150, rtol=0.01)
 
 
-def test_ten_frames_a_second_of_the_video(tmp_path):
+def test_h36m_ten_frames_a_second_of_the_video(tmp_path):
     write(tmp_path, "official")
     items = list(h36m_layouts.read(tmp_path, "train"))
     assert [item.image.index for item in items] == [0, 5, 10]
@@ -71,21 +71,21 @@ def test_ten_frames_a_second_of_the_video(tmp_path):
     assert len(records) == 3
 
 
-def test_h36m_fetch_has_chosen_its_frames_already(tmp_path):
+def test_h36m_fetch_layout_takes_all_frames(tmp_path):
     h36m_fakes.write_fetch(tmp_path, "S9", "Directions-1", frames=(1, 65, 129))
     items = list(h36m_layouts.read(tmp_path, "test"))
     assert [item.filename[-10:-4] for item in items] == ["000001", "000065", "000129"]
 
 
-def test_a_take_in_two_folders_comes_once(tmp_path):
+def test_h36m_take_in_two_folders_comes_once(tmp_path):
     for take in ("WalkDog-1", "WalkingDog-1"):
         h36m_fakes.write_fetch(tmp_path, "S9", take)
     fault, *items = h36m_layouts.read(tmp_path, "test")
-    assert fault.reason == "folder of a take that has another"
+    assert fault.reason == "second folder of the same take"
     assert [item.sequence for item in items] == ["S9_WakingDog_0_cam0"] * 2
 
 
-def test_the_originals_names_for_sequences(tmp_path):
+def test_h36m_originals_names_for_sequences(tmp_path):
     for subject, stem, camera_id in (
         ("S11", "Phoning 2", "60457274"),
         ("S11", "Photo", "54138969"),
@@ -103,7 +103,7 @@ def test_the_originals_names_for_sequences(tmp_path):
     ]
 
 
-def test_sequences_stay_together_in_a_fixed_order(tmp_path):
+def test_h36m_sequences_stay_together_in_a_fixed_order(tmp_path):
     names = [
         f"S{subject}_{stem}.{camera_id}_{frame:06d}.jpg"
         for frame in (6, 1)
@@ -121,14 +121,14 @@ def test_sequences_stay_together_in_a_fixed_order(tmp_path):
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)
-def test_the_broken_video_is_left_out(layout, tmp_path):
+def test_h36m_broken_video_is_left_out(layout, tmp_path):
     write(tmp_path, layout, "S11", "Directions", "Directions-2")
     items = list(h36m_layouts.read(tmp_path, "test"))
     assert items == [Skipped("its video is broken", "S11_Directions_1_cam0", is_problem=False)]
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)
-def test_splits_go_by_subject(layout, tmp_path):
+def test_h36m_splits_go_by_subject(layout, tmp_path):
     write(tmp_path, layout, "S9")
     assert not list(h36m_layouts.read(tmp_path, "train"))
     assert {item.sequence for item in h36m_layouts.read(tmp_path, "test")} == {
@@ -136,7 +136,7 @@ def test_splits_go_by_subject(layout, tmp_path):
     }
 
 
-def test_metadata_names_takes_and_cameras(tmp_path):
+def test_h36m_metadata_names_takes_and_cameras(tmp_path):
     h36m_fakes.write_official(tmp_path, "S1", "Walking 7", 1, "60457274")
     h36m_fakes.write_metadata(tmp_path, [(14, 2, "Walking 7", "x")])
     (item,) = h36m_layouts.read(tmp_path, "train")
@@ -144,17 +144,17 @@ def test_metadata_names_takes_and_cameras(tmp_path):
     np.testing.assert_allclose(item.camera, [1005, 500, 505])
 
 
-def test_unknown_takes_are_counted_but_not_the_sum_of_all(tmp_path):
+def test_h36m_unknown_takes_are_counted_but_not_the_sum_of_all(tmp_path):
     for stem in ("Walking 7", "_ALL", "_ALL 1"):
         h36m_fakes.write_official(tmp_path, "S1", stem, 1)
     (item,) = h36m_layouts.read(tmp_path, "train")
-    assert item.reason == "a take that metadata.xml does not name"
+    assert item.reason == "take not in metadata.xml"
     assert "Walking 7" in item.where
 
 
 @pytest.mark.parametrize("place", [".", "neutrMosh", "../neutrMosh"])
 @pytest.mark.parametrize("layout", LAYOUTS)
-def test_mosh_is_joined_with_its_half_turn(layout, place, tmp_path, rng):
+def test_h36m_mosh_is_joined_with_its_half_turn(layout, place, tmp_path, rng):
     data_dir = tmp_path / "h36m"
     data_dir.mkdir()
     write(data_dir, layout)
@@ -173,14 +173,14 @@ def test_mosh_is_joined_with_its_half_turn(layout, place, tmp_path, rng):
     assert [record["meta/has_3d"] for record in records] == [[1], [1]]
 
 
-def test_mosh_of_test_subjects_is_not_read(tmp_path):
+def test_h36m_mosh_of_test_subjects_is_not_read(tmp_path):
     write(tmp_path, "official", "S9")
     fits = tmp_path / "neutrSMPL_H3.6" / "S9"
     write_mosh(fits / "Directions 1_cam0_aligned.pkl", np.ones((3, 72)), key="new_poses")
     assert all(item.pose is None for item in h36m_layouts.read(tmp_path, "test"))
 
 
-def test_a_broken_fit_leaves_the_joints(tmp_path):
+def test_h36m_broken_fit_leaves_the_joints(tmp_path):
     write(tmp_path, "official")
     fits = tmp_path / "neutrSMPL_H3.6" / "S1"
     write_mosh(fits / "Directions 1_cam0_aligned.pkl", np.full((3, 72), np.nan), key="new_poses")
@@ -190,7 +190,7 @@ def test_a_broken_fit_leaves_the_joints(tmp_path):
     assert all(item.pose is None for item in items)
 
 
-def test_the_npz_has_smpl_parameters_of_its_own(tmp_path, rng):
+def test_h36m_npz_has_smpl_parameters_of_its_own(tmp_path, rng):
     pose, shape = rng.normal(size=(1, 72)), rng.normal(size=(1, 10))
     h36m_fakes.write_npz(tmp_path, ["S1_Eating.54138969_000001.jpg"], pose=pose, shape=shape)
     (item,) = h36m_layouts.read(tmp_path, "train")
@@ -201,7 +201,7 @@ def test_the_npz_has_smpl_parameters_of_its_own(tmp_path, rng):
     assert item.reason == "SMPL parameters are not numbers"
 
 
-def test_an_image_of_two_files_comes_once(tmp_path):
+def test_h36m_image_of_two_files_comes_once(tmp_path):
     names = [f"S9_Eating.{camera_id}_000001.jpg" for camera_id in ("54138969", "60457274")]
     h36m_fakes.write_npz(tmp_path, names, file="h36m_valid_protocol1.npz")
     h36m_fakes.write_npz(tmp_path, names[1:], file="h36m_valid_protocol2.npz")
@@ -226,7 +226,7 @@ DAMAGES = ("missing", "empty", "cut", "other")
 @pytest.mark.parametrize(
     "file", ["MyPoseFeatures/D2_Positions/Eating.54138969.cdf", "Videos/Eating.54138969.mp4"]
 )
-def test_a_damaged_recording_is_counted_and_the_others_read(file, kind, tmp_path):
+def test_h36m_damaged_recording_is_counted_and_the_others_read(file, kind, tmp_path):
     for stem in ("Eating", "Walking"):
         h36m_fakes.write_official(tmp_path, "S1", stem, 6)
     damage(tmp_path / "S1" / file.format("Eating.54138969"), kind)
@@ -239,7 +239,7 @@ def test_a_damaged_recording_is_counted_and_the_others_read(file, kind, tmp_path
     assert "Eating" in tally.problems[0]["where"]
 
 
-def test_positions_that_are_no_numbers_are_counted(tmp_path):
+def test_h36m_nan_positions_are_counted(tmp_path):
     h36m_fakes.write_official(tmp_path, "S1", "Eating", 11)
     folder = tmp_path / "S1" / "MyPoseFeatures"
     joints, points = h36m_fakes.joints_mm(11), h36m_fakes.pixels(h36m_fakes.joints_mm(11))
@@ -255,7 +255,7 @@ def test_positions_that_are_no_numbers_are_counted(tmp_path):
 
 
 @pytest.mark.parametrize("kind", DAMAGES[1:])
-def test_a_damaged_annot_h5_is_counted_and_the_others_read(kind, tmp_path):
+def test_h36m_damaged_annot_h5_is_counted_and_the_others_read(kind, tmp_path):
     for take in ("Eating-1", "Walking-1", "Flying-1", "Walking"):
         h36m_fakes.write_fetch(tmp_path, "S1", take)
     damage(tmp_path / "S1" / "Eating-1" / "annot.h5", kind)
@@ -263,8 +263,8 @@ def test_a_damaged_annot_h5_is_counted_and_the_others_read(kind, tmp_path):
     assert [item.sequence for item in people(items)] == ["S1_Walking_0_cam0"] * 2
     assert sorted(item.reason for item in skipped(items)) == [
         "annot.h5 unreadable",
-        "folder of no known take",
-        "folder of no known take",
+        "folder of an unknown take",
+        "folder of an unknown take",
     ]
 
 
@@ -279,7 +279,7 @@ def test_a_damaged_annot_h5_is_counted_and_the_others_read(kind, tmp_path):
         ("pose/3d", np.zeros((2, 32, 3), "S4")),
     ],
 )
-def test_an_annot_h5_of_another_form_is_counted(name, values, tmp_path):
+def test_h36m_annot_h5_of_another_form_is_counted(name, values, tmp_path):
     path = h36m_fakes.write_fetch(tmp_path, "S1", "Eating-1") / "annot.h5"
     with h5py.File(path, "a") as file:
         del file[name]
@@ -289,7 +289,7 @@ def test_an_annot_h5_of_another_form_is_counted(name, values, tmp_path):
     assert str(path) in item.where
 
 
-def test_missing_images_and_keypoints_of_an_npz_are_counted(tmp_path):
+def test_h36m_missing_images_and_keypoints_of_an_npz_are_counted(tmp_path):
     names = ["S1_Eating.54138969_000001.jpg", "S1_Eating.54138969_000006.jpg", "S1_x.jpg"]
     path = h36m_fakes.write_npz(tmp_path, names)
     (tmp_path / "images" / names[0]).unlink()
@@ -301,7 +301,7 @@ def test_missing_images_and_keypoints_of_an_npz_are_counted(tmp_path):
     assert tally.skipped == {
         "image missing": 1,
         "keypoints missing": 1,
-        "image of no known take": 1,
+        "image of an unknown take": 1,
     }
 
 
@@ -317,20 +317,20 @@ BROKEN_NPZ = {
 
 
 @pytest.mark.parametrize("fault", BROKEN_NPZ)
-def test_an_npz_of_another_form_is_refused(fault, tmp_path):
+def test_h36m_npz_of_another_form_is_refused(fault, tmp_path):
     h36m_fakes.write_npz(tmp_path, ["S1_Eating.54138969_000001.jpg"], **BROKEN_NPZ[fault])
     with pytest.raises(InputError, match=r"h36m_train\.npz"):
         list(h36m_layouts.read(tmp_path, "train"))
 
 
 @pytest.mark.parametrize("kind", DAMAGES[1:])
-def test_a_damaged_npz_or_metadata_is_refused(kind, tmp_path):
+def test_h36m_damaged_npz_or_metadata_is_refused(kind, tmp_path):
     path = h36m_fakes.write_npz(tmp_path, ["S1_Eating.54138969_000001.jpg"])
     damage(path, kind)
     with pytest.raises(InputError, match=r"h36m_train\.npz is damaged"):
         list(h36m_layouts.read(tmp_path, "train"))
     damage(h36m_fakes.write_metadata(tmp_path, [(14, 2, "Walking 7", "x")]), kind)
-    with pytest.raises(InputError, match=r"metadata\.xml is no readable"):
+    with pytest.raises(InputError, match=r"metadata\.xml is not a readable"):
         list(h36m_layouts.read(tmp_path, "train"))
 
 
@@ -342,20 +342,20 @@ def test_a_damaged_npz_or_metadata_is_refused(kind, tmp_path):
         '<!DOCTYPE a [<!ENTITY b "bb">]><a><mapping/><w0>&b;</w0></a>',
     ],
 )
-def test_another_metadata_xml_is_refused(text, tmp_path):
+def test_h36m_another_metadata_xml_is_refused(text, tmp_path):
     (tmp_path / "metadata.xml").write_text(text)
-    with pytest.raises(InputError, match=r"no readable metadata\.xml"):
+    with pytest.raises(InputError, match=r"not a readable metadata\.xml"):
         h36m_recordings.read_metadata(tmp_path)
 
 
-def test_wrong_folder_and_split(tmp_path):
+def test_h36m_wrong_folder_and_split(tmp_path):
     with pytest.raises(InputError, match=r"no Human3\.6M in .*S1/MyPoseFeatures"):
         list(h36m_layouts.read(tmp_path, "train"))
     with pytest.raises(InputError, match="no split val"):
         list(h36m_layouts.read(tmp_path, "val"))
 
 
-def test_what_is_known_of_the_takes_is_what_metadata_says(shared):
+def test_h36m_tables_agree_with_metadata_xml(shared):
     known = h36m_recordings.read_metadata(shared)
     sample = h36m_recordings.read_metadata(shared / "data_samples" / "h36m_official")
     subjects = {subject for subject, _ in known.takes}
@@ -367,7 +367,7 @@ def test_what_is_known_of_the_takes_is_what_metadata_says(shared):
 
 
 @pytest.mark.parametrize("layout", ["official", "fetch", "npz"])
-def test_records_are_the_references(layout, shared):
+def test_h36m_records_are_the_references(layout, shared):
     samples = shared / "data_samples"
     expected = json.loads((samples / "expected" / "h36m_ref.json").read_text())
     items = list(h36m_layouts.read(samples / f"h36m_{layout}", "train"))

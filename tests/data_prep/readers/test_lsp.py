@@ -20,7 +20,7 @@ def joints(rng):
     return joints
 
 
-def test_extended_flags_mean_annotated(tmp_path, joints):
+def test_lsp_extended_flags_mean_annotated(tmp_path, joints):
     people = list(lsp.read_extended(write_lsp(tmp_path, joints, digits=5), "train"))
     assert [person.image[-11:] for person in people] == [f"im0000{i}.jpg" for i in (1, 2, 3, 4)]
     for i, person in enumerate(people):
@@ -37,14 +37,14 @@ def test_lsp_flags_mean_hidden(tmp_path, joints):
         np.testing.assert_array_equal(person.keypoints_px[:14], joints[:, :2, i])
 
 
-def test_every_image_of_lsp_is_in_one_split(tmp_path, joints, monkeypatch):
+def test_lsp_every_image_of_lsp_is_in_one_split(tmp_path, joints, monkeypatch):
     monkeypatch.setattr(lsp, "NUM_TRAIN", 3)
     folder = write_lsp(tmp_path, joints.transpose(1, 0, 2))
     names = [[p.image[-10:] for p in lsp.read(folder, split)] for split in ("train", "test")]
     assert names == [["im0001.jpg", "im0002.jpg", "im0003.jpg"], ["im0004.jpg"]]
 
 
-def test_the_stored_image_is_the_source_file(tmp_path, joints):
+def test_lsp_stored_image_is_the_source_file(tmp_path, joints):
     folder = write_lsp(tmp_path, joints, digits=5)
     records, _ = convert(lsp.read_extended(folder, "train"))
     for i, found in enumerate(records):
@@ -56,7 +56,7 @@ def test_the_stored_image_is_the_source_file(tmp_path, joints):
         assert found["image/center"] == middle.astype(int).tolist()
 
 
-def test_a_missing_image_moves_no_other_to_its_place(tmp_path, joints):
+def test_lsp_missing_image_does_not_shift_the_others(tmp_path, joints):
     folder = write_lsp(tmp_path, joints, digits=5, numbers=[1, 2, 4])
     people = list(lsp.read_extended(folder, "train"))
     assert people[2] == Skipped("image missing", f"{folder}/images, image 3")
@@ -64,14 +64,14 @@ def test_a_missing_image_moves_no_other_to_its_place(tmp_path, joints):
     assert people[3].image.endswith("im00004.jpg")
 
 
-def test_hidden_joints_that_are_no_numbers_are_zero(tmp_path, joints):
+def test_lsp_nan_of_hidden_joints_becomes_zero(tmp_path, joints):
     joints[2, :, 0] = np.nan, np.nan, 0
     (found, *_), _ = convert(lsp.read_extended(write_lsp(tmp_path, joints, digits=5), "train"))
     assert found["image/x"][2] == found["image/y"][2] == 0
     assert np.isfinite(found["image/x"]).all()
 
 
-def test_people_who_cannot_be_used_are_counted(tmp_path, joints):
+def test_lsp_unusable_people_are_counted(tmp_path, joints):
     joints[:, 2, 0] = 0
     joints[3, :, 1] = np.nan, 5, 1
     folder = write_lsp(tmp_path, joints, digits=5)
@@ -97,7 +97,7 @@ def test_people_who_cannot_be_used_are_counted(tmp_path, joints):
         (lsp.read, (3, 14), "3 x 14 x images, at most 100000$"),
     ],
 )
-def test_the_other_datasets_matrix_is_refused(read, shape, hint, tmp_path):
+def test_lsp_other_datasets_matrix_is_refused(read, shape, hint, tmp_path):
     (tmp_path / "images").mkdir()
     content = {"joints": np.zeros(shape, np.int8)}
     scipy.io.savemat(tmp_path / "joints.mat", content, do_compression=True)
@@ -108,13 +108,13 @@ def test_the_other_datasets_matrix_is_refused(read, shape, hint, tmp_path):
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (b"", "is no readable"),
-        (b"no mat file at all", "is no readable"),
+        (b"", "is not a readable"),
+        (b"no mat file at all", "is not a readable"),
         ({"other": 1}, "holds no joints"),
-        ({"joints": np.full((14, 3, 2), "a", object)}, "holds object where numbers are expected"),
+        ({"joints": np.full((14, 3, 2), "a", object)}, "holds object, not numbers"),
     ],
 )
-def test_an_unreadable_matrix_is_refused(content, message, tmp_path):
+def test_lsp_unreadable_matrix_is_refused(content, message, tmp_path):
     if isinstance(content, dict):
         scipy.io.savemat(tmp_path / "joints.mat", content)
     else:
@@ -123,7 +123,7 @@ def test_an_unreadable_matrix_is_refused(content, message, tmp_path):
         list(lsp.read_extended(tmp_path, "train"))
 
 
-def test_what_is_missing_is_named(tmp_path, joints):
+def test_lsp_missing_files_are_named(tmp_path, joints):
     with pytest.raises(InputError, match=r"no .*joints\.mat"):
         list(lsp.read_extended(tmp_path, "train"))
     with pytest.raises(InputError, match="lsp_ext has no split val"):
@@ -135,14 +135,14 @@ def test_what_is_missing_is_named(tmp_path, joints):
         list(lsp.read_extended(tmp_path, "train"))
 
 
-def test_images_of_another_dataset_are_refused(tmp_path, joints):
+def test_lsp_images_of_another_dataset_are_refused(tmp_path, joints):
     folder = write_lsp(tmp_path, joints, digits=5, numbers=[1, 2, 9])
     with pytest.raises(InputError, match="im00009"):
         list(lsp.read_extended(folder, "train"))
 
 
 @pytest.mark.parametrize(("name", "read"), [("lsp", lsp.read), ("lsp_ext", lsp.read_extended)])
-def test_records_are_the_originals(name, read, shared):
+def test_lsp_records_are_the_originals(name, read, shared):
     samples = shared / "data_samples"
     expected = json.loads((samples / "expected" / f"{name}.json").read_text())
     records, tally = convert(read(samples / name, "train"))

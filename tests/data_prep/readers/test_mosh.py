@@ -29,7 +29,7 @@ def poses(items):
     return np.array([item.pose for item in items if isinstance(item, MocapPose)])
 
 
-def test_all_poses_of_a_collection_come_out_once(folder):
+def test_mosh_all_poses_of_a_collection_come_out_once(folder):
     read = {name: list(items) for name, items in mosh.read(folder, seed=0).items()}
     assert list(read) == ["neutrSMPL_CMU", "neutrSMPL_H3.6"]
     assert len(poses(read["neutrSMPL_CMU"])) == 7
@@ -37,7 +37,7 @@ def test_all_poses_of_a_collection_come_out_once(folder):
     assert sorted(item.betas[0] for item in read["neutrSMPL_CMU"]) == [0] * 3 + [1] * 4
 
 
-def test_test_subjects_are_left_out_by_their_folder(folder):
+def test_mosh_test_subjects_are_left_out_by_their_folder(folder):
     items = list(mosh.read(folder, seed=0)["neutrSMPL_H3.6"])
     skipped = [item for item in items if isinstance(item, Skipped)]
     assert len(poses(items)) == 2
@@ -45,13 +45,13 @@ def test_test_subjects_are_left_out_by_their_folder(folder):
     assert not any(item.is_problem for item in skipped)
 
 
-def test_the_order_is_shuffled_by_the_seed(folder):
+def test_mosh_order_is_shuffled_by_the_seed(folder):
     read = [poses(mosh.read(folder, seed)["neutrSMPL_CMU"]) for seed in (0, 0, 1)]
     np.testing.assert_array_equal(read[0], read[1])
     assert not np.array_equal(read[0], read[2])
 
 
-def test_one_collection_can_be_given(folder, monkeypatch):
+def test_mosh_one_collection_can_be_given(folder, monkeypatch):
     assert list(mosh.read(folder / "neutrSMPL_CMU", 0)) == ["neutrSMPL_CMU"]
     monkeypatch.chdir(folder / "neutrSMPL_CMU")
     assert list(mosh.read(".", 0)) == ["neutrSMPL_CMU"]
@@ -69,7 +69,7 @@ BROKEN = {
 
 
 @pytest.mark.parametrize("fault", ["no pickle", *BROKEN])
-def test_a_broken_file_is_counted_and_the_others_read(fault, folder):
+def test_mosh_broken_file_is_counted_and_the_others_read(fault, folder):
     content = pickle.dumps(BROKEN[fault]) if fault in BROKEN else b"no pickle"
     (folder / "neutrSMPL_CMU" / "01" / "01_02.pkl").write_bytes(content)
     items = list(mosh.read(folder, 0)["neutrSMPL_CMU"])
@@ -79,13 +79,13 @@ def test_a_broken_file_is_counted_and_the_others_read(fault, folder):
     assert "01_02.pkl" in skipped.where
 
 
-def test_a_folder_without_pickles_is_refused(tmp_path):
+def test_mosh_folder_without_pickles_is_refused(tmp_path):
     with pytest.raises(InputError, match=r"no neutrSMPL_\*"):
         mosh.read(tmp_path, 0)
 
 
 @pytest.mark.parametrize("name", ["neutrSMPL_CMU", "neutrSMPL_H3.6", "neutrSMPL_jointLim"])
-def test_records_are_the_originals(name, shared):
+def test_mosh_records_are_the_originals(name, shared):
     samples = shared / "data_samples"
     expected = json.loads((samples / "expected" / f"{name}.json").read_text())
     records, _ = convert(mosh.read(samples / "neutrMosh", 0)[name])

@@ -58,7 +58,7 @@ def reasons(items):
     }
 
 
-def test_joints_have_their_places(dataset, rng):
+def test_mpi_inf_3dhp_joints_have_their_places(dataset, rng):
     points, joints = moving(2, np.random.default_rng(0))
     person = people(mpi_inf_3dhp_train.read(dataset, "train"))[1]
     raw = [25, 24, 23, 18, 19, 20, 16, 15, 14, 9, 10, 11, 5, 7]  # read_mpi_inf_3dhp.py:60-77
@@ -72,7 +72,7 @@ def test_joints_have_their_places(dataset, rng):
     assert person.scale == pytest.approx(150 / np.hypot(*(high - low)))
 
 
-def test_frames_come_by_subject_sequence_camera_and_time(tmp_path, rng):
+def test_mpi_inf_3dhp_frames_come_by_subject_sequence_camera_and_time(tmp_path, rng):
     for name in ("S2/Seq1", "S1/Seq2", "S1/Seq1"):
         write_sequence(tmp_path / name, *moving(2, rng))
         write_frames(tmp_path / name, 2, cameras=(8, 3, 1))
@@ -84,7 +84,7 @@ def test_frames_come_by_subject_sequence_camera_and_time(tmp_path, rng):
     assert {p.sequence[-1]: p.camera[0] for p in found} == {"1": 102, "8": 109}
 
 
-def test_the_eighth_subject_is_in_trainval_only(dataset, rng):
+def test_mpi_inf_3dhp_eighth_subject_is_in_trainval_only(dataset, rng):
     write_sequence(dataset / "S8" / "Seq2", *moving(1, rng))
     write_frames(dataset / "S8" / "Seq2", 1)
     found = {
@@ -94,7 +94,7 @@ def test_the_eighth_subject_is_in_trainval_only(dataset, rng):
     assert [p.sequence for p in found["trainval"]] == ["S1_Seq1_cam0"] * 2 + ["S8_Seq2_cam0"]
 
 
-def test_cameras_are_told_by_their_numbers(tmp_path, rng):
+def test_mpi_inf_3dhp_cameras_are_told_by_their_numbers(tmp_path, rng):
     points, joints = moving(1, rng)
     order = np.arange(14.0)[None, ::-1]
     write_sequence(tmp_path / "S1" / "Seq1", points, joints, cameras=order)
@@ -125,11 +125,11 @@ def path_of(*steps_mm):
         (path_of(1e300), [0, 1]),
     ],
 )
-def test_frames_are_taken_when_a_joint_has_moved(joints, taken):
+def test_mpi_inf_3dhp_frames_are_taken_when_a_joint_has_moved(joints, taken):
     assert list(mpi_inf_3dhp_train.moved_frames(joints)) == taken
 
 
-def test_joints_that_are_not_used_may_move(tmp_path, rng):
+def test_mpi_inf_3dhp_joints_that_are_not_used_may_move(tmp_path, rng):
     points, joints = standing_3dhp(2, rng)
     used = skeleton.indices(skeleton.LSP_JOINTS, mpi_inf_3dhp_train.JOINTS)
     joints[1, np.setdiff1d(np.arange(28), used)] += 900
@@ -151,7 +151,7 @@ LAYOUTS = [
 
 
 @pytest.mark.parametrize(("folder", "pattern", "first"), LAYOUTS)
-def test_frames_are_found_where_people_keep_them(folder, pattern, first, tmp_path, rng):
+def test_mpi_inf_3dhp_finds_frames_in_all_layouts(folder, pattern, first, tmp_path, rng):
     write_sequence(tmp_path / folder, *moving(3, rng))
     write_frames(tmp_path, 3, pattern, cameras=(5,), first=first)
     records, tally = convert(mpi_inf_3dhp_train.read(tmp_path, "train"))
@@ -168,7 +168,7 @@ def brightness(found):
     return round(float(pixels(found).mean()))
 
 
-def test_frames_come_out_of_the_videos_as_distributed(tmp_path, rng):
+def test_mpi_inf_3dhp_frames_come_out_of_the_videos_as_distributed(tmp_path, rng):
     folder = write_sequence(tmp_path / "S1" / "Seq1", *moving(4, rng))
     write_video(folder / "imageSequence" / "video_2.avi", 3)  # some end early
     items = list(mpi_inf_3dhp_train.read(tmp_path, "train"))
@@ -181,17 +181,17 @@ def test_frames_come_out_of_the_videos_as_distributed(tmp_path, rng):
         assert found["image/filename"] == [b"frame_%06d.jpg" % (i + 1)]
 
 
-def test_frames_that_were_taken_out_are_preferred(dataset):
+def test_mpi_inf_3dhp_frames_that_were_taken_out_are_preferred(dataset):
     write_video(dataset / "S1" / "Seq1" / "imageSequence" / "video_0.avi", 2)
     (dataset / "S1" / "Seq1" / FRAME.format(0, 2)).unlink()
     first, second = people(mpi_inf_3dhp_train.read(dataset, "train"))
     assert first.image.endswith("frame_000001.jpg")
     assert second.image.index == 1
     # as if it were a PNG, common.py:25-27
-    assert (first.reencode_quality, second.reencode_quality) == (100, None)
+    assert (first.crop_rule.reencode_quality, second.crop_rule.reencode_quality) == (100, None)
 
 
-def test_a_broken_video_is_one_problem(dataset):
+def test_mpi_inf_3dhp_broken_video_is_one_problem(dataset):
     video = dataset / "S1" / "Seq1" / "imageSequence" / "video_1.avi"
     video.parent.mkdir()
     video.write_bytes(b"no video")
@@ -202,7 +202,7 @@ def test_a_broken_video_is_one_problem(dataset):
     assert len(people(items)) == 2
 
 
-def test_at_least_eight_joints_lie_inside_and_all_are_labelled(tmp_path, rng):
+def test_mpi_inf_3dhp_at_least_eight_joints_lie_inside_and_all_are_labelled(tmp_path, rng):
     points, joints = moving(2, rng)
     raw = list(skeleton.indices(skeleton.LSP_JOINTS, mpi_inf_3dhp_train.JOINTS))
     points[0, raw[:6]] *= -1
@@ -216,7 +216,7 @@ def test_at_least_eight_joints_lie_inside_and_all_are_labelled(tmp_path, rng):
     assert tally.skipped["fewer than 8 keypoints inside the image"] == 1
 
 
-def test_numbers_that_are_none_are_counted(tmp_path, rng):
+def test_mpi_inf_3dhp_nan_labels_are_counted(tmp_path, rng):
     points, joints = moving(4, rng)
     points[0, 5], joints[1, 5], points[2] = np.nan, np.nan, points[2, :1]
     write_sequence(tmp_path / "S1" / "Seq1", points, joints)
@@ -236,7 +236,7 @@ def is_absent(item):
     return getattr(item, "reason", "") in ("annot.mat missing", "frame missing")
 
 
-def test_a_sequence_without_annotations_is_a_problem_and_the_others_are_read(dataset):
+def test_mpi_inf_3dhp_sequence_without_annotations_is_a_problem_and_the_others_are_read(dataset):
     items = list(mpi_inf_3dhp_train.read(dataset, "train"))
     missing = [item for item in items if getattr(item, "reason", "") == "annot.mat missing"]
     assert len(missing) == 13
@@ -257,7 +257,7 @@ BROKEN = {
 
 
 @pytest.mark.parametrize("fault", [b"", b"MATLAB 5.0 MAT-file", "cut off", *BROKEN])
-def test_broken_annotations_are_a_problem(fault, dataset, rng):
+def test_mpi_inf_3dhp_broken_annotations_are_a_problem(fault, dataset, rng):
     folder = write_sequence(dataset / "S2" / "Seq1", *moving(2, rng))
     path = folder / "annot.mat"
     if isinstance(fault, bytes):
@@ -276,7 +276,7 @@ def test_broken_annotations_are_a_problem(fault, dataset, rng):
     assert len(people(items)) == 2
 
 
-def test_annotations_of_matlab_7_3_are_the_same(dataset):
+def test_mpi_inf_3dhp_annotations_of_matlab_7_3_are_the_same(dataset):
     wanted = people(mpi_inf_3dhp_train.read(dataset, "train"))
     content = moving(2, np.random.default_rng(0))
     write_sequence(dataset / "S1" / "Seq1", *content, is_hdf5=True)
@@ -287,7 +287,7 @@ def test_annotations_of_matlab_7_3_are_the_same(dataset):
     assert len(found) == len(wanted) == 2
 
 
-def test_the_calibration_of_any_sequence_serves(dataset, rng):
+def test_mpi_inf_3dhp_calibration_of_any_sequence_serves(dataset, rng):
     write_sequence(dataset / "S3" / "Seq2", *moving(1, rng))
     (dataset / "S1" / "Seq1" / "camera.calibration").unlink()
     assert people(mpi_inf_3dhp_train.read(dataset, "train"))[0].camera.tolist() == [101, 50, 60.5]
@@ -305,23 +305,23 @@ def test_the_calibration_of_any_sequence_serves(dataset, rng):
         ("100 ", "nan "),
     ],
 )
-def test_a_broken_calibration_is_refused(old, new, dataset):
+def test_mpi_inf_3dhp_broken_calibration_is_refused(old, new, dataset):
     path = dataset / "S1" / "Seq1" / "camera.calibration"
     text = calibration()
     assert old in text
     path.write_text(text.replace(old, new))
-    with pytest.raises(InputError, match=r"S1/Seq1/camera\.calibration is no calibration"):
+    with pytest.raises(InputError, match=r"S1/Seq1/camera\.calibration is not a calibration"):
         list(mpi_inf_3dhp_train.read(dataset, "train"))
 
 
 @pytest.mark.parametrize("content", [b"", b"\x00\xff" * 50])
-def test_a_calibration_that_is_none_is_refused(content, dataset):
+def test_mpi_inf_3dhp_other_file_as_calibration_is_refused(content, dataset):
     (dataset / "S1" / "Seq1" / "camera.calibration").write_bytes(content)
-    with pytest.raises(InputError, match="is no calibration"):
+    with pytest.raises(InputError, match="is not a calibration"):
         list(mpi_inf_3dhp_train.read(dataset, "train"))
 
 
-def test_what_is_missing_is_named(dataset):
+def test_mpi_inf_3dhp_missing_files_are_named(dataset):
     with pytest.raises(InputError, match="mpi_inf_3dhp has no split val"):
         list(mpi_inf_3dhp_train.read(dataset, "val"))
     with pytest.raises(InputError, match=r"no S1/Seq1/annot\.mat in .*nowhere"):
@@ -334,7 +334,7 @@ def test_what_is_missing_is_named(dataset):
         list(mpi_inf_3dhp_train.read(dataset, "train"))
 
 
-def test_the_order_is_shuffled_by_the_seed(dataset):
+def test_mpi_inf_3dhp_order_is_shuffled_by_the_seed(dataset):
     items = list(mpi_inf_3dhp_train.read(dataset, "train"))
     found, again, other = (mpi_inf_3dhp_train.shuffled(items, seed) for seed in (0, 0, 1))
     assert [id(item) for item in found] == [id(item) for item in again]
@@ -343,7 +343,7 @@ def test_the_order_is_shuffled_by_the_seed(dataset):
     assert orders[0] != orders[1] != orders[2]
 
 
-def test_frames_in_videos_are_not_shuffled(tmp_path, rng):
+def test_mpi_inf_3dhp_frames_in_videos_are_not_shuffled(tmp_path, rng):
     folder = write_sequence(tmp_path / "S1" / "Seq1", *moving(3, rng))
     write_video(folder / "imageSequence" / "video_0.avi", 3)
     items = list(mpi_inf_3dhp_train.read(tmp_path, "train"))
@@ -365,7 +365,7 @@ def in_order(records, expected):
 
 
 @pytest.mark.parametrize("split", ["train", "trainval"])
-def test_records_are_the_originals(split, shared):
+def test_mpi_inf_3dhp_records_are_the_originals(split, shared):
     samples = shared / "data_samples"
     expected = json.loads((samples / "expected" / f"mpi_inf_3dhp_{split}.json").read_text())
     records, tally = convert(mpi_inf_3dhp_train.read(samples / "mpi_inf_3dhp", split))

@@ -31,7 +31,7 @@ def left_out(items):
     return [item for item in skipped if item.reason != "annot_data.mat missing"]
 
 
-def test_valid_frames_are_taken(tmp_path, labels):
+def test_mpi_inf_3dhp_testset_valid_frames_are_taken(tmp_path, labels):
     folder = write_testset_sequence(tmp_path / "TS2", *labels, valid=[1, 0, 1])
     items = read(tmp_path)
     assert [p.image[-14:] for p in people(items)] == ["img_000001.jpg", "img_000003.jpg"]
@@ -41,7 +41,7 @@ def test_valid_frames_are_taken(tmp_path, labels):
     ]
 
 
-def test_joints_have_their_places(tmp_path, labels):
+def test_mpi_inf_3dhp_testset_joints_have_their_places(tmp_path, labels):
     points, joints = labels
     write_testset_sequence(tmp_path / "TS1", points, joints, valid=[0, 1, 0])
     (person,) = people(read(tmp_path))
@@ -53,7 +53,7 @@ def test_joints_have_their_places(tmp_path, labels):
     assert person.reference.activity == 2
 
 
-def test_the_reference_is_in_the_record(tmp_path, labels):
+def test_mpi_inf_3dhp_testset_reference_is_in_the_record(tmp_path, labels):
     points, joints = labels
     points[0] *= -1  # a frame with no joint inside is evaluated too
     points[0, 0] = 50
@@ -70,12 +70,12 @@ def test_the_reference_is_in_the_record(tmp_path, labels):
     assert tally.skipped == {"annot_data.mat missing": 5}
 
 
-def test_the_activity_may_be_missing(tmp_path, labels):
+def test_mpi_inf_3dhp_testset_activity_may_be_missing(tmp_path, labels):
     write_testset_sequence(tmp_path / "TS1", *labels, valid=[1, 1, 1], activity_annotation=None)
     assert [p.reference.activity for p in people(read(tmp_path))] == [0, 0, 0]
 
 
-def test_an_activity_that_is_none_is_0(tmp_path, labels):
+def test_mpi_inf_3dhp_testset_unknown_activity_is_0(tmp_path, labels):
     activity = np.array([[7.0], [np.nan], [9.0]])
     write_testset_sequence(tmp_path / "TS1", *labels, valid=[1, 1, 1], activity_annotation=activity)
     assert [p.reference.activity for p in people(read(tmp_path))] == [7, 0, 0]
@@ -84,13 +84,13 @@ def test_an_activity_that_is_none_is_0(tmp_path, labels):
 @pytest.mark.parametrize(
     "folder", ["mpi_inf_3dhp_test_set", "mpi_inf_3dhp_test_set/mpi_inf_3dhp_test_set", "test", "."]
 )
-def test_sequences_are_found_where_people_keep_them(folder, tmp_path, labels):
+def test_mpi_inf_3dhp_testset_sequences_are_found_where_people_keep_them(folder, tmp_path, labels):
     for sequence in ("TS6", "TS3"):
         write_testset_sequence(tmp_path / folder / sequence, *labels, valid=[1, 1, 1])
     assert [p.sequence for p in people(read(tmp_path))] == ["TS3"] * 3 + ["TS6"] * 3
 
 
-def test_numbers_that_are_none_are_counted(tmp_path, labels):
+def test_mpi_inf_3dhp_testset_nan_labels_are_counted(tmp_path, labels):
     points, joints = labels
     points[0, 3], joints[1, 14] = np.nan, np.nan  # the pelvis is not among the 14
     write_testset_sequence(tmp_path / "TS1", points, joints, valid=[1, 1, 1])
@@ -103,7 +103,7 @@ def test_numbers_that_are_none_are_counted(tmp_path, labels):
     ]
 
 
-def test_a_missing_image_is_a_problem(tmp_path, labels):
+def test_mpi_inf_3dhp_testset_missing_image_is_a_problem(tmp_path, labels):
     folder = write_testset_sequence(tmp_path / "TS1", *labels, valid=[1, 1, 1])
     (folder / "imageSequence" / "img_000002.jpg").unlink()
     records, tally = convert(people(read(tmp_path)))
@@ -123,7 +123,7 @@ BROKEN = {
 @pytest.mark.parametrize(
     "fault", [b"", b"\x89HDF\r\n\x1a\n", "another dataset", "cut off", *BROKEN]
 )
-def test_broken_annotations_are_a_problem(fault, tmp_path, labels):
+def test_mpi_inf_3dhp_testset_broken_annotations_are_a_problem(fault, tmp_path, labels):
     write_testset_sequence(tmp_path / "TS1", *labels, valid=[1, 1, 1])
     folder = write_testset_sequence(
         tmp_path / "TS2", *labels, **{"valid": [1, 1, 1], **BROKEN.get(fault, {})}
@@ -142,14 +142,14 @@ def test_broken_annotations_are_a_problem(fault, tmp_path, labels):
     assert len(people(items)) == 3
 
 
-def test_what_is_missing_is_named(tmp_path):
+def test_mpi_inf_3dhp_testset_missing_files_are_named(tmp_path):
     with pytest.raises(InputError, match=r"no mpi_inf_3dhp_test_set/TS1/annot_data\.mat in "):
         read(tmp_path)
     with pytest.raises(InputError, match="no split train"):
         list(mpi_inf_3dhp_testset.read(tmp_path, "train"))
 
 
-def test_the_samples_are_read(shared):
+def test_mpi_inf_3dhp_testset_samples_are_read(shared):
     folder = shared / "data_samples" / "mpi_inf_3dhp"
     items = read(folder)
     records, _ = convert(items)

@@ -25,7 +25,7 @@ def key_pose(name):
     return posed_joints(key_poses()[list(KEY_POSES).index(name)])
 
 
-def test_standing_hangs_the_arms():
+def test_pose_sampler_standing_hangs_the_arms():
     body = key_pose("stand")
     for side, outward in (("left", 1), ("right", -1)):
         arm = body[f"{side}_wrist"] - body[f"{side}_shoulder"]
@@ -52,20 +52,20 @@ def test_standing_hangs_the_arms():
         ("stand, weight on the left leg", "neck", "pelvis", (0, 1, 0)),
     ],
 )
-def test_key_poses_point_where_their_names_say(pose, joint, seen_from, direction):
+def test_pose_sampler_key_poses_point_where_their_names_say(pose, joint, seen_from, direction):
     body = key_pose(pose)
     bone = body[joint] - body[seen_from]
     assert bone @ np.array(direction) > 0.5 * np.linalg.norm(bone)
 
 
-def test_key_poses_are_within_the_limits():
+def test_pose_sampler_key_poses_are_within_the_limits():
     low, high = joint_limits()
     for name, pose in zip(KEY_POSES, key_poses()):
         inside = (pose >= low - 1e-9) & (pose <= high + 1e-9)
         assert inside.all(), (name, np.argwhere(~inside))
 
 
-def test_samples_are_poses_within_the_limits(rng):
+def test_pose_sampler_samples_are_poses_within_the_limits(rng):
     poses = sample_poses(rng, 500)
     assert poses.shape == (500, 24, 3)
     assert poses.dtype == np.float32
@@ -76,7 +76,7 @@ def test_samples_are_poses_within_the_limits(rng):
     assert np.linalg.norm(poses, axis=-1).max() < np.pi
 
 
-def test_knees_and_elbows_bend_one_way(rng):
+def test_pose_sampler_knees_and_elbows_bend_one_way(rng):
     poses = sample_poses(rng, 500)
     bends = {
         name: poses[:, skeleton.SMPL_JOINTS.index(name)]
@@ -89,14 +89,14 @@ def test_knees_and_elbows_bend_one_way(rng):
     assert (bends["right_elbow"][:, 1] > -slack).all()
 
 
-def test_left_and_right_are_alike(rng):
+def test_pose_sampler_left_and_right_are_alike(rng):
     poses = sample_poses(rng, 4000)
     mirrored = poses[:, skeleton.mirror(skeleton.SMPL_JOINTS)] * np.float32([1, -1, -1])
     np.testing.assert_allclose(poses.mean(0), mirrored.mean(0), atol=0.05)
     assert np.abs(poses - mirrored).max(axis=(1, 2)).min() > 0.01  # but none is symmetric
 
 
-def test_samples_differ_and_hanging_arms_are_common(rng):
+def test_pose_sampler_samples_differ_and_hanging_arms_are_common(rng):
     poses = sample_poses(rng, 1000)
     assert len(np.unique(poses[:, 1:].reshape(1000, -1).round(3), axis=0)) == 1000
     for name in skeleton.SMPL_JOINTS[1:]:
@@ -106,12 +106,12 @@ def test_samples_differ_and_hanging_arms_are_common(rng):
     assert (left_shoulder[:, 2] < np.radians(-50)).mean() > 0.4
 
 
-def test_same_seed_same_poses():
+def test_pose_sampler_same_seed_same_poses():
     one, same, other = (sample_poses(np.random.default_rng(seed), 20) for seed in (1, 1, 2))
     np.testing.assert_array_equal(one, same)
     assert np.abs(one - other).max() > 0.1
 
 
-def test_tables_name_every_joint():
+def test_pose_sampler_tables_name_every_joint():
     kinds = {name.replace("left_", "").replace("right_", "") for name in skeleton.SMPL_JOINTS[1:]}
     assert set(JOINT_LIMITS) == set(NOISE) == kinds

@@ -37,7 +37,7 @@ def of(points, name):
     return points[:, skeleton.KEYPOINTS.index(name)]
 
 
-def test_people_carry_every_label(people):
+def test_synthetic_people_carry_every_label(people):
     assert len(people) == COUNT
     for person in people:
         assert person.image.shape == (256, 256, 3)
@@ -50,20 +50,20 @@ def test_people_carry_every_label(people):
     assert len({person.filename for person in people}) == COUNT
 
 
-def test_joints_are_those_of_the_labelled_body(people, body):
+def test_synthetic_joints_are_those_of_the_labelled_body(people, body):
     joints = stack(people, "lsp_joints")
     model_joints = body.joints3d.numpy()[:, : len(skeleton.LSP_JOINTS)]
     shift = (joints - model_joints).mean(axis=1, keepdims=True)
     np.testing.assert_allclose(joints, model_joints + shift, atol=2e-5)  # 2 m of float32 at 40 m
 
 
-def test_keypoints_are_the_joints_seen_by_the_camera(people):
+def test_synthetic_keypoints_are_the_joints_seen_by_the_camera(people):
     joints, camera = stack(people, "lsp_joints"), stack(people, "camera")
     pixels = camera[:, None, :1] * joints[..., :2] / joints[..., 2:] + camera[:, None, 1:]
     np.testing.assert_allclose(stack(people, "keypoints_px")[:, :14], pixels, atol=0.02)
 
 
-def test_a_weak_perspective_camera_explains_the_keypoints(people, body):
+def test_synthetic_weak_perspective_camera_explains_the_keypoints(people, body):
     """2D loss and 3D labels do not contradict each other: some camera (s, t) satisfies both."""
     target = 2 * stack(people, "keypoints_px") / synthetic.IMAGE_SIZE - 1
     cameras = []
@@ -82,7 +82,7 @@ def test_a_weak_perspective_camera_explains_the_keypoints(people, body):
     assert error_px.max() < 5.0
 
 
-def test_people_are_as_large_and_as_central_as_in_the_records_of_real_datasets(people):
+def test_synthetic_people_are_as_large_and_as_central_as_in_the_records_of_real_datasets(people):
     keypoints = stack(people, "keypoints_px")
     low, high = keypoints.min(axis=1), keypoints.max(axis=1)
     diagonal = np.linalg.norm(high - low, axis=1)
@@ -93,7 +93,7 @@ def test_people_are_as_large_and_as_central_as_in_the_records_of_real_datasets(p
     assert keypoints.max() < 256
 
 
-def test_left_is_the_persons_left(people):
+def test_synthetic_left_is_the_persons_left(people):
     keypoints = stack(people, "keypoints_px")
     facing = Rotation.from_rotvec(stack(people, "pose")[:, 0]).apply([0.0, 0.0, 1.0])
     across = of(keypoints, "left_hip")[:, 0] - of(keypoints, "right_hip")[:, 0]
@@ -104,7 +104,7 @@ def test_left_is_the_persons_left(people):
     assert (across[back] < 0).mean() > 0.6
 
 
-def test_most_people_are_upright_and_face_the_viewer(people):
+def test_synthetic_most_people_are_upright_and_face_the_viewer(people):
     keypoints, pose = stack(people, "keypoints_px"), stack(people, "pose")
     feet = (of(keypoints, "left_ankle") + of(keypoints, "right_ankle")) / 2
     assert (of(keypoints, "neck")[:, 1] < feet[:, 1] - 20).mean() > 0.8
@@ -112,7 +112,7 @@ def test_most_people_are_upright_and_face_the_viewer(people):
     assert 0.5 < (facing[:, 2] < -0.3).mean() < 0.95
 
 
-def test_the_person_is_where_the_labels_say(people, body):
+def test_synthetic_person_is_where_the_labels_say(people, body):
     """Drawn again from the labels alone, over what is in the picture beside the body."""
     faces = body_model.read_model().faces
     joints = stack(people, "lsp_joints")
@@ -138,14 +138,14 @@ def test_the_person_is_where_the_labels_say(people, body):
     assert stronger / COUNT > 0.9
 
 
-def test_pictures_vary(people):
+def test_synthetic_pictures_vary(people):
     images = stack(people, "image").astype(float)
     assert images.std(axis=(1, 2, 3)).min() > 8
     assert images.std(axis=0).mean() > 30
     assert np.std([person.betas[0] for person in people]) > 0.6
 
 
-def test_a_seed_gives_the_same_people_and_a_larger_limit_only_adds(people):
+def test_synthetic_seed_gives_the_same_people_and_a_larger_limit_only_adds(people):
     again = list(synthetic.read("", "train", 20, 0, ""))
     assert len(again) == 20
     for one, same in zip(people, again):
@@ -154,14 +154,14 @@ def test_a_seed_gives_the_same_people_and_a_larger_limit_only_adds(people):
             np.testing.assert_array_equal(getattr(one, name), getattr(same, name))
 
 
-def test_splits_and_seeds_are_different_people(people):
+def test_synthetic_splits_and_seeds_are_different_people(people):
     for split, seed in (("test", 0), ("train", 1)):
         other = next(iter(synthetic.read("", split, 1, seed, "")))
         assert min(np.abs(other.pose - person.pose).max() for person in people) > 0.01
         assert other.filename not in {person.filename for person in people}
 
 
-def test_photographs_as_backgrounds(tmp_path):
+def test_synthetic_photographs_as_backgrounds(tmp_path):
     for name, color in (("a.jpg", (0, 0, 255)), ("b.png", (0, 0, 255))):  # OpenCV: red
         cv2.imwrite(str(tmp_path / name), np.full((90, 120, 3), color, np.uint8))
     person = next(iter(synthetic.read(str(tmp_path), "train", 1, 0, "")))
@@ -170,7 +170,7 @@ def test_photographs_as_backgrounds(tmp_path):
     assert red > blue + 100
 
 
-def test_bad_input_is_told(tmp_path):
+def test_synthetic_refuses_bad_input(tmp_path):
     with pytest.raises(InputError, match="train and test"):
         next(iter(synthetic.read("", "val", 1, 0, "")))
     with pytest.raises(InputError, match="train and test"):
@@ -181,10 +181,10 @@ def test_bad_input_is_told(tmp_path):
     with pytest.raises(InputError, match=r"broken\.jpg cannot be read"):
         next(iter(synthetic.read(str(tmp_path), "train", 1, 0, "")))
     with pytest.raises(InputError, match="SMPL model not found"):
-        next(iter(synthetic.read("", "train", 1, 0, "nowhere.pkl")))
+        next(iter(synthetic.read("", "train", 1, 0, "noregions.pkl")))
 
 
-def test_mocap_poses():
+def test_synthetic_mocap_poses():
     poses = list(synthetic.read_mocap("train", 1500, 0))
     assert len(poses) == 1500
     assert {(p.pose.shape, p.betas.shape) for p in poses} == {((72,), (10,))}
@@ -195,16 +195,16 @@ def test_mocap_poses():
     assert np.abs(test.pose - poses[0].pose).max() > 0.01
 
 
-def test_clothes_lie_where_they_belong(rng):
+def test_synthetic_clothes_lie_where_they_belong(rng):
     model = body_model.read_model()
-    where = scenery.wardrobe(model)
+    regions = scenery.body_regions(model)
     x, y, _ = model.v_template.T
-    assert where.arm[x.argmax()] > 1  # finger tips are beyond the wrist
-    assert where.leg[y.argmin()] > 1  # soles are below the ankle
-    assert where.is_foot[y.argmin()]
-    assert where.head[y.argmax()] == 1
-    assert 0.03 < where.is_neck.mean() < 0.5
-    colors = scenery.clothes(rng, where, 64)
+    assert regions.arm[x.argmax()] > 1  # finger tips are beyond the wrist
+    assert regions.leg[y.argmin()] > 1  # soles are below the ankle
+    assert regions.is_foot[y.argmin()]
+    assert regions.head[y.argmax()] == 1
+    assert 0.03 < regions.is_neck.mean() < 0.5
+    colors = scenery.clothes(rng, regions, 64)
     assert colors.shape == (64, len(y), 3)
     assert colors.min() >= 0
     assert colors.max() <= 1

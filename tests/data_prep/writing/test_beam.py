@@ -30,7 +30,7 @@ def test_beam_writes_the_same_bytes(people, tmp_path):  # noqa: F811
 
 
 @pytest.mark.filterwarnings("ignore")
-def test_a_full_disk_is_what_it_says(people, tmp_path):  # noqa: F811
+def test_beam_full_disk_is_named(people, tmp_path):  # noqa: F811
     with_beam()
     task = [("test_000.tfrecord", b"N.")]  # a pickled None, which is no JSON's folder
     with pytest.raises(InputError, match="cannot write to /proc/nothing"):
@@ -42,30 +42,30 @@ def fails(task):
     publish.write_json("/proc/nothing/x", task)
 
 
-def test_without_beam_it_says_what_to_install(people, tmp_path, monkeypatch):  # noqa: F811
+def test_beam_missing_package_is_named(people, tmp_path, monkeypatch):  # noqa: F811
     monkeypatch.setitem(sys.modules, "apache_beam", None)
     with pytest.raises(InputError, match=r"pip install -r data_prep/requirements-beam\.txt"):
         engine.convert(job(tmp_path / "out"), people, workers())
     assert contents(tmp_path / "out") == {}
 
 
-def test_a_shard_that_is_lost_on_the_way_is_an_error(people, tmp_path, monkeypatch):  # noqa: F811
+def test_beam_lost_shard_is_an_error(people, tmp_path, monkeypatch):  # noqa: F811
     def loses(work, tasks, partial, *others):
         _, *rest = tasks
         for _, task in rest:
             work(pickle.loads(task))
 
     monkeypatch.setattr(beam, "run", loses)
-    with pytest.raises(InputError, match=r"test_000\.tfrecord and perhaps others were lost"):
+    with pytest.raises(InputError, match=r"test_000\.tfrecord and perhaps other shards are"):
         engine.convert(job(tmp_path / "out"), people, workers())
 
 
-def test_people_who_are_lost_on_the_way_are_an_error(people, tmp_path, monkeypatch):  # noqa: F811
+def test_beam_lost_people_are_an_error(people, tmp_path, monkeypatch):  # noqa: F811
     def loses(work, tasks, partial, *others):
         for _, task in tasks:
             shard = pickle.loads(task)
             work(shard._replace(groups=shard.groups[1:]))
 
     monkeypatch.setattr(beam, "run", loses)
-    with pytest.raises(InputError, match="2 people went in and 0 came out"):
+    with pytest.raises(InputError, match="2 people were to be converted, 0 were"):
         engine.convert(job(tmp_path / "out"), people, workers())

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from data_prep.labelled import LabelledPerson, MocapPose, Skipped
-from data_prep.writing import shard_plan
-from data_prep.writing.tally import Tally
+from data_prep.labelled import CropRule, LabelledPerson, MocapPose, Skipped
+from data_prep.writing import shard_files
+from data_prep.writing.split_index import Tally
 from hmr_tf.data import crop
 from tests.fakes.dataset_fakes import convert, write_image
 
@@ -20,14 +20,19 @@ def image(rng):
 
 
 def person(image, rng, **more):
-    keypoints_px = rng.uniform(40, 200, (19, 2))
-    return LabelledPerson(image, keypoints_px, np.ones(19, int), **{"filename": "a.jpg", **more})
+    values = {"keypoints_px": rng.uniform(40, 200, (19, 2)), "filename": "a.jpg", **more}
+    return LabelledPerson(image, labelled=np.ones(19, int), **values)
 
 
-def test_everything_moves_into_the_crop(image, rng):
+def around(center_px):
+    """(19, 2) points whose box has this centre."""
+    return center_px + np.outer(np.linspace(-30, 30, 19), [1.0, 1.0])
+
+
+def test_conversion_everything_moves_into_the_crop(image, rng):
     joints, pose, betas = rng.normal(size=(14, 3)), rng.normal(size=(24, 3)), rng.normal(size=10)
     labels = {"lsp_joints": joints, "pose": pose, "betas": betas, "camera": [900.0, 160.0, 120.0]}
-    cut = {"scale": 0.61, "window_px": 100}
+    cut = {"scale": 0.61, "crop_rule": CropRule(window_px=100)}
     wanted = person(image, rng, has_face=True, **labels, **cut)
     (found,), tally = convert([wanted])
     middle = np.mean(crop.box_of_labelled(wanted.keypoints_px, wanted.labelled), axis=0)
@@ -50,9 +55,9 @@ def test_everything_moves_into_the_crop(image, rng):
     assert tally.has_3d
 
 
-def test_an_array_is_stored_whole(image, rng):
+def test_conversion_array_is_stored_whole(image, rng):
     image[:] = cv2.resize(image[:8, :8], (320, 240))
-    wanted = person(image, rng, center_px=np.array([100.6, 90.2]))
+    wanted = person(image, rng, keypoints_px=around([100.6, 90.2]))
     (found,), tally = convert([wanted])
     (jpeg,) = found["image/encoded"]
     pixels = cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_COLOR)[..., ::-1]
@@ -62,7 +67,7 @@ def test_an_array_is_stored_whole(image, rng):
     assert not tally.has_3d
 
 
-def test_a_png_is_stored_as_jpeg(tmp_path, rng):
+def test_conversion_png_is_stored_as_jpeg(tmp_path, rng):
     write_image(tmp_path / "a.png", 40, 50)
     (found,), _ = convert([person(str(tmp_path / "a.png"), rng, filename="")])
     assert found["image/encoded"][0][:2] == b"\xff\xd8"
@@ -70,9 +75,9 @@ def test_a_png_is_stored_as_jpeg(tmp_path, rng):
     assert found["image/width"] == [50]
 
 
-def test_a_grey_image_gets_three_channels(tmp_path, rng):
+def test_conversion_grey_image_gets_three_channels(tmp_path, rng):
     assert cv2.imwrite(str(tmp_path / "a.jpg"), np.full((30, 40), 100, np.uint8))
-    (found,), _ = convert([person(str(tmp_path / "a.jpg"), rng, scale=1.0, window_px=400)])
+    (found,), _ = convert([person(str(tmp_path / "a.jpg"), rng, crop_rule=CropRule(window_px=400))])
     pixels = cv2.imdecode(np.frombuffer(found["image/encoded"][0], np.uint8), cv2.IMREAD_UNCHANGED)
     assert pixels.shape[2] == 3
 
@@ -90,10 +95,10 @@ def test_a_grey_image_gets_three_channels(tmp_path, rng):
         ({"image": __file__}, "image unreadable"),
     ],
 )
-def test_who_is_left_out(more, reason, image, rng):
+def test_conversion_skipped_people(more, reason, image, rng):
     labels = {"keypoints_px": np.full((19, 2), 9.0), "labelled": np.ones(19), "image": image}
     wanted = LabelledPerson(
-        **{"filename": "a.jpg", "scale": 1.0, "window_px": 400, **labels, **more}
+        **{"filename": "a.jpg", "crop_rule": CropRule(window_px=400), **labels, **more}
     )
     records, tally = convert([wanted])
     assert not records
@@ -109,10 +114,10 @@ def inside(image, rng, count):
     outside = [[-1e-3, 5], [5, -1e-3], [width, 5], [5, height], [-5, -5]]
     keypoints_px = np.resize(np.float64(outside), (19, 2))
     keypoints_px[:count] = np.resize(np.float64(corners), (count, 2))
-    return dataclasses.replace(person(image, rng), keypoints_px=keypoints_px, min_inside=8)
+    return person(image, rng, keypoints_px=keypoints_px, crop_rule=CropRule(min_inside=8))
 
 
-def test_a_rule_may_ask_for_points_inside_the_image(image, rng):
+def test_conversion_crop_rule_may_ask_for_points_inside(image, rng):
     few, enough = inside(image, rng, 7), inside(image, rng, 8)
     (found,), tally = convert([few, enough])
     assert tally.skipped == {"fewer than 8 keypoints inside the image": 1}
@@ -120,17 +125,18 @@ def test_a_rule_may_ask_for_points_inside_the_image(image, rng):
     np.testing.assert_allclose(found["image/x"], enough.keypoints_px[:14, 0], rtol=1e-6)
 
 
-def test_unlabelled_points_are_not_inside(image, rng):
+def test_conversion_unlabelled_points_are_not_inside(image, rng):
     wanted = inside(image, rng, 8)
     wanted.labelled[0] = 0
     assert convert([wanted])[0] == []
 
 
-def test_the_centre_may_be_rounded(image, rng):
+def test_conversion_centre_may_be_rounded(image, rng):
     """0.5 x 163.2 = 81.6 becomes 82, and the window starts on a whole pixel."""
-    cut = {"scale": 0.5, "window_px": 40, "center_px": np.array([163.2, 101.0])}
-    (found,), _ = convert([person(image, rng, **cut)])
-    wanted = person(image, rng, lsp_joints=np.zeros((14, 3)), center_on_pixel=True, **cut)
+    cut = {"scale": 0.5, "keypoints_px": around([163.2, 101.0])}
+    (found,), _ = convert([person(image, rng, crop_rule=CropRule(window_px=40), **cut)])
+    rule = CropRule(window_px=40, center_on_pixel=True)
+    wanted = person(image, rng, lsp_joints=np.zeros((14, 3)), crop_rule=rule, **cut)
     (rounded,), _ = convert([wanted])
     assert found["image/center"] == [20, 20]  # 81.6 - 61, 50.5 - 30, cut
     assert rounded["meta/crop_pt"] == [62, 30]
@@ -139,10 +145,11 @@ def test_the_centre_may_be_rounded(image, rng):
     assert rounded["image/x"][3] == pytest.approx(wanted.keypoints_px[3, 0] / 2 - 62, abs=1e-4)
 
 
-def test_an_image_may_go_through_a_jpeg_first(image, rng):
-    wanted = person(image, rng, reencode_quality=20)
+def test_conversion_image_may_go_through_a_jpeg_first(image, rng):
+    wanted = person(image, rng, crop_rule=CropRule(reencode_quality=20))
     (whole,), _ = convert([wanted])
-    (cut,), _ = convert([dataclasses.replace(wanted, scale=1.0, window_px=1000)])
+    rule = CropRule(window_px=1000, reencode_quality=20)
+    (cut,), _ = convert([dataclasses.replace(wanted, crop_rule=rule)])
     jpeg = tf.io.encode_jpeg(image, quality=20)
     assert whole["image/encoded"] == [jpeg.numpy()]
     pixels = tf.io.decode_jpeg(jpeg)
@@ -150,13 +157,13 @@ def test_an_image_may_go_through_a_jpeg_first(image, rng):
     assert cut["image/encoded"] == [tf.io.encode_jpeg(pixels, quality=95).numpy()]
 
 
-def test_people_of_one_file_are_one_group(image, rng):
+def test_conversion_people_of_one_file_are_one_group(image, rng):
     people = [person(name, rng) for name in ("a", "a", "b", "a")]
     people += [person(image, rng), person(image, rng), MocapPose(np.zeros(72), np.zeros(10))]
-    assert [len(group) for group in shard_plan.by_image(people)] == [2, 1, 1, 1, 1, 1]
+    assert [len(group) for group in shard_files.group_by_image(people)] == [2, 1, 1, 1, 1, 1]
 
 
-def test_rules_are_counted_but_no_problems():
+def test_conversion_rules_are_counted_but_no_problems():
     tally = Tally()
     items = [Skipped("a crowd", "x", False), Skipped("image missing", "y"), "someone"]
     assert list(tally.keep(items)) == ["someone"]

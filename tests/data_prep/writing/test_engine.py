@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 
 from data_prep.labelled import LabelledPerson, MocapPose, Skipped
-from data_prep.writing import engine
+from data_prep.writing import engine, shard_files
+from data_prep.writing.shard_files import ShardNames
 from hmr_tf.files.errors import InputError
 from tests.fakes.dataset_fakes import read_folder, write_image, write_lsp
 
@@ -25,7 +26,7 @@ def job(folder, **more):
         "split": "test",
         "data_dir": "",
         "folder": folder,
-        "shard_name": "test_%03d.tfrecord",
+        "shard_names": ShardNames("test"),
         "records_per_shard": 2,
         "limit": None,
         "options": {},
@@ -56,8 +57,10 @@ def contents(folder):
     return {path.name: path.read_bytes() for path in sorted(folder.iterdir()) if path.is_file()}
 
 
-def test_one_file_for_each_sequence(people, tmp_path):
-    result = engine.convert(job(tmp_path / "out", shard_name="%s.tfrecord"), people)
+def test_engine_one_file_for_each_sequence(people, tmp_path):
+    result = engine.convert(
+        job(tmp_path / "out", shard_names=ShardNames("test", is_by_sequence=True)), people
+    )
     assert shards_of(tmp_path / "out") == {"S9_a_0_cam0.tfrecord": 3, "b.tfrecord": 2}
     assert [shard["records"] for shard in result.index["shards"]] == [3, 2]
     assert (tmp_path / "out" / "test_index.json").is_file()
@@ -68,15 +71,15 @@ def stopped(people, tmp_path, monkeypatch):
     """Stops a conversion at its second shard of two; returns the names of those begun since."""
 
     def stopped(**options):
-        write, begun = engine._write, []
+        write, begun = shard_files.write, []
 
-        def stops(partial, shard, tick):
+        def stops(partial, shard, report_progress):
             begun.append(shard.file)
             if len(begun) == 2:
                 raise InputError("the disk is full")
-            return write(partial, shard, tick)
+            return write(partial, shard, report_progress)
 
-        monkeypatch.setattr(engine, "_write", stops)
+        monkeypatch.setattr(shard_files, "write", stops)
         with pytest.raises(InputError, match="is full"):
             engine.convert(job(tmp_path / "out", **options), people)
         assert contents(tmp_path / "out") == {}
@@ -86,7 +89,7 @@ def stopped(people, tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("is_streamed", [False, True])
-def test_what_is_whole_is_not_done_again(is_streamed, stopped, people, tmp_path):
+def test_engine_finished_shards_are_kept(is_streamed, stopped, people, tmp_path):
     options = {"is_streamed": is_streamed}
     engine.convert(job(tmp_path / "whole", **options), people)
     begun = stopped(**options)
@@ -104,19 +107,19 @@ def test_what_is_whole_is_not_done_again(is_streamed, stopped, people, tmp_path)
         {"data_dir": "/another"},
     ],
 )
-def test_another_conversion_starts_afresh(more, stopped, people, tmp_path):
+def test_engine_other_options_start_again(more, stopped, people, tmp_path):
     stopped()
     assert engine.convert(job(tmp_path / "out", **more), people).num_resumed == 0
 
 
-def test_changed_images_start_afresh(stopped, people, tmp_path):
+def test_engine_changed_images_start_again(stopped, people, tmp_path):
     stopped()
     with open(people[-1].image, "ab") as image:
         image.write(b"another size")
     assert engine.convert(job(tmp_path / "out"), people).num_resumed == 0
 
 
-def test_a_shard_of_nobody_is_no_file_but_is_remembered(stopped, people, tmp_path):
+def test_engine_shard_without_people_is_noted_but_no_file(stopped, people, tmp_path):
     Path(people[0].image).write_bytes(b"")
     stopped()
     result = engine.convert(job(tmp_path / "out"), people)
@@ -125,22 +128,22 @@ def test_a_shard_of_nobody_is_no_file_but_is_remembered(stopped, people, tmp_pat
     assert result.tally.num_problems == 2
 
 
-def test_nobody_leaves_nothing(tmp_path):
+def test_engine_no_people_writes_nothing(tmp_path):
     missing = [LabelledPerson("nowhere.jpg", np.ones((19, 2)), np.ones(19))]
     for people in ([], [Skipped("image missing", "x")], missing):
-        with pytest.raises(InputError, match="fake test: nobody to convert"):
+        with pytest.raises(InputError, match="fake test: no people to convert"):
             engine.convert(job(tmp_path / "out"), people)
     assert not list(tmp_path.rglob("*.json"))
 
 
-def test_limit_counts_people(people, tmp_path):
+def test_engine_limit_counts_people(people, tmp_path):
     poses = itertools.repeat(MocapPose(np.zeros(72), np.zeros(10)))
     result = engine.convert(job(tmp_path / "a", limit=3, is_streamed=True), poses)
     assert result.index["records"] == 3
     assert engine.convert(job(tmp_path / "b", limit=3), people).index["records"] == 3
 
 
-def test_workers_write_the_same_bytes(people, tmp_path):
+def test_engine_workers_write_the_same_bytes(people, tmp_path):
     Path(people[2].image).unlink()
     engine.convert(job(tmp_path / "one"), people)
     engine.convert(job(tmp_path / "two"), people, engine.Workers(2))
@@ -152,7 +155,7 @@ def test_workers_write_the_same_bytes(people, tmp_path):
 CHILDREN = """
 import os, sys
 from data_prep import to_tfrecords
-from data_prep.writing import shard_writer
+from data_prep.writing import conversion  # imports TensorFlow
 from hmr_tf.cli import command_line
 for line in sys.stdin:
     child = os.fork()
@@ -190,7 +193,7 @@ def start():
     process.communicate()
 
 
-def test_killed_five_times_it_ends_as_if_nothing_had_been(start, tmp_path, rng):
+def test_engine_killed_five_times_gives_the_same_files(start, tmp_path, rng):
     joints = rng.uniform(1, 30, (14, 3, 60))
     joints[:, 2] = 1
     source = write_lsp(tmp_path / "lsp_ext", joints, digits=5)

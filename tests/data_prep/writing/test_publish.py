@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from data_prep.writing import publish, shard_writer
+from data_prep.writing import publish, shard_files
+from data_prep.writing.shard_files import ShardNames
 from hmr_tf.files import atomic
 from hmr_tf.files.errors import InputError
 
@@ -22,7 +23,7 @@ def names(folder):
     return sorted(path.name for path in folder.iterdir())
 
 
-def write(folder, records, size=2, fail_at=None, run=RUN, shard_name="train_%03d.tfrecord"):
+def write(folder, records, size=2, fail_at=None, run=RUN, is_by_sequence=False):
     """Writes `records`; returns the files that this run, not the one before, wrote."""
 
     def stream(chunk):
@@ -32,20 +33,22 @@ def write(folder, records, size=2, fail_at=None, run=RUN, shard_name="train_%03d
             yield record
 
     index, ours = {"shards": []}, []
+    names = ShardNames("train", is_by_sequence=is_by_sequence)
     with publish.unfinished_run(folder, "train_index.json", run) as partial:
         for start in range(0, len(records), size):
-            file = shard_name % (start // size)
-            if not publish.whole_shard(partial, file):
+            number = start // size
+            file = f"{number}.tfrecord" if is_by_sequence else names.numbered(number)
+            if not publish.finished_shard(partial, file):
                 ours.append(file)
                 chunk = records[start : start + size]
-                count = shard_writer.write_file(partial / file, stream(chunk))
+                count = shard_files.write_file(partial / file, stream(chunk))
                 publish.commit_shard(partial, file, {"records": count})
-            index["shards"].append({"file": file, **publish.whole_shard(partial, file)})
-        publish.publish(partial, folder, shard_name, "train_index.json", index)
+            index["shards"].append({"file": file, **publish.finished_shard(partial, file)})
+        publish.publish(partial, folder, names, "train_index.json", index)
     return ours
 
 
-def test_what_a_killed_worker_left_is_removed(tmp_path):
+def test_publish_leftovers_of_a_killed_worker_are_removed(tmp_path):
     partial = tmp_path / ".train_index.partial"
     partial.mkdir()
     with atomic.unfinished(partial / "train_000.tfrecord") as left:
@@ -58,7 +61,7 @@ def test_what_a_killed_worker_left_is_removed(tmp_path):
     assert len((tmp_path / "train_000.tfrecord").read_bytes()) == 2 * 17
 
 
-def test_shards_and_index_are_written(tmp_path):
+def test_publish_shards_and_index_are_written(tmp_path):
     write(tmp_path / "new" / "lsp", RECORDS)
     written = [f"train_{number:03d}.tfrecord" for number in range(3)]
     assert names(tmp_path / "new" / "lsp") == [*written, "train_index.json"]
@@ -66,7 +69,7 @@ def test_shards_and_index_are_written(tmp_path):
     assert [shard["records"] for shard in index["shards"]] == [2, 2, 1]
 
 
-def test_a_second_run_replaces_the_first(tmp_path):
+def test_publish_second_run_replaces_the_first(tmp_path):
     write(tmp_path, RECORDS, size=1)
     others = ["test_000.tfrecord", "train_index_of_mine.txt", "train_x.tfrecord"]
     for other in others:
@@ -76,13 +79,13 @@ def test_a_second_run_replaces_the_first(tmp_path):
     assert names(tmp_path) == sorted(others + ours)
 
 
-def test_a_second_run_replaces_all_sequences(tmp_path):
-    write(tmp_path, RECORDS, shard_name="%s.tfrecord")
-    write(tmp_path, RECORDS[:2], shard_name="%s.tfrecord")
+def test_publish_second_run_replaces_all_sequences(tmp_path):
+    write(tmp_path, RECORDS, is_by_sequence=True)
+    write(tmp_path, RECORDS[:2], is_by_sequence=True)
     assert names(tmp_path) == ["0.tfrecord", "train_index.json"]
 
 
-def test_a_fault_in_the_middle_shows_nothing_and_keeps_whole_shards(tmp_path):
+def test_publish_fault_in_the_middle_shows_nothing_and_keeps_finished_shards(tmp_path):
     with pytest.raises(ValueError, match="a bug"):
         write(tmp_path, RECORDS, fail_at=b"d")
     assert names(tmp_path) == [".train_index.partial"]
@@ -92,20 +95,20 @@ def test_a_fault_in_the_middle_shows_nothing_and_keeps_whole_shards(tmp_path):
     assert names(tmp_path) == [f"train_00{i}.tfrecord" for i in range(3)] + ["train_index.json"]
 
 
-def test_a_fault_in_the_first_shard_leaves_nothing(tmp_path):
+def test_publish_error_in_the_first_shard_leaves_nothing(tmp_path):
     with pytest.raises(ValueError, match="a bug"):
         write(tmp_path, RECORDS, fail_at=b"b")
     assert names(tmp_path) == []
 
 
-def test_another_run_starts_afresh(tmp_path):
+def test_publish_other_options_start_again(tmp_path):
     with pytest.raises(ValueError, match="a bug"):
         write(tmp_path, RECORDS, fail_at=b"e")
     assert len(write(tmp_path, RECORDS, run={"options": {"size": 3}})) == 3
 
 
 @pytest.mark.parametrize("content", ["", "{", "[]", "[" * 100_000])
-def test_notes_that_are_none_count_as_not_there(content, tmp_path):
+def test_publish_unreadable_notes_count_as_missing(content, tmp_path):
     with pytest.raises(ValueError, match="a bug"):
         write(tmp_path, RECORDS, fail_at=b"e")
     partial = tmp_path / ".train_index.partial"
@@ -114,7 +117,7 @@ def test_notes_that_are_none_count_as_not_there(content, tmp_path):
     assert len(write(tmp_path, RECORDS)) == 3
 
 
-def test_a_fault_in_the_middle_keeps_the_last_run(tmp_path):
+def test_publish_error_in_the_middle_keeps_the_last_run(tmp_path):
     write(tmp_path, RECORDS)
     before = {name: (tmp_path / name).read_bytes() for name in names(tmp_path)}
     with pytest.raises(ValueError, match="a bug"):
@@ -122,47 +125,48 @@ def test_a_fault_in_the_middle_keeps_the_last_run(tmp_path):
     assert {name: (tmp_path / name).read_bytes() for name in names(tmp_path)} == before
 
 
-def test_two_at_a_time_are_one_too_many(tmp_path):
+def test_publish_refuses_a_second_process(tmp_path):
     with publish.unfinished_run(tmp_path, "train_index.json", RUN):
         with pytest.raises(InputError, match="another process is writing to"):
             write(tmp_path, RECORDS)
 
 
-def test_an_empty_shard_is_no_file(tmp_path):
-    assert shard_writer.write_file(tmp_path / "train_000.tfrecord", []) == 0
+def test_publish_empty_shard_is_no_file(tmp_path):
+    assert shard_files.write_file(tmp_path / "train_000.tfrecord", []) == 0
     assert names(tmp_path) == []
 
 
-def test_a_folder_that_cannot_be_made_is_named(tmp_path):
+def test_publish_folder_that_cannot_be_made_is_named(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(InputError, match=r"cannot write to .*file"):
         write(tmp_path / "file" / "lsp", RECORDS)
 
 
-def test_a_full_disk_is_named(tmp_path, monkeypatch):
+def test_publish_full_disk_is_named(tmp_path, monkeypatch):
     if not Path("/dev/full").exists():
         pytest.skip("no /dev/full on this system: nothing else refuses to be written to")
     path = tmp_path / "train_000.tfrecord"
     monkeypatch.setattr(atomic.secrets, "token_hex", lambda size: "0")
     path.with_name(f"{atomic.UNFINISHED}0{path.suffix}").symlink_to("/dev/full")
     with pytest.raises(InputError, match=r"cannot write to .*[Nn]o space"):
-        shard_writer.write_file(path, [b"x" * 1000] * 1000)
+        shard_files.write_file(path, [b"x" * 1000] * 1000)
     assert names(tmp_path) == []
 
 
-def test_a_fault_of_the_reader_is_not_called_a_full_disk(tmp_path):
+def test_publish_reader_error_is_not_called_a_full_disk(tmp_path):
     def records():
         yield b"a"
         raise FileNotFoundError("a bug in a reader")
 
     with pytest.raises(FileNotFoundError):
-        shard_writer.write_file(tmp_path / "train_000.tfrecord", records())
+        shard_files.write_file(tmp_path / "train_000.tfrecord", records())
     assert names(tmp_path) == []
 
 
 SLOW = """
 import sys, time
-from data_prep.writing import publish, shard_writer
+from data_prep.writing import publish, shard_files
+from data_prep.writing.shard_files import ShardNames
 from hmr_tf.files import atomic
 def slow(number):
     for i in range(100):
@@ -173,12 +177,12 @@ def slow(number):
 with publish.unfinished_run(sys.argv[1], "train_index.json", {"options": {"size": 2}}) as partial:
     for number in range(2):
         file = f"train_{number:03d}.tfrecord"
-        count = shard_writer.write_file(partial / file, slow(number))
+        count = shard_files.write_file(partial / file, slow(number))
         publish.commit_shard(partial, file, {"records": count})
 """
 
 
-def test_after_a_kill_the_next_run_is_whole(tmp_path):
+def test_publish_next_run_after_a_kill_is_complete(tmp_path):
     write(tmp_path, RECORDS)
     index = (tmp_path / "train_index.json").read_bytes()
     process = subprocess.Popen(

@@ -22,11 +22,11 @@ def run(work, tasks, num_workers=2):
     return list(worker_pool.run(work, map(pickle.dumps, tasks), num_workers))
 
 
-def test_every_task_is_done_once():
+def test_worker_pool_does_every_task_once():
     assert sorted(run(math.factorial, range(9))) == sorted(map(math.factorial, range(9)))
 
 
-def test_tasks_are_asked_for_when_a_worker_is_free():
+def test_worker_pool_takes_tasks_when_a_worker_is_free():
     asked = []
 
     def tasks():
@@ -38,16 +38,16 @@ def test_tasks_are_asked_for_when_a_worker_is_free():
         assert len(asked) <= done + 4  # two at work, two that have just sent a result
 
 
-def test_no_task_is_no_trouble():
+def test_worker_pool_accepts_no_tasks():
     assert run(math.factorial, []) == []
 
 
-def test_wrong_input_comes_back_as_it_is():
+def test_worker_pool_passes_on_input_errors():
     with pytest.raises(InputError, match="cannot write to /proc/nothing"):
         run(functools.partial(publish.write_json, "/proc/nothing/x"), [{}])
 
 
-def test_a_bug_comes_back_with_its_traceback():
+def test_worker_pool_passes_on_tracebacks():
     with pytest.raises(RuntimeError, match=r"Traceback[^Z]*ValueError: math domain error"):
         run(math.sqrt, [4, -1])
 
@@ -56,7 +56,7 @@ def test_a_bug_comes_back_with_its_traceback():
     ("work", "task", "how"),
     [(signal.raise_signal, 9, r"was killed \(SIGKILL\)"), (os._exit, 3, r"ended \(exit code 3\)")],
 )
-def test_a_worker_that_dies_is_one_line(work, task, how):
+def test_worker_pool_dead_worker_is_named_in_one_line(work, task, how):
     with pytest.raises(InputError, match=f"a worker process {how}.*--num_workers"):
         run(work, [task])
 
@@ -71,7 +71,7 @@ list(worker_pool.run(exec, [pickle.dumps(code)] * 2, 2))
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT])
-def test_workers_die_with_their_parent(number):
+def test_worker_pool_workers_end_with_their_parent(number):
     parent = subprocess.Popen(
         [sys.executable, "-c", PARENT],
         cwd=ROOT,

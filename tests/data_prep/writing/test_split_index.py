@@ -4,7 +4,7 @@ import hashlib
 
 import pytest
 
-from data_prep.writing import digests
+from data_prep.writing import split_index
 
 
 @pytest.fixture
@@ -15,27 +15,27 @@ def folder(tmp_path):
     return tmp_path / "a"
 
 
-def test_whole_files_by_pattern_and_by_name(folder, tmp_path):
+def test_split_index_whole_files_by_pattern_and_by_name(folder, tmp_path):
     mine = tmp_path / "mine.json"
     mine.write_text("mine")
-    found = digests.of_files(folder, ("S*/annot.mat", "none*"), [str(mine), "", "/nowhere"])
+    found = split_index.file_digests(folder, ("S*/annot.mat", "none*"), [str(mine), "", "/nowhere"])
     contents = {
         "S1/annot.mat": b"a/S1/annot.mat",
         "S2/annot.mat": b"a/S2/annot.mat",
         str(mine): b"mine",
     }
     assert found == {name: hashlib.sha256(text).hexdigest() for name, text in contents.items()}
-    assert digests.of_files("", ("*",)) == {}
+    assert split_index.file_digests("", ("*",)) == {}
 
 
 def image_digest(folder, names):
-    images = digests.ImageDigest(folder)
+    images = split_index.ImageDigest(folder)
     for name in names:
         images.add(str(folder / name))
-    return images.result()
+    return images.counts()
 
 
-def test_images_count_once_wherever_they_are(folder, tmp_path):
+def test_split_index_images_count_once_wherever_they_are(folder, tmp_path):
     (tmp_path / "b").mkdir()
     for name in ("1.jpg", "2.jpg"):
         (folder / name).write_text(name)
@@ -46,7 +46,7 @@ def test_images_count_once_wherever_they_are(folder, tmp_path):
 
 
 @pytest.mark.parametrize("change", ["size", "order", "gone"])
-def test_another_size_or_order_is_another_digest(change, folder):
+def test_split_index_another_size_or_order_is_another_digest(change, folder):
     names = ["1.jpg", "2.jpg"]
     for name in names:
         (folder / name).write_text(name)
@@ -59,5 +59,5 @@ def test_another_size_or_order_is_another_digest(change, folder):
     assert after["names_and_sizes_sha256"] != before["names_and_sizes_sha256"]
 
 
-def test_a_name_that_no_file_can_have_is_missing(folder):
+def test_split_index_impossible_file_name_is_missing(folder):
     assert image_digest(folder, ["a\0b.jpg"])["missing"] == 1

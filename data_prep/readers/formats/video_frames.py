@@ -1,4 +1,4 @@
-"""Frames of video files as source images, so that nobody unpacks videos by hand."""
+"""Frames of video files as source images: videos need not be unpacked first."""
 
 import functools
 
@@ -6,10 +6,10 @@ import cv2
 
 
 def read_frame(frame):
-    """`VideoFrame` -> (H, W, 3) uint8 RGB. Asking for frames in their order decodes each once.
+    """VideoFrame -> (H, W, 3) uint8 RGB. Frames read in their order are decoded once each.
 
     Raises:
-      OSError: no such file, no video, or the frame lies behind its end.
+      OSError: no such file, not a video, or the video ends before the frame.
     """
     player = _player(frame.path)
     if frame.index < player.position:
@@ -19,21 +19,21 @@ def read_frame(frame):
 
 
 def count_frames(path):
-    """How many frames a video says it has; it may hold fewer. OSError for what is no video."""
+    """Number of frames according to the header; the video may hold fewer. OSError: not a video."""
     return int(_open(path).get(cv2.CAP_PROP_FRAME_COUNT))
 
 
 def _open(path):
-    with open(path, "rb"):  # says why, where OpenCV says nothing
+    with open(path, "rb"):  # raises with a reason; OpenCV gives none
         pass
     capture = cv2.VideoCapture(path, cv2.CAP_FFMPEG)
     if not capture.isOpened():
-        raise OSError(f"{path} is no readable video")
+        raise OSError(f"{path} is not a readable video")
     return capture
 
 
 class _Player:
-    """A video that is played forwards: seeking is not exact in every format."""
+    """Plays a video forwards: seeking is not exact in every format."""
 
     def __init__(self, path):
         self._capture = _open(path)
