@@ -103,7 +103,7 @@ def released_content(load_paths, summary=""):
     hmr = build.build(made_of, body)
     total = {}
     for prefix in prefixes:
-        checkpoint.restore(prefix, checkpoint.trained_parts(hmr))
+        checkpoint.restore(prefix, checkpoint.hmr_parts(hmr))
         for name, variable in released.variables(hmr).items():
             total[name] = total.get(name, 0.0) + variable.numpy().astype(np.float64)
     for name, variable in released.variables(hmr).items():

@@ -162,7 +162,7 @@ def _model(content, regressor_path):
     elif keypoint_regressor.KEY in content:
         regressor = safe_pickle.to_array(content[keypoint_regressor.KEY])
     else:
-        regressor = keypoint_regressor.documented(arrays["J_regressor"])
+        regressor = keypoint_regressor.from_joint_regressor(arrays["J_regressor"])
         logging.warning(
             "The SMPL file has no %s: its 19 keypoints are SMPL's joints and six of its vertices. "
             "HMR's own file has it, or pass --keypoint_regressor=FILE.",

@@ -56,7 +56,7 @@ def read(path):
     return safe_pickle.to_array(content[KEY])
 
 
-def documented(joint_regressor):
+def from_joint_regressor(joint_regressor):
     """(24, V) SMPL's joint regressor -> (19, V): its own joints, and `FACE_VERTICES`.
 
     Raises:

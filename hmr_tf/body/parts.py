@@ -25,13 +25,13 @@ _PART_OF_BONE = {
 _TEXTURE, _CUBE = "vertex_texture.npy", "cube_parts.npy"
 
 
-def of_bones():
+def joint_labels():
     """(24,) the part's number of each SMPL joint's bone."""
     names = (_PART_OF_BONE.get(joint, "torso") for joint in SMPL_JOINTS)
     return np.array([PARTS.index(name) for name in names])
 
 
-def of_faces(weights, faces):
+def face_labels_from_weights(weights, faces):
     """Labels from the skinning: a face belongs to the part that moves its corners most.
 
     Args:
@@ -42,7 +42,7 @@ def of_faces(weights, faces):
       (F,) int32 numbers of `PARTS`, 1 to 6; of equal ones the smallest.
     """
     by_part = np.zeros((len(weights), len(PARTS)))
-    np.add.at(by_part.T, of_bones(), np.asarray(weights, float).T)
+    np.add.at(by_part.T, joint_labels(), np.asarray(weights, float).T)
     return by_part[np.asarray(faces)].sum(axis=1).argmax(axis=1).astype(np.int32)
 
 

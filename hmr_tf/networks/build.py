@@ -25,7 +25,7 @@ class Architecture(NamedTuple):
     num_stage: int = 3
 
 
-FILES = ("smpl_model_path", "keypoint_regressor")  # of Architecture, the files
+FILE_FIELDS = ("smpl_model_path", "keypoint_regressor")  # of Architecture, the files
 
 
 def build(architecture, body, bn_momentum=0.997, mean_params_path="", mixed_precision="float32"):

@@ -12,7 +12,7 @@ from hmr_tf.networks.build import Architecture
 from hmr_tf.networks.discriminator import Discriminator
 
 PARAMS = "params.json"
-KEPT = 3  # checkpoints of a run, if nothing else is asked for
+MAX_TO_KEEP = 3  # checkpoints of a run, if nothing else is asked for
 STEP = "step"  # in a checkpoint: how many steps were trained
 # In params.json, of what `training.tf1_import` made: the path of the original's checkpoint.
 IMPORTED = "imported_from"
@@ -22,7 +22,7 @@ BODY_DIGEST = "body_digest"
 DISCRIMINATOR, DISCRIMINATOR_OPTIMIZER = "critic", "critic_optimizer"
 
 
-def trained_parts(hmr):
+def hmr_parts(hmr):
     """What a checkpoint holds of an HMR; SMPL's own numbers come from its file."""
     return {"encoder": hmr.encoder, "regressor": hmr.regressor}
 
@@ -68,7 +68,7 @@ def architecture(prefix):
     params = read_params(prefix)
     found = Architecture(*(params[name] for name in Architecture._fields))
     folder = Path(prefix).parent
-    paths = {name: str(folder / params[name]) for name in build.FILES if params[name]}
+    paths = {name: str(folder / params[name]) for name in build.FILE_FIELDS if params[name]}
     return found._replace(**paths)
 
 
@@ -99,9 +99,9 @@ def load_with_body(load_path, smpl_model_path=""):
         made_of = made_of._replace(smpl_model_path=str(file))
     body = build.read_body(made_of)
     if file and IMPORTED in read_params(prefix):
-        body = body._replace(faces=faces_of(file, len(body.v_template)))
+        body = body._replace(faces=read_faces(file, len(body.v_template)))
     hmr = build.build(made_of, body)
-    restore(prefix, trained_parts(hmr))
+    restore(prefix, hmr_parts(hmr))
     return hmr, body
 
 
@@ -112,14 +112,14 @@ def load_discriminator(load_path):
       InputError: no checkpoint, or a discriminator of another kind (spectral normalisation).
     """
     prefix = find(load_path)
-    if DISCRIMINATOR not in held_parts(prefix):
+    if DISCRIMINATOR not in stored_parts(prefix):
         return None
     discriminator = Discriminator()
     restore(prefix, {DISCRIMINATOR: discriminator})
     return discriminator
 
 
-def faces_of(smpl_model_path, num_vertices):
+def read_faces(smpl_model_path, num_vertices):
     """(F, 3) faces of an SMPL file, which must have so many vertices, or InputError."""
     model = body_model.read_model(smpl_model_path)
     if len(model.v_template) != num_vertices:
@@ -130,7 +130,7 @@ def faces_of(smpl_model_path, num_vertices):
     return model.faces
 
 
-def manager(parts, folder, kept=KEPT):
+def manager(parts, folder, kept=MAX_TO_KEEP):
     """The tf.train.CheckpointManager that writes `parts` (name -> trackable) into a folder.
 
     A checkpoint counts from when the file `checkpoint` names it, which is written last and whole.
@@ -147,8 +147,8 @@ def steps_done(prefix):
         return None
 
 
-def held_parts(prefix):
-    """Names of the parts in a checkpoint, as `trained_parts` and the training name them."""
+def stored_parts(prefix):
+    """Names of the parts in a checkpoint, as `hmr_parts` and the training name them."""
     return {name.split("/")[0] for name, _ in tf.train.list_variables(prefix)}
 
 

@@ -39,7 +39,7 @@ def load(path, encoder_name, hmr, discriminator=None):
             "give Keras's weights, or leave --encoder out for checkpoints of TensorFlow 1."
         )
     else:
-        checkpoint = tf1_checkpoint.Checkpoint(path)
+        checkpoint = tf1_checkpoint.CheckpointReader(path)
         if checkpoint.is_hmr:
             tf1_checkpoint.assign_hmr(checkpoint, hmr, discriminator)
         else:

@@ -81,7 +81,7 @@ def write(path, released):
       InputError: it would be larger than `MAX_BYTES`, or was trained with an SMPL file.
       OSError: the file cannot be written.
     """
-    if any(getattr(released.architecture, name) for name in build.FILES):
+    if any(getattr(released.architecture, name) for name in build.FILE_FIELDS):
         raise InputError(
             "The network was trained with files of its own (--smpl_model_path or "
             "--keypoint_regressor): a released network uses the built-in body."

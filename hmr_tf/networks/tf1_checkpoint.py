@@ -102,7 +102,7 @@ def body_arrays(values):
     }
 
 
-class Checkpoint:
+class CheckpointReader:
     """A file that is open; knows names and shapes, reads values when asked."""
 
     def __init__(self, prefix):
@@ -197,7 +197,7 @@ class Checkpoint:
 
 
 def assign_slim(checkpoint, encoder):
-    """Sets the encoder's weights from slim's resnet_v2_50.ckpt; raises as `Checkpoint.read`."""
+    """Sets the encoder's weights from slim's resnet_v2_50.ckpt; raises as its `read`."""
     checkpoint.assign(encoder_variables(encoder), _SLIM_ONLY)
 
 
@@ -208,7 +208,7 @@ def assign_hmr(checkpoint, hmr, discriminator=None):
       TF1's name -> our variable, of all that was set.
 
     Raises:
-      InputError: as `Checkpoint.read`.
+      InputError: as `CheckpointReader.read`.
     """
     names = variables(hmr, discriminator if checkpoint.has_discriminator else None)
     checkpoint.assign(names, _HMR_BESIDES)

@@ -25,7 +25,7 @@ def resolved(config):
     Raises:
       InputError: going on with another network would be another experiment.
     """
-    paths = {name: getattr(config, name) for name in build.FILES}
+    paths = {name: getattr(config, name) for name in build.FILE_FIELDS}
     paths = {name: str(Path(path).absolute()) if path else "" for name, path in paths.items()}
     if not config.load_path:
         body = body_model.find(config.smpl_model_path)
@@ -101,7 +101,7 @@ def _architecture(config):
 def _restore(trainer, config):
     """All that the training had; of an imported checkpoint, what it holds."""
     prefix = checkpoint.find(config.load_path)
-    held = checkpoint.held_parts(prefix)
+    held = checkpoint.stored_parts(prefix)
     wanted = parts(trainer)
     if checkpoint.IMPORTED in checkpoint.read_params(prefix):
         if "encoder_optimizer" not in held and not config.model_dir:
@@ -113,7 +113,7 @@ def _restore(trainer, config):
         wanted = {name: part for name, part in wanted.items() if name in held}
     if resume.changed_flags(config, prefix):
         # Other flags can mean another discriminator and other moments: those that fit are taken.
-        checkpoint.restore(prefix, checkpoint.trained_parts(trainer.hmr))
+        checkpoint.restore(prefix, checkpoint.hmr_parts(trainer.hmr))
         checkpoint.restore(prefix, wanted, strict=False)
     else:
         checkpoint.restore(prefix, wanted)
@@ -123,7 +123,7 @@ def _restore(trainer, config):
 
 def parts(trainer):
     """What a checkpoint of a training holds."""
-    held = checkpoint.trained_parts(trainer.hmr)
+    held = checkpoint.hmr_parts(trainer.hmr)
     held.update({STEP: trainer.steps_done, "encoder_optimizer": trainer.encoder_optimizer})
     if trainer.discriminator is not None:
         held[checkpoint.DISCRIMINATOR] = trainer.discriminator

@@ -42,14 +42,14 @@ def import_tf1(prefix, model_dir, smpl_model_path="", num_stage=3, keep_optimize
       InputError: no checkpoint, one of another network, a damaged one; a folder that holds
         something or cannot be written; an SMPL file of another size.
     """
-    source = tf1_checkpoint.Checkpoint(prefix)
+    source = tf1_checkpoint.CheckpointReader(prefix)
     folder = _empty(Path(model_dir))
     content = _body(source, smpl_model_path)
     hmr = build.build(Architecture(num_stage=num_stage), body_model.from_content(content, prefix))
     discriminator = Discriminator() if source.has_discriminator else None
     names = tf1_checkpoint.assign_hmr(source, hmr, discriminator)
     read = {*names, *tf1_checkpoint.body_shapes(0)}
-    parts = checkpoint.trained_parts(hmr)
+    parts = checkpoint.hmr_parts(hmr)
     if discriminator is not None:
         parts[checkpoint.DISCRIMINATOR] = discriminator
     if keep_optimizer:
@@ -75,7 +75,7 @@ def _body(source, smpl_model_path):
     faces = np.zeros((0, 3), np.int32)
     path = body_model.find(smpl_model_path)
     if path != body_model.BUILT_IN:  # whose mesh is another
-        faces = checkpoint.faces_of(path, source.num_vertices)
+        faces = checkpoint.read_faces(path, source.num_vertices)
     parents = np.array(SMPL_PARENTS)
     return {**content, "f": faces, "kintree_table": np.stack([parents, np.arange(len(parents))])}
 

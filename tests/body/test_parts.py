@@ -16,7 +16,7 @@ def test_the_numbers_are_those_of_upi_s1h():
         *("left_arm", "right_arm", "head"),
         *("left_leg", "right_leg", "torso"),
     )
-    labels = dict(zip(SMPL_JOINTS, parts.of_bones()))
+    labels = dict(zip(SMPL_JOINTS, parts.joint_labels()))
     assert labels["left_elbow"] == LEFT_ARM
     assert labels["right_hand"] == RIGHT_ARM
     assert labels["neck"] == HEAD
@@ -33,12 +33,13 @@ def test_a_face_belongs_to_the_part_that_moves_it_most():
         for joint, share in shares.items():
             weights[vertex, SMPL_JOINTS.index(joint)] = share
     # Arm 1.2 against torso 1.8; twice the first corner: arm 2.2.
-    assert parts.of_faces(weights, [[0, 1, 2], [0, 0, 1]]).tolist() == [TORSO, LEFT_ARM]
+    labels = parts.face_labels_from_weights(weights, [[0, 1, 2], [0, 0, 1]])
+    assert labels.tolist() == [TORSO, LEFT_ARM]
 
 
 def test_the_bodys_parts_are_where_they_should_be():
     model = body_model.read_model()
-    labels = parts.of_faces(model.lbs_weights, model.faces)
+    labels = parts.face_labels_from_weights(model.lbs_weights, model.faces)
     centre = model.v_template[model.faces].mean(1)
     mean = {label: centre[labels == label].mean(0) for label in range(1, 7)}
     assert mean[LEFT_ARM][0] > 0.3 > -0.3 > mean[RIGHT_ARM][0]

@@ -11,6 +11,6 @@ def save(folder):
     """Writes checkpoint and params.json of a network with random weights; returns `folder`."""
     architecture = build.Architecture(img_size=SIZE)
     hmr = build.build(architecture, build.read_body(architecture))
-    checkpoint.manager(checkpoint.trained_parts(hmr), folder).save(0)
+    checkpoint.manager(checkpoint.hmr_parts(hmr), folder).save(0)
     (folder / checkpoint.PARAMS).write_text(json.dumps(architecture._asdict()))
     return folder

@@ -63,7 +63,7 @@ def test_released_network_stores_kernels_alone_as_float16(hmr, file):
 
 def test_released_network_has_all_variables_of_a_checkpoint(hmr):
     ours = {id(variable) for variable in released.variables(hmr).values()}
-    parts = checkpoint.trained_parts(hmr).values()
+    parts = checkpoint.hmr_parts(hmr).values()
     assert ours == {id(variable) for part in parts for variable in part.variables}
 
 

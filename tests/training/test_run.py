@@ -80,7 +80,7 @@ def imported(data_dir, folder):
     folder.mkdir()
     params = {**made_of._asdict(), checkpoint.IMPORTED: "model.ckpt-667589"}
     (folder / checkpoint.PARAMS).write_text(json.dumps(params))
-    checkpoint.manager(checkpoint.trained_parts(hmr), folder).save(checkpoint_number=667589)
+    checkpoint.manager(checkpoint.hmr_parts(hmr), folder).save(checkpoint_number=667589)
     return hmr
 
 

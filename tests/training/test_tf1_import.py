@@ -142,8 +142,8 @@ def test_a_training_graph_without_its_optimizer(folder, tmp_path):
     assert said[2:] == [f"Not needed: {', '.join(powers)}, global_step"]
     prefix = checkpoint.find(tmp_path / "model")
     assert prefix.endswith("ckpt-1234")
-    assert checkpoint.held_parts(prefix) >= {"encoder", "regressor", checkpoint.DISCRIMINATOR}
-    assert "encoder_optimizer" not in checkpoint.held_parts(prefix)
+    assert checkpoint.stored_parts(prefix) >= {"encoder", "regressor", checkpoint.DISCRIMINATOR}
+    assert "encoder_optimizer" not in checkpoint.stored_parts(prefix)
     params = json.loads((tmp_path / "model" / checkpoint.PARAMS).read_text())
     assert params[checkpoint.IMPORTED] == str(folder / "training.ckpt")
 
@@ -169,7 +169,7 @@ def test_another_network_is_refused_by_name(hmr, tmp_path, name, value, said):
         value = value.astype(np.float32)
     prefix = golden_checkpoint.write(tmp_path / "other.ckpt", changed(name, value))
     with pytest.raises(InputError, match=said) as error:
-        tf1_checkpoint.assign_hmr(tf1_checkpoint.Checkpoint(prefix), hmr)
+        tf1_checkpoint.assign_hmr(tf1_checkpoint.CheckpointReader(prefix), hmr)
     assert "\n" not in str(error.value)
 
 
@@ -210,12 +210,12 @@ def test_half_of_the_shards_are_missing(tmp_path):
     tf.raw_ops.MergeV2Checkpoints(
         checkpoint_prefixes=names, destination_prefix=str(tmp_path / "s.ckpt")
     )
-    whole = tf1_checkpoint.Checkpoint(tmp_path / "s.ckpt")
+    whole = tf1_checkpoint.CheckpointReader(tmp_path / "s.ckpt")
     shapes = {name: (3,) for name in values}
     assert set(whole.read(shapes, tf1_checkpoint._SLIM_ONLY)) == set(values)
     (tmp_path / "s.ckpt.data-00001-of-00002").unlink()
     with pytest.raises(InputError, match=r"cannot be read.*data-00001-of-00002"):
-        tf1_checkpoint.Checkpoint(tmp_path / "s.ckpt").read(shapes, tf1_checkpoint._SLIM_ONLY)
+        tf1_checkpoint.CheckpointReader(tmp_path / "s.ckpt").read(shapes, tf1_checkpoint._SLIM_ONLY)
 
 
 def test_a_folder_with_something_in_it_is_left_alone(folder, inference):
@@ -227,7 +227,7 @@ def test_a_folder_with_something_in_it_is_left_alone(folder, inference):
 
 def test_an_smpl_file_of_another_size_is_refused(folder, tmp_path):
     with pytest.raises(InputError, match=r"cc0_body\.npz has 6890 vertices.*600"):
-        checkpoint.faces_of(checkpoint.body_model.BUILT_IN, 600)
+        checkpoint.read_faces(checkpoint.body_model.BUILT_IN, 600)
 
 
 @pytest.mark.parametrize("is_v1", [False, True], ids=["V2", "V1"])
@@ -251,7 +251,7 @@ def test_slims_imagenet_weights(tmp_path, is_v1):
         assert path.is_file()
     else:
         golden_checkpoint.write(path, everything)
-    source = tf1_checkpoint.Checkpoint(path)
+    source = tf1_checkpoint.CheckpointReader(path)
     assert not source.is_hmr
     tf1_checkpoint.assign_slim(source, network)
     assert compared(tf1_checkpoint.encoder_variables(network), values) == set(values)
