@@ -81,6 +81,8 @@ def mean_of_batches(batches):
     The mean rotation minimizes the sum of squared Frobenius distances. The mean of axis-angles
     would be wrong: rotations by nearly pi and nearly -pi are neighbours, but their mean is zero.
     """
+    from hmr_tf.body import rotation
+
     sum_rotations, sum_betas, number = np.zeros((24, 3, 3)), np.zeros(10), 0
     for poses, betas in batches:
         rotations = Rotation.from_rotvec(np.reshape(poses, (-1, 3))).as_matrix()
@@ -89,16 +91,9 @@ def mean_of_batches(batches):
         number += len(betas)
     if not number or not (np.isfinite(sum_rotations).all() and np.isfinite(sum_betas).all()):
         raise InputError(f"the {number} poses of --mocap_datasets have no mean: convert them again")
-    pose = Rotation.from_matrix(nearest_rotations(sum_rotations)).as_rotvec()
+    pose = Rotation.from_matrix(rotation.nearest_rotation(sum_rotations)).as_rotvec()
     pose[0] = 0  # the global rotation has no mean
     return pose.ravel(), sum_betas / number, number
-
-
-def nearest_rotations(matrices):
-    """(..., 3, 3) matrices -> the nearest rotation matrices in the Frobenius norm."""
-    left, _, right = np.linalg.svd(matrices)
-    left[..., -1] *= np.linalg.det(left @ right)[..., None]  # never a mirror image
-    return left @ right
 
 
 def _batches(files):

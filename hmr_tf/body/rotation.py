@@ -5,6 +5,7 @@ What the network and its training need is TensorFlow, what only files need is nu
 
 import numpy as np
 import tensorflow as tf
+from scipy.spatial.transform import Rotation
 
 
 def matrix_from_axis_angle(axis_angle):
@@ -34,48 +35,25 @@ def matrix_from_axis_angle(axis_angle):
 
 
 def quaternion_from_matrix(matrix):
-    """(..., 3, 3) numpy rotation matrices -> (..., 4) unit quaternions x, y, z, w with w >= 0.
-
-    Of the four ways to write a quaternion's entries as sums of the matrix's, the one with the
-    largest divisor is taken, so that no rotation is near a singularity (Shepperd 1978).
-    """
-    m = np.asarray(matrix, np.float64)
-    rows = np.moveaxis(m.reshape(*m.shape[:-2], 9), -1, 0)
-    xx, xy, xz, yx, yy, yz, zx, zy, zz = rows
-    # Row i is 4 * q_i * q: the outer product of the quaternion with itself, times four.
-    products = np.stack(
-        (
-            np.stack((1 + xx - yy - zz, xy + yx, zx + xz, zy - yz), -1),
-            np.stack((xy + yx, 1 - xx + yy - zz, yz + zy, xz - zx), -1),
-            np.stack((zx + xz, yz + zy, 1 - xx - yy + zz, yx - xy), -1),
-            np.stack((zy - yz, xz - zx, yx - xy, 1 + xx + yy + zz), -1),
-        ),
-        -2,
-    )
-    best = np.argmax(np.diagonal(products, axis1=-2, axis2=-1), axis=-1)
-    quaternion = np.take_along_axis(products, best[..., None, None], axis=-2)[..., 0, :]
-    quaternion /= np.linalg.norm(quaternion, axis=-1, keepdims=True)
-    return np.where(quaternion[..., 3:] < 0, -quaternion, quaternion)
+    """(..., 3, 3) numpy rotation matrices -> (..., 4) unit quaternions x, y, z, w with w >= 0."""
+    matrix = np.asarray(matrix, np.float64)
+    quaternion = Rotation.from_matrix(matrix.reshape(-1, 3, 3)).as_quat(canonical=True)
+    return quaternion.reshape(*matrix.shape[:-2], 4)
 
 
 def axis_angle_from_matrix(matrix):
-    """(..., 3, 3) numpy rotation matrices -> (..., 3) axis-angle, of length 0 to pi.
-
-    Exact near no rotation and near half a turn, where the trace alone says nothing.
-    """
-    quaternion = quaternion_from_matrix(matrix)
-    axis, cos = quaternion[..., :3], quaternion[..., 3:]
-    sin = np.linalg.norm(axis, axis=-1, keepdims=True)
-    # For small angles angle / sin(angle / 2) tends to 2.
-    factor = np.where(sin > 1e-12, 2 * np.arctan2(sin, cos) / np.maximum(sin, 1e-12), 2.0)
-    return axis * factor
+    """(..., 3, 3) numpy rotation matrices -> (..., 3) axis-angle, of length 0 to pi."""
+    matrix = np.asarray(matrix, np.float64)
+    axis_angle = Rotation.from_matrix(matrix.reshape(-1, 3, 3)).as_rotvec()
+    return axis_angle.reshape(*matrix.shape[:-2], 3)
 
 
 def euler_zxy_from_matrix(matrix):
     """(..., 3, 3) numpy rotation matrices -> (..., 3) angles z, x, y: matrix = Rz @ Rx @ Ry.
 
-    x lies in [-pi/2, pi/2]. At its ends, where only the sum or the difference of z and y counts, y
-    is 0; z is taken from what y leaves over, so that the product is right there too.
+    x lies in [-pi/2, pi/2]. At its ends (gimbal lock), where only the sum or the difference of z
+    and y counts, y is 0. scipy's `as_euler` gives the same angles, but takes twice as long and
+    warns at every gimbal lock.
     """
     m = np.asarray(matrix, np.float64)
     cos_x = np.hypot(m[..., 2, 0], m[..., 2, 2])
@@ -84,6 +62,17 @@ def euler_zxy_from_matrix(matrix):
     # The first column of matrix @ Ry^-1 is (cos z, sin z, 0).
     column = m[..., 0] * np.cos(y)[..., None] + m[..., 2] * np.sin(y)[..., None]
     return np.stack((np.arctan2(column[..., 1], column[..., 0]), x, y), axis=-1)
+
+
+def nearest_rotation(matrix):
+    """(..., 3, 3) numpy matrices -> the nearest rotation matrices in the Frobenius norm.
+
+    Never a mirror image. scipy's `Rotation.from_matrix` also accepts such matrices, but the
+    rotation that it returns is not the nearest one.
+    """
+    u, _, vt = np.linalg.svd(matrix)
+    u[..., -1] *= np.linalg.det(u @ vt)[..., None]
+    return u @ vt
 
 
 def reflect(rotations, mirror):

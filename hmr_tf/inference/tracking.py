@@ -6,6 +6,8 @@ import numpy as np
 from scipy.optimize import linear_sum_assignment
 from scipy.signal import savgol_filter
 
+from hmr_tf.body.rotation import nearest_rotation
+
 # Boxes of one person in neighbouring frames share at least so much of their common area.
 MIN_OVERLAP = 0.3
 # After so many frames without a box a person is another one.
@@ -90,10 +92,7 @@ def smooth(values, kind, rate_hz):
 
 def smooth_rotations(rotations, kind, rate_hz):
     """As `smooth`, for (T, J, 3, 3): the filtered matrices made rotations again."""
-    u, _, vt = np.linalg.svd(smooth(rotations, kind, rate_hz))
-    turned = np.linalg.det(u @ vt)[..., None]
-    u[..., 2] *= turned  # never a mirror image
-    return u @ vt
+    return nearest_rotation(smooth(rotations, kind, rate_hz))
 
 
 def _one_euro(values, rate_hz):

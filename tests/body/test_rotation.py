@@ -7,6 +7,7 @@ from hmr_tf.body.rotation import (
     axis_angle_from_matrix,
     euler_zxy_from_matrix,
     matrix_from_axis_angle,
+    nearest_rotation,
     procrustes_align,
     quaternion_from_matrix,
     reflect,
@@ -17,7 +18,7 @@ QUARTER = np.pi / 2
 
 
 @pytest.mark.parametrize(
-    ("axis_angle", "point", "turned"),
+    ("axis_angle", "point", "rotated"),
     [
         ((QUARTER, 0, 0), (0, 1, 0), (0, 0, 1)),
         ((0, QUARTER, 0), (0, 0, 1), (1, 0, 0)),
@@ -26,19 +27,19 @@ QUARTER = np.pi / 2
         ((0, 0, 0), (1, 2, 3), (1, 2, 3)),
     ],
 )
-def test_direction_of_turning(axis_angle, point, turned):
+def test_matrix_from_axis_angle_rotates_the_right_way(axis_angle, point, rotated):
     matrix = matrix_from_axis_angle(tf.constant(axis_angle, tf.float32)).numpy()
-    np.testing.assert_allclose(matrix @ np.array(point), turned, atol=1e-6)
+    np.testing.assert_allclose(matrix @ np.array(point), rotated, atol=1e-6)
 
 
-def test_equals_scipy(rng):
+def test_matrix_from_axis_angle_equals_scipy(rng):
     axis_angle = rng.normal(size=(50, 3)) * rng.uniform(0, 4, size=(50, 1))
     ours = matrix_from_axis_angle(tf.constant(axis_angle, tf.float32))
     np.testing.assert_allclose(ours, Rotation.from_rotvec(axis_angle).as_matrix(), atol=2e-6)
 
 
 @pytest.mark.parametrize("value", [(0, 0, 0), (-1e-8, -1e-8, -1e-8), (1e-8, 0, 0), (0, 0, 1e-4)])
-def test_finite_at_and_near_no_rotation(value):
+def test_matrix_from_axis_angle_is_finite_near_zero(value):
     axis_angle = tf.constant(value, tf.float32)
     with tf.GradientTape() as tape:
         tape.watch(axis_angle)
@@ -47,7 +48,7 @@ def test_finite_at_and_near_no_rotation(value):
     assert np.isfinite(tape.jacobian(matrix, axis_angle)).all()
 
 
-def test_jacobian_at_zero_is_the_skew_matrix():
+def test_matrix_from_axis_angle_jacobian_at_zero_is_skew():
     axis_angle = tf.zeros([3])
     with tf.GradientTape() as tape:
         tape.watch(axis_angle)
@@ -57,7 +58,7 @@ def test_jacobian_at_zero_is_the_skew_matrix():
     np.testing.assert_allclose(jacobian[..., 0], skew_x, atol=1e-6)
 
 
-def test_gradient_equals_finite_difference(rng):
+def test_matrix_from_axis_angle_gradient_equals_finite_difference(rng):
     at = rng.normal(size=(20, 3))
     direction, weight = rng.normal(size=at.shape), rng.normal(size=(20, 3, 3))
 
@@ -73,7 +74,7 @@ def test_gradient_equals_finite_difference(rng):
     np.testing.assert_allclose(np.sum(tape.gradient(y, x) * direction), difference, rtol=1e-5)
 
 
-def test_reflection_is_the_mirror_and_its_own_inverse(rng):
+def test_reflect_is_the_mirror_and_its_own_inverse(rng):
     swap = mirror(SMPL_JOINTS)
     rotations = Rotation.random(48, random_state=0).as_matrix().reshape(2, 24, 3, 3)
     flip = np.diag([-1.0, 1, 1])
@@ -85,8 +86,8 @@ def test_reflection_is_the_mirror_and_its_own_inverse(rng):
 
 def test_procrustes_undoes_a_similarity(rng):
     target = rng.normal(size=(8, 14, 3))
-    turn = Rotation.random(8, random_state=1).as_matrix()
-    source = 1.7 * np.einsum("bij,bkj->bki", turn, target) + rng.normal(size=(8, 1, 3))
+    rotation = Rotation.random(8, random_state=1).as_matrix()
+    source = 1.7 * np.einsum("bij,bkj->bki", rotation, target) + rng.normal(size=(8, 1, 3))
     np.testing.assert_allclose(procrustes_align(source, target), target, atol=1e-12)
 
 
@@ -108,30 +109,21 @@ ANGLES = (0, 1e-9, 1e-5, 0.3, QUARTER, 3, np.pi - 1e-5, np.pi - 1e-9, np.pi)
 
 @pytest.mark.parametrize("angle", ANGLES)
 @pytest.mark.parametrize("axis", AXES)
-def test_axis_angle_to_matrix_and_back(axis, angle):
+def test_axis_angle_from_matrix_inverts(axis, angle):
     matrix = Rotation.from_rotvec(axis * angle).as_matrix()
     back = axis_angle_from_matrix(matrix)
-    # Half a turn about an axis is half a turn about its opposite.
+    # A rotation by pi about an axis is one about its opposite.
     candidates = [axis * angle] + [-axis * angle] * (angle > np.pi - 1e-8)
     assert min(np.abs(back - candidate).max() for candidate in candidates) < 1e-8
     np.testing.assert_allclose(Rotation.from_rotvec(back).as_matrix(), matrix, atol=1e-12)
 
 
-def test_axis_angle_survives_float32_matrices(rng):
+def test_axis_angle_from_matrix_takes_float32(rng):
     axis = rng.normal(size=(200, 3))
     axis_angle = np.pi * axis / np.linalg.norm(axis, axis=-1, keepdims=True)
     matrix = Rotation.from_rotvec(axis_angle).as_matrix().astype(np.float32)
     back = Rotation.from_rotvec(axis_angle_from_matrix(matrix)).as_matrix()
     np.testing.assert_allclose(back, matrix, atol=1e-6)
-
-
-def test_quaternions_are_those_of_scipy_at_every_angle(rng):
-    rotations = Rotation.random(300, random_state=3)
-    near_half_turn = Rotation.from_rotvec(AXES * (np.pi - 1e-7))
-    for rotation in (rotations, near_half_turn):
-        ours, theirs = quaternion_from_matrix(rotation.as_matrix()), rotation.as_quat()
-        theirs *= np.sign(theirs[:, 3:])
-        np.testing.assert_allclose(ours, theirs, atol=1e-9)
 
 
 @pytest.mark.parametrize(
@@ -143,7 +135,7 @@ def test_quaternions_are_those_of_scipy_at_every_angle(rng):
         ((0, 0, np.pi), (0, 0, 1, 0)),
     ],
 )
-def test_quaternions_by_hand(axis_angle, quaternion):
+def test_quaternion_from_matrix_by_hand(axis_angle, quaternion):
     matrix = Rotation.from_rotvec(axis_angle).as_matrix()
     np.testing.assert_allclose(quaternion_from_matrix(matrix), quaternion, atol=1e-12)
 
@@ -159,12 +151,12 @@ def test_quaternions_by_hand(axis_angle, quaternion):
         ((-QUARTER, 0, 0), (0, -QUARTER, 0)),
     ],
 )
-def test_which_euler_angle_turns_about_which_axis(axis_angle, zxy):
+def test_euler_zxy_names_the_axis_of_each_angle(axis_angle, zxy):
     matrix = Rotation.from_rotvec(axis_angle).as_matrix()
     np.testing.assert_allclose(euler_zxy_from_matrix(matrix), zxy, atol=1e-12)
 
 
-def test_euler_angles_give_the_matrix_back_also_where_two_axes_coincide(rng):
+def test_euler_zxy_gives_the_matrix_back_even_in_gimbal_lock(rng):
     anywhere = rng.uniform(-np.pi, np.pi, (200, 3))
     locked = anywhere.copy()
     locked[:, 1] = np.sign(anywhere[:, 1]) * QUARTER
@@ -176,3 +168,21 @@ def test_euler_angles_give_the_matrix_back_also_where_two_axes_coincide(rng):
         ours = euler_zxy_from_matrix(matrices.astype(dtype))
         back = Rotation.from_euler("ZXY", ours).as_matrix()
         np.testing.assert_allclose(back, matrices, atol=atol)
+
+
+def test_nearest_rotation_of_a_sum_is_nearest_to_all(rng):
+    rotations = Rotation.from_rotvec(rng.normal(size=(20, 3))).as_matrix()
+    mean = nearest_rotation(rotations.sum(axis=0))
+    distance = np.square(rotations - mean).sum()
+    for axis_angle in 0.05 * rng.normal(size=(100, 3)):
+        other = Rotation.from_rotvec(axis_angle).as_matrix() @ mean
+        assert np.square(rotations - other).sum() > distance
+
+
+def test_nearest_rotation_is_no_mirror_image(rng):
+    matrices = rng.normal(size=(50, 3, 3))
+    rotations = nearest_rotation(matrices)
+    np.testing.assert_allclose(np.linalg.det(rotations), 1)
+    np.testing.assert_allclose(
+        rotations @ rotations.swapaxes(1, 2), np.tile(np.eye(3), (50, 1, 1)), atol=1e-12
+    )

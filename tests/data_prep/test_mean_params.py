@@ -53,24 +53,6 @@ def test_mean_params_mean_rotates_with_the_rotations(rng):
     np.testing.assert_allclose(turned.as_matrix(), (turn * mean).as_matrix(), atol=1e-9)
 
 
-def test_mean_params_mean_is_the_nearest_rotation_to_all(rng):
-    rotations = Rotation.from_rotvec(rng.normal(size=(20, 3))).as_matrix()
-    mean = mean_params.nearest_rotations(rotations.sum(axis=0))
-    distance = np.square(rotations - mean).sum()
-    for axis_angle in 0.05 * rng.normal(size=(100, 3)):
-        other = Rotation.from_rotvec(axis_angle).as_matrix() @ mean
-        assert np.square(rotations - other).sum() > distance
-
-
-def test_mean_params_nearest_rotation_is_no_mirror_image(rng):
-    matrices = rng.normal(size=(50, 3, 3))
-    rotations = mean_params.nearest_rotations(matrices)
-    np.testing.assert_allclose(np.linalg.det(rotations), 1)
-    np.testing.assert_allclose(
-        rotations @ rotations.swapaxes(1, 2), np.tile(np.eye(3), (50, 1, 1)), atol=1e-12
-    )
-
-
 @pytest.fixture
 def run(tmp_path):
     def run(**options):
