@@ -1,1 +1,1 @@
-"""What `python -m hmr_tf.main --mode=MODE` does: one module per mode, and the options."""
+"""The commands `python -m hmr_tf.main --mode=MODE`: one module per mode, and the options."""

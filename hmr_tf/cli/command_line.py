@@ -1,7 +1,7 @@
-"""How every command of the project starts and fails: one line for the user, a traceback for a bug.
+"""Start and end of every command: flags, --help, one-line errors, exit codes.
 
 Exit codes: 0 done, 2 wrong input, 130 stopped by Ctrl-C, 143 by SIGTERM, 1 (with a traceback) a
-fault of the program. Imports no TensorFlow, so that --help answers at once.
+bug of the program. Imports no TensorFlow, so that --help is fast.
 """
 
 import contextlib
@@ -43,14 +43,15 @@ def set_environment():
         os.environ.setdefault(name, value)
 
 
-def run(main, flag_values=flags.FLAGS, headings=None, argv=None):
+def run(main, flag_values=flags.FLAGS, argv=None, help_text=None):
     """Parses the flags, calls `main(argv)` and ends the process.
 
     Args:
-      main: function of the arguments that are left; what it returns is the exit code.
+      main: function of the arguments that are not flags; its result is the exit code.
       flag_values: the absl flags of this command.
-      headings: flag name -> title, for --help: the title stands before that flag.
       argv: program name and arguments; None: `sys.argv`.
+      help_text: function of the arguments that gives the text of --help; None: the docstring of
+        `main`'s module and all flags.
 
     Raises:
       SystemExit: always, except for a fault of the program, which keeps its traceback.
@@ -58,7 +59,8 @@ def run(main, flag_values=flags.FLAGS, headings=None, argv=None):
 
     def parse(arguments):
         if any(argument in _HELP for argument in arguments[1:]):
-            sys.stdout.write(_help_text(main, flag_values, headings or {}))
+            show = help_text or (lambda _: _help_text(main, flag_values))
+            sys.stdout.write(show(arguments[1:]))
             sys.exit(0)
         rest = flag_values(recipes.resolve(arguments))
         flags.FLAGS.mark_as_parsed()  # absl's own flags; app.run needs them
@@ -66,7 +68,7 @@ def run(main, flag_values=flags.FLAGS, headings=None, argv=None):
 
     set_environment()
     try:
-        with _ending_well_on_sigterm():
+        with _sigterm_as_exception():
             app.run(main, argv=argv, flags_parser=parse)
     except (InputError, flags.Error) as error:
         reason = " ".join(str(error).splitlines()).replace("ERROR:: ", "")  # absl has both
@@ -79,8 +81,8 @@ def run(main, flag_values=flags.FLAGS, headings=None, argv=None):
 
 
 @contextlib.contextmanager
-def _ending_well_on_sigterm():
-    """As an exception, SIGTERM lets unfinished files be removed."""
+def _sigterm_as_exception():
+    """SIGTERM raises SystemExit, so that unfinished files are removed."""
 
     def end(number, _frame):
         sys.stderr.write("stopped\n")
@@ -93,20 +95,19 @@ def _ending_well_on_sigterm():
         signal.signal(signal.SIGTERM, before)
 
 
-def _help_text(main, flag_values, headings):
-    """What `main`'s module says about itself, then our flags in the order of their definition."""
+def _help_text(main, flag_values):
+    """The docstring of `main`'s module, then our flags in the order of their definition."""
     lines = [(main.__globals__.get("__doc__") or "").strip(), ""]
     for module, defined in flag_values.flags_by_module_dict().items():
         if module.split(".")[0] not in _OUR_PACKAGES and module != sys.argv[0]:
             continue
         for flag in defined:
-            if flag.name in headings:
-                lines += [f"{headings[flag.name]}:", ""]
-            lines += _flag_lines(flag)
+            lines += [*flag_lines(flag), ""]
     return "\n".join(lines) + "\n"
 
 
-def _flag_lines(flag):
+def flag_lines(flag, note=""):
+    """Lines of --help: name and default, followed by `note`, then the wrapped help."""
     choices = getattr(flag.parser, "enum_values", None)
     help = flag.help
     if choices:
@@ -117,4 +118,4 @@ def _flag_lines(flag):
     default = "" if flag.default in (None, "", []) else f" (default: {flag.default_as_str[1:-1]})"
     indent = " " * 6
     text = textwrap.wrap(help, 96, initial_indent=indent, subsequent_indent=indent)
-    return [name + default, *text, ""]
+    return [name + default + note, *text]

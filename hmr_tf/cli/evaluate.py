@@ -1,4 +1,4 @@
-"""--mode=evaluate: errors on people whose truth is known; printed and written to results.json."""
+"""--mode=evaluate: errors of a trained model on labelled people."""
 
 import json
 
@@ -7,7 +7,7 @@ from hmr_tf.files import atomic
 
 
 def evaluate(options):
-    """--mode=evaluate: errors on people whose truth is known; prints them, writes results.json."""
+    """Measures errors on labelled people; prints them and writes results.json to --output_dir."""
     if options.compare:
         _compare(options)
     elif options.protocol:

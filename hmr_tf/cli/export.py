@@ -1,4 +1,4 @@
-"""--mode=export: a SavedModel or a TFLite file in --output_dir."""
+"""--mode=export: a SavedModel or a TFLite file of a trained model."""
 
 from pathlib import Path
 
@@ -7,10 +7,10 @@ from hmr_tf.files.errors import InputError
 
 
 def export(options):
-    """--mode=export: a SavedModel or a TFLite file in --output_dir."""
+    """Writes a SavedModel or a TFLite file to --output_dir."""
     needs(options, "load_path")
     if (options.export_format, options.export_dtype) == ("tflite", "bfloat16"):
-        raise InputError("--export_format=tflite knows no bfloat16: use float32 or float16.")
+        raise InputError("--export_format=tflite has no bfloat16: use float32 or float16.")
     hmr = load(options)
     if options.export_format == "tflite":
         from hmr_tf.serving import tflite
@@ -21,7 +21,7 @@ def export(options):
     else:
         from hmr_tf.serving import saved_model
 
-        folder = Path(options.output_dir)  # a server would try to load it while it is empty
+        folder = Path(options.output_dir)  # a server would load it while it is empty
         with phase("Writing the SavedModel"), writing(options), made(folder.parent):
             saved_model.export(hmr, folder, options.export_dtype)
         print(folder)

@@ -7,7 +7,7 @@ from hmr_tf.files.errors import InputError
 
 
 def fit(options):
-    """--mode=fit: SMPL parameters for people whose keypoints are labelled."""
+    """Fits SMPL parameters to people with labelled keypoints; writes TFRecords to --output_dir."""
     needs(options, "load_path", "data_dir")
     if Path(options.output_dir).resolve() == Path(options.data_dir).resolve():
         raise InputError("--output_dir is --data_dir: name another folder for the fitted records.")
@@ -21,7 +21,7 @@ def fit(options):
     discriminator = checkpoint.load_discriminator(options.load_path)
     with output(options) as folder:
         for name, paths in files.items():
-            done = fit_records.fit_dataset(
+            fitted = fit_records.fit_dataset(
                 hmr,
                 discriminator,
                 paths,
@@ -30,11 +30,13 @@ def fit(options):
                 options.batch_size,
                 options.fit_steps,
             )
-            print(summary(name, done, hmr.image_size))
+            print(summary(name, fitted, hmr.image_size))
 
 
-def summary(name, done, image_size):
-    """One line about a dataset; done: `inference.fit_records.Fitted`; image_size: of the crops."""
-    error_px = done.mean_error_norm * image_size / 2
-    met = f"{error_px:.1f} px of the crop on average, " if done.num_fitted else ""
-    return f"{name}: {done.num_fitted} of {done.num_people} people fitted, {met}{done.folder}"
+def summary(name, fitted, image_size):
+    """One line about a dataset; fitted: `fit_records.Fitted`; image_size: of the crops."""
+    error_px = fitted.mean_error_norm * image_size / 2
+    error = f"{error_px:.1f} px of the crop on average, " if fitted.num_fitted else ""
+    return (
+        f"{name}: {fitted.num_fitted} of {fitted.num_people} people fitted, {error}{fitted.folder}"
+    )

@@ -4,7 +4,7 @@ from hmr_tf.cli.startup import needs, phase
 
 
 def import_tf1(options):
-    """--mode=import_tf1: a checkpoint of the original becomes a --model_dir."""
+    """Converts a checkpoint of the original (TF1) into a --model_dir."""
     needs(options, "load_path", "model_dir")
     with phase("Loading TensorFlow"):
         from hmr_tf.training import tf1_import
@@ -12,8 +12,8 @@ def import_tf1(options):
         lines = tf1_import.import_tf1(
             options.load_path,
             options.model_dir,
-            options.smpl_model_path,
-            options.num_stage,
-            options.keep_optimizer,
+            smpl_model_path=options.smpl_model_path,
+            num_stage=options.num_stage,
+            keep_optimizer=options.keep_optimizer,
         )
     print(*lines, options.model_dir, sep="\n")

@@ -1,46 +1,169 @@
-"""absl's flags from the fields of `Config`, and a `Config` from the flags."""
+"""A dataclass of options as absl flags: its fields, their parsers, --help of one mode."""
 
 import dataclasses
 import math
 
 from absl import flags
 
-from hmr_tf.cli.options import Config
+from hmr_tf.body.skeleton import LSP_JOINTS, MPI_INF_3DHP_JOINTS
+from hmr_tf.cli import command_line
 from hmr_tf.files.errors import InputError
 
 
-def define(flag_values=flags.FLAGS):
-    """Makes an absl flag of every field of `Config`."""
-    for field in dataclasses.fields(Config):
+def option(
+    default, help, modes, choices=None, least=0, most=None, heading=None, steers=False, parse=None
+):
+    """A field of a dataclass of options.
+
+    Args:
+      default: its type is the flag's.
+      help: for --help.
+      modes: names of the modes that use it, one or a tuple; the others accept and ignore it.
+      choices: the values there are.
+      least, most: bounds of a number.
+      heading: title of the group of flags that begins here.
+      steers: whether the result of a training depends on it.
+      parse: for a list: (name, tuple of str) -> value; InputError for wrong ones.
+    """
+    metadata = {
+        "help": help,
+        "modes": (modes,) if isinstance(modes, str) else modes,
+        "choices": choices,
+        "bounds": {"lower_bound": least, "upper_bound": most},
+        "heading": heading,
+        "steers": steers,
+        "parse": parse,
+    }
+    return dataclasses.field(default=default, metadata=metadata)
+
+
+def pixels(form):
+    """Parses --box=x,y,width,height and the like; `form` names the numbers."""
+
+    def parse(name, values):
+        try:
+            numbers = tuple(float(value) for value in values)
+        except ValueError:
+            numbers = ()
+        if len(numbers) != len(form.split(",")) or not all(map(math.isfinite, numbers)):
+            raise InputError(f"--{name}={','.join(values)} is not {form} in pixels.")
+        return numbers
+
+    return parse
+
+
+def two_steps(name, values):
+    """First and last step."""
+    try:
+        first, last = (int(value) for value in values)
+    except ValueError:
+        first, last = 0, 0
+    if not 0 < first <= last:
+        raise InputError(f"--{name}={','.join(values)} is not two numbers of steps, as 100,110.")
+    return first, last
+
+
+def trials(name, values):
+    if not set(values) <= {"0", "1"}:
+        raise InputError(f"--{name}={','.join(values)}: give 0, 1 or 0,1.")
+    return tuple(int(value) for value in sorted(set(values)))
+
+
+def joint_names(name, values):
+    """14 and 17 stand for LSP's and MPI-INF-3DHP's joints; names are checked by the protocol."""
+    known = {str(len(names)): names for names in (LSP_JOINTS, MPI_INF_3DHP_JOINTS)}
+    return known.get(values[0], values) if len(values) == 1 else values
+
+
+def define(options_class, flag_values=flags.FLAGS):
+    """Makes an absl flag of every field."""
+    for field in dataclasses.fields(options_class):
         _define(field, flag_values)
 
 
 def _define(field, flag_values):
     name, default, metadata = field.name, field.default, field.metadata
-    own = {"flag_values": flag_values}
+    target = {"flag_values": flag_values}
     if metadata["choices"]:
-        flags.DEFINE_enum(name, default or None, metadata["choices"], metadata["help"], **own)
+        flags.DEFINE_enum(name, default or None, metadata["choices"], metadata["help"], **target)
     elif isinstance(default, tuple):
-        flags.DEFINE_list(name, list(default), metadata["help"], **own)
+        flags.DEFINE_list(name, list(default), metadata["help"], **target)
     elif isinstance(default, bool) or default is None:
-        flags.DEFINE_bool(name, default, metadata["help"], **own)
+        flags.DEFINE_bool(name, default, metadata["help"], **target)
     elif isinstance(default, int):
-        flags.DEFINE_integer(name, default, metadata["help"], **metadata["bounds"], **own)
+        flags.DEFINE_integer(name, default, metadata["help"], **metadata["bounds"], **target)
     elif isinstance(default, float):
-        flags.DEFINE_float(name, default, metadata["help"], **metadata["bounds"], **own)
+        flags.DEFINE_float(name, default, metadata["help"], **metadata["bounds"], **target)
     else:
-        flags.DEFINE_string(name, default, metadata["help"], **own)
+        flags.DEFINE_string(name, default, metadata["help"], **target)
 
 
-def parsed(flag_values=flags.FLAGS):
-    """The flags that were parsed as a `Config`; InputError for numbers that make no sense."""
-    values = {field.name: flag_values[field.name].value for field in dataclasses.fields(Config)}
-    for name, value in values.items():
-        if isinstance(value, float) and not math.isfinite(value):
-            raise InputError(f"--{name}={value} is not a finite number.")
-    if not 0 < values["scale_min"] <= values["scale_max"]:
-        raise InputError(
-            f"--scale_min={values['scale_min']} and --scale_max={values['scale_max']}: the "
-            "jitter's scales must be above 0, the smaller one first."
-        )
-    return Config(**{k: tuple(v) if isinstance(v, list) else v for k, v in values.items()})
+def parsed(options_class, flag_values=flags.FLAGS):
+    """An `options_class` of the parsed flags; InputError for numbers that make no sense."""
+    fields = dataclasses.fields(options_class)
+    return options_class(**{field.name: _value(field, flag_values) for field in fields})
+
+
+def _value(field, flag_values):
+    name, value, parse = field.name, flag_values[field.name].value, field.metadata["parse"]
+    if isinstance(value, float) and not math.isfinite(value):
+        raise InputError(f"--{name}={value} is not a finite number.")
+    if isinstance(field.default, tuple):
+        value = tuple(value or ())
+        return parse(name, value) if parse and value else value
+    return "" if value is None and field.default == "" else value
+
+
+def help_text(options_class, introduction, summaries, arguments, flag_values=flags.FLAGS):
+    """What --help prints: the modes; with --mode the flags of that mode; with --helpfull all flags.
+
+    Args:
+      options_class: dataclass whose fields `option` made.
+      introduction: first lines.
+      summaries: mode -> one line.
+      arguments: of the command line.
+    """
+    mode, fields = _mode(arguments), groups(options_class)
+    if mode and mode not in summaries:
+        raise InputError(f"--mode={mode} is not one of {', '.join(summaries)}.")
+    if mode:
+        return _text([f"--mode={mode}: {summaries[mode]}", *_flags_of(fields, flag_values, mode)])
+    if any(argument.endswith("helpfull") for argument in arguments):
+        return _text([introduction, *_flags_of(fields, flag_values)])
+    modes = [f"  --mode={name:12}{summary}" for name, summary in summaries.items()]
+    hint = "--help --mode=MODE lists the flags of a mode, --helpfull those of all modes."
+    return _text([introduction, "\n".join(modes), hint])
+
+
+def _text(parts):
+    return "\n\n".join(parts) + "\n"
+
+
+def _mode(arguments):
+    """The value of --mode=VALUE or --mode VALUE, or None."""
+    for argument, following in zip(arguments, [*arguments[1:], ""]):
+        name, equals, value = argument.lstrip("-").partition("=")
+        if name == "mode" and argument.startswith("-"):
+            return value if equals else following
+    return None
+
+
+def groups(options_class):
+    """Title -> fields, as --help groups them; the first group has no title."""
+    grouped, title = {}, ""
+    for field in dataclasses.fields(options_class):
+        title = field.metadata["heading"] or title
+        grouped.setdefault(title, []).append(field)
+    return grouped
+
+
+def _flags_of(grouped, flag_values, mode=None):
+    """Titles of groups and texts of flags: those of a mode, or all with the modes of each."""
+    for title, fields in grouped.items():
+        shown = [field for field in fields if mode is None or mode in field.metadata["modes"]]
+        if shown and title:
+            yield f"{title}:"
+        for field in shown:
+            modes = field.metadata["modes"]
+            note = f"  [{', '.join(modes)}]" if modes and mode is None else ""
+            yield "\n".join(command_line.flag_lines(flag_values[field.name], note))

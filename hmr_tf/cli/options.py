@@ -1,11 +1,15 @@
-"""Every option of `python -m hmr_tf.main`: default, unit, help. `config_flags` makes the flags.
+"""Every option of `python -m hmr_tf.main`: default, unit, help, and the modes that use it.
 
 Names and meanings are the original's `config.py`; values are the paper's, as in its `do_train.sh`.
+`cli.option_flags` makes the flags.
 """
 
 import dataclasses
 import functools
 from typing import Optional
+
+from hmr_tf.cli.option_flags import joint_names, option, pixels, trials, two_steps
+from hmr_tf.files.errors import InputError
 
 MODES = ("train", "evaluate", "predict", "fit", "export", "import_tf1", "quickstart")
 PRECISIONS = ("float32", "bfloat16", "float16")
@@ -20,94 +24,112 @@ EXPORT_FORMATS = ("saved_model", "tflite")
 EXPORT_DTYPES = ("float32", "bfloat16", "float16")
 
 
-def _option(default, help, choices=None, least=0, most=None, heading=None, steers=False):
-    """A field of `Config`; `heading` begins a group of flags in --help."""
-    metadata = {"help": help, "choices": choices, "heading": heading, "steers": steers}
-    metadata["bounds"] = {"lower_bound": least, "upper_bound": most}
-    return dataclasses.field(default=default, metadata=metadata)
+# Names of MODES: those that load a trained model, those that read TFRecords.
+_LOADING = ("train", "evaluate", "predict", "fit", "export", "import_tf1")
+_READING = ("train", "evaluate", "fit")
 
 
-# What a training becomes depends on it: to go on with another value is another training.
-_steering = functools.partial(_option, steers=True)
+_train = functools.partial(option, modes="train")
+_predict = functools.partial(option, modes="predict")
+_evaluate = functools.partial(option, modes="evaluate")
+_export = functools.partial(option, modes="export")
+# To resume with another value of such a flag would be another training.
+_steering = functools.partial(_train, steers=True)
 
 
 @dataclasses.dataclass(frozen=True)
-class Config:
-    """One run. Lists are tuples of str; an empty path means "not given"."""
+class Options:
+    """The flags of one run. An empty path or tuple means "not given"."""
 
-    mode: str = _option("", "What to do.", choices=MODES)
+    mode: str = option("", "What to do.", modes=(), choices=MODES)
 
-    smpl_model_path: str = _option(
+    smpl_model_path: str = option(
         "",
         "SMPL model, .pkl or .npz (smpl.is.tue.mpg.de), or a folder with one. Empty: that of "
         "--load_path, else $SMPL_MODEL_PATH, else one in models/, else the CC0 body of hmr_tf.",
+        modes=_LOADING,
         heading="Files",
     )
-    keypoint_regressor: str = _option(
+    keypoint_regressor: str = _train(
         "",
-        "Where the 19 keypoints are on the body: .npy of 19 x V, or an SMPL file that says it. "
-        "Empty: as the SMPL file says, or from SMPL's joints where it does not.",
+        "The 19 keypoints as weighted means of the vertices: .npy of 19 x V, or an SMPL file with "
+        "them. Empty: those of the SMPL file, or SMPL's joints where it has none.",
     )
-    mean_params_path: str = _option(
-        "", "neutral_smpl_mean_params.h5, where the regressor starts. Empty: the rest pose."
+    mean_params_path: str = _train(
+        "", "neutral_smpl_mean_params.h5, the mean theta of the regressor. Empty: the rest pose."
     )
-    load_path: str = _option(
+    load_path: str = option(
         "",
-        "Trained model: a checkpoint prefix, or a --model_dir, whose newest checkpoint is taken. "
-        "import_tf1: the original's checkpoint, as model.ckpt-667589.",
+        "Trained model: a checkpoint prefix, or a --model_dir, whose newest checkpoint is used. "
+        "For import_tf1 the original's checkpoint, such as model.ckpt-667589.",
+        modes=_LOADING,
     )
-    pretrained_model_path: str = _option(
+    pretrained_model_path: str = _train(
         "",
-        "train: weights to start from: slim's resnet_v2_50.ckpt or the original's checkpoint; for "
+        "Weights to start from: slim's resnet_v2_50.ckpt or the original's checkpoint; for "
         "Keras's encoders their .h5 file, or imagenet to download it. Empty: random.",
     )
-    keep_optimizer: bool = _option(
-        False, "import_tf1: import Adam's moments too, so that its training goes on."
+    keep_optimizer: bool = option(
+        False,
+        "Import the moments of Adam too, so that the training can be resumed.",
+        modes="import_tf1",
     )
-    data_dir: str = _option("", "Folder of TFRecords, as data_prep/to_tfrecords.py writes it.")
-    model_dir: str = _option(
-        "",
-        "train, import_tf1: folder for checkpoints and TensorBoard. Empty: that of --load_path, "
-        "else logs/HMR_<date>_<time>.",
+    data_dir: str = option(
+        "", "Folder of TFRecords, as data_prep/to_tfrecords.py writes it.", modes=_READING
     )
-    output_dir: str = _option("output", "predict, evaluate, export: folder for what they write.")
-    img_path: str = _option(
+    model_dir: str = option(
         "",
-        "predict: the photograph (JPEG, PNG, BMP), a folder of them, or a pattern as 'a/*.jpg'.",
+        "Folder for checkpoints and TensorBoard. Empty: that of --load_path, else "
+        "logs/HMR_<date>_<time>.",
+        modes=("train", "import_tf1"),
+    )
+    output_dir: str = option(
+        "output",
+        "Folder for the files that are written.",
+        modes=("evaluate", "predict", "fit", "export", "quickstart"),
+    )
+
+    img_path: str = option(
+        "",
+        "Photograph (JPEG, PNG, BMP), a folder of them, or a pattern such as 'a/*.jpg'. For "
+        "quickstart one photograph.",
+        modes=("predict", "quickstart"),
         heading="Prediction",
     )
-    video_path: str = _option("", "predict: a video file instead of --img_path.")
-    webcam: int = _option(
-        -1, "predict: number of a camera; what it sees is recorded, then predicted.", least=-1
+    video_path: str = _predict("", "Video file, instead of --img_path.")
+    webcam: int = _predict(
+        -1, "Number of a camera: it is recorded, then the recording is predicted.", least=-1
     )
-    num_frames: int = _option(0, "predict: so many frames of --webcam; 0: until Ctrl-C.")
-    box: tuple = _option(
+    num_frames: int = _predict(0, "Frames to record with --webcam; 0: until Ctrl-C.")
+    box: tuple[float, ...] = _predict(
         (),
-        "predict: box around the person, x,y,width,height in pixels. Empty: as --boxes says, else "
-        "whom --detector finds, else the whole photograph is one person's crop.",
+        "Box around the person: x,y,width,height in pixels. Empty: --boxes or --json_path, else "
+        "the people that --detector finds, else one crop of the whole photograph.",
+        parse=pixels("x,y,width,height"),
     )
-    boxes: str = _option(
+    boxes: str = _predict(
         "",
-        "predict: where people are: OpenPose's JSON or a folder of it, COCO's JSON, or a CSV with "
+        "Boxes of people: OpenPose's JSON or a folder of it, COCO's JSON, or a CSV with "
         "image,x,y,width,height.",
     )
-    json_path: str = _option(
-        "",
-        "predict: OpenPose's JSON of the photograph; its most confident person is taken.",
+    json_path: str = _predict(
+        "", "OpenPose's JSON of the photograph; the most confident person is predicted."
     )
-    detector: str = _option("", "predict: folder of the person detector, see the README.")
-    focal_px: float = _option(0.0, "predict: focal length, pixels of the photograph; 0: assumed.")
-    principal_px: tuple = _option((), "predict: x,y of the principal point. Empty: the middle.")
-    smooth: str = _option(
-        "none", "predict, videos: filter of the motion.", choices=("none", "one_euro", "savgol")
+    detector: str = _predict("", "Folder of the person detector, see the README.")
+    focal_px: float = _predict(0.0, "Focal length, pixels of the photograph; 0: a default.")
+    principal_px: tuple[float, ...] = _predict(
+        (), "Principal point: x,y in pixels. Empty: the middle.", parse=pixels("x,y")
     )
-    fit_steps: int = _option(250, "fit: steps of the descent.", least=5)
-    write: tuple = _option(
+    smooth: str = _predict(
+        "none", "Filter of the motion in a video.", choices=("none", "one_euro", "savgol")
+    )
+    fit_steps: int = option(250, "Steps of gradient descent.", modes="fit", least=5)
+    write: tuple[str, ...] = _predict(
         ("overlay", "obj", "npz"),
-        f"predict: what to write of each photograph, of {', '.join(PHOTO_FORMATS)}; and of "
-        f"{', '.join(MOTION_FORMATS)}. Videos: overlay, npz and the latter.",
+        f"Output formats of photographs: {', '.join(PHOTO_FORMATS)}, {', '.join(MOTION_FORMATS)}. "
+        f"Of videos: overlay, npz, {', '.join(MOTION_FORMATS)}.",
     )
-    up_axis: str = _option("y", "predict: up in meshes and motions.", choices=("y", "z"))
+    up_axis: str = _predict("y", "Up axis of meshes and motions.", choices=("y", "z"))
 
     encoder: str = _steering(
         "resnet_v2_50",
@@ -116,25 +138,27 @@ class Config:
         heading="Network",
     )
     img_size: int = _steering(224, "Side of the network's input, pixels.", least=32)
-    num_stage: int = _steering(3, "How often the regressor corrects its answer.", least=1)
+    num_stage: int = _steering(
+        3, "Stages of the iterative regressor.", modes=("train", "import_tf1"), least=1
+    )
     bn_momentum: float = _steering(
         0.997, "Batch norm: share of the old moving statistics kept per step.", most=1
     )
     critic_spectral_norm: bool = _steering(
-        False, "Spectral normalisation in the discriminator (TensorFlow Addons)."
+        False, "Spectral normalization in the discriminator (TensorFlow Addons)."
     )
 
-    datasets: tuple = _steering(
-        IMAGE_DATASETS, "Image datasets to train on or to evaluate on.", heading="Data"
+    datasets: tuple[str, ...] = _steering(
+        IMAGE_DATASETS, "Image datasets.", modes=_READING, heading="Data"
     )
-    mocap_datasets: tuple = _steering(MOCAP_DATASETS, "Motion capture the prior is learned from.")
-    val_datasets: tuple = _steering((), "train: datasets to validate on after each epoch.")
+    mocap_datasets: tuple[str, ...] = _steering(
+        MOCAP_DATASETS, "Motion capture, the discriminator's real bodies."
+    )
+    val_datasets: tuple[str, ...] = _steering((), "Datasets to validate on after each epoch.")
     val_shards: int = _steering(
-        1,
-        "train: this many last shards of each of --val_datasets are kept out of training.",
-        least=1,
+        1, "Last shards of each of --val_datasets, kept out of training to validate on.", least=1
     )
-    split: str = _option("test", "evaluate, fit: which split of --datasets.")
+    split: str = option("test", "Split of --datasets.", modes=("evaluate", "fit"))
     use_3d_label: bool = _steering(
         True,
         "Use 3D labels, half of each batch from datasets that have them. --nouse_3d_label: none.",
@@ -145,9 +169,9 @@ class Config:
     augment_occlusion: bool = _steering(False, "Cut a square out of each crop (TensorFlow Addons).")
     augment_color: bool = _steering(False, "Jitter hue, saturation, value (TensorFlow Addons).")
 
-    batch_size: int = _steering(64, "People per step.", least=1, heading="Training")
-    epoch: int = _option(55, "Passes over the training people.", least=1)
-    num_steps: int = _option(0, "Stop after this many steps instead of --epoch epochs.")
+    batch_size: int = _steering(64, "People per step.", modes=_READING, least=1, heading="Training")
+    epoch: int = _train(55, "Passes over the training people.", least=1)
+    num_steps: int = _train(0, "Stop after this many steps instead of --epoch epochs.")
     encoder_only: bool = _steering(False, "Train without the adversarial prior.")
     e_lr: float = _steering(1e-5, "Learning rate of the encoder.")
     d_lr: float = _steering(1e-4, "Learning rate of the discriminator.")
@@ -155,27 +179,27 @@ class Config:
     d_loss_weight: float = _steering(1.0, "Weight of the adversarial losses.")
     e_3d_weight: float = _steering(60.0, "Weight of the 3D losses.")
     clip_gradients: float = _steering(
-        0.0, "Largest norm of each network's gradient; longer ones are shortened. 0: any."
+        0.0, "Largest norm of each network's gradient; longer ones are shortened. 0: no limit."
     )
     freeze_backbone: bool = _steering(
-        False, "Train the regressor alone, on the features of a fixed encoder."
+        False, "Train the regressor only, on the features of a fixed encoder."
     )
     seed: int = _steering(0, "Seed of weights, shuffling, jitter and dropout.", most=2**31 - 1)
-    allow_changed_flags: bool = _option(
-        False, "Go on from --load_path although flags differ from those it was trained with."
+    allow_changed_flags: bool = _train(
+        False, "Resume from --load_path although flags differ from those it was trained with."
     )
 
     mixed_precision: str = _steering(
         "float32",
-        "What the encoder computes in; float16 scales the loss. Weights and bodies are float32.",
+        "Precision of the encoder; float16 scales the loss. Weights and bodies are float32.",
         choices=PRECISIONS,
         heading="Machine",
     )
     xla: Optional[bool] = _steering(
         None, "Compile forward, losses and gradients with XLA. Not given: on where there is a GPU."
     )
-    steps_per_execution: int = _option(
-        1, "Steps that TensorFlow makes before it returns to Python.", least=1
+    steps_per_execution: int = _train(
+        1, "Steps that TensorFlow runs per call from Python.", least=1
     )
     deterministic: bool = _steering(
         False, "The same bits in every run, on GPUs too, at the price of speed."
@@ -192,85 +216,97 @@ class Config:
         "the people is then the service's.",
     )
 
-    log_step: int = _option(
-        10, "Steps between lines and TensorBoard's curves.", least=1, heading="Watching"
+    log_step: int = _train(
+        10, "Steps between lines and TensorBoard's curves.", least=1, heading="Logs and checkpoints"
     )
-    log_img_step: int = _option(
+    log_img_step: int = _train(
         100, "Steps between TensorBoard's pictures, meshes and histograms; 0: none."
     )
-    profile_steps: tuple = _option((), "Record these steps for TensorBoard's profiler: first,last.")
-    save_step: int = _option(1000, "Steps between checkpoints.", least=1)
-    save_minutes: float = _option(
-        30.0, "Minutes after which a checkpoint is due in any case; 0: never."
+    profile_steps: tuple[int, ...] = _train(
+        (), "Steps to record for TensorBoard's profiler: first,last.", parse=two_steps
     )
-    keep_checkpoints: int = _option(
-        3, "How many of the newest are kept, beside the best by validation.", least=1
+    save_step: int = _train(1000, "Steps between checkpoints.", least=1)
+    save_minutes: float = _train(
+        30.0, "Largest number of minutes between checkpoints; 0: no limit."
+    )
+    keep_checkpoints: int = _train(
+        3, "Number of the newest checkpoints to keep, beside the best by validation.", least=1
     )
 
-    export_format: str = _option(
+    export_format: str = _export(
         "saved_model",
         "saved_model: for TensorFlow Serving and OpenVINO; tflite: for phones, one crop at a time.",
         choices=EXPORT_FORMATS,
         heading="Export",
     )
-    export_dtype: str = _option(
+    export_dtype: str = _export(
         "float32",
-        "What the encoder computes in. bfloat16: for CPUs that have it (AVX-512 BF16, AMX) and "
+        "Precision of the encoder. bfloat16: for CPUs that have it (AVX-512 BF16, AMX) and "
         "GPUs; float16: for GPUs, and for a tflite file of half the size.",
         choices=EXPORT_DTYPES,
     )
 
-    protocol: str = _option(
+    protocol: str = _evaluate(
         "",
-        "evaluate: which table of the paper. Not given: the errors of mesh, joints and keypoints "
-        "on --datasets.",
+        "Table of the paper to measure, or keypoints2d. Not given: errors of mesh, joints and "
+        "keypoints on --datasets.",
         choices=PROTOCOLS,
         heading="Evaluation",
     )
-    allow_missing: bool = _option(
-        False, "Evaluate what there is of a test set; the results say what is missing."
+    allow_missing: bool = _evaluate(
+        False, "Evaluate a test set that is incomplete; the results list what is missing."
     )
-    root: str = _option(
+    root: str = _evaluate(
         "",
-        "h36m, mpi_inf_3dhp: what is put upon each other before the distances are taken: the "
-        "middle of the hips, or the pelvis joint. Not given: hips.",
+        "Origin of both bodies before distances are taken, for h36m and mpi_inf_3dhp: the middle "
+        "of the hips, or the pelvis joint. Not given: hips.",
         choices=("hips", "pelvis"),
     )
-    joints: tuple = _option(
+    joints: tuple[str, ...] = _evaluate(
         (),
-        "h36m, mpi_inf_3dhp: joints that count: 14 (LSP's), 17 (mpi_inf_3dhp only), or names. "
-        "Empty: 14.",
+        "Joints to measure, for h36m and mpi_inf_3dhp: 14 (LSP's), 17 (mpi_inf_3dhp only), or "
+        "names. Empty: 14.",
+        parse=joint_names,
     )
-    trials: tuple = _option((), "h36m: 0, 1 or 0,1. Empty: both in protocol 1, 0 in protocol 2.")
-    universal: Optional[bool] = _option(
+    trials: tuple[int, ...] = _evaluate(
+        (),
+        "Trials of h36m: 0, 1 or 0,1. Empty: both in protocol 1, 0 in protocol 2.",
+        parse=trials,
+    )
+    universal: Optional[bool] = _evaluate(
         None,
-        "mpi_inf_3dhp: compare with univ_annot3, all people in one size, or with annot3. Not "
+        "Compare with univ_annot3 of mpi_inf_3dhp, all people in one size, or with annot3. Not "
         "given: univ_annot3.",
     )
-    perspective_correction: Optional[bool] = _option(
+    perspective_correction: Optional[bool] = _evaluate(
         None,
-        "mpi_inf_3dhp: turn bodies from the crop's view to the camera's, as Mehta et al. Not "
+        "Rotate bodies of mpi_inf_3dhp from the crop's view to the camera's, as Mehta et al. Not "
         "given: on.",
     )
-    segmentation_dir: str = _option(
-        "", "lsp_parts: folder of UPi-S1h with im1001_segmentation.png and so on."
+    segmentation_dir: str = _evaluate(
+        "", "Folder of UPi-S1h with im1001_segmentation.png and so on, for lsp_parts."
     )
-    part_labels: str = _option(
+    part_labels: str = _evaluate(
         "",
-        "lsp_parts: which part each face of the mesh is: .npy, or the folder with GraphCMR's "
-        "cube_parts.npy and vertex_texture.npy. Empty: as the skinning weights say.",
+        "Part of each face of the mesh, for lsp_parts: .npy, or the folder with GraphCMR's "
+        "cube_parts.npy and vertex_texture.npy. Empty: from the skinning weights.",
     )
-    compare: tuple = _option(
-        (), "evaluate: results.json files of one protocol, to put side by side; no model needed."
+    compare: tuple[str, ...] = _evaluate(
+        (), "results.json files of one protocol, to put side by side; no model needed."
     )
 
+    def __post_init__(self):
+        if not 0 < self.scale_min <= self.scale_max:
+            raise InputError(
+                f"--scale_min={self.scale_min} and --scale_max={self.scale_max}: the jitter's "
+                "scales must be above 0, the smaller one first."
+            )
 
-def headings():
-    """First flag of a group -> the group's title."""
-    fields = dataclasses.fields(Config)
-    return {f.name: f.metadata["heading"] for f in fields if f.metadata["heading"]}
+    def steering(self):
+        """Name -> value of the flags that decide what a training becomes."""
+        return {name: getattr(self, name) for name in steering()}
 
 
 def steering():
     """Names of the flags that decide what a training becomes."""
-    return [field.name for field in dataclasses.fields(Config) if field.metadata["steers"]]
+    return [field.name for field in dataclasses.fields(Options) if field.metadata["steers"]]

@@ -1,17 +1,16 @@
 """--mode=predict: bodies over photographs or a video, as pictures, meshes and arrays."""
 
-import math
 import sys
 
-from hmr_tf.cli.options import MOTION_FORMATS, PHOTO_FORMATS, Config
+from hmr_tf.cli.options import MOTION_FORMATS, PHOTO_FORMATS, Options
 from hmr_tf.cli.startup import load_tensorflow, load_with_body, needs, output, phase
 from hmr_tf.files.errors import InputError
 
-_PHOTOGRAPHS_PER_BATCH = 8  # whose people are one batch
+_PHOTOGRAPHS_PER_BATCH = 8  # their people are one batch of the network
 
 
 def predict(options):
-    """--mode=predict: bodies over photographs or a video, as pictures, meshes and arrays."""
+    """Predicts bodies in photographs or a video; writes pictures, meshes and arrays."""
     needs(options, "load_path")
     sources = [name for name in ("img_path", "video_path") if getattr(options, name)]
     sources += ["webcam"] if options.webcam >= 0 else []
@@ -23,7 +22,7 @@ def predict(options):
     formats = _formats(options)
     camera = {
         "focal_px": options.focal_px or None,
-        "principal_px": _numbers(options, "principal_px", "x,y"),
+        "principal_px": options.principal_px or None,
     }
     boxes = _boxes(options)
     load_tensorflow()
@@ -149,7 +148,7 @@ def _formats(options):
 
 
 def _is_default(options):
-    return options.write == Config().write
+    return options.write == Options().write
 
 
 def _drawing_model(options):
@@ -181,23 +180,9 @@ def _boxes(options):
     from hmr_tf.inference import boxes, openpose
 
     if options.box:
-        return boxes.BoxesByName({}, [_numbers(options, "box", "x,y,width,height")])
+        return boxes.BoxesByName({}, [options.box])
     if options.json_path:
         return boxes.BoxesByName(
             {}, [openpose.most_confident(openpose.read(options.json_path)).box]
         )
     return boxes.read(options.boxes)
-
-
-def _numbers(options, name, form):
-    """The numbers of a flag such as --box=x,y,width,height; None where it is not given."""
-    values = getattr(options, name)
-    if not values:
-        return None
-    try:
-        numbers = tuple(float(value) for value in values)
-    except ValueError:
-        numbers = ()
-    if len(numbers) != len(form.split(",")) or not all(map(math.isfinite, numbers)):
-        raise InputError(f"--{name}={','.join(values)} is not {form} in pixels.")
-    return numbers

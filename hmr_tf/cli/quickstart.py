@@ -1,6 +1,6 @@
-"""The whole way in minutes: synthetic people, TFRecords, training, numbers, a photograph.
+"""--mode=quickstart: synthetic people, TFRecords, training, evaluation, a photograph, in minutes.
 
-Every step is a command a user would type, run as one and shown before it runs.
+Every step is a command that a user can type; it is printed before it runs.
 """
 
 import json
@@ -23,14 +23,14 @@ ERRORS = ("keypoints_px", "mpjpe_mm", "pa_mpjpe_mm", "vertices_mm")
 
 
 def quickstart(options):
-    """--mode=quickstart: runs all steps; prints where everything is.
+    """Runs all steps on synthetic people; prints where the files are.
 
     Args:
       options: `output_dir`, folder for data, model and results; `img_path`, photograph to predict
         on, empty for the one that comes with hmr_tf.
 
     Raises:
-      InputError: the recipe is missing, no such photograph, or a step failed.
+      InputError: the recipe or the photograph is missing, or a step failed.
     """
     flagfile = recipes.find(FLAGFILE)
     if not Path(flagfile).is_file():
@@ -44,10 +44,10 @@ def quickstart(options):
     folder = Path(options.output_dir)
     data, model = folder / "data", folder / "model"
     if (model / "params.json").is_file():
-        shutil.rmtree(model)  # of the quickstart before
+        shutil.rmtree(model)  # of an earlier quickstart
     _make_data(data)
-    places = [f"--data_dir={data}", f"--model_dir={model}"]
-    _step("Training", *MAIN, "--mode=train", f"--flagfile={flagfile}", *places)
+    folders = [f"--data_dir={data}", f"--model_dir={model}"]
+    _step("Training", *MAIN, "--mode=train", f"--flagfile={flagfile}", *folders)
     before = _evaluate(data, model / "ckpt-0", folder / "before")
     after = _evaluate(data, model, folder / "after")
     load = f"--load_path={model}"
@@ -91,9 +91,9 @@ def _evaluate(data, load_path, results):
 
 def _step(title, *command):
     print(f"\n== {title}\n$ {shlex.join(['python', *command])}", flush=True)
-    done = subprocess.run([sys.executable, *command], check=False)
-    if done.returncode:
-        raise InputError(f"the step {title!r} failed with exit code {done.returncode}; see above.")
+    code = subprocess.run([sys.executable, *command], check=False).returncode
+    if code:
+        raise InputError(f"the step {title!r} failed with exit code {code}; see above.")
 
 
 def _report(before, after, folder, photo, seconds):
@@ -106,7 +106,7 @@ def _report(before, after, folder, photo, seconds):
     return "\n".join(
         [
             "",
-            f"{before['people']} synthetic people kept out of training:",
+            f"{before['people']} synthetic people not trained on:",
             f"{'':14}{'before':>10}{'after':>10}",
             *rows,
             "",

@@ -1,4 +1,4 @@
-"""Steps that several modes take: load a model, say what takes long, answer for what is written."""
+"""Steps of several modes: required flags, loading a model, the output folder, progress lines."""
 
 import contextlib
 import sys
@@ -10,9 +10,12 @@ from hmr_tf.files.errors import InputError
 
 
 def needs(options, *names):
+    """InputError if one of these flags was not given."""
     for name in names:
         if not getattr(options, name):
-            raise InputError(f"--mode={options.mode} needs --{name}; see --help.")
+            raise InputError(
+                f"--mode={options.mode} needs --{name}; see --help --mode={options.mode}."
+            )
 
 
 def load(options):
@@ -30,7 +33,7 @@ def load_with_body(options):
 
 
 def load_tensorflow():
-    """Imports what takes seconds to import, and says so."""
+    """Imports TensorFlow, which takes seconds, with a progress line."""
     if "tensorflow" not in sys.modules:
         with phase("Loading TensorFlow"):
             import tensorflow  # noqa: F401
@@ -38,9 +41,10 @@ def load_tensorflow():
 
 @contextlib.contextmanager
 def output(options):
-    """The folder of --output_dir, made; InputError where it cannot be written, now or later.
+    """Makes the folder --output_dir and removes it at the end if it is new and still empty.
 
-    In the end it is removed again, if it was made and nothing was written.
+    Raises:
+      InputError: the folder cannot be written, now or later.
     """
     with writing(options), made(Path(options.output_dir)) as folder:
         yield folder
@@ -48,7 +52,7 @@ def output(options):
 
 @contextlib.contextmanager
 def made(folder):
-    """A folder to write to, made with its parents where it is missing, removed if it stays empty.
+    """Makes a folder, with its parents, and removes them at the end if they are new and empty.
 
     Args:
       folder: Path.
@@ -57,7 +61,7 @@ def made(folder):
       `folder`.
 
     Raises:
-      OSError: it cannot be written, which shows before the work, not after it.
+      OSError: it cannot be written; raised before the work, not after it.
     """
     missing = [path for path in (folder, *folder.parents) if not path.exists()]
     try:
@@ -73,7 +77,7 @@ def made(folder):
 
 @contextlib.contextmanager
 def writing(options):
-    """A folder that cannot be written, or a full disk, is the user's business."""
+    """Turns an OSError, such as a full disk, into an InputError."""
     try:
         yield
     except OSError as error:
@@ -85,7 +89,7 @@ def writing(options):
 
 @contextlib.contextmanager
 def phase(text):
-    """Says what takes long, and in the end how long it took."""
+    """Prints `text` before the work and the seconds it took after it."""
     sys.stderr.write(f"{text} ... ")
     sys.stderr.flush()
     start = time.monotonic()

@@ -1,8 +1,8 @@
-"""--mode=train: trains the network; checkpoints and TensorBoard's files go to --model_dir."""
+"""--mode=train: the network, trained."""
 
 
 def train(options):
-    """--mode=train: trains the network; checkpoints and TensorBoard's files go to --model_dir."""
+    """Trains the network; writes checkpoints and TensorBoard's files to --model_dir."""
     from hmr_tf.training import run
 
     run.train(options)

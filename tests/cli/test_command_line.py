@@ -29,7 +29,7 @@ def run(options, main, *arguments, **more):
     return exit.value.code
 
 
-def test_main_sees_flags_and_the_rest(options):
+def test_command_gets_flags_and_other_arguments(options):
     def main(argv):
         assert (options.count, options.ripe, argv[1:]) == (7, False, ["rest"])
 
@@ -47,7 +47,7 @@ def test_main_sees_flags_and_the_rest(options):
         ("--count", "count"),
     ],
 )
-def test_a_wrong_flag_is_one_line_and_exit_2(argument, reason, options, capsys):
+def test_command_with_a_wrong_flag_is_one_line_and_exit_2(argument, reason, options, capsys):
     assert run(options, lambda argv: 0, argument) == 2
     error = capsys.readouterr().err
     assert error.startswith("error: ")
@@ -56,7 +56,7 @@ def test_a_wrong_flag_is_one_line_and_exit_2(argument, reason, options, capsys):
     assert "--help" in error
 
 
-def test_sigterm_lets_what_is_unfinished_be_removed(options, tmp_path, capsys):
+def test_command_removes_unfinished_files_on_sigterm(options, tmp_path, capsys):
     def main(argv):
         with atomic.written(tmp_path / "me.obj") as unfinished:
             unfinished.write_text("half")
@@ -70,7 +70,7 @@ def test_sigterm_lets_what_is_unfinished_be_removed(options, tmp_path, capsys):
     assert signal.getsignal(signal.SIGTERM) == before
 
 
-def test_wrong_input_is_one_line_and_exit_2(options, capsys):
+def test_command_with_wrong_input_is_one_line_and_exit_2(options, capsys):
     def main(argv):
         raise InputError("no file X:\nuse Y")
 
@@ -78,7 +78,7 @@ def test_wrong_input_is_one_line_and_exit_2(options, capsys):
     assert capsys.readouterr().err == "error: no file X: use Y\n"
 
 
-def test_a_bug_keeps_its_traceback(options):
+def test_command_keeps_the_traceback_of_a_bug(options):
     def main(argv):
         raise ValueError("a bug")
 
@@ -86,27 +86,35 @@ def test_a_bug_keeps_its_traceback(options):
         command_line.run(main, options, argv=["prog"])
 
 
-def test_ctrl_c_is_130(options):
+def test_command_exits_with_130_on_ctrl_c(options):
     def main(argv):
         raise KeyboardInterrupt
 
     assert run(options, main) == 130
 
 
-def test_the_exit_code_of_main_is_kept(options):
+def test_command_exits_with_the_code_of_main(options):
     assert run(options, lambda argv: 1) == 1
 
 
 @pytest.mark.parametrize("argument", ["--help", "-h", "-help", "--helpfull"])
-def test_help_shows_our_flags_in_groups(argument, options, capsys):
+def test_help_shows_our_flags_in_order(argument, options, capsys):
     def main(argv):
         raise AssertionError("must not run")
 
-    assert run(options, main, argument, headings={"fruit": "What to eat"}) == 0
+    assert run(options, main, argument) == 0
     text = capsys.readouterr().out
     assert "--other" not in text
     assert text.startswith(__doc__)
-    order = ["--count=NUMBER (default: 3)", "What to eat:", "--fruit=fig|kiwi (default: fig)"]
+    order = ["--count=NUMBER (default: 3)", "--fruit=fig|kiwi (default: fig)"]
     order += ["Which one.", "--[no]ripe (default: true)", "--farms=LIST (default: a,b)"]
     places = [text.index(part) for part in order]
     assert places == sorted(places)
+
+
+def test_help_of_another_form_gets_the_arguments(options, capsys):
+    def main(argv):
+        raise AssertionError("must not run")
+
+    assert run(options, main, "--help", "--count=5", help_text=lambda x: f"{x[1]}\n") == 0
+    assert capsys.readouterr().out == "--count=5\n"

@@ -1,4 +1,4 @@
-"""The whole way on a few synthetic people, from records to predictions."""
+"""All modes on a few synthetic people: convert, train, evaluate, export, predict."""
 
 import json
 
@@ -68,7 +68,7 @@ def train(root, **changes):
     run(**options)
 
 
-def test_training_leaves_checkpoints_and_its_flags(folder):
+def test_train_writes_checkpoints_and_params(folder):
     model = folder / "model"
     assert checkpoint.find(model).endswith("ckpt-2")
     assert (model / "ckpt-0.index").is_file()
@@ -76,15 +76,15 @@ def test_training_leaves_checkpoints_and_its_flags(folder):
     assert (params["img_size"], params["datasets"]) == (SIZE, ["synthetic"])
 
 
-def test_tensorboard_has_curves_and_pictures(folder):
+def test_train_writes_tensorboard_scalars_and_pictures(folder):
     events = sorted((folder / "model" / "tensorboard").glob("events*"))
-    tags, told = {}, {}
+    tags, plugin_data = {}, {}
     for path in events:
         for record in tf.data.TFRecordDataset(str(path)).as_numpy_iterator():
             event = tf.compat.v1.Event.FromString(record)
             for value in event.summary.value:
                 tags.setdefault(value.tag, []).append(event.step)
-                told[value.tag] = value.metadata.plugin_data.content
+                plugin_data[value.tag] = value.metadata.plugin_data.content
     assert tags["train/encoder/keypoints"][:2] == [1, 2]
     assert tags["train/discriminator/real"][:2] == [1, 2]
     assert tags["validation/pa_mpjpe_mm"] == [0, 1, 2]
@@ -94,13 +94,13 @@ def test_tensorboard_has_curves_and_pictures(folder):
     assert tags["speed/images_per_second"][0] == 2  # the first step builds the graph
     assert tags["discriminator_fake/left_elbow"] == tags["discriminator_real/all_joints"] == [2]
     assert tags["_hparams_/session_start_info"] == [0]
-    flags = told["_hparams_/session_start_info"]
+    flags = plugin_data["_hparams_/session_start_info"]
     assert b"e_3d_weight" in flags
     assert b"synthetic" in flags
     assert b"img_path" not in flags  # nothing to do with training
 
 
-def test_evaluation_writes_its_numbers(folder, capsys):
+def test_evaluate_writes_results(folder, capsys):
     run(
         mode="evaluate",
         data_dir=str(folder / "data"),
@@ -116,7 +116,7 @@ def test_evaluation_writes_its_numbers(folder, capsys):
     assert "MPJPE" in capsys.readouterr().out
 
 
-def test_saved_model_gives_the_same_numbers_without_this_code(folder, rng):
+def test_export_saved_model_gives_the_same_numbers(folder, rng):
     run(mode="export", load_path=str(folder / "model"), output_dir=str(folder / "saved/1"))
     served = tf.saved_model.load(str(folder / "saved/1")).signatures["serving_default"]
     images = tf.constant(rng.uniform(-1, 1, size=(3, SIZE, SIZE, 3)), tf.float32)
@@ -128,7 +128,7 @@ def test_saved_model_gives_the_same_numbers_without_this_code(folder, rng):
     assert answer["vertices"].shape == (3, 6890, 3)
 
 
-def test_prediction_writes_picture_mesh_and_numbers(folder, rng):
+def test_predict_writes_picture_mesh_and_arrays(folder, rng):
     photo = folder / "photo.png"
     cv2.imwrite(str(photo), rng.integers(0, 256, size=(60, 80, 3), dtype=np.uint8))
     out = folder / "prediction"
@@ -140,12 +140,12 @@ def test_prediction_writes_picture_mesh_and_numbers(folder, rng):
     ]
 
 
-def test_a_folder_that_cannot_be_written_is_said_before_the_work(folder, tmp_path, monkeypatch):
+def test_predict_refuses_an_output_dir_that_cannot_be_written(folder, tmp_path, monkeypatch):
     monkeypatch.setattr(predict, "predict_photographs", None)  # never called
     cv2.imwrite(str(tmp_path / "photo.png"), np.zeros((9, 9, 3), np.uint8))
     (tmp_path / "file").touch()
-    said = r"--output_dir=.*deeper cannot be written: Not a directory"
-    with pytest.raises(InputError, match=said):
+    message = r"--output_dir=.*deeper cannot be written: Not a directory"
+    with pytest.raises(InputError, match=message):
         run(
             mode="predict",
             load_path=str(folder / "model"),
@@ -154,7 +154,7 @@ def test_a_folder_that_cannot_be_written_is_said_before_the_work(folder, tmp_pat
         )
 
 
-def test_resuming_goes_on_where_it_stopped(folder, tmp_path, monkeypatch):
+def test_train_resumes_from_load_path(folder, tmp_path, monkeypatch):
     """With a small encoder, to save the time of tracing the large one twice more."""
     monkeypatch.setitem(encoder.ENCODERS, "resnet_v2_50", lambda *_: tiny_hmr.encoder(SIZE))
     first, more = str(tmp_path / "first"), str(tmp_path / "more")
@@ -165,7 +165,7 @@ def test_resuming_goes_on_where_it_stopped(folder, tmp_path, monkeypatch):
         train(folder, load_path=more, num_steps=3)
 
 
-def test_a_corrupt_record_is_named(folder, tmp_path):
+def test_train_names_a_corrupt_record(folder, tmp_path):
     broken = tmp_path / "data" / "synthetic"
     broken.mkdir(parents=True)
     source = folder / "data" / "synthetic" / "train_000.tfrecord"
@@ -183,7 +183,7 @@ def test_a_corrupt_record_is_named(folder, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("values", "said"),
+    ("values", "message"),
     [
         ({"mode": "train", "data_dir": ""}, "--data_dir is missing"),
         ({"mode": "train", "data_dir": "/nowhere"}, "/nowhere"),
@@ -196,13 +196,13 @@ def test_a_corrupt_record_is_named(folder, tmp_path):
         ({"mode": "evaluate", "load_path": "x", "data_dir": "/nowhere"}, "/nowhere"),
     ],
 )
-def test_wrong_input_is_one_line(values, said):
-    with pytest.raises(InputError, match=said) as error:
+def test_modes_refuse_wrong_input_in_one_line(values, message):
+    with pytest.raises(InputError, match=message) as error:
         run(**values)
     assert "\n" not in str(error.value)
 
 
-def test_a_checkpoint_that_is_damaged_or_of_another_network_is_refused(folder, tmp_path):
+def test_checkpoint_damaged_or_of_another_network_is_refused(folder, tmp_path):
     prefix = checkpoint.find(folder / "model")
     for path in (folder / "model").glob("ckpt-2*"):
         (tmp_path / path.name).write_bytes(path.read_bytes()[:1000])

@@ -207,7 +207,7 @@ def test_a_command_that_writes_nothing_leaves_no_folder(tmp_path, model, picture
     monkeypatch.setattr(mode, "_drawing_model", lambda options: model)
     outputs.write_png(tmp_path / "me.png", picture)
     given = {"mode": "predict", "load_path": "x", "img_path": str(tmp_path / "me.png")}
-    asked = options.Config(**given, box=("500", "5", "20", "30"), output_dir=str(tmp_path / "out"))
+    asked = options.Options(**given, box=(500.0, 5.0, 20.0, 30.0), output_dir=str(tmp_path / "out"))
     with pytest.raises(InputError, match=r"The box .* lies outside"):
         mode.predict(asked)
     assert [path.name for path in tmp_path.iterdir()] == ["me.png"]

@@ -1,4 +1,4 @@
-"""The folder that a mode writes to."""
+"""The output folder of a mode."""
 
 import errno
 import types
@@ -17,7 +17,7 @@ def fail(error):
     raise error
 
 
-def test_a_folder_is_made_before_the_work_and_kept_with_what_is_in_it(tmp_path):
+def test_output_folder_is_made_before_the_work_and_kept_with_its_files(tmp_path):
     with output(tmp_path / "a" / "b") as folder:
         assert folder == tmp_path / "a" / "b"
         assert not list(folder.iterdir())
@@ -26,7 +26,7 @@ def test_a_folder_is_made_before_the_work_and_kept_with_what_is_in_it(tmp_path):
 
 
 @pytest.mark.parametrize("error", [None, InputError("no such box"), KeyboardInterrupt()])
-def test_what_was_made_for_nothing_is_removed(tmp_path, error):
+def test_output_folder_is_removed_if_it_stays_empty(tmp_path, error):
     (tmp_path / "mine").mkdir()
 
     def work():
@@ -42,7 +42,7 @@ def test_what_was_made_for_nothing_is_removed(tmp_path, error):
     assert [path.name for path in tmp_path.rglob("*")] == ["mine"]
 
 
-def test_a_folder_of_the_user_is_kept_empty_or_not(tmp_path):
+def test_output_folder_that_existed_is_kept(tmp_path):
     with output(tmp_path):
         pass
     assert tmp_path.is_dir()
@@ -53,12 +53,12 @@ def test_a_folder_of_the_user_is_kept_empty_or_not(tmp_path):
     assert [path.name for path in (tmp_path / "made").iterdir()] == ["mine.txt"]
 
 
-def test_what_cannot_be_written_is_said_before_the_work(tmp_path, monkeypatch):
+def test_output_folder_that_cannot_be_written_is_refused_before_the_work(tmp_path, monkeypatch):
     (tmp_path / "file").touch()
     reached = []
-    for place, said in (("file", "File exists"), ("file/deeper", "Not a directory")):
+    for place, reason in (("file", "File exists"), ("file/deeper", "Not a directory")):
         with (
-            pytest.raises(InputError, match=rf"--output_dir=.*{place} cannot be written: {said}"),
+            pytest.raises(InputError, match=rf"--output_dir=.*{place} cannot be written: {reason}"),
             output(tmp_path / place),
         ):
             reached.append(place)
@@ -74,7 +74,7 @@ def test_what_cannot_be_written_is_said_before_the_work(tmp_path, monkeypatch):
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
 
 
-def test_a_full_disk_is_said(tmp_path):
+def test_output_folder_on_a_full_disk_is_one_line(tmp_path):
     with (
         pytest.raises(InputError, match=r"--output_dir=.*a cannot be written: No space left"),
         output(tmp_path / "a"),
