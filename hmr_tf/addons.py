@@ -1,4 +1,4 @@
-"""The three things taken from TensorFlow Addons, all optional. The only module that imports it.
+"""The three optional uses of TensorFlow Addons. The only module that imports it.
 
 Addons has had no release since May 2024 and has no wheel for Python 3.12 or newer.
 """
@@ -16,9 +16,9 @@ CUTOUT_SHARES = (0.125, 0.5)
 
 
 def require(flag):
-    """Returns the module `tensorflow_addons`; where it is absent, InputError names the `flag`."""
+    """Returns the module `tensorflow_addons`; if it is missing, InputError names the `flag`."""
     with warnings.catch_warnings():
-        # Known and pinned; whatever else it has to say is heard.
+        # Known and pinned; other warnings are shown.
         warnings.filterwarnings("ignore", r"\s*TensorFlow Addons \(TFA\) has ended", UserWarning)
         try:
             import tensorflow_addons
@@ -31,7 +31,7 @@ def require(flag):
 
 
 def random_cutout(image, seed):
-    """Covers a grey square of one image, as a passer-by or a bag would.
+    """Covers a square of one image with grey, as an occluding object would.
 
     Args:
       image: (S, S, 3) float32 in [-1, 1].
@@ -42,7 +42,7 @@ def random_cutout(image, seed):
     """
     addons = require("augment_occlusion")
     side = tf.cast(tf.shape(image)[0], tf.float32)
-    # Drawn here: `tfa.image.random_cutout` has one size for a batch, and dice for all its images.
+    # Drawn here: `tfa.image.random_cutout` has one size and one seed for all images of a batch.
     uniform = tf.random.stateless_uniform([3], seed)
     low, high = CUTOUT_SHARES
     half = tf.cast(side * (low + (high - low) * uniform[0]) / 2, tf.int32)
@@ -51,23 +51,23 @@ def random_cutout(image, seed):
 
 
 def random_color(image, seed):
-    """Turns hue, saturation and brightness of one image a little.
+    """Changes hue, saturation and brightness of one image a little.
 
     Args:
       image: (S, S, 3) float32 RGB in [-1, 1].
       seed: (2,) integers; the same seed gives the same colours.
 
     Returns:
-      (S, S, 3), cut off at -1 and 1.
+      (S, S, 3), clipped to [-1, 1].
     """
     addons = require("augment_color")
     uniform = tf.random.stateless_uniform([3], seed)
-    # As in `tfa.image.random_hsv_in_yiq`, whose own dice know no seed of one element.
+    # As in `tfa.image.random_hsv_in_yiq`, which has no seed of a single image.
     hue = MAX_HUE * (2 * uniform[0] - 1)
     saturation = SATURATION[0] + (SATURATION[1] - SATURATION[0]) * uniform[1]
     brightness = BRIGHTNESS[0] + (BRIGHTNESS[1] - BRIGHTNESS[0]) * uniform[2]
-    turned = addons.image.adjust_hsv_in_yiq((image + 1) / 2, hue, saturation, brightness)
-    return tf.clip_by_value(2 * turned - 1, -1.0, 1.0)
+    changed = addons.image.adjust_hsv_in_yiq((image + 1) / 2, hue, saturation, brightness)
+    return tf.clip_by_value(2 * changed - 1, -1.0, 1.0)
 
 
 def spectral_normalization(layer):

@@ -63,13 +63,18 @@ def read_params(prefix):
     return params
 
 
-def architecture(prefix):
-    """The Architecture of a checkpoint, paths and all; those in params.json begin at its folder."""
-    params = read_params(prefix)
-    found = Architecture(*(params[name] for name in Architecture._fields))
+def architecture(prefix, params=None):
+    """The Architecture of a checkpoint, with the paths in its params.json made absolute.
+
+    Args:
+      prefix: of the checkpoint.
+      params: `read_params` of it, where they were read before.
+    """
+    params = params or read_params(prefix)
+    made_of = Architecture(*(params[name] for name in Architecture._fields))
     folder = Path(prefix).parent
     paths = {name: str(folder / params[name]) for name in build.FILE_FIELDS if params[name]}
-    return found._replace(**paths)
+    return made_of._replace(**paths)
 
 
 def load(load_path, smpl_model_path=""):
@@ -93,12 +98,13 @@ def load_with_body(load_path, smpl_model_path=""):
       InputError: no checkpoint, a damaged one, or one of another network.
     """
     prefix = find(load_path)
-    made_of = architecture(prefix)
+    params = read_params(prefix)
+    made_of, is_imported = architecture(prefix, params), IMPORTED in params
     file = body_model.find(smpl_model_path) if smpl_model_path else None
-    if file and IMPORTED not in read_params(prefix):
+    if file and not is_imported:
         made_of = made_of._replace(smpl_model_path=str(file))
     body = build.read_body(made_of)
-    if file and IMPORTED in read_params(prefix):
+    if file and is_imported:
         body = body._replace(faces=read_faces(file, len(body.v_template)))
     hmr = build.build(made_of, body)
     restore(prefix, hmr_parts(hmr))

@@ -1,1 +1,1 @@
-"""Losses, the trainer and what watches it."""
+"""Losses, the trainer, a training run and its callbacks."""

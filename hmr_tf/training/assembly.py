@@ -1,4 +1,4 @@
-"""What a run trains: networks and optimizers, fresh, pretrained or as a checkpoint left them."""
+"""Networks, optimizers and body of a training: fresh, pretrained or restored from --load_path."""
 
 import dataclasses
 from pathlib import Path
@@ -15,117 +15,130 @@ from hmr_tf.networks.discriminator import Discriminator
 from hmr_tf.training import losses, resume
 from hmr_tf.training.trainer import Trainer, adam
 
-STEP = "step"  # in a checkpoint: how many steps were trained
+STEP = "step"  # name of the step counter in a checkpoint
 
 
-def resolved(config):
-    """The same with the paths of what the network is built from: as given, else those of
-    --load_path, else found.
+def with_model_files(options, resumed):
+    """The same options with absolute paths of the files that a network is built from.
+
+    A path that was not given is that of --load_path; in a fresh training that of the body which
+    `body_model.find` finds.
+
+    Args:
+      options: `cli.options.Options`.
+      resumed: `resume.Resume`, or None for a fresh training.
 
     Raises:
-      InputError: going on with another network would be another experiment.
+      InputError: --load_path has another network.
     """
-    paths = {name: getattr(config, name) for name in build.FILE_FIELDS}
+    paths = {name: getattr(options, name) for name in build.FILE_FIELDS}
     paths = {name: str(Path(path).absolute()) if path else "" for name, path in paths.items()}
-    if not config.load_path:
-        body = body_model.find(config.smpl_model_path)
+    if resumed is None:
+        body = body_model.find(options.smpl_model_path)
         paths["smpl_model_path"] = "" if body == body_model.BUILT_IN else str(body.absolute())
-        return dataclasses.replace(config, **paths)
-    stored = checkpoint.architecture(checkpoint.find(config.load_path))._asdict()
+        return dataclasses.replace(options, **paths)
+    stored = resumed.architecture._asdict()
     for name, value in stored.items():
-        asked = getattr(config, name)
-        if asked != value and name not in paths:
+        given = getattr(options, name)
+        if given != value and name not in paths:
             raise InputError(
-                f"--{name}={asked}, but the model of --load_path was trained with {value!r}: "
+                f"--{name}={given}, but the model of --load_path was trained with {value!r}: "
                 "pass the flags it was trained with (they are in its params.json)."
             )
-    return dataclasses.replace(config, **{name: paths[name] or stored[name] for name in paths})
+    return dataclasses.replace(options, **{name: paths[name] or stored[name] for name in paths})
 
 
-def read_body(config):
+def read_body(options, resumed=None):
     """`body_model.BodyModel` of the body to train with.
 
     Raises:
       InputError: a file that is missing or damaged, another body than that of --load_path.
     """
-    body = build.read_body(_architecture(config))
-    if config.load_path:
-        prefix = checkpoint.find(config.load_path)
-        resume.refuse_another_body(body, _architecture(config), prefix)
+    body = build.read_body(_architecture(options))
+    if resumed:
+        resume.refuse_another_body(body, _architecture(options), resumed)
     return body
 
 
-def build_trainer(config, body):
-    """The networks and optimizers, fresh or as --load_path left them; within a strategy's scope.
+def build_trainer(options, body, resumed=None):
+    """The networks and optimizers, fresh or restored; within a strategy's scope.
 
     Raises:
       InputError: a file that is missing or damaged, a checkpoint of another network, flags that
         --load_path was not trained with.
     """
-    if config.load_path:
-        resume.refuse_changes(config, checkpoint.find(config.load_path))
+    has_changed_flags = resumed is not None and resume.check_flags(options, resumed.params)
     hmr = build.build(
-        *(_architecture(config), body),
-        *(config.bn_momentum, config.mean_params_path, config.mixed_precision),
+        _architecture(options),
+        body,
+        bn_momentum=options.bn_momentum,
+        mean_params_path=options.mean_params_path,
+        mixed_precision=options.mixed_precision,
     )
-    hmr.encoder.trainable = not config.freeze_backbone
+    hmr.encoder.trainable = not options.freeze_backbone
     discriminator = None
-    if not config.encoder_only:
-        wrap = addons.spectral_normalization if config.critic_spectral_norm else None
+    if not options.encoder_only:
+        wrap = addons.spectral_normalization if options.critic_spectral_norm else None
         discriminator = Discriminator(wrap)
+    has_gpu = bool(tf.config.list_physical_devices("GPU"))
     trainer = Trainer(
         hmr,
         discriminator,
-        losses.LossWeights(config.e_loss_weight, config.e_3d_weight, config.d_loss_weight),
-        xla=bool(tf.config.list_physical_devices("GPU")) if config.xla is None else config.xla,
-        seed=config.seed,
-        clip_gradients=config.clip_gradients,
+        loss_weights=losses.LossWeights(
+            keypoints=options.e_loss_weight,
+            labels_3d=options.e_3d_weight,
+            discriminator=options.d_loss_weight,
+        ),
+        xla=has_gpu if options.xla is None else options.xla,
+        seed=options.seed,
+        clip_gradients=options.clip_gradients,
     )
-    encoder_optimizer = adam(config.e_lr)
-    if config.mixed_precision == "float16":
+    encoder_optimizer = adam(options.e_lr)
+    if options.mixed_precision == "float16":
         encoder_optimizer = keras.mixed_precision.LossScaleOptimizer(encoder_optimizer)
     trainer.compile(
-        encoder_optimizer, adam(config.d_lr), steps_per_execution=config.steps_per_execution
+        encoder_optimizer, adam(options.d_lr), steps_per_execution=options.steps_per_execution
     )
-    if config.load_path:
-        _restore(trainer, config)
-    elif config.pretrained_model_path:
-        pretrained.load(config.pretrained_model_path, config.encoder, hmr, discriminator)
+    if resumed:
+        _restore(trainer, options, resumed, strict=not has_changed_flags)
+    elif options.pretrained_model_path:
+        pretrained.load(options.pretrained_model_path, options.encoder, hmr, discriminator)
     return trainer
 
 
-def _architecture(config):
-    return Architecture(*(getattr(config, name) for name in Architecture._fields))
+def _architecture(options):
+    return Architecture(*(getattr(options, name) for name in Architecture._fields))
 
 
-def _restore(trainer, config):
-    """All that the training had; of an imported checkpoint, what it holds."""
-    prefix = checkpoint.find(config.load_path)
-    held = checkpoint.stored_parts(prefix)
+def _restore(trainer, options, resumed, strict):
+    """Restores networks, optimizers and step; of an imported checkpoint, the parts it has."""
+    prefix = resumed.prefix
+    stored = checkpoint.stored_parts(prefix)
     wanted = parts(trainer)
-    if checkpoint.IMPORTED in checkpoint.read_params(prefix):
-        if "encoder_optimizer" not in held and not config.model_dir:
+    if resumed.is_imported:
+        if "encoder_optimizer" not in stored and not options.model_dir:
             raise InputError(
                 f"The model {prefix} was imported without its optimizers, so that its training "
                 "begins at step 0: pass --model_dir for the new run, or import it with "
                 "--keep_optimizer."
             )
-        wanted = {name: part for name, part in wanted.items() if name in held}
-    if resume.changed_flags(config, prefix):
-        # Other flags can mean another discriminator and other moments: those that fit are taken.
+        wanted = {name: part for name, part in wanted.items() if name in stored}
+    if strict:
+        checkpoint.restore(prefix, wanted)
+    else:
+        # Other flags can mean another discriminator and other moments: those that fit are restored.
         checkpoint.restore(prefix, checkpoint.hmr_parts(trainer.hmr))
         checkpoint.restore(prefix, wanted, strict=False)
-    else:
-        checkpoint.restore(prefix, wanted)
-    trainer.encoder_optimizer.learning_rate = config.e_lr
-    trainer.discriminator_optimizer.learning_rate = config.d_lr
+    trainer.encoder_optimizer.learning_rate = options.e_lr
+    trainer.discriminator_optimizer.learning_rate = options.d_lr
 
 
 def parts(trainer):
-    """What a checkpoint of a training holds."""
-    held = checkpoint.hmr_parts(trainer.hmr)
-    held.update({STEP: trainer.steps_done, "encoder_optimizer": trainer.encoder_optimizer})
+    """The parts of a training's checkpoint: name -> trackable."""
+    trackables = checkpoint.hmr_parts(trainer.hmr)
+    trackables[STEP] = trainer.steps_done
+    trackables["encoder_optimizer"] = trainer.encoder_optimizer
     if trainer.discriminator is not None:
-        held[checkpoint.DISCRIMINATOR] = trainer.discriminator
-        held[checkpoint.DISCRIMINATOR_OPTIMIZER] = trainer.discriminator_optimizer
-    return held
+        trackables[checkpoint.DISCRIMINATOR] = trainer.discriminator
+        trackables[checkpoint.DISCRIMINATOR_OPTIMIZER] = trainer.discriminator_optimizer
+    return trackables

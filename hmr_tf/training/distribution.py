@@ -1,4 +1,4 @@
-"""What a training runs on: one device, all GPUs of a machine, or those of several machines."""
+"""The devices of a training: one, all GPUs of a machine, or those of several machines."""
 
 import json
 import os
@@ -8,7 +8,7 @@ from absl import logging
 
 from hmr_tf.files.errors import InputError
 
-_GONE = (
+_LOST_WORKER_ERRORS = (
     tf.errors.UnavailableError,
     tf.errors.AbortedError,
     tf.errors.CancelledError,
@@ -21,7 +21,7 @@ def strategy(distribute):
     """The tf.distribute.Strategy of --distribute; to be made before anything is computed.
 
     Raises:
-      InputError: several workers are wanted, and TF_CONFIG does not say which.
+      InputError: --distribute=multi_worker without a valid TF_CONFIG.
     """
     if distribute == "mirrored":
         kind = "GPU" if tf.config.list_physical_devices("GPU") else "CPU"
@@ -34,14 +34,14 @@ def strategy(distribute):
 
 
 def _check_cluster(text):
-    """TensorFlow trains alone, without a word, where TF_CONFIG is missing."""
+    """Without TF_CONFIG TensorFlow trains on one worker and does not warn."""
     try:
-        config = json.loads(text)
-        workers = config["cluster"]["worker"]
-        known = config["task"]["type"] == "worker" and 0 <= config["task"]["index"] < len(workers)
+        cluster = json.loads(text)
+        workers, task = cluster["cluster"]["worker"], cluster["task"]
+        is_valid = task["type"] == "worker" and 0 <= task["index"] < len(workers)
     except (ValueError, KeyError, TypeError):
-        known = False
-    if not known:
+        is_valid = False
+    if not is_valid:
         raise InputError(
             "--distribute=multi_worker needs the environment variable TF_CONFIG, as "
             '\'{"cluster": {"worker": ["HOST:PORT", "HOST:PORT"]}, "task": {"type": "worker", '
@@ -50,60 +50,65 @@ def _check_cluster(text):
 
 
 def num_workers(strategy):
-    """How many processes train together."""
+    """Number of processes that train together."""
     resolver = strategy.cluster_resolver
     return len(resolver.cluster_spec().as_dict()["worker"]) if resolver else 1
 
 
-def worker(strategy):
-    """This process's number among them; the first one, the chief, writes what all agree on."""
+def worker_index(strategy):
+    """Index of this process; 0 is the chief, which writes the files."""
     resolver = strategy.cluster_resolver
     return resolver.task_id if resolver else 0
 
 
-def let_the_chief_speak(strategy):
-    """Of several workers the first one alone says how it goes; what goes wrong, each of them."""
-    if worker(strategy):
+def is_chief(strategy):
+    """Whether this process writes the files."""
+    return worker_index(strategy) == 0
+
+
+def log_on_chief_only(strategy):
+    """Silences messages below warnings on all workers but the chief."""
+    if not is_chief(strategy):
         logging.set_verbosity(logging.WARNING)
 
 
-def any_worker(strategy, wishes):
-    """What anybody wishes; all workers must ask at the same step.
+def any_worker(strategy, flags):
+    """Element-wise "or" over all workers, which must call this at the same step.
 
     Args:
       strategy: tf.distribute.Strategy.
-      wishes: list of bool, this worker's.
+      flags: list of bool of this worker.
 
     Returns:
       list of bool.
     """
     if num_workers(strategy) == 1:
-        return wishes
-    own = strategy.run(lambda: tf.cast(tf.constant(wishes), tf.float32))
-    total = strategy.reduce(tf.distribute.ReduceOp.SUM, own, axis=None)
+        return flags
+    local = strategy.run(lambda: tf.cast(tf.constant(flags), tf.float32))
+    total = strategy.reduce(tf.distribute.ReduceOp.SUM, local, axis=None)
     return [bool(value) for value in total.numpy() > 0]
 
 
-def as_chief_says(strategy, answer):
-    """The chief's answer, a bool; all workers must ask at the same step."""
-    return any_worker(strategy, [answer and worker(strategy) == 0])[0]
+def broadcast_from_chief(strategy, value):
+    """The chief's value, a bool; all workers must call this at the same step."""
+    return any_worker(strategy, [value and is_chief(strategy)])[0]
 
 
-def lost_worker(error, strategy):
-    """InputError saying that another worker is gone, if that is what `error` means, or None."""
-    if num_workers(strategy) == 1 or not isinstance(error, _GONE):
+def lost_worker_error(error, strategy):
+    """InputError if `error` means that another worker was lost, else None."""
+    if num_workers(strategy) == 1 or not isinstance(error, _LOST_WORKER_ERRORS):
         return None
     return InputError(
-        f"Another worker is gone ({type(error).__name__}): the training cannot go on without it. "
-        "Start all workers again with --load_path, from the last checkpoint."
+        f"Another worker was lost ({type(error).__name__}), the training cannot go on without it: "
+        "start all workers again with --load_path, from the last checkpoint."
     )
 
 
 def describe(strategy):
-    """In words."""
+    """Number and kind of the devices, as text."""
     gpus = tf.config.list_physical_devices("GPU")
     kind = "GPU" if gpus else "CPU"
     text = f"{strategy.num_replicas_in_sync} {kind}{'s' * (strategy.num_replicas_in_sync > 1)}"
     if num_workers(strategy) > 1:
-        text += f" on {num_workers(strategy)} workers, this is number {worker(strategy)}"
+        text += f" on {num_workers(strategy)} workers, this is number {worker_index(strategy)}"
     return text

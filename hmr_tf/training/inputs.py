@@ -1,4 +1,4 @@
-"""What a training reads: which shards, and how each worker comes to its rows."""
+"""The data of a training: its shards, and the dataset of each worker."""
 
 import functools
 from typing import NamedTuple, Optional
@@ -15,17 +15,19 @@ class Files(NamedTuple):
 
     training: dict
     validation: dict
-    mocap: Optional[dict]  # None without the prior
+    mocap: Optional[dict]  # None without the discriminator
 
 
-def find(config):
-    """Files of a Config; InputError where there are none."""
-    if not config.data_dir:
+def find(options):
+    """Files of a training; InputError where there are none."""
+    if not options.data_dir:
         raise InputError("--data_dir is missing: the folder that data_prep/to_tfrecords.py wrote.")
-    images = shards.split(config.data_dir, config.datasets, config.val_datasets, config.val_shards)
+    images = shards.split(
+        options.data_dir, options.datasets, options.val_datasets, options.val_shards
+    )
     mocap = None
-    if not config.encoder_only:
-        mocap = shards.find_mocap(config.data_dir, config.mocap_datasets)
+    if not options.encoder_only:
+        mocap = shards.find_mocap(options.data_dir, options.mocap_datasets)
     return Files(*images, mocap)
 
 
@@ -34,73 +36,79 @@ def count(files):
     return shards.count_records(shards.paths(files))
 
 
-def plain(config, files, **changes):
-    """`pipeline.training` as the flags have it."""
+def training_dataset(options, files, **changes):
+    """`pipeline.training` as the options ask for it; `changes` are further arguments of it."""
     augmentation = pipeline.Augmentation(
-        config.trans_max,
-        config.scale_min,
-        config.scale_max,
-        config.augment_color,
-        config.augment_occlusion,
+        options.trans_max,
+        options.scale_min,
+        options.scale_max,
+        options.augment_color,
+        options.augment_occlusion,
     )
     return pipeline.training(
         files.training,
         files.mocap,
-        batch_size=config.batch_size,
-        num_stage=config.num_stage,
-        image_size=config.img_size,
+        batch_size=options.batch_size,
+        num_stage=options.num_stage,
+        image_size=options.img_size,
         augmentation=augmentation,
-        use_3d=config.use_3d_label,
-        seed=config.seed,
+        use_3d=options.use_3d_label,
+        seed=options.seed,
         **changes,
     )
 
 
-def distributed(config, files, strategy, first_batch):
-    """What `fit()` reads from the `first_batch` on; on one device with the time it waited, but
-    with --deterministic, under which TensorFlow has no clock."""
+def distributed_dataset(options, files, strategy, first_batch):
+    """The dataset of `fit()` from the number `first_batch` on.
+
+    On one device it measures its waiting time, except with --deterministic, which allows no clock
+    in the graph.
+    """
     if strategy.num_replicas_in_sync == 1:
         part = stream.Part(first_batch)
-        dataset = plain(config, files, part=part, service=config.tf_data_service)
-        return dataset if config.deterministic else pipeline.with_waiting(dataset)
+        dataset = training_dataset(options, files, part=part, service=options.tf_data_service)
+        return dataset if options.deterministic else pipeline.with_waiting(dataset)
 
-    def own(context):
+    def worker_dataset(context):
         workers = context.num_input_pipelines
         replicas = context.num_replicas_in_sync // workers
         part = stream.Part(first_batch, context.input_pipeline_id, workers, replicas)
-        return plain(config, files, part=part, service=config.tf_data_service)
+        return training_dataset(options, files, part=part, service=options.tf_data_service)
 
-    return strategy.distribute_datasets_from_function(own)
+    return strategy.distribute_datasets_from_function(worker_dataset)
 
 
-def first_kept_out(config, files):
-    """The first batch of the people that are validated on."""
+def first_validation_batch(options, files):
+    """The first batch of the validation set."""
     dataset = pipeline.validation(
-        files.validation, batch_size=config.batch_size, image_size=config.img_size
+        files.validation, batch_size=options.batch_size, image_size=options.img_size
     )
     return next(iter(dataset))[0]
 
 
-def names_of_batch(config, files):
-    """Function of a batch's number that says who is in it; None where nobody knows."""
-    if config.tf_data_service:
+def batch_file_names(options, files):
+    """Function: number of a batch -> file names of its people, see `stream.file_names`.
+
+    None with --tf_data_service, which has its own order.
+    """
+    if options.tf_data_service:
         return None
     return functools.partial(
         stream.file_names,
         files.training,
-        batch_size=config.batch_size,
-        use_3d=config.use_3d_label,
-        seed=config.seed,
+        batch_size=options.batch_size,
+        use_3d=options.use_3d_label,
+        seed=options.seed,
     )
 
 
-def explain(error, files, strategy):
-    """InputError where the data, the disk or another worker is to blame for the error, or None."""
+def input_error(error, files, strategy):
+    """InputError if the data, the disk or another worker caused `error`, else None."""
     if not isinstance(error, tf.errors.OpError):
         return None
     if "No space left" in str(error):
-        return InputError("The disk of --model_dir is full: make room, go on with --load_path.")
+        return InputError("The disk of --model_dir is full: make room, resume with --load_path.")
     images = shards.Split(files.training, files.validation)
-    return distribution.lost_worker(error, strategy) or pipeline.explain_data_error(
+    return distribution.lost_worker_error(error, strategy) or pipeline.explain_data_error(
         error, images, files.mocap
     )

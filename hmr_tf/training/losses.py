@@ -1,4 +1,4 @@
-"""The losses of HMR, as pure functions of predictions, labels and scores.
+"""The losses of HMR: pure functions of predictions, labels and scores.
 
 All follow the released code, whose numbers differ from the paper's equations: means over labelled
 entries instead of the sum of (3), rotation matrices instead of the axis-angle of (6).
@@ -12,7 +12,7 @@ from hmr_tf.body.skeleton import centred_on_hips, lsp_joints_from_keypoints
 
 
 class LossWeights(NamedTuple):
-    """How much each part counts; the paper's values."""
+    """Weights of the parts of the losses; the paper's values."""
 
     keypoints: float = 60.0  # --e_loss_weight
     labels_3d: float = 60.0  # --e_3d_weight, for joints and SMPL parameters alike
@@ -20,7 +20,7 @@ class LossWeights(NamedTuple):
 
 
 class Counts(NamedTuple):
-    """How many labels and bodies the means are over: of the batch, whoever has parts of it.
+    """Denominators of the means in the losses: numbers of labels and bodies of the whole batch.
 
     Where a batch is divided among replicas, each divides its sums by the counts of all of them: the
     losses of the replicas add up to the loss of the batch, and so do their gradients.
@@ -49,45 +49,43 @@ def count(batch, mocap):
     )
 
 
-def keypoints(labels, predicted, num_labelled=None):
+def keypoints(labels, predicted, num_labelled):
     """Mean absolute reprojection error over the batch's labelled keypoints (paper, eq. 3).
 
     Args:
       labels: (B, K, 3) x and y in [-1, 1] and a weight, 0 where a keypoint is not labelled.
       predicted: (B, K, 2). Source: the original's `ops.py:14-24`.
-      num_labelled: how many weights are not zero; None: those of `labels`.
+      num_labelled: number of keypoints of the whole batch whose weight is not zero.
     """
     return _weighted_mean(tf.abs(labels[..., :2] - predicted), labels[..., 2:], num_labelled)
 
 
-def squared_3d(labels, predicted, has_label, num_labelled=None):
+def squared_3d(labels, predicted, has_label, num_labelled):
     """Half the mean squared error over the rows that have a label (paper, eq. 4-6; `ops.py:27-46`).
 
     Args:
       labels, predicted: (B, D); has_label: (B,).
-      num_labelled: how many rows have one; None: those of `has_label`.
+      num_labelled: number of rows of the whole batch that have one.
     """
     return 0.5 * _weighted_mean(tf.square(labels - predicted), has_label[:, None], num_labelled)
 
 
-def _weighted_mean(values, weights, count=None):
+def _weighted_mean(values, weights, num_nonzero):
     """Sum of weights * values over the number of values whose weight is not zero; 0 if all are.
 
-    This is TF1's SUM_BY_NONZERO_WEIGHTS. `weights` (..., 1) holds for the last axis of `values`,
-    and `count` is how many of them are not zero.
+    This is TF1's SUM_BY_NONZERO_WEIGHTS. `weights` (..., 1) are the same along the last axis of
+    `values`; `num_nonzero` is the number of those that are not zero.
     """
     weights = tf.cast(weights, values.dtype)
-    if count is None:
-        count = tf.math.count_nonzero(weights, dtype=values.dtype)
-    count *= tf.cast(tf.shape(values)[-1], values.dtype)
+    count = num_nonzero * tf.cast(tf.shape(values)[-1], values.dtype)
     return tf.math.divide_no_nan(tf.reduce_sum(weights * values), count)
 
 
 def encoder(stages, batch, fake_scores, weights, counts):
-    """What the encoder is trained on.
+    """The encoder's losses.
 
     Args:
-      stages: the `Prediction` of every stage; keypoints and 3D labels judge the last one only.
+      stages: the `Prediction` of every stage; the keypoint and 3D losses use the last one only.
       batch: the pipeline's batch, see `data/augment.py`.
       fake_scores: (T * B, 25) discriminator scores of every stage, or None without the prior.
       weights: `LossWeights`.
@@ -119,22 +117,22 @@ def encoder(stages, batch, fake_scores, weights, counts):
 
 def weighted(parts, weights):
     """Each of `encoder`'s parts times its `LossWeights`."""
-    of = {
+    weight_of = {
         "keypoints": weights.keypoints,
         "joints": weights.labels_3d,
         "smpl": weights.labels_3d,
         "adversarial": weights.discriminator,
     }
-    return {name: of[name] * value for name, value in parts.items()}
+    return {name: weight_of[name] * value for name, value in parts.items()}
 
 
-def discriminator(real_scores, fake_scores, weights, num_real=None, num_fake=None):
-    """What the discriminator is trained on: real bodies to 1, predicted ones to 0 (paper, eq. 8).
+def discriminator(real_scores, fake_scores, weights, num_real, num_fake):
+    """The discriminator's losses: real bodies to 1, predicted ones to 0 (paper, eq. 8).
 
     Args:
       real_scores, fake_scores: (N, 25).
       weights: `LossWeights`.
-      num_real, num_fake: of the whole batch; None: the rows that are here.
+      num_real, num_fake: numbers of bodies of the whole batch.
 
     Returns:
       dict of scalars: `real`, `fake`, and `total`, their weighted sum.
@@ -148,8 +146,6 @@ def discriminator(real_scores, fake_scores, weights, num_real=None, num_fake=Non
     return {**parts, "total": weights.discriminator * (parts["real"] + parts["fake"])}
 
 
-def least_squares(scores, target, num_bodies=None):
+def least_squares(scores, target, num_bodies):
     """Squared distance to `target`: sum of the 25 outputs, mean of the bodies (paper, eq. 7)."""
-    if num_bodies is None:
-        num_bodies = tf.cast(tf.shape(scores)[0], scores.dtype)
     return tf.reduce_sum(tf.square(scores - target)) / num_bodies

@@ -1,90 +1,124 @@
-"""Going on with a training: where, with the same flags, its counters as they stood."""
+"""Resuming a training from --load_path: its checkpoint, its folder, the same flags, its steps."""
 
 import dataclasses
 import json
 import time
 from pathlib import Path
+from typing import NamedTuple
 
 import tensorflow as tf
 from absl import logging
 
 from hmr_tf.body import body_model
-from hmr_tf.cli import options as flags
 from hmr_tf.files.errors import InputError
 from hmr_tf.networks import build, checkpoint
 from hmr_tf.training.callbacks import validation
 
 
-def folder(config):
-    """Where a run writes to: --model_dir, the folder of --load_path, or a new one.
+class Resume(NamedTuple):
+    """The checkpoint of --load_path. Found and read once; a later one does not change the run."""
 
-    The best network of a run is only read: what goes on from it is a run of its own.
+    prefix: str
+    params: dict  # of params.json
+    architecture: build.Architecture
+
+    @property
+    def folder(self):
+        """Path of the folder with the checkpoint."""
+        return Path(self.prefix).parent
+
+    @property
+    def is_imported(self):
+        """Whether --mode=import_tf1 made it."""
+        return checkpoint.IMPORTED in self.params
+
+
+def find(load_path):
+    """Resume of --load_path, or None where it is empty; InputError for what is no checkpoint."""
+    if not load_path:
+        return None
+    prefix = checkpoint.find(load_path)
+    params = checkpoint.read_params(prefix)
+    return Resume(prefix, params, checkpoint.architecture(prefix, params))
+
+
+def run_folder(options, resumed):
+    """The folder of a run: --model_dir, the folder of --load_path, or a new one.
+
+    The folder of a run's best network is only read: a run resumed from it has a folder of its own.
+
+    Args:
+      options: `cli.options.Options`.
+      resumed: Resume, or None for a fresh training.
 
     Raises:
       InputError: another training is there.
     """
-    begun = Path(checkpoint.find(config.load_path)).parent if config.load_path else None
-    if begun and (begun / validation.RECORD).exists():
-        begun = None
+    old = resumed.folder if resumed else None
+    if old and (old / validation.RECORD).exists():
+        old = None
     new = Path("logs") / time.strftime("HMR_%Y%m%d_%H%M%S")
-    chosen = Path(config.model_dir) if config.model_dir else begun or new
-    goes_on = begun and chosen.resolve() == begun.resolve()
-    if not goes_on and tf.train.latest_checkpoint(str(chosen)):
+    folder = Path(options.model_dir) if options.model_dir else old or new
+    is_same = old and folder.resolve() == old.resolve()
+    if not is_same and tf.train.latest_checkpoint(str(folder)):
         raise InputError(
-            f"--model_dir={chosen} holds a training already: name another folder, or leave it out "
-            f"and pass --load_path={chosen}."
+            f"--model_dir={folder} holds a training already: name another folder, or leave it out "
+            f"and pass --load_path={folder}."
         )
-    return chosen
+    return folder
 
 
-def refuse_another_body(body, made_of, prefix):
-    """InputError for another body than a checkpoint was trained with, wherever its file is now.
+def refuse_another_body(body, made_of, resumed):
+    """InputError for another body than the checkpoint was trained with; its file may move.
 
     Args:
       body: `body_model.BodyModel`.
       made_of: Architecture, with the paths that it was read from.
-      prefix: of the checkpoint.
+      resumed: Resume.
     """
-    known = checkpoint.read_params(prefix).get(checkpoint.BODY_DIGEST)
-    then = checkpoint.architecture(prefix)
-    if known is None and then != made_of:  # an imported model, whose body is beside it
-        known = body_model.digest(build.read_body(then))
+    known, old = resumed.params.get(checkpoint.BODY_DIGEST), resumed.architecture
+    if known is None and old != made_of:  # an imported model has its body in its folder
+        known = body_model.digest(build.read_body(old))
     if known not in (None, body_model.digest(body)):
         path = made_of.smpl_model_path or "the built-in one"
         raise InputError(
             f"--smpl_model_path: {path} is another body than --load_path was trained with "
-            f"({then.smpl_model_path or 'the built-in one'}), or its keypoints are others: pass "
-            "the same, from whatever place."
+            f"({old.smpl_model_path or 'the built-in one'}), or has other keypoints: pass the same "
+            "body; its file may be in another folder."
         )
 
 
-def changed_flags(config, prefix):
-    """Which flags steer elsewhere than those a checkpoint was trained with.
+def changed_flags(options, params):
+    """The flags that steer the training and differ from those in a params.json.
 
     Returns:
-      list of (name, value then, value now); of what params.json does not name, nothing is known.
+      list of (name, old value, new value); flags that params.json does not have are left out.
     """
-    then = checkpoint.read_params(prefix)
-    now = json.loads(json.dumps(dataclasses.asdict(config)))
-    names = [name for name in flags.steering() if name in then]
-    return [(name, then[name], now[name]) for name in names if then[name] != now[name]]
+    new = json.loads(json.dumps(options.steering()))
+    old = {name: params.get(name, value) for name, value in new.items()}
+    return [(name, old[name], new[name]) for name in new if old[name] != new[name]]
 
 
-def refuse_changes(config, prefix):
-    """Shows changed flags as a table; InputError unless they are allowed."""
-    changes = changed_flags(config, prefix)
+def check_flags(options, params):
+    """Whether flags differ from those in params.json; logs them as a table.
+
+    Raises:
+      InputError: flags differ, and --allow_changed_flags was not given.
+    """
+    changes = changed_flags(options, params)
     if not changes:
-        return
+        return False
     rows = [("flag", "trained with", "now")]
-    rows += [(f"--{name}", _shown(then), _shown(now)) for name, then, now in changes]
+    rows += [(f"--{name}", _shown(old), _shown(new)) for name, old, new in changes]
     widths = [max(map(len, column)) for column in zip(*rows)]
     lines = ["  ".join(map(str.ljust, row, widths)).rstrip() for row in rows]
     logging.warning("%s", "\n".join(lines))
-    if not config.allow_changed_flags:
+    if not options.allow_changed_flags:
         raise InputError(
             f"--load_path was trained with other flags ({len(changes)}, shown above): pass those "
             "it was trained with, which are in its params.json, or --allow_changed_flags."
         )
+    return True
 
 
 def _shown(value):
@@ -93,22 +127,22 @@ def _shown(value):
 
 @dataclasses.dataclass(frozen=True)
 class Steps:
-    """How fit() counts."""
+    """The steps and epochs of `fit()`."""
 
     per_epoch: int
     epochs: int
-    done: int  # steps trained before
-    end: int  # the step to stop after
+    done: int  # steps of earlier runs
+    end: int  # the last step
 
     @classmethod
-    def plan(cls, num_people, config, done):
-        """Args: num_people: to train on; config: Config; done: steps trained before.
+    def plan(cls, num_people, options, done):
+        """Args: num_people: to train on; options: Options; done: steps of earlier runs.
 
         Raises:
           InputError: there is nothing left to do.
         """
-        per_epoch = max(num_people // config.batch_size, 1)
-        end = config.num_steps or config.epoch * per_epoch
+        per_epoch = max(num_people // options.batch_size, 1)
+        end = options.num_steps or options.epoch * per_epoch
         if done >= end:
             raise InputError(
                 f"--load_path is at step {done}, and training ends at step {end}: ask for more "
@@ -118,10 +152,10 @@ class Steps:
 
     @property
     def first_epoch(self):
-        """Number of the epoch to go on in; the first one is 0."""
+        """Number of the epoch to resume in; the first one is 0."""
         return self.done // self.per_epoch
 
     @property
     def first_step(self):
-        """Number of the step in that epoch to go on with."""
+        """Number of the step in that epoch to resume with."""
         return self.done % self.per_epoch

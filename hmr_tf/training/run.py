@@ -1,4 +1,4 @@
-"""One training run, from flags to checkpoints."""
+"""One training run, from options to checkpoints."""
 
 import atexit
 import dataclasses
@@ -16,73 +16,97 @@ from hmr_tf.files import atomic
 from hmr_tf.files.errors import InputError
 from hmr_tf.networks import build, checkpoint
 from hmr_tf.training import assembly, distribution, inputs, resume
-from hmr_tf.training.callbacks import build_callbacks, checkpoints, progress
+from hmr_tf.training.callbacks import checkpoints, progress
+from hmr_tf.training.callbacks.build_callbacks import build_callbacks
 
 
-def train(config):
-    """Trains as `config` says; leaves checkpoints, params.json and curves in --model_dir.
+def train(options):
+    """Trains; leaves checkpoints, params.json and TensorBoard's files in --model_dir.
 
-    SIGTERM saves, and ends the training as if it were done.
+    SIGTERM saves a checkpoint and ends the training without an error.
+
+    Args:
+      options: `cli.options.Options`.
 
     Raises:
-      InputError: no data, a broken record, no motion capture for the prior, a folder that cannot
-        be written or holds a training, a checkpoint of another network or of other flags, a loss
-        that is not finite, another worker that is gone.
+      InputError: no data, a broken record, no motion capture for the discriminator, a folder that
+        cannot be written or holds a training, a checkpoint of another network or of other flags, a
+        loss that is not finite, another worker that was lost.
     """
-    strategy = distribution.strategy(config.distribute)
-    distribution.let_the_chief_speak(strategy)
-    config = assembly.resolved(config)
-    files = inputs.find(config)
-    build_callbacks.profiled(config.profile_steps)
-    keras.utils.set_random_seed(config.seed)
-    if config.deterministic:
+    strategy = distribution.strategy(options.distribute)
+    distribution.log_on_chief_only(strategy)
+    resumed = resume.find(options.load_path)
+    options = assembly.with_model_files(options, resumed)
+    files = inputs.find(options)
+    keras.utils.set_random_seed(options.seed)
+    if options.deterministic:
         tf.config.experimental.enable_op_determinism()
-    stop = checkpoints.Stop()
+    stop = checkpoints.StopSignal()
     try:
         with strategy.scope(), stop.listening():
-            _train(config, files, strategy, stop)
+            _train(options, resumed, files, strategy, stop)
     except tf.errors.OpError as error:
-        explained = inputs.explain(error, files, strategy)
+        explained = inputs.input_error(error, files, strategy)
         if explained is None:
             raise
         raise explained from error
 
 
-def _train(config, files, strategy, stop):
-    body = assembly.read_body(config)
-    trainer = assembly.build_trainer(config, body)
-    steps = resume.Steps.plan(inputs.count(files.training), config, trainer.step)
-    data = inputs.distributed(config, files, strategy, steps.done)
-    sample = inputs.plain(config, files)
-    folder = _folder(config, strategy, body_model.digest(body))
-    machine = distribution.describe(strategy)
-    logging.info(progress.summary(config, steps, files, trainer, machine, folder))
-    first = next(iter(sample))[0]
-    if not (config.load_path or config.pretrained_model_path):
-        strategy.run(build.calibrate_batch_norm, (trainer.hmr.encoder, first["image"]))
+def _train(options, resumed, files, strategy, stop):
+    body = assembly.read_body(options, resumed)
+    trainer = assembly.build_trainer(options, body, resumed)
+    steps = resume.Steps.plan(inputs.count(files.training), options, trainer.step)
+    data = inputs.distributed_dataset(options, files, strategy, steps.done)
+    first_batches = inputs.training_dataset(options, files)
+    folder = _make_folder(options, resumed, strategy, body_model.digest(body))
+    logging.info(
+        progress.summary(
+            options=options,
+            steps=steps,
+            files=files,
+            trainer=trainer,
+            machine=distribution.describe(strategy),
+            folder=folder,
+        )
+    )
+    batch = next(iter(first_batches))[0]
+    if not (resumed or options.pretrained_model_path):
+        strategy.run(build.calibrate_batch_norm, (trainer.hmr.encoder, batch["image"]))
     parts = assembly.parts(trainer)
-    manager = checkpoint.manager(parts, folder, config.keep_checkpoints)
+    manager = checkpoint.manager(parts, folder, options.keep_checkpoints)
     if trainer.step == 0:
         manager.save(checkpoint_number=0)
-    saver = checkpoints.Checkpoints(
-        *(manager, config.save_step, config.save_minutes, stop),
-        agree=lambda wishes: distribution.any_worker(strategy, wishes),
+    saver = checkpoints.SaveCheckpoints(
+        manager,
+        every=options.save_step,
+        minutes=options.save_minutes,
+        stop=stop,
+        any_worker=lambda flags: distribution.any_worker(strategy, flags),
         num_workers=distribution.num_workers(strategy),
     )
-    watchers = build_callbacks.watchers(config, files, folder, steps, first, parts, stop, strategy)
-    _fit(trainer, data, steps, [*watchers, saver, checkpoints.StopAt(steps.end)], saver)
+    callbacks = build_callbacks(
+        options=options,
+        files=files,
+        folder=folder,
+        last_step=steps.end,
+        batch=batch,
+        parts=parts,
+        stop=stop,
+        strategy=strategy,
+    )
+    _fit(trainer, data, steps, [*callbacks, saver, checkpoints.StopAtStep(steps.end)], saver)
     if stop.agreed:
-        logging.info("Stopped by SIGTERM: go on with --load_path=%s", saver.save())
+        logging.info("Stopped by SIGTERM: resume with --load_path=%s", saver.save())
 
 
-def _folder(config, strategy, body_digest):
-    """`resuming.folder`, made, with params.json."""
-    if distribution.worker(strategy):  # what it must save with the others, nobody will read
+def _make_folder(options, resumed, strategy, body_digest):
+    """Makes `resume.run_folder` with its params.json."""
+    if distribution.is_chief(strategy):
+        folder = resume.run_folder(options, resumed)
+    else:  # workers must save together with the chief, but their files are not used
         folder = Path(tempfile.mkdtemp(prefix="hmr_worker_"))
         atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    else:
-        folder = resume.folder(config)
-    params = {**dataclasses.asdict(config), checkpoint.BODY_DIGEST: body_digest}
+    params = {**dataclasses.asdict(options), checkpoint.BODY_DIGEST: body_digest}
     try:
         folder.mkdir(parents=True, exist_ok=True)
         atomic.write_text(folder / checkpoint.PARAMS, json.dumps(params, indent=2) + "\n")
@@ -91,8 +115,8 @@ def _folder(config, strategy, body_digest):
     return folder
 
 
-def _fit(trainer, data, steps, watchers, saver):
-    """Trains; Ctrl-C saves before it ends the program."""
+def _fit(trainer, data, steps, callbacks, saver):
+    """Trains; Ctrl-C saves a checkpoint before it ends the program."""
     saver.set_model(trainer)
     trainer.start_at(steps.first_epoch, steps.first_step)
     logging.info("Building the graph: the first step takes half a minute.")
@@ -102,9 +126,9 @@ def _fit(trainer, data, steps, watchers, saver):
             steps_per_epoch=steps.per_epoch,
             epochs=steps.epochs,
             initial_epoch=steps.first_epoch,
-            callbacks=watchers,
+            callbacks=callbacks,
             verbose=0,
         )
     except KeyboardInterrupt:
-        logging.info("\nStopped: go on with --load_path=%s", saver.save())
+        logging.info("\nStopped: resume with --load_path=%s", saver.save())
         raise

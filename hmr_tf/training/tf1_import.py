@@ -19,7 +19,7 @@ from hmr_tf.training import assembly
 from hmr_tf.training.trainer import Trainer, adam
 
 BODY = "smpl.npz"
-_ANYTHING = re.compile(".*")  # what else is in the file was judged before
+_ANYTHING = re.compile(".*")  # the names were checked before
 
 
 def import_tf1(prefix, model_dir, smpl_model_path="", num_stage=3, keep_optimizer=False):
@@ -29,18 +29,18 @@ def import_tf1(prefix, model_dir, smpl_model_path="", num_stage=3, keep_optimize
     faces, so these come from the SMPL file. Without one the model predicts, but cannot draw.
 
     Args:
-      prefix: model.ckpt-667589 or the like, of the inference or of the training graph.
-      model_dir: folder to make; it must not hold anything.
+      prefix: such as model.ckpt-667589, of the inference or of the training graph.
+      model_dir: folder to make; it must be empty.
       smpl_model_path: SMPL file of the same size; empty: where `body_model.find` looks.
-      num_stage: T of the model, which no checkpoint says.
-      keep_optimizer: Adam's moments and the step too, so that a training can go on.
+      num_stage: T of the model; it is not in the checkpoint.
+      keep_optimizer: import Adam's moments and the step too, so that a training can be resumed.
 
     Returns:
-      What was read, in words: a list of lines.
+      list of lines about what was read.
 
     Raises:
-      InputError: no checkpoint, one of another network, a damaged one; a folder that holds
-        something or cannot be written; an SMPL file of another size.
+      InputError: no checkpoint, one of another network, a damaged one; a folder that is not empty
+        or cannot be written; an SMPL file of another size.
     """
     source = tf1_checkpoint.CheckpointReader(prefix)
     folder = _empty(Path(model_dir))
@@ -62,26 +62,26 @@ def import_tf1(prefix, model_dir, smpl_model_path="", num_stage=3, keep_optimize
 
 
 def _empty(folder):
-    """The folder, which is made when all has been read."""
+    """Checks that the folder is empty; it is made after everything was read."""
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise InputError(f"--model_dir={folder} holds something already: name a new folder.")
     return folder
 
 
 def _body(source, smpl_model_path):
-    """What smpl.npz shall hold: the checkpoint's numbers, the file's faces, if there is a file."""
+    """The arrays of smpl.npz: the checkpoint's numbers, and the faces of the file, if any."""
     shapes = tf1_checkpoint.body_shapes(source.num_vertices)
     content = tf1_checkpoint.body_arrays(source.read(shapes, _ANYTHING))
     faces = np.zeros((0, 3), np.int32)
     path = body_model.find(smpl_model_path)
-    if path != body_model.BUILT_IN:  # whose mesh is another
+    if path != body_model.BUILT_IN:  # its mesh is another
         faces = checkpoint.read_faces(path, source.num_vertices)
     parents = np.array(SMPL_PARENTS)
     return {**content, "f": faces, "kintree_table": np.stack([parents, np.arange(len(parents))])}
 
 
 def _optimizers(source, hmr, discriminator, names):
-    """Both Adams of the training: their moments by TF1's names, and themselves; and the step."""
+    """Moments by TF1's names; and the optimizers and the step as parts of a checkpoint."""
     trainer = Trainer(hmr, discriminator)
     trainer.compile(adam(0.0), adam(0.0))
     optimizers = {"encoder_optimizer": trainer.encoder_optimizer}
@@ -97,11 +97,11 @@ def _optimizers(source, hmr, discriminator, names):
 
 
 def _write(folder, parts, content, num_stage, source):
-    """The folder with all that is in it, or none."""
+    """Writes the folder completely or not at all."""
     made_of = Architecture(smpl_model_path=BODY, num_stage=num_stage)
     params = {**made_of._asdict(), checkpoint.IMPORTED: str(Path(source.prefix).resolve())}
     partial = folder.with_name(f"{folder.name}.part")
-    shutil.rmtree(partial, ignore_errors=True)  # of an import that was killed
+    shutil.rmtree(partial, ignore_errors=True)  # of a killed import
     try:
         partial.mkdir(parents=True)
         np.savez(partial / BODY, **content)
@@ -116,10 +116,10 @@ def _write(folder, parts, content, num_stage, source):
 
 
 def _report(source, read, has_faces):
-    """Every variable of the file is used, or said not to be."""
-    needless = sorted(set(source.shapes) - read)
-    moments = [name for name in needless if name.endswith(tf1_checkpoint.MOMENTS)]
-    others = [name for name in needless if name not in moments]
+    """Lines on the variables that were read and on those that were not."""
+    unused = sorted(set(source.shapes) - read)
+    moments = [name for name in unused if name.endswith(tf1_checkpoint.MOMENTS)]
+    others = [name for name in unused if name not in moments]
     lines = [f"{len(read)} of {len(source.shapes)} variables read, step {source.step()}"]
     if moments:
         lines.append(f"Not needed: {len(moments)} moments of Adam (--keep_optimizer takes them)")

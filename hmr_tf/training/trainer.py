@@ -3,7 +3,7 @@
 import tensorflow as tf
 from tensorflow import keras
 
-from hmr_tf.training import losses, prediction_statistics
+from hmr_tf.training import losses, step_logs
 
 
 def adam(learning_rate):
@@ -19,22 +19,22 @@ class Trainer(keras.Model):
     """HMR and its discriminator, trained together."""
 
     def __init__(
-        self, hmr, discriminator=None, weights=None, xla=False, seed=0, clip_gradients=0.0
+        self, hmr, discriminator=None, loss_weights=None, xla=False, seed=0, clip_gradients=0.0
     ):
         """Args:
         hmr: `networks.hmr.HMR`.
         discriminator: `networks.discriminator.Discriminator`, or None to train without the prior.
-        weights: `losses.LossWeights`; None means the paper's.
+        loss_weights: `losses.LossWeights`; None means the paper's.
         xla: compile forward, losses and gradients with XLA. The optimizers stay outside: a wholly
           compiled step fails under tf.distribute.
-        seed: of dropout; with the number of the step it decides what is dropped.
-        clip_gradients: largest norm of each network's whole gradient; 0: any.
+        seed: of dropout; the masks follow from it and the number of the step.
+        clip_gradients: largest norm of each network's whole gradient; 0: no limit.
         """
         super().__init__(name="trainer")
         self.hmr = hmr
         self.discriminator = discriminator
-        self.loss_weights = weights or losses.LossWeights()
-        # Of its own, so that a checkpoint has it in one place, whatever wraps the optimizer.
+        self.loss_weights = loss_weights or losses.LossWeights()
+        # Not the optimizer's counter, so that a checkpoint has it in one place with any optimizer.
         self.steps_done = tf.Variable(
             0,
             trainable=False,
@@ -45,18 +45,18 @@ class Trainer(keras.Model):
         self._seed = seed
         self._clip_gradients = clip_gradients
         self.xla = xla
-        self.distribute_reduction_method = "first"  # the logs are summed before Keras has them
-        self._differentiated = self._differentiate
+        self.distribute_reduction_method = "first"  # `train_step` sums the logs of the replicas
+        self._compute = self._losses_and_gradients
         if xla:
-            self._differentiated = tf.function(self._differentiate, jit_compile=True)
+            self._compute = tf.function(self._losses_and_gradients, jit_compile=True)
 
     def compile(self, encoder_optimizer, discriminator_optimizer=None, steps_per_execution=1):
         """As keras.Model.compile, with an optimizer for each of the two networks."""
         super().compile(steps_per_execution=steps_per_execution)
-        self.stride = steps_per_execution
+        self.steps_per_execution = steps_per_execution
         self.encoder_optimizer = encoder_optimizer
         self.discriminator_optimizer = discriminator_optimizer
-        # Made now, or the first step would be traced twice and a restored checkpoint find no slots.
+        # Made now; otherwise the first step is traced twice, and a checkpoint restores no slots.
         encoder_optimizer._create_all_weights(self.hmr.trainable_variables)
         if self.discriminator is not None:
             discriminator_optimizer._create_all_weights(self.discriminator.trainable_variables)
@@ -68,59 +68,64 @@ class Trainer(keras.Model):
         """Updates encoder and discriminator from one forward pass (the original's session.run).
 
         Args:
-          data: (batch, mocap) and, if anyone measures it, the seconds that they were waited for;
-            mocap is empty without the discriminator. Of several replicas, this one's part.
+          data: (batch, mocap) or (batch, mocap, seconds that the step waited for them); mocap is
+            empty without the discriminator. With several replicas, the part of this one.
 
         Returns:
-          dict of scalars, `<group>/<name>`: losses of the whole batch (encoder, discriminator,
-          keypoints_by_stage), `prediction_statistics.of_bodies` and the discriminator's scores,
-          (N, 25) each; of several replicas, those of the first.
+          dict of logs, see `step_logs`: losses of the whole batch (encoder, discriminator,
+          keypoints_by_stage), `step_logs.prediction_statistics` and the discriminator's scores;
+          the latter two of the first replica.
         """
         batch, mocap, *waited = data
         counts = _summed(losses.count(batch, mocap))
         dropout_mask = self._dropout_mask(tf.shape(batch["image"])[0])
-        parts, watched, gradients = self._differentiated(batch, mocap, counts, dropout_mask)
-        for (optimizer, variables), gradient in zip(self._moved(), gradients):
+        summed, statistics, gradients = self._compute(batch, mocap, counts, dropout_mask)
+        for (optimizer, variables), gradient in zip(self._optimizers(), gradients):
             self._update(optimizer, variables, gradient)
         self.steps_done.assign_add(1)
-        logs = {**_summed(parts), **watched}
+        logs = {**_summed(summed), **statistics}
         if waited:
-            logs["input/wait_seconds"] = waited[0]
+            logs[step_logs.WAIT_SECONDS] = waited[0]
         return logs
 
-    def _differentiate(self, batch, mocap, counts, dropout_mask):
-        """Named losses, what is watched, and each network's gradients, all before the step."""
+    def _losses_and_gradients(self, batch, mocap, counts, dropout_mask):
+        """Logs to sum over the replicas, other logs, and each network's gradients."""
         with tf.GradientTape() as encoder_tape, tf.GradientTape() as discriminator_tape:
             stages = self.hmr(batch["image"], training=True, dropout_mask=dropout_mask)
             fake_scores = None
             if self.discriminator is not None:
-                fake_scores = self.discriminator(every_stage(stages), training=True)
+                fake_scores = self.discriminator(discriminator_inputs(stages), training=True)
                 real_scores = self.discriminator(
                     (mocap["rotations"], mocap["betas"]), training=True
                 )
                 discriminator = losses.discriminator(
-                    *(real_scores, fake_scores, self.loss_weights),
-                    *(counts.real, len(stages) * counts.people),
+                    real_scores,
+                    fake_scores,
+                    self.loss_weights,
+                    num_real=counts.real,
+                    num_fake=len(stages) * counts.people,
                 )
             encoder = losses.encoder(stages, batch, fake_scores, self.loss_weights, counts)
             scaled = encoder["total"]
             if _scales_loss(self.encoder_optimizer):
                 scaled = self.encoder_optimizer.get_scaled_loss(scaled)
         gradients = [encoder_tape.gradient(scaled, self.hmr.trainable_variables)]
-        parts, watched = _named("encoder", encoder), prediction_statistics.of_bodies(stages[-1])
-        parts.update(prediction_statistics.keypoints_by_stage(stages, batch, counts))
+        summed = step_logs.named(step_logs.ENCODER, encoder)
+        summed.update(step_logs.keypoints_by_stage(stages, batch, counts))
+        statistics = step_logs.prediction_statistics(stages[-1])
         if self.discriminator is not None:
             gradients.append(
                 discriminator_tape.gradient(
                     discriminator["total"], self.discriminator.trainable_variables
                 )
             )
-            parts.update(_named("discriminator", discriminator))
-            watched.update({"scores/real": real_scores, "scores/fake": fake_scores})
-        return parts, watched, gradients
+            summed.update(step_logs.named(step_logs.DISCRIMINATOR, discriminator))
+            statistics[step_logs.SCORES_REAL] = real_scores
+            statistics[step_logs.SCORES_FAKE] = fake_scores
+        return summed, statistics, gradients
 
-    def _moved(self):
-        """Each optimizer with the variables it moves."""
+    def _optimizers(self):
+        """Each optimizer with the variables it updates."""
         yield self.encoder_optimizer, self.hmr.trainable_variables
         if self.discriminator is not None:
             yield self.discriminator_optimizer, self.discriminator.trainable_variables
@@ -137,9 +142,8 @@ class Trainer(keras.Model):
     def _dropout_mask(self, num_people):
         """The regressor's dropout mask: of the whole batch's, this replica's part."""
         replica = tf.distribute.get_replica_context()
-        number = replica.num_replicas_in_sync
         mask = self.hmr.regressor.random_dropout_mask(
-            number * num_people,
+            replica.num_replicas_in_sync * num_people,
             seed=tf.stack([tf.constant(self._seed, tf.int64), self.steps_done]),
         )
         first = replica.replica_id_in_sync_group * num_people
@@ -147,23 +151,23 @@ class Trainer(keras.Model):
 
     @property
     def step(self):
-        """How many batches it has been trained on."""
+        """Number of the steps done."""
         return int(self.steps_done.numpy())
 
     def is_due(self, every):
-        """Whether what happens every so many steps is to happen now, after a step or several."""
-        return self.step % every < self.stride
+        """Whether a multiple of `every` steps was reached in the last execution."""
+        return self.step % every < self.steps_per_execution
 
     def start_at(self, epoch, step):
-        """`fit()` begins with this step of this epoch."""
+        """Makes `fit()` begin with this step of this epoch."""
         self._first_step = (epoch, step)
 
     def _maybe_load_initial_counters_from_ckpt(self, steps_per_epoch, initial_epoch):
-        """Where Keras asks in which step of the first epoch to begin, which `fit` cannot say."""
+        """Keras asks here for the first step of the first epoch; `fit` has no argument for it."""
         return self._first_step
 
     @property
-    def learned(self):
+    def trained_state(self):
         """Every variable that training changes: weights and the batch norms' statistics."""
         parts = [self.hmr.encoder, self.hmr.regressor, self.discriminator]
         return [variable for part in parts if part is not None for variable in part.variables]
@@ -173,8 +177,8 @@ class Trainer(keras.Model):
         return []
 
 
-def every_stage(stages):
-    """What the discriminator sees of T predictions.
+def discriminator_inputs(stages):
+    """The discriminator's inputs of T predictions.
 
     Returns:
       (T * B, 23, 3, 3) rotations without the global one, and (T * B, 10) betas.
@@ -194,7 +198,3 @@ def _summed(tensors):
 
 def _scales_loss(optimizer):
     return isinstance(optimizer, keras.mixed_precision.LossScaleOptimizer)
-
-
-def _named(prefix, parts):
-    return {f"{prefix}/{name}": value for name, value in parts.items()}

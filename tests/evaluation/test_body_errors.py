@@ -43,7 +43,7 @@ class Oracle:
             betas=tf.constant(truth["betas"]),
             vertices=move(body.vertices),
             joints3d=move(body.joints3d),
-            smpl_joints3d=move(body.smpl_joints),
+            smpl_joints=move(body.smpl_joints),
             keypoints2d_norm=tf.constant(keypoints2d_norm + 2.0 * np.float32(shift_px) / SIZE),
         )
 

@@ -71,7 +71,7 @@ def score(tmp_path, truth):
         files = [np.flatnonzero(plan.frames.file == k) for k in range(len(plan.frames.paths))]
         who = [int(name[4:10]) for name in plan.frames.truth["filename"].astype(str)]
         predicted = {
-            "joints3d": move(truth["lsp_joints"][who]),
+            "joints3d": move(truth["joints3d"][who]),
             "smpl_joints": truth["smpl_joints"][who],
         }
         predicted = [{k: v[rows] for k, v in predicted.items()} for rows in files]
@@ -123,7 +123,7 @@ def test_human36m_complete_gives_the_truth_no_error(evaluate, tmp_path, truth, c
 
 def test_30_mm_off_the_root_is_30_mm_and_nothing_after_alignment(score, tmp_path, truth):
     """All 14 joints move and the pelvis does not: seen from there each is 30 mm off."""
-    hips = truth["lsp_joints"][:, list(LSP_HIPS)].mean(1, keepdims=True)
+    hips = truth["joints3d"][:, list(LSP_HIPS)].mean(1, keepdims=True)
     pelvis = truth["smpl_joints"][:, :1] - hips
     fakes.write_3dhp(tmp_path / "data", TS, truth)
     found = score("mpi_inf_3dhp", shifted, root="pelvis").metrics
@@ -143,7 +143,7 @@ def test_30_mm_off_the_root_is_30_mm_and_nothing_after_alignment(score, tmp_path
 def test_a_tenth_too_large_is_a_tenth_and_nothing_after_alignment(evaluate, tmp_path, truth):
     fakes.write_h36m(tmp_path / "data", P2_FEW, truth)
     content, _ = evaluate("h36m_p2", {"move": about_the_hips(1.1)})
-    joints = truth["lsp_joints"][:, :14]
+    joints = truth["joints3d"][:, :14]
     size = np.linalg.norm(joints - joints[:, list(LSP_HIPS)].mean(1, keepdims=True), axis=-1)
     error = 100 * size.mean(1)  # a tenth, in mm, of each person
     found, tables = content["metrics"], content["tables"]
@@ -217,7 +217,7 @@ def test_without_perspective_correction_the_crops_view_counts(score, tmp_path, t
 
 def test_the_universal_skeleton_is_the_truth_unless_it_is_switched_off(score, tmp_path, truth):
     fakes.write_3dhp(tmp_path / "data", TS, truth, universal_scale=1.1)
-    joints = truth["lsp_joints"][:9, :14]
+    joints = truth["joints3d"][:9, :14]
     size = np.linalg.norm(joints - joints[:, list(LSP_HIPS)].mean(1, keepdims=True), axis=-1)
     found = score("mpi_inf_3dhp").metrics
     assert found["mpjpe_mm"] == pytest.approx(100 * size.mean(), rel=1e-4)
@@ -271,7 +271,7 @@ def test_predictions_are_used_again_until_model_or_data_change(smpl, tmp_path, t
         found = predictions.of_files(answer, digest, *files, 2, counts.append)
         joints = np.concatenate([part["joints3d"] for part in found])
         who = [int(name[4:10]) for name in plan.frames.truth["filename"].astype(str)]
-        np.testing.assert_allclose(joints, truth["lsp_joints"][who], atol=1e-6)
+        np.testing.assert_allclose(joints, truth["joints3d"][who], atol=1e-6)
         return counts
 
     assert predict() == [0, 2, 2, 2]  # already there, then by batches
@@ -343,7 +343,7 @@ def test_records_without_3d_truth_are_refused(evaluate, tmp_path, truth):
     with pytest.raises(InputError, match=r"record 1 has no 3D truth \(6 of 6"):
         evaluate("h36m_p2")
     folder = tmp_path / "data" / "mpi_inf_3dhp" / "test"
-    for joints in (None, truth["lsp_joints"][0, :14]):  # the latter without the 17 of the test set
+    for joints in (None, truth["joints3d"][0, :14]):  # the latter without the 17 of the test set
         fakes.write(folder / "TS1.tfrecord", [fakes.image_record(0, truth, lsp_joints=joints)])
         with pytest.raises(InputError, match=r"TS1.*no 3D truth.*=mpi_inf_3dhp --split=test"):
             evaluate("mpi_inf_3dhp")

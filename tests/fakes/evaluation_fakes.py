@@ -117,7 +117,7 @@ def write_h36m(data_dir, sequences, truth, with_joints=True):
             image_record(
                 person,
                 truth,
-                lsp_joints=truth["lsp_joints"][person, : len(LSP_JOINTS)] + (0.2, -0.1, 3.0)
+                lsp_joints=truth["joints3d"][person, : len(LSP_JOINTS)] + (0.2, -0.1, 3.0)
                 if with_joints
                 else None,
             )
@@ -141,7 +141,7 @@ def joints_3dhp(truth, person):
     smpl_names = {"pelvis": "pelvis", "spine": "spine2", "head": "head"}
     return np.array(
         [
-            truth["lsp_joints"][person, KEYPOINTS.index(name)]
+            truth["joints3d"][person, KEYPOINTS.index(name)]
             if name in KEYPOINTS
             else truth["smpl_joints"][person, SMPL_JOINTS.index(smpl_names[name])]
             for name in MPI_INF_3DHP_JOINTS

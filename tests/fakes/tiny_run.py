@@ -1,6 +1,6 @@
-"""A training with the network of one layer, in this process or, to be killed, in one of its own.
+"""A training with an encoder of one layer, in this process or in a child process.
 
-python -m tests.fakes.tiny_run FLAGS, a JSON object of the fields of Config.
+python -m tests.fakes.tiny_run FLAGS, a JSON object of the fields of Options.
 """
 
 import json
@@ -15,7 +15,7 @@ import numpy as np
 import tensorflow as tf
 
 from hmr_tf.cli import command_line
-from hmr_tf.cli.options import Config
+from hmr_tf.cli.options import Options
 from hmr_tf.data import record
 from hmr_tf.data.crop import Crop
 from tests.fakes import tiny_body, tiny_hmr
@@ -24,7 +24,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 def write_data(folder, num_people=8, num_bodies=20):
-    """People with 2D labels, bodies of motion capture, a body model; returns the folder."""
+    """Writes people with 2D labels, motion capture and a body model; returns the folder."""
     rng = np.random.default_rng(0)
     tiny_body.write(folder / "body.npz")
     (folder / "coco").mkdir()
@@ -42,9 +42,9 @@ def write_data(folder, num_people=8, num_bodies=20):
 
 
 def person(rng, number, **changes):
-    """An ImageRecord of noise, with 2D labels."""
+    """An ImageRecord of random pixels, with 2D labels."""
     image = rng.integers(0, 256, size=(224, 224, 3), dtype=np.uint8)
-    plain = record.ImageRecord(
+    labelled = record.ImageRecord(
         jpeg=tf.io.encode_jpeg(image).numpy(),
         filename=f"{number}.jpg",
         crop=Crop(np.ones(2), np.zeros(2, int), (224, 224)),
@@ -53,11 +53,11 @@ def person(rng, number, **changes):
         labelled=np.ones(19, int),
         has_face=True,
     )
-    return plain._replace(**changes)
+    return labelled._replace(**changes)
 
 
-def options(data_dir, model_dir, **changes):
-    """Fields of a Config."""
+def flag_values(data_dir, model_dir, **changes):
+    """Fields of Options."""
     return {
         "mode": "train",
         "data_dir": str(data_dir),
@@ -76,12 +76,13 @@ def options(data_dir, model_dir, **changes):
     }
 
 
-def config(data_dir, model_dir, **changes):
-    return Config(**options(data_dir, model_dir, **changes))
+def options(data_dir, model_dir, **changes):
+    """Options of a short training."""
+    return Options(**flag_values(data_dir, model_dir, **changes))
 
 
 def start(arguments, **environment):
-    """The training in a process of its own."""
+    """Starts the training in a child process."""
     return subprocess.Popen(
         [sys.executable, "-m", "tests.fakes.tiny_run", json.dumps(arguments)],
         cwd=ROOT,
@@ -93,16 +94,16 @@ def start(arguments, **environment):
 
 
 def curves(model_dir):
-    """What TensorBoard shows: tag -> {step: value}; of a step that came twice, both must agree."""
-    found = {}
+    """TensorBoard's scalars: tag -> {step: list of values, several where a step was repeated}."""
+    scalars = {}
     for path in sorted((model_dir / "tensorboard").glob("events*")):
         for serialized in tf.data.TFRecordDataset(str(path)).as_numpy_iterator():
             event = tf.compat.v1.Event.FromString(serialized)
             for value in event.summary.value:
                 if value.tensor.dtype == tf.float32.as_datatype_enum:
                     number = tf.make_ndarray(value.tensor)
-                    found.setdefault(value.tag, {}).setdefault(event.step, []).append(number)
-    return found
+                    scalars.setdefault(value.tag, {}).setdefault(event.step, []).append(number)
+    return scalars
 
 
 def main(_):
@@ -121,7 +122,7 @@ def main(_):
     tf.config.run_functions_eagerly(arguments.pop("eager", False))
     norm = arguments.pop("batch_norm", True)
     encoder.ENCODERS["resnet_v2_50"] = lambda *args: tiny_hmr.encoder(*args, batch_norm=norm)
-    run.train(Config(**{k: tuple(v) if isinstance(v, list) else v for k, v in arguments.items()}))
+    run.train(Options(**{k: tuple(v) if isinstance(v, list) else v for k, v in arguments.items()}))
 
 
 if __name__ == "__main__":

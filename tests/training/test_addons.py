@@ -1,4 +1,4 @@
-"""What is taken from TensorFlow Addons changes what it should and nothing else."""
+"""The functions that use TensorFlow Addons."""
 
 import builtins
 import sys
@@ -31,7 +31,7 @@ def without_addons(monkeypatch):
 
 
 @pytest.mark.usefixtures("tensorflow_addons")
-def test_cutout_covers_a_square_of_the_image_and_keeps_the_rest(images):
+def test_random_cutout_covers_a_square_and_keeps_the_rest(images):
     places, sizes = set(), set()
     for number in range(8):
         covered = addons.random_cutout(images[0], [1, number]).numpy()
@@ -47,7 +47,7 @@ def test_cutout_covers_a_square_of_the_image_and_keeps_the_rest(images):
 
 
 @pytest.mark.usefixtures("tensorflow_addons")
-def test_colour_keeps_the_range_and_grey_stays_grey(images):
+def test_random_color_keeps_the_range_and_grey(images):
     turned = addons.random_color(images[0], [3, 4]).numpy()
     assert np.abs(turned - images[0]).max() > 0.01
     assert np.abs(turned).max() <= 1
@@ -56,7 +56,7 @@ def test_colour_keeps_the_range_and_grey_stays_grey(images):
 
 
 @pytest.mark.usefixtures("tensorflow_addons")
-def test_the_seed_decides_eagerly_and_in_tf_data(images):
+def test_addons_augmentation_follows_the_seed_eagerly_and_in_tf_data(images):
     image = images[0]
     for function in (addons.random_cutout, addons.random_color):
         dataset = tf.data.Dataset.from_tensors(image).map(lambda v, f=function: f(v, [5, 6]))
@@ -65,7 +65,7 @@ def test_the_seed_decides_eagerly_and_in_tf_data(images):
 
 
 @pytest.mark.usefixtures("tensorflow_addons")
-def test_spectral_normalization_brings_the_largest_singular_value_to_one(rng):
+def test_spectral_normalization_makes_the_largest_singular_value_one(rng):
     layer = addons.spectral_normalization(tf.keras.layers.Dense(6, kernel_initializer="normal"))
     layer.build((None, 5))
     layer.layer.kernel.assign(rng.normal(size=(5, 6)).astype("float32"))
@@ -75,7 +75,7 @@ def test_spectral_normalization_brings_the_largest_singular_value_to_one(rng):
 
 
 @pytest.mark.usefixtures("tensorflow_addons")
-def test_only_its_notice_of_the_end_is_silenced(monkeypatch):
+def test_addons_silence_only_the_end_of_life_notice(monkeypatch):
     monkeypatch.delitem(sys.modules, "tensorflow_addons.utils.tfa_eol_msg", raising=False)
     monkeypatch.delitem(sys.modules, "tensorflow_addons", raising=False)
     with warnings.catch_warnings(record=True) as caught:
@@ -94,6 +94,6 @@ def test_only_its_notice_of_the_end_is_silenced(monkeypatch):
         ("critic_spectral_norm", lambda: addons.spectral_normalization(tf.keras.layers.Dense(1))),
     ],
 )
-def test_where_addons_is_absent_the_flag_is_named(flag, use):
+def test_addons_missing_names_the_flag(flag, use):
     with pytest.raises(InputError, match=rf"--{flag} needs TensorFlow Addons.*3\.9 to 3\.11"):
         use()

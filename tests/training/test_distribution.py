@@ -1,4 +1,4 @@
-"""Several replicas train to the same losses as one; a tf.data service reads for them.
+"""Several replicas train to the same losses as one; a tf.data service reads the data.
 
 Batch norms are per replica, as in plain Keras, so that the encoder here has none. Eagerly, because
 tracing the step in each process takes longer than the steps.
@@ -30,7 +30,7 @@ def data_dir(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def alone(data_dir, tmp_path_factory):
-    """Folder of the training of one process on one device."""
+    """Folder of a training in one process on one device."""
     folder = tmp_path_factory.mktemp("alone") / "run"
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(
@@ -38,7 +38,7 @@ def alone(data_dir, tmp_path_factory):
             "resnet_v2_50",
             lambda *args: tiny_hmr.encoder(*args, batch_norm=False),
         )
-        run.train(tiny_run.config(data_dir, folder, **FLAGS))
+        run.train(tiny_run.options(data_dir, folder, **FLAGS))
     return folder
 
 
@@ -54,23 +54,23 @@ def best_error(folder):
     return json.loads((folder / "best" / validation.RECORD).read_text())["error"]
 
 
-def same(ours, theirs):
+def assert_same(ours, theirs):
     assert set(ours) == set(theirs)
     for name, values in theirs.items():
         assert len(values) == NUM_STEPS
         np.testing.assert_allclose(ours[name], values, rtol=1e-4, err_msg=name)
 
 
-def ended(process):
-    said = process.communicate(timeout=300)[0]
-    assert process.returncode == 0, said[-3000:]
-    return said
+def output_of(process):
+    output = process.communicate(timeout=300)[0]
+    assert process.returncode == 0, output[-3000:]
+    return output
 
 
 def start(data_dir, folder, **flags):
     environment = flags.pop("environment", {})
-    own = {**FLAGS, "batch_norm": False, "eager": True, **flags}
-    return tiny_run.start(tiny_run.options(data_dir, folder, **own), **environment)
+    values = {**FLAGS, "batch_norm": False, "eager": True, **flags}
+    return tiny_run.start(tiny_run.flag_values(data_dir, folder, **values), **environment)
 
 
 def free_port():
@@ -79,26 +79,26 @@ def free_port():
         return free.getsockname()[1]
 
 
-def test_two_workers_and_two_devices_equal_one(data_dir, alone, tmp_path):
-    """Two processes on loopback; and one with two devices, all at the same time."""
+def test_distribution_over_workers_and_devices_equals_one_device(data_dir, alone, tmp_path):
+    """Two processes on loopback; and one with two devices; all at the same time."""
     cluster = {"worker": [f"127.0.0.1:{free_port()}" for _ in range(2)]}
-    configs = [
+    environments = [
         {"TF_CONFIG": json.dumps({"cluster": cluster, "task": {"type": "worker", "index": i}})}
         for i in range(2)
     ]
     workers = [
-        start(data_dir, tmp_path / "workers", distribute="multi_worker", environment=config)
-        for config in configs
+        start(data_dir, tmp_path / "workers", distribute="multi_worker", environment=variables)
+        for variables in environments
     ]
     mirrored = start(data_dir, tmp_path / "mirrored", distribute="mirrored", logical_cpus=2)
-    chief, other = map(ended, workers)
+    chief, other = map(output_of, workers)
     assert "2 CPUs on 2 workers, this is number 0" in chief
     for text in ("Networks  ", f"step {NUM_STEPS}/{NUM_STEPS}: ", "validation at step"):
         assert text in chief
         assert text not in other
-    assert "2 CPUs" in ended(mirrored)
-    same(losses(tmp_path / "workers"), losses(alone))
-    same(losses(tmp_path / "mirrored"), losses(alone))
+    assert "2 CPUs" in output_of(mirrored)
+    assert_same(losses(tmp_path / "workers"), losses(alone))
+    assert_same(losses(tmp_path / "mirrored"), losses(alone))
     assert sorted(path.name for path in (tmp_path / "workers").glob("ckpt-*.index")) == [
         "ckpt-0.index",
         f"ckpt-{NUM_STEPS}.index",
@@ -108,32 +108,33 @@ def test_two_workers_and_two_devices_equal_one(data_dir, alone, tmp_path):
 
 
 def worker_of_two(number):
-    """What a strategy says of it."""
+    """The part of a strategy that `distribution` uses."""
     resolver = tf.distribute.cluster_resolver.SimpleClusterResolver(
         tf.train.ClusterSpec({"worker": ["a:1", "b:1"]}), task_type="worker", task_id=number
     )
     return SimpleNamespace(cluster_resolver=resolver)
 
 
-def test_only_the_first_worker_says_how_it_goes_and_each_what_goes_wrong(monkeypatch):
-    heard = []
-    monkeypatch.setattr(logging, "set_verbosity", heard.append)
+def test_distribution_logs_on_the_chief_and_warns_on_all_workers(monkeypatch):
+    levels = []
+    monkeypatch.setattr(logging, "set_verbosity", levels.append)
     for strategy in (tf.distribute.get_strategy(), worker_of_two(0)):
-        distribution.let_the_chief_speak(strategy)
-    assert heard == []
-    distribution.let_the_chief_speak(worker_of_two(1))
-    assert heard == [logging.WARNING]
+        distribution.log_on_chief_only(strategy)
+    assert levels == []
+    distribution.log_on_chief_only(worker_of_two(1))
+    assert levels == [logging.WARNING]
 
 
-def test_a_worker_that_is_gone_is_said():
-    gone = tf.errors.UnavailableError(None, None, "Socket closed")
-    said = distribution.lost_worker(gone, worker_of_two(0))
-    assert "worker is gone (UnavailableError): " in str(said)
-    assert "--load_path" in str(said)
+def test_distribution_names_a_lost_worker():
+    lost = tf.errors.UnavailableError(None, None, "Socket closed")
+    error = distribution.lost_worker_error(lost, worker_of_two(0))
+    assert "worker was lost (UnavailableError)" in str(error)
+    assert "--load_path" in str(error)
     assert (
-        distribution.lost_worker(tf.errors.NotFoundError(None, None, "x"), worker_of_two(0)) is None
+        distribution.lost_worker_error(tf.errors.NotFoundError(None, None, "x"), worker_of_two(0))
+        is None
     )
-    assert distribution.lost_worker(gone, tf.distribute.get_strategy()) is None
+    assert distribution.lost_worker_error(lost, tf.distribute.get_strategy()) is None
 
 
 @pytest.fixture
@@ -143,27 +144,27 @@ def service():
     dispatcher = served.DispatchServer()
     address = dispatcher.target.split("://")[1]
     workers = [
-        served.WorkerServer(served.WorkerConfig(dispatcher_address=address)) for _ in range(2)
+        served.WorkerServer(served.WorkerOptions(dispatcher_address=address)) for _ in range(2)
     ]
     yield dispatcher.target
     del workers, dispatcher
 
 
-def test_a_tf_data_service_reads_for_the_training(data_dir, service):
-    """Two of its workers, each of which gives everyone once in a pass of its own."""
+def test_tf_data_service_gives_all_people(data_dir, service):
+    """Of its two workers each gives all people once in each of its passes."""
     from hmr_tf.training import inputs
 
     flags = {"tf_data_service": service, "batch_size": 2, "trans_max": 0}
-    config = tiny_run.config(data_dir, "", **flags, scale_min=1.0, scale_max=1.0)
-    files = inputs.find(config)
-    plain = inputs.plain(config, files)
+    options = tiny_run.options(data_dir, "", **flags, scale_min=1.0, scale_max=1.0)
+    files = inputs.find(options)
+    local = inputs.training_dataset(options, files)
     known = {
         np.sort(np.abs(points[:, 1])).tobytes()
-        for batch, _ in plain.take(10)
+        for batch, _ in local.take(10)
         for points in batch["keypoints2d_norm"].numpy()
     }
     assert len(known) == 10
-    served = inputs.distributed(config, files, tf.distribute.get_strategy(), 0)
+    served = inputs.distributed_dataset(options, files, tf.distribute.get_strategy(), 0)
     seen = [
         np.sort(np.abs(points[:, 1])).tobytes()
         for batch, _, _ in served.take(10)
@@ -174,14 +175,14 @@ def test_a_tf_data_service_reads_for_the_training(data_dir, service):
     assert max(map(seen.count, seen)) <= 3
 
 
-def test_trainings_that_share_a_service_do_not_share_their_data(data_dir, service):
+def test_tf_data_service_keeps_the_data_of_trainings_apart(data_dir, service):
     """The second one's batches are larger."""
     from hmr_tf.training import inputs
 
     def first_batch(**flags):
-        config = tiny_run.config(data_dir, "", tf_data_service=service, **flags)
-        files = inputs.find(config)
-        rows = iter(inputs.distributed(config, files, tf.distribute.get_strategy(), 0))
+        options = tiny_run.options(data_dir, "", tf_data_service=service, **flags)
+        files = inputs.find(options)
+        rows = iter(inputs.distributed_dataset(options, files, tf.distribute.get_strategy(), 0))
         return rows, next(rows)
 
     still_reading, (batch, mocap, _) = first_batch(batch_size=2)
@@ -191,9 +192,9 @@ def test_trainings_that_share_a_service_do_not_share_their_data(data_dir, servic
     del still_reading
 
 
-def test_an_address_that_is_none_is_refused(data_dir):
+def test_tf_data_service_refuses_a_wrong_address(data_dir):
     from hmr_tf.training import inputs
 
-    config = tiny_run.config(data_dir, "", tf_data_service="localhost:5000")
+    options = tiny_run.options(data_dir, "", tf_data_service="localhost:5000")
     with pytest.raises(InputError, match=r"--tf_data_service=localhost:5000.*grpc://host:port"):
-        inputs.plain(config, inputs.find(config), service=config.tf_data_service)
+        inputs.training_dataset(options, inputs.find(options), service=options.tf_data_service)

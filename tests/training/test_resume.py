@@ -1,7 +1,6 @@
-"""A training that was stopped goes on as if it had not been."""
+"""A training that was stopped is resumed to the same losses."""
 
 import json
-import random
 import signal
 from pathlib import Path
 from types import SimpleNamespace
@@ -11,7 +10,7 @@ import pytest
 import tensorflow as tf
 
 from hmr_tf.body import body_model
-from hmr_tf.cli.options import Config
+from hmr_tf.cli.options import Options
 from hmr_tf.files.errors import InputError
 from hmr_tf.networks import checkpoint, encoder
 from hmr_tf.networks.build import Architecture
@@ -38,12 +37,12 @@ def data_dir(tmp_path_factory):
 EXACT = {"num_steps": 1000, "save_step": 4, "deterministic": True}
 
 
-@pytest.fixture(scope="module")
-def killed(data_dir, tmp_path_factory):
-    """A run in its own process, killed three steps or so after a checkpoint; and the step of it."""
+@pytest.fixture(scope="module", params=[7, 11])
+def killed(data_dir, tmp_path_factory, request):
+    """A run in a child process, killed after a checkpoint; and the step of the checkpoint."""
     folder = tmp_path_factory.mktemp("killed") / "run"
-    process = tiny_run.start(tiny_run.options(data_dir, folder, **EXACT))
-    until_step(process, random.choice((7, 11)))
+    process = tiny_run.start(tiny_run.flag_values(data_dir, folder, **EXACT))
+    until_step(process, request.param)
     process.kill()
     assert process.wait() == -signal.SIGKILL
     process.stdout.close()
@@ -51,22 +50,22 @@ def killed(data_dir, tmp_path_factory):
 
 
 def until_step(process, number):
-    """Reads what a training says, up to its line of that step."""
-    said = []
+    """Reads the output of a training up to the line of that step."""
+    lines = []
     for text in process.stdout:
-        said.append(text)
+        lines.append(text)
         if f"step {number}/" in text:
             return
-    pytest.fail("".join(said[-20:]))
+    pytest.fail("".join(lines[-20:]))
 
 
 @pytest.fixture(scope="module")
 def resumed(data_dir, killed):
-    """The same run, gone on with until it got SIGTERM; its exit code, and the last killed step."""
+    """That run, resumed until it got SIGTERM; its exit code, and the last step before the kill."""
     folder, saved = killed
     last = max(step for tag, step in losses(folder))
     flags = {**EXACT, "save_step": 1000, "load_path": str(folder)}
-    process = tiny_run.start(tiny_run.options(data_dir, "", **flags))
+    process = tiny_run.start(tiny_run.flag_values(data_dir, "", **flags))
     until_step(process, last + 1)
     process.terminate()
     process.stdout.read()
@@ -75,28 +74,28 @@ def resumed(data_dir, killed):
 
 
 def losses(model_dir):
-    """(tag, step) -> what was trained there: once, or twice if a checkpoint was before it."""
-    found = {}
+    """(tag, step) -> values: one, or two where the step was repeated after a checkpoint."""
+    values_of = {}
     for tag, values in tiny_run.curves(model_dir).items():
         if tag.startswith(("train/", "weighted/")):
-            found.update({(tag, step): list(map(float, both)) for step, both in values.items()})
-    return found
+            values_of.update({(tag, step): list(map(float, v)) for step, v in values.items()})
+    return values_of
 
 
-def test_a_killed_training_goes_on_to_the_same_losses(resumed):
-    """kill -9 in the middle of an epoch; what came after the checkpoint is trained once more."""
+def test_resume_of_a_killed_training_gives_the_same_losses(resumed):
+    """kill -9 in the middle of an epoch; the steps after the checkpoint are repeated."""
     folder, saved, last, _ = resumed
-    found = losses(folder)
-    again = {step for (_, step), values in found.items() if len(values) == 2}
+    values_of = losses(folder)
+    again = {step for (_, step), values in values_of.items() if len(values) == 2}
     assert again == set(range(saved + 1, last + 1))
     assert len(again) >= 3
-    assert len({tag for tag, _ in found}) > 15
-    for place, values in found.items():
-        assert len(set(values)) == 1, (place, values)
-    assert {step for _, step in found} >= set(range(1, last + 2))
+    assert len({tag for tag, _ in values_of}) > 15
+    for tag_and_step, values in values_of.items():
+        assert len(set(values)) == 1, (tag_and_step, values)
+    assert {step for _, step in values_of} >= set(range(1, last + 2))
 
 
-def test_sigterm_saves_and_is_no_failure(resumed):
+def test_sigterm_saves_and_exits_with_0(resumed):
     folder, _, last, code = resumed
     assert code == 0
     stopped = max(step for _, step in losses(folder))
@@ -104,11 +103,11 @@ def test_sigterm_saves_and_is_no_failure(resumed):
     assert checkpoint.find(folder).endswith(f"ckpt-{stopped}")
 
 
-def test_changed_flags_are_shown_and_refused(data_dir, resumed, tmp_path, caplog, monkeypatch):
+def test_resume_shows_and_refuses_changed_flags(data_dir, resumed, tmp_path, caplog, monkeypatch):
     changes = {"e_lr": 0.25, "batch_size": 8, "freeze_backbone": True, "num_steps": 2000}
     flags = {**changes, "load_path": str(resumed[0])}
     with pytest.raises(InputError, match=r"\(4, shown above\).*--allow_changed_flags") as error:
-        run.train(tiny_run.config(data_dir, tmp_path / "more", **flags))
+        run.train(tiny_run.options(data_dir, tmp_path / "more", **flags))
     assert "\n" not in str(error.value)
     table = [line.split() for line in caplog.text.splitlines()]
     changed = ["--e_lr 1e-05 0.25", "--batch_size 4 8", "--deterministic True False"]
@@ -118,7 +117,7 @@ def test_changed_flags_are_shown_and_refused(data_dir, resumed, tmp_path, caplog
 
     trained = []
     monkeypatch.setattr(Trainer, "fit", lambda trainer, *_, **__: trained.append(trainer))
-    run.train(tiny_run.config(data_dir, tmp_path / "more", **flags, allow_changed_flags=True))
+    run.train(tiny_run.options(data_dir, tmp_path / "more", **flags, allow_changed_flags=True))
     (trainer,) = trained
     assert float(trainer.encoder_optimizer.learning_rate) == 0.25
     assert trainer.step == int(checkpoint.find(resumed[0]).rpartition("-")[2])
@@ -127,21 +126,21 @@ def test_changed_flags_are_shown_and_refused(data_dir, resumed, tmp_path, caplog
     assert json.loads((tmp_path / "more" / checkpoint.PARAMS).read_text())["batch_size"] == 8
 
 
-def test_where_things_are_and_how_long_it_takes_may_change(data_dir, killed, tmp_path):
+def test_resume_allows_other_folders_and_lengths(data_dir, killed, tmp_path):
     flags = {"num_steps": 2, "log_step": 7, "save_minutes": 1.0, "keep_checkpoints": 1}
     flags["deterministic"] = True
-    moved = tiny_run.config(data_dir, tmp_path / "elsewhere", **flags)
-    prefix = checkpoint.find(killed[0])
-    assert resume.changed_flags(moved, prefix) == []
-    changed = tiny_run.config(data_dir, "", datasets=("coco", "lsp"), xla=True, deterministic=True)
-    assert resume.changed_flags(changed, prefix) == [
+    moved = tiny_run.options(data_dir, tmp_path / "elsewhere", **flags)
+    params = resume.find(str(killed[0])).params
+    assert resume.changed_flags(moved, params) == []
+    changed = tiny_run.options(data_dir, "", datasets=("coco", "lsp"), xla=True, deterministic=True)
+    assert resume.changed_flags(changed, params) == [
         ("datasets", ["coco"], ["coco", "lsp"]),
         ("xla", None, True),
     ]
 
 
 def trained_with(folder, body, **params):
-    """What a training leaves beside its checkpoint; returns the prefix."""
+    """Writes params.json and the index of a checkpoint; returns the prefix."""
     made_of = {**Architecture()._asdict(), "smpl_model_path": str(body), **params}
     (folder / checkpoint.PARAMS).write_text(json.dumps(made_of))
     (folder / "ckpt-1.index").touch()
@@ -149,12 +148,13 @@ def trained_with(folder, body, **params):
 
 
 def body_of(load_path, path="", **flags):
-    """Reads the body as a training does that goes on."""
-    options = Config(load_path=load_path, smpl_model_path=str(path), **flags)
-    return assembly.read_body(assembly.resolved(options))
+    """Reads the body as a resumed training does."""
+    options = Options(load_path=load_path, smpl_model_path=str(path), **flags)
+    resumed = resume.find(load_path)
+    return assembly.read_body(assembly.with_model_files(options, resumed), resumed)
 
 
-def test_the_same_body_is_accepted_from_everywhere_and_another_is_not(tmp_path):
+def test_resume_accepts_a_moved_body_and_refuses_another(tmp_path):
     body = tiny_body.write(tmp_path / "body.npz")
     single = {k: v.astype("f4") for k, v in tiny_body.arrays().items() if v.dtype == float}
     same = tiny_body.write(tmp_path / "same.npz", **single)
@@ -176,7 +176,7 @@ def test_the_same_body_is_accepted_from_everywhere_and_another_is_not(tmp_path):
     changed = trained_with(tmp_path, other, **known)
     with pytest.raises(InputError, match="another body"):
         body_of(changed)
-    # Without a digest the file beside the model says it, as of an imported one.
+    # An imported model has no digest; its body is in the file beside it.
     imported = trained_with(tmp_path, "body.npz")
     for path in ("", same):
         assert len(body_of(imported, path).v_template) == 60
@@ -184,15 +184,16 @@ def test_the_same_body_is_accepted_from_everywhere_and_another_is_not(tmp_path):
         body_of(imported, other)
 
 
-def test_going_on_from_the_best_network_is_a_run_of_its_own(tmp_path):
+def test_resume_from_the_best_checkpoint_needs_a_new_folder(tmp_path):
     run_folder, weight = tmp_path / "run", tf.Variable(0.0)
     checkpoint.manager({"weight": weight}, run_folder).save(checkpoint_number=5)
-    (run_folder / checkpoint.PARAMS).write_text("{}")
-    best = validation.Best({"weight": weight}, run_folder)
-    best.offer({"keypoints_px": 1.0}, SimpleNamespace(step=4, learned=[]))
+    (run_folder / checkpoint.PARAMS).write_text(json.dumps(Architecture()._asdict()))
+    best = validation.BestCheckpoint({"weight": weight}, run_folder)
+    best.save_if_better({"keypoints_px": 1.0}, SimpleNamespace(step=4, trained_state=[]))
 
     def folder(load_path, model_dir=""):
-        return resume.folder(Config(load_path=str(load_path), model_dir=str(model_dir)))
+        options = Options(load_path=str(load_path), model_dir=str(model_dir))
+        return resume.run_folder(options, resume.find(options.load_path))
 
     for load_path in (run_folder, run_folder / "ckpt-5"):
         assert folder(load_path) == folder(load_path, run_folder) == run_folder
@@ -207,7 +208,7 @@ def test_going_on_from_the_best_network_is_a_run_of_its_own(tmp_path):
 @pytest.mark.parametrize(
     ("options", "done", "expected"),
     [
-        # 10 people in batches of 4: two steps an epoch, the rest comes in another one
+        # 10 people in batches of 4: two steps an epoch, two people left for the next one
         ({"epoch": 3}, 0, (2, 3, 0, 0, 6)),
         ({"epoch": 3}, 2, (2, 3, 1, 0, 6)),
         ({"epoch": 3}, 3, (2, 3, 1, 1, 6)),
@@ -218,14 +219,32 @@ def test_going_on_from_the_best_network_is_a_run_of_its_own(tmp_path):
         ({"epoch": 2, "batch_size": 64}, 0, (1, 2, 0, 0, 2)),
     ],
 )
-def test_steps_and_epochs(options, done, expected):
-    plan = Steps.plan(10, Config(**{"batch_size": 4, **options}), done)
+def test_steps_plan_counts_steps_and_epochs(options, done, expected):
+    plan = Steps.plan(10, Options(**{"batch_size": 4, **options}), done)
     assert (plan.per_epoch, plan.epochs, plan.first_epoch, plan.first_step, plan.end) == expected
     # The epochs that are left have room for the steps that are left.
     assert plan.epochs * plan.per_epoch >= plan.end
 
 
 @pytest.mark.parametrize("options", [{"epoch": 3}, {"num_steps": 6}, {"num_steps": 4}])
-def test_a_training_that_is_done_says_so(options):
+def test_steps_plan_refuses_a_training_that_is_done(options):
     with pytest.raises(InputError, match=r"is at step 6.*--epoch or --num_steps"):
-        Steps.plan(10, Config(batch_size=4, **options), 6)
+        Steps.plan(10, Options(batch_size=4, **options), 6)
+
+
+def test_resume_finds_and_reads_the_checkpoint_once(data_dir, tmp_path, monkeypatch):
+    """So that a checkpoint that another run saves meanwhile does not mix with it."""
+    monkeypatch.setattr(Trainer, "fit", lambda *_, **__: None)
+    run.train(tiny_run.options(data_dir, tmp_path / "run"))
+    calls = []
+
+    def count(name):
+        function = getattr(checkpoint, name)
+        monkeypatch.setattr(
+            checkpoint, name, lambda *arguments: [calls.append(name), function(*arguments)][1]
+        )
+
+    for name in ("find", "read_params"):
+        count(name)
+    run.train(tiny_run.options(data_dir, "", load_path=str(tmp_path / "run"), num_steps=3))
+    assert sorted(calls) == ["find", "read_params"]

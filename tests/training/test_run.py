@@ -1,4 +1,4 @@
-"""Training runs with an encoder of one layer: what they start from, and what they refuse."""
+"""Training runs with an encoder of one layer: initial weights, resuming, wrong input."""
 
 import json
 import shutil
@@ -28,7 +28,7 @@ def _small_encoder(monkeypatch):
 
 
 def state(trainer):
-    """Everything a training goes on with: lists of numpy arrays."""
+    """The state of a training: lists of numpy arrays."""
     groups = {
         "encoder": trainer.hmr.encoder.weights,
         "regressor": trainer.hmr.regressor.weights,
@@ -39,20 +39,20 @@ def state(trainer):
     return {name: [v.numpy() for v in variables] for name, variables in groups.items()}
 
 
-def test_resuming_starts_from_what_was_saved_bit_for_bit(data_dir, tmp_path, monkeypatch):
+def test_resume_restores_the_whole_state_bit_for_bit(data_dir, tmp_path, monkeypatch):
     """Weights, batch norms, Adam's moments and step counts; the second run stops before it fits."""
     runs, fit = [], Trainer.fit
 
-    def watched(trainer, *args, **kwargs):
+    def recording_fit(trainer, *args, **kwargs):
         runs.append((trainer, state(trainer), trainer._first_step))
         if len(runs) == 1:
             fit(trainer, *args, **kwargs)
 
-    monkeypatch.setattr(Trainer, "fit", watched)
+    monkeypatch.setattr(Trainer, "fit", recording_fit)
     first, more = tmp_path / "first", tmp_path / "more"
-    run.train(tiny_run.config(data_dir, first))
+    run.train(tiny_run.options(data_dir, first))
     moved = {"smpl_model_path": shutil.copy(data_dir / "body.npz", tmp_path / "moved.npz")}
-    run.train(tiny_run.config(data_dir, more, load_path=str(first), num_steps=4, **moved))
+    run.train(tiny_run.options(data_dir, more, load_path=str(first), num_steps=4, **moved))
     params = [json.loads((folder / checkpoint.PARAMS).read_text()) for folder in (first, more)]
     assert params[0][checkpoint.BODY_DIGEST] == params[1][checkpoint.BODY_DIGEST]
     (trainer, fresh, _), (resumed, restored, begun) = runs
@@ -62,7 +62,7 @@ def test_resuming_starts_from_what_was_saved_bit_for_bit(data_dir, tmp_path, mon
         assert len(restored[name]) == len(arrays)
         for ours, theirs in zip(restored[name], arrays):
             np.testing.assert_array_equal(ours, theirs, err_msg=name)
-        # The comparison means something: the first run moved every part of the training.
+        # The comparison is not trivial: the first run changed every part of the training.
         assert any(map(np.any, map(np.subtract, arrays, fresh[name])))
     # The step count, and two moments for every variable.
     assert len(saved["encoder_optimizer"]) == 1 + 2 * len(trainer.hmr.trainable_variables)
@@ -74,7 +74,7 @@ def test_resuming_starts_from_what_was_saved_bit_for_bit(data_dir, tmp_path, mon
 
 
 def imported(data_dir, folder):
-    """A model as --mode=import_tf1 leaves it, without optimizers; and its network."""
+    """Writes a model as --mode=import_tf1 does, without optimizers; returns its network."""
     made_of = Architecture(str(data_dir / "body.npz"), img_size=tiny_hmr.SIZE, num_stage=2)
     hmr = build.build(made_of, build.read_body(made_of))
     folder.mkdir()
@@ -84,14 +84,14 @@ def imported(data_dir, folder):
     return hmr
 
 
-def test_an_imported_model_begins_a_new_training(data_dir, tmp_path, monkeypatch):
+def test_imported_model_begins_a_new_training(data_dir, tmp_path, monkeypatch):
     trained = []
     monkeypatch.setattr(Trainer, "fit", lambda trainer, *_, **__: trained.append(trainer))
     hmr = imported(data_dir, tmp_path / "imported")
     more = {"load_path": str(tmp_path / "imported"), "smpl_model_path": ""}
     with pytest.raises(InputError, match=r"imported without its optimizers.*pass --model_dir"):
-        run.train(tiny_run.config(data_dir, "", **more))
-    run.train(tiny_run.config(data_dir, tmp_path / "new", **more))
+        run.train(tiny_run.options(data_dir, "", **more))
+    run.train(tiny_run.options(data_dir, tmp_path / "new", **more))
     assert trained[0].step == 0
     for ours, theirs in zip(trained[0].hmr.weights, hmr.weights):
         np.testing.assert_array_equal(ours, theirs)
@@ -99,12 +99,12 @@ def test_an_imported_model_begins_a_new_training(data_dir, tmp_path, monkeypatch
     assert params["smpl_model_path"] == str(data_dir / "body.npz")
 
 
-def test_pretrained_weights_are_not_calibrated_away(data_dir, tmp_path, monkeypatch):
-    trained, asked = [], []
+def test_pretrained_weights_keep_their_batch_norms(data_dir, tmp_path, monkeypatch):
+    trained, loaded = [], []
     monkeypatch.setattr(Trainer, "fit", lambda trainer, *_, **__: trained.append(trainer))
-    monkeypatch.setattr(pretrained, "load", lambda *arguments: asked.append(arguments))
-    run.train(tiny_run.config(data_dir, tmp_path / "run", pretrained_model_path="some.ckpt"))
-    (path, name, hmr, discriminator), trainer = asked[0], trained[0]
+    monkeypatch.setattr(pretrained, "load", lambda *arguments: loaded.append(arguments))
+    run.train(tiny_run.options(data_dir, tmp_path / "run", pretrained_model_path="some.ckpt"))
+    (path, name, hmr, discriminator), trainer = loaded[0], trained[0]
     assert (path, name) == ("some.ckpt", "resnet_v2_50")
     assert hmr is trainer.hmr
     assert discriminator is trainer.discriminator
@@ -113,61 +113,60 @@ def test_pretrained_weights_are_not_calibrated_away(data_dir, tmp_path, monkeypa
 
 
 @pytest.mark.parametrize("flag", [{"num_stage": 3}, {"img_size": 32}])
-def test_going_on_with_another_network_is_refused(data_dir, tmp_path, flag):
+def test_resume_refuses_another_network(data_dir, tmp_path, flag):
     imported(data_dir, tmp_path / "first")
     with pytest.raises(InputError, match=f"--{next(iter(flag))}=.*was trained with"):
         run.train(
-            tiny_run.config(data_dir, tmp_path / "more", load_path=str(tmp_path / "first"), **flag)
+            tiny_run.options(data_dir, tmp_path / "more", load_path=str(tmp_path / "first"), **flag)
         )
 
 
-def test_another_training_is_not_written_over(data_dir, tmp_path):
+def test_resume_does_not_overwrite_another_training(data_dir, tmp_path):
     for name in ("first", "second"):
         imported(data_dir, tmp_path / name)
     flags = {"load_path": str(tmp_path / "first"), "smpl_model_path": ""}
     with pytest.raises(InputError, match=r"--model_dir=.*second holds a training already"):
-        run.train(tiny_run.config(data_dir, tmp_path / "second", **flags))
+        run.train(tiny_run.options(data_dir, tmp_path / "second", **flags))
 
 
-def test_a_stopped_training_is_saved_where_it_stood(data_dir, tmp_path, monkeypatch):
+def test_ctrl_c_saves_a_checkpoint(data_dir, tmp_path, monkeypatch):
     def stop(trainer, *args, **kwargs):
         trainer.steps_done.assign(5)
         raise KeyboardInterrupt
 
     monkeypatch.setattr(Trainer, "fit", stop)
     with pytest.raises(KeyboardInterrupt):
-        run.train(tiny_run.config(data_dir, tmp_path / "run"))
+        run.train(tiny_run.options(data_dir, tmp_path / "run"))
     assert checkpoint.find(tmp_path / "run").endswith("ckpt-5")
 
 
 # Wrong input
 
 
-def test_a_folder_that_cannot_be_written_is_said_before_the_training(data_dir, tmp_path):
+def test_run_refuses_a_model_dir_that_cannot_be_written(data_dir, tmp_path):
     (tmp_path / "file").write_text("no folder")
     for folder in (tmp_path / "file", tmp_path / "file" / "run"):
         with pytest.raises(InputError, match=r"--model_dir=.*file.* cannot be written: ") as error:
-            run.train(tiny_run.config(data_dir, folder))
+            run.train(tiny_run.options(data_dir, folder))
         assert "\n" not in str(error.value)
 
 
 @pytest.mark.parametrize(
-    ("flags", "said"),
+    ("flags", "message"),
     [
         ({"use_3d_label": True}, "no records with 3D labels.*--nouse_3d_label"),
         ({"mocap_datasets": ("jointLim",)}, "neutrSMPL_jointLim.*--encoder_only"),
-        ({"profile_steps": ("5",)}, "--profile_steps=5"),
         ({"distribute": "multi_worker"}, "TF_CONFIG"),
     ],
 )
-def test_wrong_input_is_one_line_and_leaves_no_folder(data_dir, tmp_path, flags, said):
-    with pytest.raises(InputError, match=said) as error:
-        run.train(tiny_run.config(data_dir, tmp_path / "run", **flags))
+def test_run_refuses_wrong_input_and_leaves_no_folder(data_dir, tmp_path, flags, message):
+    with pytest.raises(InputError, match=message) as error:
+        run.train(tiny_run.options(data_dir, tmp_path / "run", **flags))
     assert "\n" not in str(error.value)
     assert not (tmp_path / "run").exists()
 
 
-def test_an_odd_batch_has_no_half_with_3d_labels(data_dir, tmp_path):
+def test_run_refuses_an_odd_batch_with_3d_labels(data_dir, tmp_path):
     labels = {"lsp_joints": np.ones((14, 3)), "pose": np.ones((24, 3)), "betas": np.ones(10)}
     shard = tmp_path / "mpi_inf_3dhp" / "train" / "0.tfrecord"
     shard.parent.mkdir(parents=True)
@@ -178,7 +177,7 @@ def test_an_odd_batch_has_no_half_with_3d_labels(data_dir, tmp_path):
     smpl = str(data_dir / "body.npz")
     with pytest.raises(InputError, match="--batch_size=5 is odd"):
         run.train(
-            tiny_run.config(
+            tiny_run.options(
                 tmp_path, tmp_path / "run", **flags, encoder_only=True, smpl_model_path=smpl
             )
         )

@@ -3,7 +3,7 @@ import pytest
 import tensorflow as tf
 
 from hmr_tf.training import losses
-from hmr_tf.training.trainer import every_stage
+from hmr_tf.training.trainer import discriminator_inputs
 from tests.fakes import tiny_hmr
 
 
@@ -16,16 +16,16 @@ def values(variables):
     return [variable.numpy() for variable in variables]
 
 
-def moved(before, variables):
+def changed(before, variables):
     return [not np.array_equal(a, b) for a, b in zip(before, values(variables))]
 
 
-def test_a_step_moves_encoder_regressor_start_and_discriminator(tmp_path, batch_and_mocap):
+def test_train_step_updates_encoder_regressor_and_discriminator(tmp_path, batch_and_mocap):
     trainer = tiny_hmr.trainer(tmp_path)
     trained = trainer.hmr.trainable_variables + trainer.discriminator.trainable_variables
     before = values(trained)
     logs = trainer.train_step(batch_and_mocap)
-    assert all(moved(before, trained))
+    assert all(changed(before, trained))
     assert trainer.step == 1
     assert set(logs) == {
         *(f"encoder/{name}" for name in ("keypoints", "joints", "smpl", "adversarial", "total")),
@@ -38,12 +38,13 @@ def test_a_step_moves_encoder_regressor_start_and_discriminator(tmp_path, batch_
     np.testing.assert_allclose(logs["keypoints_by_stage/3"], logs["encoder/keypoints"])
 
 
-def test_no_gradient_leaks_into_the_other_network(tmp_path, batch_and_mocap):
-    trainer = tiny_hmr.trainer(tmp_path, weights=losses.LossWeights(0.0, 0.0, 0.0))
-    trainable = trainer.hmr.trainable_variables + trainer.discriminator.trainable_variables
-    before = values(trainable)
+def test_train_step_gradients_stay_in_their_network(tmp_path, batch_and_mocap):
+    trainer = tiny_hmr.trainer(tmp_path, loss_weights=losses.LossWeights(0.0, 0.0, 0.0))
+    before = values(trainer.hmr.trainable_variables + trainer.discriminator.trainable_variables)
     trainer.train_step(batch_and_mocap)
-    assert not any(moved(before, trainable))
+    assert not any(
+        changed(before, trainer.hmr.trainable_variables + trainer.discriminator.trainable_variables)
+    )
 
     # With a learning rate of zero on one side, only the other side moves.
     trainer = tiny_hmr.trainer(tmp_path)
@@ -53,11 +54,11 @@ def test_no_gradient_leaks_into_the_other_network(tmp_path, batch_and_mocap):
         values(trainer.discriminator.trainable_variables),
     )
     trainer.train_step(batch_and_mocap)
-    assert not any(moved(encoder, trainer.hmr.trainable_variables))
-    assert all(moved(discriminator, trainer.discriminator.trainable_variables))
+    assert not any(changed(encoder, trainer.hmr.trainable_variables))
+    assert all(changed(discriminator, trainer.discriminator.trainable_variables))
 
 
-def test_both_gradients_are_taken_before_either_update(tmp_path, batch_and_mocap):
+def test_train_step_takes_both_gradients_before_either_update(tmp_path, batch_and_mocap):
     """The original's one session.run: the discriminator does not see the encoder's new weights."""
     still, moving = tiny_hmr.trainer(tmp_path), tiny_hmr.trainer(tmp_path)
     still.encoder_optimizer.learning_rate = 0.0
@@ -70,24 +71,24 @@ def test_both_gradients_are_taken_before_either_update(tmp_path, batch_and_mocap
         np.testing.assert_array_equal(a, b)
 
 
-def test_discriminator_sees_every_stage_without_the_global_rotation(tmp_path, batch_and_mocap):
+def test_discriminator_inputs_are_all_stages_without_the_global_rotation(tmp_path, batch_and_mocap):
     trainer = tiny_hmr.trainer(tmp_path)
     stages = trainer.hmr(batch_and_mocap[0]["image"])
-    rotations, betas = every_stage(stages)
+    rotations, betas = discriminator_inputs(stages)
     assert rotations.shape == (12, 23, 3, 3)
     np.testing.assert_array_equal(rotations[4:8], stages[1].rotations[:, 1:])
     np.testing.assert_array_equal(betas[8:], stages[2].betas)
 
 
-def test_without_the_prior_there_is_no_discriminator(tmp_path, batch_and_mocap):
+def test_train_step_without_the_discriminator(tmp_path, batch_and_mocap):
     trainer = tiny_hmr.trainer(tmp_path, discriminator=False)
     before = values(trainer.hmr.trainable_variables)
     logs = trainer.train_step((batch_and_mocap[0], {}))
-    assert all(moved(before, trainer.hmr.trainable_variables))
+    assert all(changed(before, trainer.hmr.trainable_variables))
     assert not [name for name in logs if "discriminator" in name or "adversarial" in name]
 
 
-def test_training_lowers_the_loss(tmp_path, batch_and_mocap):
+def test_train_step_lowers_the_loss(tmp_path, batch_and_mocap):
     trainer = tiny_hmr.trainer(tmp_path, discriminator=False)
     step = tf.function(trainer.train_step)
     history = [float(step((batch_and_mocap[0], {}))["encoder/total"]) for _ in range(30)]
@@ -95,7 +96,7 @@ def test_training_lowers_the_loss(tmp_path, batch_and_mocap):
 
 
 def test_xla_gives_the_same_losses(tmp_path, batch_and_mocap):
-    """Dropout included: its dice are thrown outside."""
+    """Dropout included: its random numbers are drawn outside."""
     logs = []
     for xla in (False, True):
         step = tf.function(tiny_hmr.trainer(tmp_path, xla=xla).train_step)
@@ -104,12 +105,12 @@ def test_xla_gives_the_same_losses(tmp_path, batch_and_mocap):
     assert logs[0] == pytest.approx(logs[1], rel=1e-4)
 
 
-def test_what_is_dropped_follows_from_seed_and_step(tmp_path, batch_and_mocap):
+def test_dropout_follows_from_seed_and_step(tmp_path, batch_and_mocap):
     def losses_at(step, seed):
         trainer = tiny_hmr.trainer(tmp_path, seed=seed)
         trainer.steps_done.assign(step)
         return tiny_hmr.numbers(trainer.train_step(batch_and_mocap))["encoder/total"]
 
-    first, again, later, other = (losses_at(*at) for at in ((5, 1), (5, 1), (6, 1), (5, 2)))
+    first, again, later, other = (losses_at(*x) for x in ((5, 1), (5, 1), (6, 1), (5, 2)))
     assert first == again
     assert len({first, later, other}) == 3

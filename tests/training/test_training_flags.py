@@ -1,4 +1,4 @@
-"""No dead flags: whatever steers a training changes what two steps leave, or what they see."""
+"""No dead flags: a flag that steers a training changes two steps of it, or their batch."""
 
 import itertools
 
@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from hmr_tf.cli import options
+from hmr_tf.cli.options import steering
 from hmr_tf.data import record
 from hmr_tf.files.errors import InputError
 from hmr_tf.networks import encoder
@@ -14,8 +14,8 @@ from hmr_tf.training import assembly, distribution, inputs
 from hmr_tf.training.trainer import Trainer
 from tests.fakes import tiny_hmr, tiny_run
 
-# Flag -> another value than the tests' own; what the network and its steps are made of, ...
-OF_STEPS = {
+# Flag -> another value than in the tests: flags that change the network and its steps, ...
+STEP_FLAGS = {
     "encoder": "resnet50",
     "num_stage": 1,
     "bn_momentum": 0.5,
@@ -31,8 +31,8 @@ OF_STEPS = {
     "seed": 1,
     "mixed_precision": "bfloat16",
 }
-# ... and of what they are given.
-OF_INPUT = {
+# ... and flags that change the batches.
+INPUT_FLAGS = {
     "img_size": 32,
     "datasets": ("mpi_inf_3dhp",),
     "mocap_datasets": ("H3.6",),
@@ -46,14 +46,14 @@ OF_INPUT = {
     "batch_size": 2,
     "seed": 1,
 }
-# --xla and --distribute give the same losses, which other tests say; --deterministic too, on a CPU.
+# --xla, --distribute and (on a CPU) --deterministic give the same losses, as other tests check.
 # --tf_data_service changes the order. --val_shards needs --val_datasets.
 TESTED_ELSEWHERE = {"xla", "distribute", "deterministic", "tf_data_service", "val_shards"}
 NEEDS_ADDONS = ("critic_spectral_norm", "augment_occlusion", "augment_color")
 
 
-def test_every_steering_flag_is_here():
-    assert {*OF_STEPS, *OF_INPUT} == {*options.steering()} - TESTED_ELSEWHERE
+def test_training_flags_are_all_tested():
+    assert {*STEP_FLAGS, *INPUT_FLAGS} == {*steering()} - TESTED_ELSEWHERE
 
 
 @pytest.fixture(scope="module")
@@ -80,9 +80,9 @@ def _small_encoders(monkeypatch):
     )
 
 
-def made(data_dir, **changes):
-    own = {"datasets": ("coco", "mpi_inf_3dhp"), "use_3d_label": True, "e_lr": 1e-3, **changes}
-    return tiny_run.config(data_dir, "", **own)
+def options_with(data_dir, **changes):
+    values = {"datasets": ("coco", "mpi_inf_3dhp"), "use_3d_label": True, "e_lr": 1e-3, **changes}
+    return tiny_run.options(data_dir, "", **values)
 
 
 def trainer_of(options):
@@ -91,7 +91,7 @@ def trainer_of(options):
 
 def steps(data_dir, **changes):
     """Yields the trainer and its logs after each of two steps."""
-    options = made(data_dir, **changes)
+    options = options_with(data_dir, **changes)
     tf.keras.utils.set_random_seed(options.seed)
     trainer = trainer_of(options)
     batch, mocap = tiny_hmr.data(np.random.default_rng(0), num_stage=options.num_stage)
@@ -100,65 +100,65 @@ def steps(data_dir, **changes):
         yield trainer, tiny_hmr.numbers(logs)
 
 
-def left(trainer):
-    """Every number that training moves, in one array: weights and moments."""
+def trained_numbers(trainer):
+    """Weights, batch norm statistics and moments in one array."""
     optimizers = [trainer.encoder_optimizer, trainer.discriminator_optimizer]
     moments = [variable for optimizer in optimizers for variable in optimizer.variables()]
-    return np.concatenate([np.ravel(variable) for variable in trainer.learned + moments])
+    return np.concatenate([np.ravel(variable) for variable in trainer.trained_state + moments])
 
 
 @pytest.fixture(scope="module")
 def usual(data_dir):
-    """What is left, and the losses, after each step."""
+    """`trained_numbers` and the losses after each step."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(encoder.ENCODERS, "resnet_v2_50", tiny_hmr.encoder)
-        return [(left(trainer), logs) for trainer, logs in steps(data_dir)]
+        return [(trained_numbers(trainer), logs) for trainer, logs in steps(data_dir)]
 
 
-def test_without_a_change_nothing_changes(data_dir, usual):
+def test_training_steps_are_reproducible(data_dir, usual):
     for (trainer, logs), (numbers, losses) in zip(steps(data_dir), usual):
-        np.testing.assert_array_equal(left(trainer), numbers)
+        np.testing.assert_array_equal(trained_numbers(trainer), numbers)
         assert logs == losses
 
 
-@pytest.mark.parametrize("flag", OF_STEPS)
-def test_two_steps_leave_something_else(data_dir, usual, flag, request):
+@pytest.mark.parametrize("flag", STEP_FLAGS)
+def test_training_flag_changes_two_steps(data_dir, usual, flag, request):
     if flag in NEEDS_ADDONS:
         request.getfixturevalue("tensorflow_addons")
-    changed = steps(data_dir, **{flag: OF_STEPS[flag]})
+    changed = steps(data_dir, **{flag: STEP_FLAGS[flag]})
     assert any(
-        not np.array_equal(left(trainer), numbers)
+        not np.array_equal(trained_numbers(trainer), numbers)
         for (trainer, _), (numbers, _) in zip(changed, usual)
     )
 
 
-def seen(data_dir, **changes):
+def first_batch(data_dir, **changes):
     """The first batch and its motion capture, as a list of arrays."""
-    options = made(data_dir, **changes)
-    ((batch, mocap),) = itertools.islice(inputs.plain(options, inputs.find(options)), 1)
+    options = options_with(data_dir, **changes)
+    ((batch, mocap),) = itertools.islice(inputs.training_dataset(options, inputs.find(options)), 1)
     return [np.array(value) for value in tf.nest.flatten((batch, mocap))]
 
 
 @pytest.fixture(scope="module")
-def usually_seen(data_dir):
-    return seen(data_dir)
+def usual_batch(data_dir):
+    return first_batch(data_dir)
 
 
-@pytest.mark.parametrize("flag", OF_INPUT)
-def test_a_batch_is_another_one(data_dir, usually_seen, flag, request):
+@pytest.mark.parametrize("flag", INPUT_FLAGS)
+def test_training_flag_changes_the_batch(data_dir, usual_batch, flag, request):
     if flag in NEEDS_ADDONS:
         request.getfixturevalue("tensorflow_addons")
-    found = seen(data_dir, **{flag: OF_INPUT[flag]})
-    assert not all(map(np.array_equal, found, usually_seen))
+    changed = first_batch(data_dir, **{flag: INPUT_FLAGS[flag]})
+    assert not all(map(np.array_equal, changed, usual_batch))
 
 
-# What some of them are to do
+# What some of them do
 
 
-def test_a_frozen_encoder_stays_as_it_is_and_the_regressor_does_not(data_dir):
+def test_freeze_backbone_trains_the_regressor_only(data_dir):
     trainer, _ = next(steps(data_dir, freeze_backbone=True))
     tf.keras.utils.set_random_seed(0)
-    fresh = trainer_of(made(data_dir))
+    fresh = trainer_of(options_with(data_dir))
     for ours, theirs in zip(trainer.hmr.encoder.weights, fresh.hmr.encoder.weights):
         np.testing.assert_array_equal(ours, theirs)
     for ours, theirs in zip(trainer.hmr.regressor.weights, fresh.hmr.regressor.weights):
@@ -166,7 +166,7 @@ def test_a_frozen_encoder_stays_as_it_is_and_the_regressor_does_not(data_dir):
 
 
 @pytest.mark.parametrize("precision", ["bfloat16", "float16"])
-def test_only_the_encoder_computes_with_fewer_bits(data_dir, usual, precision):
+def test_mixed_precision_is_of_the_encoder_only(data_dir, usual, precision):
     trainer, logs = next(steps(data_dir, mixed_precision=precision))
     assert trainer.hmr.encoder.output.dtype == precision
     assert {variable.dtype for variable in trainer.hmr.trainable_variables} == {tf.float32}
@@ -178,8 +178,8 @@ def test_only_the_encoder_computes_with_fewer_bits(data_dir, usual, precision):
         assert trainer.encoder_optimizer.loss_scale > 1
 
 
-def test_an_update_that_overflows_is_left_out_and_the_step_counted(data_dir):
-    options = made(data_dir, mixed_precision="float16", e_loss_weight=1e9)
+def test_float16_skips_an_update_that_overflows(data_dir):
+    options = options_with(data_dir, mixed_precision="float16", e_loss_weight=1e9)
     trainer = trainer_of(options)
     encoders = trainer.hmr.trainable_variables
     discriminators = trainer.discriminator.trainable_variables
@@ -193,27 +193,27 @@ def test_an_update_that_overflows_is_left_out_and_the_step_counted(data_dir):
         assert not any(same) if moves else all(same)
 
 
-def test_several_steps_in_one_execution_are_heard_of_at_its_end(data_dir, monkeypatch):
+def test_steps_per_execution_calls_back_at_the_end_of_each_execution(data_dir, monkeypatch):
     def step(trainer, data):
         trainer.steps_done.assign_add(1)
         return {"encoder/total": tf.constant(0.0)}
 
-    heard = []
-    watcher = tf.keras.callbacks.LambdaCallback(
-        on_train_batch_end=lambda *_: heard.append((trainer.step, trainer.is_due(4)))
+    calls = []
+    callback = tf.keras.callbacks.LambdaCallback(
+        on_train_batch_end=lambda *_: calls.append((trainer.step, trainer.is_due(4)))
     )
     monkeypatch.setattr(Trainer, "train_step", step)
-    trainer = trainer_of(made(data_dir, steps_per_execution=3))
+    trainer = trainer_of(options_with(data_dir, steps_per_execution=3))
     trainer.start_at(1, 2)
     data = tf.data.Dataset.from_tensors(0).repeat()
-    trainer.fit(data, steps_per_epoch=5, epochs=3, initial_epoch=1, callbacks=[watcher], verbose=0)
-    # The first epoch begins with its third step; what is left of an epoch is an execution, too.
-    assert [step for step, _ in heard] == [3, 6, 8]
-    assert [due for _, due in heard] == [False, True, True]
+    trainer.fit(data, steps_per_epoch=5, epochs=3, initial_epoch=1, callbacks=[callback], verbose=0)
+    # The first epoch begins with its third step; the last execution of an epoch is shorter.
+    assert [step for step, _ in calls] == [3, 6, 8]
+    assert [due for _, due in calls] == [False, True, True]
 
 
 @pytest.mark.parametrize("text", ["", "{}", "no json", '{"cluster": {"worker": ["a:1"]}}'])
-def test_several_workers_need_to_know_each_other(monkeypatch, text):
+def test_multi_worker_needs_a_valid_tf_config(monkeypatch, text):
     monkeypatch.setenv("TF_CONFIG", text)
     with pytest.raises(InputError, match="needs the environment variable TF_CONFIG, as '") as error:
         distribution.strategy("multi_worker")

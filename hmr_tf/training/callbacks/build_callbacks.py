@@ -1,10 +1,8 @@
-"""Who watches a run: the callbacks that the flags ask for."""
+"""The callbacks of a training run, as the options ask for them."""
 
 import tensorflow as tf
 from absl import logging
 
-from hmr_tf.cli import options as flags
-from hmr_tf.files.errors import InputError
 from hmr_tf.training import distribution, inputs
 from hmr_tf.training.callbacks import (
     guards,
@@ -15,72 +13,66 @@ from hmr_tf.training.callbacks import (
 )
 
 
-def watchers(config, files, folder, steps, batch, parts, stop, strategy):
-    """The callbacks of `fit()` that look on.
+def build_callbacks(*, options, files, folder, last_step, batch, parts, stop, strategy):
+    """The callbacks of `fit()` but for those that save and stop.
 
     Args:
-      config: Config.
+      options: `cli.options.Options`.
       files: `inputs.Files`.
       folder: of the run.
-      steps: `resuming.Steps`.
-      batch: people to draw where none are kept out.
-      parts: what a checkpoint of the training holds.
-      stop: `saving.Stop`.
-      strategy: tf.distribute.Strategy; of its workers the first one alone writes and speaks.
+      last_step: the step to stop after.
+      batch: people to draw where there is no validation set.
+      parts: name -> trackable, the parts of a checkpoint.
+      stop: `checkpoints.StopSignal`.
+      strategy: tf.distribute.Strategy; only its chief writes and logs.
     """
-    chief = distribution.worker(strategy) == 0
+    is_chief = distribution.is_chief(strategy)
     logs = folder / "tensorboard"
     writer = tf.summary.create_file_writer(str(logs))
-    tensorboard_scalars.write_flags(
-        writer, {name: getattr(config, name) for name in flags.steering()}
-    )
-    terminal = progress.on_terminal() and chief
+    tensorboard_scalars.write_flags(writer, options.steering())
+    has_bar = progress.on_terminal() and is_chief
 
-    def say(step, numbers):
-        if not terminal:
-            logging.info(progress.line(step, numbers, steps.end))
+    def log_line(step, numbers):
+        if not has_bar:
+            logging.info(progress.line(step, numbers, last_step))
 
-    found = [
-        guards.FiniteLosses(inputs.names_of_batch(config, files)),
-        tensorboard_scalars.Curves(writer, config.log_step, config.batch_size, say),
+    callbacks = [
+        guards.StopOnNonFiniteLoss(inputs.batch_file_names(options, files)),
+        tensorboard_scalars.WriteScalars(
+            writer, every=options.log_step, batch_size=options.batch_size, log_line=log_line
+        ),
     ]
-    # One person alone is always like everyone; what workers see, the first one sees, too.
-    if chief and config.batch_size > strategy.num_replicas_in_sync:
-        found.append(guards.Collapse())
-    if terminal:
-        found.append(progress.Bar(steps.end))
-    if config.log_img_step:
-        if not config.encoder_only:
-            found.append(tensorboard_scalars.Histograms(writer, config.log_img_step))
-        found.append(_pictures(config, files, batch, writer))
-    if config.profile_steps:
-        found.append(tensorboard_scalars.Profile(logs, *profiled(config.profile_steps)))
+    # One person per replica has no spread. The logs are the same on all workers.
+    if is_chief and options.batch_size > strategy.num_replicas_in_sync:
+        callbacks.append(guards.WarnOfCollapse())
+    if has_bar:
+        callbacks.append(progress.ProgressBar(last_step))
+    if options.log_img_step:
+        if not options.encoder_only:
+            callbacks.append(
+                tensorboard_scalars.WriteHistograms(writer, every=options.log_img_step)
+            )
+        callbacks.append(_write_pictures(options, files, batch, writer))
+    if options.profile_steps:
+        first, last = options.profile_steps
+        callbacks.append(tensorboard_scalars.ProfileSteps(logs, first=first, last=last))
     if files.validation:
-        best = validation.Best(
-            parts, folder, lambda is_better: distribution.as_chief_says(strategy, is_better)
+        best = validation.BestCheckpoint(
+            parts,
+            folder,
+            agree=lambda is_better: distribution.broadcast_from_chief(strategy, is_better),
         )
-        found.append(validation.Validation(files.validation, config.batch_size, writer, best, stop))
-    return found
+        callbacks.append(
+            validation.Validation(
+                files.validation, options.batch_size, writer, best=best, stop=stop
+            )
+        )
+    return callbacks
 
 
-def _pictures(config, files, batch, writer):
-    """Of people kept out, if there are any."""
+def _write_pictures(options, files, batch, writer):
+    """Draws people of the validation set, or `batch` where there is none."""
     name = "people/training"
     if files.validation:
-        batch, name = inputs.first_kept_out(config, files), "people/validation"
-    return tensorboard_images.Pictures(writer, config.log_img_step, batch, name)
-
-
-def profiled(values):
-    """First and last step of --profile_steps, or None; InputError for what is no pair of steps."""
-    if not values:
-        return None
-    try:
-        first, last = (int(value) for value in values)
-    except ValueError:
-        first, last = 0, 0
-    if not 0 < first <= last:
-        raise InputError(
-            f"--profile_steps={','.join(values)} is not two numbers of steps, as 100,110."
-        )
-    return first, last
+        batch, name = inputs.first_validation_batch(options, files), "people/validation"
+    return tensorboard_images.WritePictures(writer, options.log_img_step, batch, name)

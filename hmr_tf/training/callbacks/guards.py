@@ -1,4 +1,4 @@
-"""What goes wrong in trainings, noticed: losses that are not finite, networks that collapse."""
+"""Callbacks against failures of a training: losses that are not finite, collapsed networks."""
 
 import numpy as np
 from absl import logging
@@ -6,41 +6,44 @@ from tensorflow import keras
 
 from hmr_tf.files.errors import InputError
 from hmr_tf.networks.discriminator import OUTPUT_NAMES
+from hmr_tf.training import step_logs
+from hmr_tf.training.step_logs import DISCRIMINATOR_FAKE, DISCRIMINATOR_REAL
 
 _SHOWN_NAMES = 8
 
 
-class FiniteLosses(keras.callbacks.Callback):
-    """Stops at the first loss that is not finite, and says whose photographs were in the batch."""
+class StopOnNonFiniteLoss(keras.callbacks.Callback):
+    """Stops at the first loss that is not finite; the message names the files of the batch."""
 
-    def __init__(self, names_of):
-        """Args: names_of: batch number -> two lists of file names: all, and those whose labels are
-        not finite; None where the order of the people is not known."""
+    def __init__(self, file_names):
+        """Args: file_names: batch number -> two lists of file names: all, and those with labels
+        that are not finite; None where the order of the people is not known."""
         super().__init__()
-        self._names_of = names_of
-        self._first = 0
+        self._file_names = file_names
+        self._first_step = 0
 
     def on_train_batch_begin(self, batch, logs=None):
-        self._first = self.model.step
+        self._first_step = self.model.step
 
     def on_train_batch_end(self, batch, logs=None):
-        terms = {k: v for k, v in logs.items() if k.startswith(("encoder/", "discriminator/"))}
-        broken = {name: float(v) for name, v in terms.items() if not np.isfinite(v)}
+        groups = (f"{step_logs.ENCODER}/", f"{step_logs.DISCRIMINATOR}/")
+        losses = {name: float(v) for name, v in logs.items() if name.startswith(groups)}
+        broken = {name: value for name, value in losses.items() if not np.isfinite(value)}
         if not broken:
             return
         names = [name for name in broken if not name.endswith("/total")] or list(broken)
-        said = ", ".join(f"{name} is {broken[name]}" for name in names)
+        values = ", ".join(f"{name} is {broken[name]}" for name in names)
         raise InputError(
-            f"{said} at step {self.model.step}: training stopped, the last checkpoint is kept. "
-            f"{self._people()}Lower --e_lr, or go on from an earlier checkpoint with "
+            f"{values} at step {self.model.step}: training stopped, the last checkpoint is kept. "
+            f"{self._people()}Lower --e_lr, or resume from an earlier checkpoint with "
             "--clip_gradients."
         )
 
     def _people(self):
-        if self._names_of is None:
+        if self._file_names is None:
             return ""
-        # Several steps in one execution; at the end of an epoch fewer than usual.
-        batches = [self._names_of(number) for number in range(self._first, self.model.step)]
+        # One execution can hold several steps, at the end of an epoch fewer than usual.
+        batches = [self._file_names(number) for number in range(self._first_step, self.model.step)]
         broken = [name for _, names in batches for name in names]
         if broken:
             return f"Labels that are not finite: {_list(broken)}. "
@@ -52,50 +55,52 @@ def _list(names):
     return ", ".join(names[:_SHOWN_NAMES]) + more
 
 
-# What users met: name -> (when a step looks like it, what to say).
+# Known collapses: name -> (function: logs of a step -> whether they show it, message).
 COLLAPSES = {
     "camera": (
-        lambda logs: logs["camera/scale_std"] < 1e-3 * abs(logs["camera/scale_mean"]),
-        "the camera's scale is the same for everyone: the network does not look at the picture. "
-        "Start again, from pretrained weights (--pretrained_model_path) or with a lower --e_lr",
+        lambda logs: logs[step_logs.SCALE_STD] < 1e-3 * abs(logs[step_logs.SCALE_MEAN]),
+        "the camera's scale was the same for all people: the network ignores the image. Start "
+        "again, from pretrained weights (--pretrained_model_path) or with a lower --e_lr",
     ),
     "betas": (
-        lambda logs: logs["betas/std"] < 1e-3,
-        "the shape is the same for everyone. Lower --d_loss_weight, or add data with SMPL "
+        lambda logs: logs[step_logs.BETAS_STD] < 1e-3,
+        "the betas were the same for all people. Lower --d_loss_weight, or add data with SMPL "
         "parameters",
     ),
     "discriminator": (
-        lambda logs: max(logs.get("discriminator/real", 1e9), logs.get("discriminator/fake", 1e9))
-        < 0.01 * len(OUTPUT_NAMES),
-        "the discriminator tells real bodies from predicted ones without fail, and teaches "
-        "nothing. Lower --d_lr, or try --critic_spectral_norm; and look whether --mocap_datasets "
-        "are upright",
+        lambda logs: (
+            max(logs.get(name, 1e9) for name in (DISCRIMINATOR_REAL, DISCRIMINATOR_FAKE))
+            < 0.01 * len(OUTPUT_NAMES)
+        ),
+        "the discriminator separated real from predicted bodies without an error, so that the "
+        "encoder learns nothing from it. Lower --d_lr, or try --critic_spectral_norm; and check "
+        "that --mocap_datasets are upright",
     ),
     "upside down": (
-        lambda logs: logs["pose/upright"] < -0.5,
-        "bodies stand on their heads. Look at the pictures: are the poses of the 3D datasets in "
-        "the camera's frame, y down?",
+        lambda logs: logs[step_logs.UPRIGHT] < -0.5,
+        "bodies were upside down. Look at the pictures: are the poses of the 3D datasets in the "
+        "camera's frame, y down?",
     ),
 }
 
 
-class Collapse(keras.callbacks.Callback):
-    """Warns when the steps have looked like a collapse for long; once each time it begins."""
+class WarnOfCollapse(keras.callbacks.Callback):
+    """Warns once when a number of steps in a row show one of COLLAPSES."""
 
     def __init__(self, patience=200):
-        """Args: patience: how many steps in a row."""
+        """Args: patience: number of steps in a row."""
         super().__init__()
         self._patience = patience
-        self._since = {}
+        self._first_step = {}  # name -> step at which the collapse began
         self._warned = set()
 
     def on_train_batch_end(self, batch, logs=None):
         step = self.model.step
-        for name, (looks_like_it, text) in COLLAPSES.items():
-            if not looks_like_it(logs):
-                self._since.pop(name, None)
+        for name, (is_shown_by, text) in COLLAPSES.items():
+            if not is_shown_by(logs):
+                self._first_step.pop(name, None)
                 self._warned.discard(name)
-            elif step - self._since.setdefault(name, step) >= self._patience:
+            elif step - self._first_step.setdefault(name, step) >= self._patience:
                 if name not in self._warned:
                     logging.warning("For %d steps %s.", self._patience, text)
                 self._warned.add(name)

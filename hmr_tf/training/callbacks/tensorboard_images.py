@@ -1,4 +1,4 @@
-"""TensorBoard's pictures: the same people every N steps, and the mesh of the first one."""
+"""TensorBoard's images: the same people every N steps, and the mesh of the first one."""
 
 import numpy as np
 import tensorflow as tf
@@ -12,15 +12,15 @@ NUM_PEOPLE = 4
 _PREDICTED = (255, 255, 255)
 
 
-class Pictures(keras.callbacks.Callback):
-    """Every N steps, a row of pictures for each person, and a mesh."""
+class WritePictures(keras.callbacks.Callback):
+    """Writes a row of pictures for each person and a mesh every N steps."""
 
     def __init__(self, writer, every, batch, name):
         """Args:
         writer: tf.summary writer.
         every: steps between pictures.
         batch: a pipeline batch; its first people are drawn.
-        name: what the pictures are filed under.
+        name: tag of the pictures.
         """
         super().__init__()
         self._writer = writer
