@@ -108,7 +108,7 @@ def test_pretrained_weights_keep_their_batch_norms(data_dir, tmp_path, monkeypat
     assert (path, name) == ("some.ckpt", "resnet_v2_50")
     assert hmr is trainer.hmr
     assert discriminator is trainer.discriminator
-    (norm,) = (x for x in hmr.encoder.layers if "batch_norm" in x.name)
+    norm = hmr.encoder.get_layer("norm")
     np.testing.assert_array_equal(norm.moving_mean, np.zeros(3))
 
 
