@@ -5,7 +5,6 @@ import json
 import cv2
 import numpy as np
 import pytest
-from absl.testing import flagsaver
 
 from data_prep import inspect_tfrecords
 from data_prep.checking import contact_sheet
@@ -13,9 +12,9 @@ from data_prep.labelled import LabelledPerson, MocapPose
 from data_prep.writing import engine
 from data_prep.writing.shard_files import ShardNames
 from hmr_tf.body import skeleton
-from hmr_tf.cli import command_line
 from hmr_tf.rendering import drawing
-from tests.data_prep.writing.test_engine import job
+from tests.fakes.commands import run_command
+from tests.fakes.conversions import job
 
 IS_LEFT, IS_RIGHT = (
     np.array([name.startswith(side) for name in skeleton.KEYPOINTS]) for side in ("left", "right")
@@ -27,15 +26,9 @@ def run(capsys):
     """Runs the command in this process; returns its exit code and what it printed."""
 
     def run(**options):
-        argv = ["inspect_tfrecords.py", *(f"--{key}={value}" for key, value in options.items())]
-        saved = flagsaver.save_flag_values(inspect_tfrecords.OPTIONS)
-        try:
-            with pytest.raises(SystemExit) as exit:
-                command_line.run(inspect_tfrecords.main, inspect_tfrecords.OPTIONS, argv=argv)
-        finally:
-            flagsaver.restore_flag_values(saved, inspect_tfrecords.OPTIONS)
+        code = run_command(inspect_tfrecords, **options)
         printed = capsys.readouterr()
-        return exit.value.code or 0, printed.out + printed.err
+        return code, printed.out + printed.err
 
     return run
 

@@ -1,5 +1,6 @@
 """The converter as a command: files, index, summary; every kind of wrong input; interruptions."""
 
+import functools
 import hashlib
 import json
 import os
@@ -15,16 +16,15 @@ import numpy as np
 import pytest
 import scipy.io
 import tensorflow as tf
-from absl.testing import flagsaver
 
 import hmr_tf
 from data_prep import to_tfrecords
 from data_prep.labelled import LabelledPerson, MocapPose
 from data_prep.readers import lsp
 from data_prep.writing import conversion
-from hmr_tf.cli import command_line
 from hmr_tf.data import record, shards
 from tests.fakes import mpi_fakes
+from tests.fakes.commands import run_command
 from tests.fakes.dataset_fakes import annotation, read_folder, write_coco, write_lsp, write_mosh
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -34,17 +34,7 @@ ROOT = Path(__file__).resolve().parents[2]
 def run():
     """Runs the command in this process; returns its exit code."""
 
-    def run(**options):
-        argv = ["to_tfrecords.py", *(f"--{key}={value}" for key, value in options.items())]
-        saved = flagsaver.save_flag_values(to_tfrecords.OPTIONS)
-        try:
-            with pytest.raises(SystemExit) as exit:
-                command_line.run(to_tfrecords.main, to_tfrecords.OPTIONS, argv=argv)
-        finally:
-            flagsaver.restore_flag_values(saved, to_tfrecords.OPTIONS)
-        return exit.value.code or 0
-
-    return run
+    return functools.partial(run_command, to_tfrecords)
 
 
 @pytest.fixture

@@ -451,7 +451,7 @@ def test_cc0_body_joint_regressor_finds_the_built_in_bodys_joints(rng):
     crowd = model.v_template + np.einsum("vcs,ns->nvc", model.shapedirs, rng.normal(size=(20, 10)))
     goals = np.einsum("jv,nvc->njc", model.joint_regressor, crowd)
     mirror = makehuman.mirror_map(model.v_template)
-    body = regressors.Body(crowd.mean(0), model.lbs_weights, mirror)
+    body = regressors.MeanBody(crowd.mean(0), model.lbs_weights, mirror)
     rows = regressors.joint_regressor(body, crowd, goals)
     assert np.linalg.norm(rows @ crowd - goals, axis=-1).mean() < 1e-3
     np.testing.assert_allclose(rows.sum(1), 1.0)

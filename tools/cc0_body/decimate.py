@@ -1,9 +1,9 @@
-"""Thins out a closed mirror-symmetric mesh by collapsing edges; it stays closed and symmetric.
+"""Decimates a closed mirror-symmetric mesh by collapsing edges; it stays closed and symmetric.
 
-Only half of the mesh is thinned, its seam (the vertices on x = 0) included, and then reflected.
-The vertices that stay are untouched, so that weights and morph targets of the dense mesh still hold
-for them. Order of collapses: Garland and Heckbert 1997, "Surface simplification using quadric error
-metrics", with half-edge collapses. Plain Python numbers: the same order on every machine.
+Only one half of the mesh is decimated, including its seam (the vertices on x = 0), and then
+reflected. The kept vertices do not move, so that weights and morph targets of the dense mesh are
+valid for them. Order of collapses: Garland and Heckbert 1997, "Surface simplification using quadric
+error metrics", with half-edge collapses. Plain Python numbers: the same order on every machine.
 """
 
 import heapq
@@ -13,7 +13,7 @@ import numpy as np
 _LENGTH_COST = 2.5e-3  # keeps flat regions from growing one huge triangle
 _HIDDEN_FIRST = -1e3  # cost of a hidden vertex: collapsed before all visible ones
 _MAX_NEIGHBOURS = 11
-_MIN_NORMAL_COSINE = 0.35  # no triangle turns by more than 70 degrees
+_MIN_NORMAL_COSINE = 0.35  # no triangle rotates by more than 70 degrees
 _SLIVER = 0.12  # twice the area over the longest edge squared
 
 
@@ -33,27 +33,27 @@ def triangulate(points, quads, mirror):
 
 
 def decimate(points, faces, mirror, num_vertices, importance=None, hidden=None):
-    """Removes vertices until `num_vertices` are left.
+    """Removes vertices until `num_vertices` remain.
 
     Args:
       points: (V, 3), reflected by `mirror` in x = 0.
       faces: (F, 3) of a closed surface, symmetric.
       mirror: (V,) index of each vertex's reflection; of itself on x = 0.
       num_vertices: how many to keep.
-      importance: (V,) factor on the cost of removing a vertex; 1 where None.
-      hidden: (V,) bool, vertices to remove before all others; none where None.
+      importance: (V,) factor on the cost of removing a vertex; None: 1.
+      hidden: (V,) bool, vertices to remove before all others; None: no vertices.
 
     Returns:
       (num_vertices,) sorted indices of the kept vertices, and (F', 3) faces among the kept ones.
 
     Raises:
-      ValueError: no further vertex can go without tearing or folding the surface.
+      ValueError: no further vertex can be removed without tearing or folding the surface.
     """
     importance = np.ones(len(points)) if importance is None else importance
     hidden = np.zeros(len(points), bool) if hidden is None else hidden
     seam = mirror == np.arange(len(points))
     mesh = _HalfMesh(points, _one_side(points, faces), seam, importance, hidden)
-    mesh.thin_out(len(points) - num_vertices)
+    mesh.collapse_edges(len(points) - num_vertices)
     half = np.array(sorted(mesh.faces.values()))
     faces = np.concatenate([half, mirror[half][:, ::-1]])
     kept = np.unique(faces)
@@ -69,7 +69,7 @@ def _one_side(points, faces):
 
 
 class _HalfMesh:
-    """The left half of the surface, with its seam as border, and what each vertex knows of it."""
+    """The left half of the surface, whose border is the seam."""
 
     def __init__(self, points, faces, seam, importance, hidden):
         self.points, self.seam = points.tolist(), seam.tolist()
@@ -81,18 +81,20 @@ class _HalfMesh:
                 self.faces_of[vertex].add(number)
         self.quadrics = _quadrics(points, faces, seam)
 
-    def thin_out(self, num_removed):
-        """Collapses the cheapest edges until `num_removed` vertices of both halves are gone."""
+    def collapse_edges(self, num_removed):
+        """Collapses the cheapest edges until `num_removed` vertices of both halves are removed."""
         queue, changes = [], dict.fromkeys(self.faces_of, 0)
         for vertex in self.faces_of:
             self._enqueue(queue, changes, vertex)
         while num_removed > 0:
             if not queue:
-                raise ValueError(f"cannot remove {num_removed} more vertices: the rest would fold")
+                raise ValueError(f"cannot remove {num_removed} more vertices: faces would fold")
             _, gone, stays, *stamp = heapq.heappop(queue)
             if stamp != [changes.get(gone), changes.get(stays)]:
-                continue  # its surroundings have changed and it was put in again, or it is gone
-            removes = 1 if self.seam[gone] else 2  # off the seam the reflection goes too
+                continue  # outdated: the vertices around it have changed, or it was removed
+            removes = (
+                1 if self.seam[gone] else 2
+            )  # off the seam the reflected vertex is removed too
             if removes > num_removed or not self._may_collapse(gone, stays):
                 continue
             self._collapse(gone, stays)
@@ -130,19 +132,19 @@ class _HalfMesh:
     def _may_collapse(self, gone, stays):
         around_gone, around_stays = self._neighbours(gone), self._neighbours(stays)
         shared = around_gone & around_stays
-        # Two vertices see both ends of an edge, or one along the seam: else two sheets would touch.
-        # No edge away from the seam is seen by one vertex only, so the seam stays on the seam.
+        # The ends of an edge share two neighbours, or one along the seam; otherwise two sheets
+        # would touch. No edge off the seam has only one, so the seam stays on the seam.
         if len(shared) != (1 if self.seam[gone] else 2):
             return False
         if self.seam[stays] and not self.seam[gone]:
-            # Another seam vertex pulled to this one would make an edge that is its own reflection.
+            # An edge to another seam vertex would become its own reflection.
             if any(self.seam[other] for other in around_gone - shared - {stays}):
                 return False
         total = self._num_neighbours(around_gone, gone) + self._num_neighbours(around_stays, stays)
         return total - 4 <= _MAX_NEIGHBOURS and not self._folds(gone, stays)
 
     def _folds(self, gone, stays):
-        """Would a triangle vanish or, unless it is hidden, turn over or become a sliver?"""
+        """Whether a triangle would vanish or, unless hidden, flip or become a sliver."""
         for number in self.faces_of[gone] - self.faces_of[stays]:
             before = [self.points[vertex] for vertex in self.faces[number]]
             after = [

@@ -1,4 +1,4 @@
-"""Which vertices nobody can see from outside: mouth cavity, nostrils, eye sockets."""
+"""Finds vertices that are invisible from outside: mouth cavity, nostrils, eye sockets."""
 
 import numpy as np
 from tqdm import tqdm
@@ -6,21 +6,21 @@ from tqdm import tqdm
 from hmr_tf.rendering import render
 
 _PICTURE_PX = 640
-_DISTANCE = 50.0  # metres: so far away that the view is parallel
+_DISTANCE = 50.0  # metres: nearly parallel projection
 _VIEWS_AT_ONCE = 6
 
 
 def hidden_vertices(points, faces, centre, radius, mirror, num_views=60, min_pixels=5):
-    """Looks at a sphere of the mesh from all sides and tells what no view shows.
+    """Renders a sphere of the mesh from all sides; finds the vertices that no view shows.
 
     Args:
-      points: (V, 3) metres, first the mesh, mirror-symmetric in x, then what else may hide it.
+      points: (V, 3) metres, first the mesh, mirror-symmetric in x, then objects that may hide it.
       faces: (F, 3) corners, counter-clockwise seen from outside.
       centre: (3,) middle of the sphere, metres.
       radius: of the sphere, metres.
       mirror: (M,) index of each vertex's reflection, for the M vertices of the mesh itself.
-      num_views: viewing directions; with the reflections twice as many.
-      min_pixels: pixels that a face must cover to be seen; fewer are a glimpse through a slit.
+      num_views: viewing directions; their reflections are added.
+      min_pixels: pixels that a face must cover to be visible; fewer may shine through a slit.
 
     Returns:
       (M,) bool, symmetric.
@@ -29,7 +29,7 @@ def hidden_vertices(points, faces, centre, radius, mirror, num_views=60, min_pix
     directions = _directions(num_views)
     for start in tqdm(range(0, num_views, _VIEWS_AT_ONCE), desc="hidden vertices", leave=False):
         seen_from = [
-            _look(points - centre, direction, radius)
+            _project(points - centre, direction, radius)
             for direction in directions[start : start + _VIEWS_AT_ONCE]
         ]
         pixels, depth = (np.stack(part).astype(np.float32) for part in zip(*seen_from))
@@ -48,7 +48,7 @@ def _directions(count):
     return np.stack([radius * np.cos(turn), height, radius * np.sin(turn)], 1)
 
 
-def _look(points, direction, radius):
+def _project(points, direction, radius):
     """Points around the origin seen from `direction` -> pixels (V, 2), y down, and depth (V,)."""
     right = np.cross([0.0, 1.0, 0.0], direction)
     right /= np.linalg.norm(right)

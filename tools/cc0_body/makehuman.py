@@ -24,7 +24,7 @@ class MakeHuman(NamedTuple):
     vertices: np.ndarray  # (19158, 3) decimetres, arms hanging at 45 degrees
     quads: np.ndarray  # (Q, 4) faces of the skin
     eye_quads: np.ndarray  # (E, 4) faces of the two eyeballs
-    markers: dict[str, tuple[int, ...]]  # "l-knee" -> vertices whose mean is that place
+    markers: dict[str, tuple[int, ...]]  # "l-knee" -> vertices; their mean is the marker
     bones: dict[str, Bone]  # parents come before their children
     weights: np.ndarray  # (19158, bones) skin weights, rows sum to 1
     num_skin: int  # the skin's vertices come first, then eyes, helpers for clothes, markers
@@ -53,7 +53,7 @@ def read(archive):
 def read_targets(archive, names, num_vertices):
     """Reads morph targets -> (len(names), num_vertices, 3) offsets in decimetres.
 
-    All zero for a name that the data lack: there MakeHuman means its base person.
+    All zero for a name without a file: it means the base person.
     """
     known = set(archive.namelist())
     offsets = np.zeros([len(names), num_vertices, 3])

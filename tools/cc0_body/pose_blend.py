@@ -1,4 +1,4 @@
-"""Pose blend shapes: they undo most of what linear skinning does wrong at bent and twisted joints.
+"""Pose blend shapes: they correct most artefacts of linear skinning at bent and twisted joints.
 
 The reference is Kavan et al. 2007, "Skinning with dual quaternions": no collapsing elbows, no
 candy-wrapper wrists. SMPL's format has linear skinning and offsets linear in the rotation matrices;
@@ -13,7 +13,7 @@ from tqdm import tqdm
 from hmr_tf.body import skeleton
 from tools.cc0_body.shape_space import REFLECT
 
-# Lowest and highest axis-angle component, degrees, about x, y and z; right sides are reflected.
+# Lowest and highest axis-angle components, degrees, about x, y and z; right sides are reflected.
 RANGE_OF_MOTION_DEG = {
     "left_hip": ((-120, 40), (-40, 40), (-30, 50)),
     "left_knee": ((0, 140), (-10, 10), (-10, 10)),
@@ -30,7 +30,7 @@ RANGE_OF_MOTION_DEG = {
     "left_wrist": ((-40, 40), (-30, 30), (-70, 70)),
     "left_hand": ((-10, 10), (-15, 15), (-70, 20)),
 }
-_DUAL_QUATERNION_SHARE = 0.75  # all of it bulges at strongly bent joints
+_DUAL_QUATERNION_SHARE = 0.75  # 1 would bulge at strongly bent joints
 _DAMPING, _RIDGE = 1e-2, 2.5e-4
 _SMALLEST_OFFSET = 5e-5  # metres; below it, a number only costs space
 
@@ -50,16 +50,16 @@ def fit(points, joints, weights, mirror, rng, num_poses=400):
       (V, 3, 207) symmetric offsets, metres per unit of R - I: joints from 1 on, matrices by rows.
     """
     offsets = np.zeros([len(points), 3, len(skeleton.SMPL_JOINTS) - 1, 9])
-    moved_by = weights @ _is_below()
+    moved_by = weights @ _descendants()
     for name, limits in tqdm(RANGE_OF_MOTION_DEG.items(), desc="pose blend shapes", leave=False):
         joint = skeleton.SMPL_JOINTS.index(name)
         moved = moved_by[:, joint]
         blended = np.flatnonzero((moved > 0.003) & (moved < 0.997))
         rotations = draw_rotations(rng, limits, num_poses)
-        found = fit_joint(points[blended], moved[blended], joints[joint], rotations)
+        joint_offsets = fit_joint(points[blended], moved[blended], joints[joint], rotations)
         # Its reflection is added below: to the other side, or onto the same joint of the middle.
         is_middle = skeleton.mirror(skeleton.SMPL_JOINTS)[joint] == joint
-        offsets[blended, :, joint - 1] = found / 2 if is_middle else found
+        offsets[blended, :, joint - 1] = joint_offsets / 2 if is_middle else joint_offsets
     offsets += reflected(offsets, mirror)
     offsets[np.abs(offsets) < _SMALLEST_OFFSET] = 0.0
     return offsets.reshape(len(points), 3, -1)
@@ -70,7 +70,7 @@ def fit_joint(points, moved, centre, rotations):
 
     Args:
       points: (V, 3) rest points near it, metres.
-      moved: (V,) the share of each point that turns with the joint.
+      moved: (V,) the share of each point that rotates with the joint.
       centre: (3,) the joint.
       rotations: (N, 3, 3) over its range of motion.
 
@@ -79,41 +79,39 @@ def fit_joint(points, moved, centre, rotations):
     """
     gap = dual_quaternion_skin(points, moved, centre, rotations)
     gap -= linear_skin(points, moved, centre, rotations)
-    blend = _blended_matrices(
-        moved, rotations
-    )  # skinning will turn the offsets by these, so turn them back
-    # Damped, for a half-turn's blend is nearly singular and its inverse would explode.
+    blend = _blended_matrices(moved, rotations)  # skinning rotates the offsets by these
+    # Damped, because the blend of a half turn is nearly singular.
     square = np.einsum("nvab,nvac->nvbc", blend, blend) + _DAMPING * np.eye(3)
     right = _DUAL_QUATERNION_SHARE * np.einsum("nvab,nva->nvb", blend, gap)
     wanted = np.linalg.solve(square, right[..., None])[..., 0]
     features = (rotations - np.eye(3)).reshape(-1, 9)
     normal = features.T @ features + _RIDGE * len(rotations) * np.eye(9)
-    found = np.linalg.solve(normal, features.T @ wanted.reshape(len(rotations), -1))
-    return np.moveaxis(found.reshape(9, len(points), 3), 0, -1)
+    solution = np.linalg.solve(normal, features.T @ wanted.reshape(len(rotations), -1))
+    return np.moveaxis(solution.reshape(9, len(points), 3), 0, -1)
 
 
 def linear_skin(points, moved, centre, rotations):
-    """Points (V, 3) whose shares `moved` (V,) turn about `centre`, blended linearly: (N, V, 3)."""
-    turned = np.einsum("nab,vb->nva", rotations, points - centre) + centre
-    return (1 - moved)[:, None] * points + moved[:, None] * turned
+    """Points whose shares `moved` rotate about `centre`, linearly blended: (N, V, 3)."""
+    rotated = np.einsum("nab,vb->nva", rotations, points - centre) + centre
+    return (1 - moved)[:, None] * points + moved[:, None] * rotated
 
 
 def dual_quaternion_skin(points, moved, centre, rotations):
-    """The same with blended dual quaternions, so that every point moves rigidly: (N, V, 3)."""
+    """The same with blended dual quaternions: every point moves rigidly. (N, V, 3)."""
     quaternions = Rotation.from_matrix(rotations).as_quat()  # x, y, z, w
     quaternions *= np.where(quaternions[:, 3:] < 0, -1.0, 1.0)  # the short way round
-    turn, real = quaternions[:, None, :3], quaternions[:, None, 3:]
-    shift = (centre - rotations @ centre)[:, None]
-    dual_turn = (real * shift + np.cross(shift, turn)) / 2
-    dual_real = -np.sum(shift * turn, -1, keepdims=True) / 2
-    # The part that stays has the unit quaternion (0, 0, 0, 1) and dual part 0.
+    vector, real = quaternions[:, None, :3], quaternions[:, None, 3:]
+    translation = (centre - rotations @ centre)[:, None]
+    dual_vector = (real * translation + np.cross(translation, vector)) / 2
+    dual_real = -np.sum(translation * vector, -1, keepdims=True) / 2
+    # The share that does not move has the unit quaternion (0, 0, 0, 1) and dual part 0.
     share = moved[:, None]
     real = 1 - share + share * real
-    length = np.sqrt(real**2 + np.sum((share * turn) ** 2, -1, keepdims=True))
-    real, turn = real / length, share * turn / length
-    dual_real, dual_turn = share * dual_real / length, share * dual_turn / length
-    shift = 2 * (real * dual_turn - dual_real * turn + np.cross(turn, dual_turn))
-    return points + 2 * np.cross(turn, np.cross(turn, points) + real * points) + shift
+    length = np.sqrt(real**2 + np.sum((share * vector) ** 2, -1, keepdims=True))
+    real, vector = real / length, share * vector / length
+    dual_real, dual_vector = share * dual_real / length, share * dual_vector / length
+    translation = 2 * (real * dual_vector - dual_real * vector + np.cross(vector, dual_vector))
+    return points + 2 * np.cross(vector, np.cross(vector, points) + real * points) + translation
 
 
 def draw_rotations(rng, limits_deg, count):
@@ -135,10 +133,10 @@ def _blended_matrices(moved, rotations):
     return (1 - share) * np.eye(3) + share * rotations[:, None]
 
 
-def _is_below():
-    """(24, 24) with 1 at [j, k] where joint k carries joint j: itself or one of its ancestors."""
-    below = np.eye(len(skeleton.SMPL_JOINTS))
+def _descendants():
+    """(24, 24) with 1 at [j, k] if joint k is joint j or one of its ancestors."""
+    moved_by = np.eye(len(skeleton.SMPL_JOINTS))
     for joint, parent in enumerate(skeleton.SMPL_PARENTS):
         if parent >= 0:
-            below[joint] += below[parent]
-    return below
+            moved_by[joint] += moved_by[parent]
+    return moved_by

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 
 RACES = ("african", "asian", "caucasian")
-# The two rings of vertices that model the nipples; flattened, this is a modest body.
+# The vertices of the nipples, which are flattened.
 _NIPPLES = tuple(range(1762, 1794)) + tuple(range(8434, 8466))
 
 
@@ -80,10 +80,10 @@ def morph(base, offsets, shares):
 
 
 def remove_nipples(meshes, quads):
-    """Stretches a membrane over the nipples of (M, V, 3) meshes or offsets, in place.
+    """Flattens the nipples of (M, V, 3) meshes or offsets, in place.
 
-    Each vertex there becomes the mean of its neighbours. That is linear, so it is done once to the
-    base person and the targets, not to every person made of them.
+    Each vertex there becomes the mean of its neighbours. That is linear, so it is applied once to
+    the base person and the targets, not to every person.
     """
     edges = np.stack([quads, np.roll(quads, -1, axis=1)]).reshape(2, -1)
     edges = np.concatenate([edges, edges[::-1]], axis=1)
@@ -97,7 +97,7 @@ def remove_nipples(meshes, quads):
 
 
 def _slider(value, low, middle, high):
-    """Linear blend of three stored people; the middle one is None where no target is stored."""
+    """Linear blend of three targets; the middle one is None if it has no file."""
     shares = {low: np.maximum(0, 1 - 2 * value), high: np.maximum(0, 2 * value - 1)}
     return shares if middle is None else {**shares, middle: 1 - np.abs(2 * value - 1)}
 

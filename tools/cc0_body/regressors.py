@@ -1,4 +1,4 @@
-"""Which vertices give the 24 joints and 19 keypoints: sparse non-negative rows that sum to 1."""
+"""Regressors of the 24 joints and 19 keypoints: sparse non-negative rows that sum to 1."""
 
 from typing import NamedTuple
 
@@ -25,8 +25,8 @@ _EYE_DEPTH = 0.013  # from the centre of the eyeball to the lid
 _EAR_BELOW_EYE, _EAR_HALF_BAND = 0.02, 0.035
 
 
-class Body(NamedTuple):
-    """The thinned mesh, as far as the regressors need it."""
+class MeanBody(NamedTuple):
+    """The mean person's decimated mesh."""
 
     mean: np.ndarray  # (V, 3) metres
     weights: np.ndarray  # (V, 24) skin weights
@@ -34,18 +34,18 @@ class Body(NamedTuple):
 
 
 def regress(sources, goals):
-    """Finds shares, non-negative and summing to 1, that mix `sources` into `goals` for all people.
+    """Finds shares, non-negative and with sum 1, whose weighted sources are nearest to the goals.
 
     Args:
       sources: (N, C, 3) candidate vertices of N people, metres.
       goals: (N, 3) the wanted point of each.
 
     Returns:
-      (C,) shares; few are not 0. Lawson and Hanson's non-negative least squares.
+      (C,) shares, mostly 0. Lawson and Hanson's non-negative least squares.
     """
     rows = np.moveaxis(sources, 1, 2).reshape(-1, sources.shape[1])
     rows = np.concatenate([rows, np.full([1, rows.shape[1]], _SUM_STRENGTH)])
-    # The triangular factor has the same least squares as all the rows, and is much shorter.
+    # The triangular factor has the same least-squares solution and far fewer rows.
     factor_q, factor_r = np.linalg.qr(rows)
     shares, _ = nnls(factor_r, factor_q.T @ np.append(goals.ravel(), _SUM_STRENGTH), maxiter=10000)
     shares[shares < _SMALLEST_SHARE] = 0.0
@@ -73,11 +73,11 @@ def joint_regressor(body, people, joints):
 def keypoint_regressor(body, joint_rows, eyes):
     """The 19 keypoints of `skeleton.KEYPOINTS` on the surface -> (19, V).
 
-    Limbs are SMPL's joints; the neck lies between neck and collars, as in LSP; the others are the
-    mean of a few vertices around the crown, the tip of the nose, the lids, the outermost ear.
+    Limbs are SMPL's joints; the neck is between neck and collars, as in LSP; the others are the
+    mean of a few vertices around the crown, the tip of the nose, the eyelids, the edge of the ear.
 
     Args:
-      body: Body.
+      body: MeanBody.
       joint_rows: (24, V) joint regressor.
       eyes: (2, 3) centres of left and right eyeball of the mean person, metres.
     """
@@ -101,7 +101,7 @@ def keypoint_regressor(body, joint_rows, eyes):
 
 
 def _candidates(body, name, place):
-    """Vertices that may carry a joint: a belt around the torso, or every fourth near a limb."""
+    """Vertices that may determine a joint: a belt around the torso, or every fourth near a limb."""
     offsets = body.mean - place
     if name not in _TORSO:
         nearest = np.argsort(np.linalg.norm(offsets, axis=1), kind="stable")

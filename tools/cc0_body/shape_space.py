@@ -1,4 +1,4 @@
-"""Mean person, directions of variation and skin weights of the thinned mesh, all symmetric."""
+"""Mean person, principal shapes and skinning weights of the decimated mesh, all symmetric."""
 
 import numpy as np
 from scipy import sparse
@@ -21,8 +21,8 @@ def principal_shapes(people, count):
       count: number of directions.
 
     Returns:
-      mean (V, 3); directions (V, 3, count), each one standard deviation long, a step along it makes
-      the body taller; the share of the variance that they explain.
+      mean (V, 3); directions (V, 3, count), each one standard deviation long, signed so that it
+      makes the body taller; the share of the variance that they explain.
     """
     mean = people.mean(0)
     offsets = (people - mean).reshape(len(people), -1)
@@ -40,15 +40,15 @@ def principal_shapes(people, count):
 
 
 def skin_weights(weights, faces, mirror, rounds=4, most=4, least=0.005):
-    """Makes MakeHuman's weights fit for the thinned mesh.
+    """Smooths and prunes MakeHuman's weights for the decimated mesh.
 
     Args:
       weights: (V, 24) weights of the kept vertices.
-      faces: (F, 3) of the thinned mesh.
+      faces: (F, 3) of the decimated mesh.
       mirror: (V,) index of each vertex's reflection.
-      rounds: times that a vertex takes half its weights from its neighbours, against creases.
-      most: joints that a vertex may follow.
-      least: smallest share.
+      rounds: smoothing steps in which a vertex takes half its weights from its neighbours.
+      most: largest number of joints of a vertex.
+      least: smallest weight.
 
     Returns:
       (V, 24) mirror-symmetric weights, rows sum to 1.
@@ -60,7 +60,7 @@ def skin_weights(weights, faces, mirror, rounds=4, most=4, least=0.005):
     for _ in range(rounds):
         weights = (weights + adjacent @ weights / neighbours) / 2
     weights = (weights + weights[mirror][:, sides]) / 2
-    # Equal shares of left and right stay or go together.
+    # Equal weights of left and right are kept or removed together.
     first_too_many = np.sort(weights, axis=1)[:, -most - 1, None]
     weights[(weights <= first_too_many) | (weights < least)] = 0.0
     return weights / weights.sum(1, keepdims=True)

@@ -1,6 +1,6 @@
-"""From MakeHuman's hanging arms to SMPL's T: 24 joints, weights on them, the people re-posed.
+"""From MakeHuman's rest pose to SMPL's T-pose: the 24 joints, their weights, the re-posed people.
 
-Every length in this module is in the unit of its input.
+Lengths are in the unit of the input.
 """
 
 from typing import NamedTuple
@@ -20,7 +20,7 @@ _MIDDLE_JOINTS = {
     "head": {"head": 1.0},
 }
 _KNUCKLES = {f"finger-{finger}-1": 0.25 for finger in (2, 3, 4, 5)}
-# The same for one side, with the bone that carries the joint into the T; "" for those that stay.
+# The same for one side, with the bone that moves the joint into the T-pose; "" if none does.
 _SIDE_JOINTS = {
     "hip": ("", {"upper-leg": 1.0}),
     "knee": ("upperleg02", {"knee": 1.0}),
@@ -32,7 +32,7 @@ _SIDE_JOINTS = {
     "wrist": ("lowerarm02", {"hand": 1.0}),
     "hand": ("wrist", _KNUCKLES),
 }
-# How a MakeHuman bone's name begins -> SMPL joints that take its skin; the rest is the head's.
+# Start of a MakeHuman bone's name -> SMPL joints that take its weights; other bones: the head.
 _JOINTS_OF_BONE = {
     "root": {"pelvis": 1.0},
     "pelvis": {"pelvis": 1.0},
@@ -59,7 +59,7 @@ _JOINTS_OF_BONE = {
 }
 _SIDES = {"left": ("l-", ".L", 1.0), "right": ("r-", ".R", -1.0)}
 _UP, _FORWARD = np.array([0.0, 1.0, 0.0]), np.array([0.0, 0.0, 1.0])
-# How far the T lifts the shoulder girdle, how far the legs spread, and how the shins lean back.
+# Angles of the T-pose: raised shoulder girdle, spread legs, and how far the shins lean back.
 _CLAVICLE_DEG, _SHOULDER_BLADE_DEG = 6.0, 12.0
 _THIGH_DEG, _SHIN_DEG, _SHIN_BACK = 3.5, 1.0, 0.06
 
@@ -75,7 +75,7 @@ def smpl_weights(human):
     weights = np.zeros([len(human.weights), len(skeleton.SMPL_JOINTS)])
     for column, bone in zip(human.weights.T, human.bones):
         shares = next(
-            (found for start, found in _JOINTS_OF_BONE.items() if bone.startswith(start)),
+            (joints for start, joints in _JOINTS_OF_BONE.items() if bone.startswith(start)),
             {"head": 1.0},
         )
         side = "left_" if bone.endswith(".L") else "right_"
@@ -86,7 +86,7 @@ def smpl_weights(human):
 
 
 def pose(human, people, kept):
-    """Turns the arms of `people` (N, V, 3) into a T, palms down, and straightens the legs.
+    """Rotates the arms of `people` (N, V, 3) into a T-pose, palms down; straightens the legs.
 
     Args:
       human: MakeHuman.
@@ -116,33 +116,35 @@ def pose(human, people, kept):
 
 
 def _arm(human, marker, side):
-    """-> {bone: (N, 3, 3)}: girdle lifted, arm along x, twist spread over two bones each."""
+    """-> {bone: (N, 3, 3)}: girdle raised, arm along x, twist divided between two bones each."""
     prefix, suffix, sign = _SIDES[side]
     shoulder, elbow, wrist = (marker(prefix + name) for name in ("shoulder", "elbow", "hand"))
     upper, lower = elbow - shoulder, wrist - elbow
     outwards = np.array([sign, 0.0, 0.0])
-    # The plane of shoulder, elbow and wrist becomes level, the elbow's inside to the front.
-    upper_turn = _frame(outwards, _FORWARD) @ _transposed(_frame(upper, lower))
-    bent = np.einsum("nCc,nc->nC", upper_turn, lower)
-    lower_turn = _about(_UP, sign * np.arctan2(bent[:, 2], sign * bent[:, 0])) @ upper_turn
+    # The plane of shoulder, elbow and wrist becomes horizontal, the inner elbow faces forward.
+    upper_rotation = _frame(outwards, _FORWARD) @ _transposed(_frame(upper, lower))
+    bent = np.einsum("nCc,nc->nC", upper_rotation, lower)
+    lower_rotation = _about(_UP, sign * np.arctan2(bent[:, 2], sign * bent[:, 0])) @ upper_rotation
     knuckles = sum(share * marker(prefix + name) for name, share in _KNUCKLES.items())
     towards_little = marker(prefix + "finger-5-1") - marker(prefix + "finger-2-1")
-    hand_turn = _frame(outwards, -_FORWARD) @ _transposed(_frame(knuckles - wrist, towards_little))
-    upper_twist = _twist(upper_turn, upper)
-    lower_twist = _twist(_transposed(lower_turn) @ hand_turn, lower)
-    turns = {
+    hand_rotation = _frame(outwards, -_FORWARD) @ _transposed(
+        _frame(knuckles - wrist, towards_little)
+    )
+    upper_twist = _twist(upper_rotation, upper)
+    lower_twist = _twist(_transposed(lower_rotation) @ hand_rotation, lower)
+    rotations = {
         "clavicle": _about(_FORWARD, sign * np.radians(_CLAVICLE_DEG)),
         "shoulder01": _about(_FORWARD, sign * np.radians(_SHOULDER_BLADE_DEG)),
-        "upperarm01": upper_turn @ _about(upper, -upper_twist / 2),
-        "upperarm02": upper_turn,
-        "lowerarm01": lower_turn @ _about(lower, lower_twist / 3),
-        "lowerarm02": lower_turn @ _about(lower, lower_twist * 2 / 3),
-        "wrist": hand_turn,
+        "upperarm01": upper_rotation @ _about(upper, -upper_twist / 2),
+        "upperarm02": upper_rotation,
+        "lowerarm01": lower_rotation @ _about(lower, lower_twist / 3),
+        "lowerarm02": lower_rotation @ _about(lower, lower_twist * 2 / 3),
+        "wrist": hand_rotation,
     }
     fingers = [bone for bone in human.bones if bone.startswith(("finger", "metacarpal"))]
     return {
-        **{bone + suffix: turn for bone, turn in turns.items()},
-        **{bone: hand_turn for bone in fingers if bone.endswith(suffix)},
+        **{bone + suffix: rotation for bone, rotation in rotations.items()},
+        **{bone: hand_rotation for bone in fingers if bone.endswith(suffix)},
     }
 
 
@@ -152,13 +154,16 @@ def _leg(marker, side):
     hip, knee, ankle = (marker(prefix + name) for name in ("upper-leg", "knee", "ankle"))
     thigh_down = np.array([sign * np.tan(np.radians(_THIGH_DEG)), -1.0, 0.0])
     shin_down = np.array([sign * np.tan(np.radians(_SHIN_DEG)), -1.0, -_SHIN_BACK])
-    thigh, shin = _shortest_turn(knee - hip, thigh_down), _shortest_turn(ankle - knee, shin_down)
-    turns = {"upperleg01": thigh, "upperleg02": thigh, "lowerleg01": shin, "lowerleg02": shin}
-    return {bone + suffix: turn for bone, turn in turns.items()}
+    thigh, shin = (
+        _shortest_rotation(knee - hip, thigh_down),
+        _shortest_rotation(ankle - knee, shin_down),
+    )
+    rotations = {"upperleg01": thigh, "upperleg02": thigh, "lowerleg01": shin, "lowerleg02": shin}
+    return {bone + suffix: rotation for bone, rotation in rotations.items()}
 
 
 def _bone_motions(human, people, rotations):
-    """-> {bone: (turn (N, 3, 3), old head (N, 3), new head (N, 3))}; the others only follow."""
+    """-> {bone: (rotation (N, 3, 3), old head (N, 3), new head (N, 3))} of all bones."""
     still = np.broadcast_to(np.eye(3), [len(people), 3, 3])
     moves = {}
     for name, bone in human.bones.items():
@@ -169,9 +174,9 @@ def _bone_motions(human, people, rotations):
 
 
 def _apply(move, points):
-    """Carries points (N, M, 3) with a bone."""
-    turn, head, new_head = move
-    return (points - head[:, None]) @ _transposed(turn) + new_head[:, None]
+    """Moves points (N, M, 3) with a bone."""
+    rotation, head, new_head = move
+    return (points - head[:, None]) @ _transposed(rotation) + new_head[:, None]
 
 
 def _joint(name, marker, moves):
@@ -189,7 +194,7 @@ def _unit(vectors):
 
 
 def _frame(first, second):
-    """-> (..., 3, 3): columns along `first`, the part of `second` square to it, their product."""
+    """-> (..., 3, 3): columns along `first`, the perpendicular part of `second`, their product."""
     x = _unit(first)
     y = _unit(second - np.sum(second * x, -1, keepdims=True) * x)
     return np.stack([x, y, np.cross(x, y)], -1)
@@ -200,16 +205,16 @@ def _about(axis, angle):
     return Rotation.from_rotvec(_unit(axis) * np.asarray(angle)[..., None]).as_matrix()
 
 
-def _shortest_turn(source, goal):
-    """Turns the directions `source` (N, 3) into `goal` (3,) without twist -> (N, 3, 3)."""
+def _shortest_rotation(source, goal):
+    """Rotations (N, 3, 3) of the directions `source` (N, 3) into `goal` (3,) without twist."""
     axis = np.cross(_unit(source), _unit(goal))
     angle = np.arctan2(np.linalg.norm(axis, axis=1), _unit(source) @ _unit(goal))
     return _about(axis, angle)
 
 
-def _twist(turns, axis):
-    """The part of rotations (N, 3, 3) that spins about `axis` (N, 3), in radians."""
-    quaternion = Rotation.from_matrix(turns).as_quat()
+def _twist(rotations, axis):
+    """Angle of the rotations (N, 3, 3) about `axis` (N, 3), in radians."""
+    quaternion = Rotation.from_matrix(rotations).as_quat()
     along = np.sum(quaternion[:, :3] * _unit(axis), 1)
     return 2 * np.arctan2(along * np.sign(quaternion[:, 3]), np.abs(quaternion[:, 3]))
 

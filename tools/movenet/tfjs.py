@@ -1,4 +1,4 @@
-"""A TensorFlow.js graph model -> a SavedModel: the same graph, its weights put into it."""
+"""A TensorFlow.js graph model -> a SavedModel: the same graph with its weights as constants."""
 
 import math
 
@@ -8,7 +8,7 @@ from google.protobuf import json_format
 
 from hmr_tf.serving import quiet
 
-# TensorFlow.js's fused operations, whose first two inputs are those of the plain one.
+# TensorFlow.js's fused operations; their first two inputs are those of the plain operation.
 _FUSED = {
     "_FusedConv2D": "Conv2D",
     "FusedDepthwiseConv2dNative": "DepthwiseConv2dNative",
@@ -48,7 +48,7 @@ def save(model, weights, folder):
 
 
 def _arrays(manifest, content):
-    """Name -> array of the weights, which lie one behind the other."""
+    """Name -> array of the weights, which are stored one after the other."""
     arrays, position = {}, 0
     for entry in (weight for group in manifest for weight in group["weights"]):
         stored = np.dtype(entry.get("quantization", entry)["dtype"])
@@ -68,7 +68,7 @@ def _set_constants(graph, arrays):
 
 
 def _without_fusion(graph):
-    """The graph in TensorFlow's plain operations."""
+    """The graph with TensorFlow's plain operations."""
     plain = tf.compat.v1.GraphDef()
     plain.versions.CopyFrom(graph.versions)
     for node in graph.node:
@@ -80,7 +80,7 @@ def _without_fusion(graph):
 
 
 def _unfused(node):
-    """A fused node -> the plain one, then each of its additions; the last has the node's name."""
+    """A fused node -> the plain one and its fused operations; the last has the node's name."""
     operations = [name.decode() for name in node.attr["fused_ops"].list.s]
     arguments = iter(node.input[2:])
     plain = {"op": _FUSED[node.op], "name": f"{node.name}/plain", "input": node.input[:2]}

@@ -7,7 +7,7 @@ import pytest
 
 from data_prep.writing import beam, engine, publish
 from hmr_tf.files.errors import InputError
-from tests.data_prep.writing.test_engine import contents, job, people  # noqa: F401 (a fixture)
+from tests.fakes.conversions import contents, job
 
 
 def with_beam():
@@ -22,7 +22,7 @@ def workers(**more):
 
 
 @pytest.mark.filterwarnings("ignore")
-def test_beam_writes_the_same_bytes(people, tmp_path):  # noqa: F811
+def test_beam_writes_the_same_bytes(people, tmp_path):
     with_beam()
     engine.convert(job(tmp_path / "one"), people)
     engine.convert(job(tmp_path / "beam"), people, workers())
@@ -30,7 +30,7 @@ def test_beam_writes_the_same_bytes(people, tmp_path):  # noqa: F811
 
 
 @pytest.mark.filterwarnings("ignore")
-def test_beam_full_disk_is_named(people, tmp_path):  # noqa: F811
+def test_beam_full_disk_is_named(people, tmp_path):
     with_beam()
     task = [("test_000.tfrecord", b"N.")]  # a pickled None, which is no JSON's folder
     with pytest.raises(InputError, match="cannot write to /proc/nothing"):
@@ -42,14 +42,14 @@ def fails(task):
     publish.write_json("/proc/nothing/x", task)
 
 
-def test_beam_missing_package_is_named(people, tmp_path, monkeypatch):  # noqa: F811
+def test_beam_missing_package_is_named(people, tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "apache_beam", None)
     with pytest.raises(InputError, match=r"pip install -r data_prep/requirements-beam\.txt"):
         engine.convert(job(tmp_path / "out"), people, workers())
     assert contents(tmp_path / "out") == {}
 
 
-def test_beam_lost_shard_is_an_error(people, tmp_path, monkeypatch):  # noqa: F811
+def test_beam_lost_shard_is_an_error(people, tmp_path, monkeypatch):
     def loses(work, tasks, partial, *others):
         _, *rest = tasks
         for _, task in rest:
@@ -60,7 +60,7 @@ def test_beam_lost_shard_is_an_error(people, tmp_path, monkeypatch):  # noqa: F8
         engine.convert(job(tmp_path / "out"), people, workers())
 
 
-def test_beam_lost_people_are_an_error(people, tmp_path, monkeypatch):  # noqa: F811
+def test_beam_lost_people_are_an_error(people, tmp_path, monkeypatch):
     def loses(work, tasks, partial, *others):
         for _, task in tasks:
             shard = pickle.loads(task)

@@ -15,53 +15,17 @@ from data_prep.labelled import LabelledPerson, MocapPose, Skipped
 from data_prep.writing import engine, shard_files
 from data_prep.writing.shard_files import ShardNames
 from hmr_tf.files.errors import InputError
-from tests.fakes.dataset_fakes import read_folder, write_image, write_lsp
+from tests.fakes.conversions import contents, job, records_of_shards
+from tests.fakes.dataset_fakes import write_lsp
 
 ROOT = Path(__file__).resolve().parents[3]
-
-
-def job(folder, **more):
-    values = {
-        "dataset": "fake",
-        "split": "test",
-        "data_dir": "",
-        "folder": folder,
-        "shard_names": ShardNames("test"),
-        "records_per_shard": 2,
-        "limit": None,
-        "options": {},
-        "annotation_digests": {},
-        "is_streamed": False,
-    }
-    return engine.Job(**{**values, **more})
-
-
-@pytest.fixture
-def people(tmp_path, rng):
-    """Five people in three frames of two sequences."""
-    people = []
-    for frame, (sequence, number) in enumerate([("S9_a_0_cam0", 2), ("S9_a_0_cam0", 1), ("b", 2)]):
-        path = tmp_path / "source" / f"{frame}.jpg"
-        write_image(path, 40, 30, seed=frame)
-        for _ in range(number):
-            points = rng.uniform(1, 29, (19, 2))
-            people.append(LabelledPerson(str(path), points, np.ones(19, int), sequence=sequence))
-    return people
-
-
-def shards_of(folder):
-    return {name: len(records) for name, records in read_folder(folder).items()}
-
-
-def contents(folder):
-    return {path.name: path.read_bytes() for path in sorted(folder.iterdir()) if path.is_file()}
 
 
 def test_engine_one_file_for_each_sequence(people, tmp_path):
     result = engine.convert(
         job(tmp_path / "out", shard_names=ShardNames("test", is_by_sequence=True)), people
     )
-    assert shards_of(tmp_path / "out") == {"S9_a_0_cam0.tfrecord": 3, "b.tfrecord": 2}
+    assert records_of_shards(tmp_path / "out") == {"S9_a_0_cam0.tfrecord": 3, "b.tfrecord": 2}
     assert [shard["records"] for shard in result.index["shards"]] == [3, 2]
     assert (tmp_path / "out" / "test_index.json").is_file()
 
@@ -124,7 +88,7 @@ def test_engine_shard_without_people_is_noted_but_no_file(stopped, people, tmp_p
     stopped()
     result = engine.convert(job(tmp_path / "out"), people)
     assert result.num_resumed == 1
-    assert shards_of(tmp_path / "out") == {"test_001.tfrecord": 3}
+    assert records_of_shards(tmp_path / "out") == {"test_001.tfrecord": 3}
     assert result.tally.num_problems == 2
 
 
