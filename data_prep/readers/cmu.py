@@ -65,9 +65,11 @@ def read(data_dir, seed):
 
 def read_file(path):
     """.amc file -> (N, 72) poses at 25 Hz and (10,) betas, which are zero; or InputError."""
-    bones = asf_amc.read_skeleton(_skeleton_file(path))
-    motion = asf_amc.read_motion(path, bones, lambda number: mocap_order.rows_at_25_hz(number, HZ))
-    poses, betas = smpl_poses(bones, motion), np.zeros(10)
+    cmu_skeleton = asf_amc.read_skeleton(_skeleton_file(path))
+    motion = asf_amc.read_motion(
+        path, cmu_skeleton, lambda number: mocap_order.rows_at_25_hz(number, HZ)
+    )
+    poses, betas = smpl_poses(cmu_skeleton, motion), np.zeros(10)
     mocap_order.check(path, poses, betas)
     return poses, betas
 
@@ -83,7 +85,7 @@ def _skeleton_file(path):
     return others[0]
 
 
-def smpl_poses(bones, motion):
+def smpl_poses(cmu_skeleton, motion):
     """Skeleton and its motion -> (T, 72) SMPL poses.
 
     A joint without a bone in the skeleton stays at rest.
@@ -91,32 +93,34 @@ def smpl_poses(bones, motion):
     Raises:
       InputError: an upper or lower arm or leg is missing.
     """
-    missing = [name for name in _NEEDED if name not in bones.bones]
+    missing = [name for name in _NEEDED if name not in cmu_skeleton.bones]
     if missing:
         raise InputError(
             f"the skeleton has no {', '.join(missing)}: CMU's skeletons have these bones"
         )
-    bone_rotations = asf_amc.global_rotations(bones, motion)
+    bone_rotations = asf_amc.global_rotations(cmu_skeleton, motion)
     rotations, pose = [], []
     for name, parent in zip(skeleton.SMPL_JOINTS, skeleton.SMPL_PARENTS):
         parent_rotation = rotations[parent] if parent >= 0 else Rotation.identity()
-        bone, rest = _bone_and_rest(name, bones)
+        bone, rest = _bone_and_rest(name, cmu_skeleton)
         has_bone = bone in bone_rotations
         rotations.append(bone_rotations[bone] * rest if has_bone else parent_rotation)
         pose.append((parent_rotation.inv() * rotations[-1]).as_rotvec())
     return np.concatenate(pose, axis=1)
 
 
-def _bone_and_rest(joint, bones):
+def _bone_and_rest(joint, cmu_skeleton):
     """The joint's bone, and the rotation from SMPL's rest pose to the skeleton's."""
     if joint in _TRUNK:
         return _TRUNK[joint], Rotation.identity()
     side, _, part = joint.partition("_")
     bone, rest_bone = (name and side[0] + name for name in _LIMBS[part])
-    if rest_bone not in bones.bones:
+    if rest_bone not in cmu_skeleton.bones:
         return bone, Rotation.identity()
     smpl_direction = _DOWN if part in _LEGS else {"left": _LEFT, "right": _RIGHT}[side]
-    return bone, _shortest_rotation(np.array(smpl_direction), bones.bones[rest_bone].direction)
+    return bone, _shortest_rotation(
+        np.array(smpl_direction), cmu_skeleton.bones[rest_bone].direction
+    )
 
 
 def _shortest_rotation(start, end):

@@ -17,7 +17,7 @@ class Tally:
     def __init__(self):
         self.skipped = collections.Counter()  # reason -> number
         self.has_3d = False  # whether any record has 3D joints or is a motion capture pose
-        self.num_problems = 0  # skipped people whom no rule of the dataset leaves out
+        self.num_problems = 0  # skipped people that no rule of the dataset leaves out
         self.problems = []  # the first of them: dicts of reason and where
         self.notes = collections.Counter()  # note -> number of records
 
