@@ -2,31 +2,14 @@
 
 import numpy as np
 import pytest
-import tensorflow as tf
 
 from hmr_tf.files.errors import InputError
 from hmr_tf.inference.detector import Detector
+from tests.fakes import tiny_detector
 
 
 def make_detector(folder, people_seen):
-    """A detector that always finds these people: left, top, right, bottom (0..1), confidence."""
-    people = np.zeros((1, 6, 56), np.float32)
-    for row, (left, top, right, bottom, confidence) in enumerate(people_seen):
-        points = np.tile([top, left, confidence], (17, 1))
-        points[1] = [bottom, right, confidence]
-        points[2] = [0.99, 0.99, 0.1]  # not confident
-        people[0, row, :51] = points.ravel()
-        people[0, row, 55] = confidence
-    module = tf.Module()
-    module.seen = tf.Variable(tf.zeros([4], tf.int32), trainable=False)
-
-    @tf.function(input_signature=[tf.TensorSpec([1, None, None, 3], tf.int32, name="image")])
-    def find(image):
-        module.seen.assign(tf.shape(image))
-        return {"people": tf.constant(people)}
-
-    tf.saved_model.save(module, str(folder), signatures=find)
-    return Detector(folder)
+    return Detector(tiny_detector.save(folder, people_seen))
 
 
 def test_detector_boxes_hold_the_confident_keypoints(tmp_path):
