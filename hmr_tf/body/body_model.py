@@ -1,4 +1,4 @@
-"""SMPL model files: found, read, checked, and handed on as plain arrays."""
+"""SMPL model files as plain arrays: find, read, check; the body in rest pose."""
 
 import hashlib
 import os
@@ -14,12 +14,14 @@ from hmr_tf.body.theta import NUM_BETAS
 from hmr_tf.files import safe_npz, safe_pickle
 from hmr_tf.files.errors import InputError
 
-# Digests in params.json were made when the field had this name.
+# `digest` hashes this name: digests in params.json were made when the field had it.
 _NAMES_IN_DIGEST = {"lbs_weights": "weights"}
-_NEEDED = ("v_template", "shapedirs", "posedirs", "J_regressor", "weights", "f", "kintree_table")
-_NO_PARENT = 2**32 - 1  # on disk: -1 as an unsigned number
+_REQUIRED_KEYS = (
+    *("v_template", "shapedirs", "posedirs", "J_regressor", "weights", "f", "kintree_table"),
+)
+_NO_PARENT = 2**32 - 1  # -1 as an unsigned number, as the files have it
 VARIABLE = "SMPL_MODEL_PATH"
-# What people have, in the order of preference: HMR's, then the official ones.
+# File names in the order of preference: HMR's, then the official ones.
 NAMES = (
     "neutral_smpl_with_cocoplus_reg.pkl",
     "SMPL_NEUTRAL.npz",
@@ -42,30 +44,30 @@ class BodyModel(NamedTuple):
     keypoint_regressor: np.ndarray  # (K, V) the original's `cocoplus_regressor`
     faces: np.ndarray  # (F, 3) vertex ids, counter-clockwise seen from outside
     parents: np.ndarray  # (J,) parent of each joint, -1 for the root
-    topology: str  # "smpl", or "cc0": the built-in body, on which SMPL's vertex ids mean nothing
+    topology: str  # "smpl", or "cc0": the built-in body, whose vertex ids are not SMPL's
 
 
 def find(path=""):
-    """Which SMPL file is meant.
+    """The path of the SMPL file to use.
 
     Args:
-      path: the file, or a folder with one under a name of `NAMES`; empty: the environment variable
+      path: the file, or a folder with a file named as in `NAMES`. Empty: the environment variable
         SMPL_MODEL_PATH, then the folder models/, as in the original, then the built-in CC0 body.
 
     Returns:
-      Path; `read_model` says whether it can be read.
+      Path; it may not exist, which `read_model` reports.
 
     Raises:
-      InputError: a folder was named that holds none.
+      InputError: the given folder holds no such file.
     """
-    asked = path or os.environ.get(VARIABLE, "")
-    folder = Path(asked or "models")
-    if asked and not folder.is_dir():
+    given = path or os.environ.get(VARIABLE, "")
+    folder = Path(given or "models")
+    if given and not folder.is_dir():
         return folder
-    found = next((folder / name for name in NAMES if (folder / name).is_file()), None)
-    if asked and found is None:
+    file = next((folder / name for name in NAMES if (folder / name).is_file()), None)
+    if given and file is None:
         raise InputError(f"The folder {folder} holds no SMPL model: none of {', '.join(NAMES)}.")
-    return found or BUILT_IN
+    return file or BUILT_IN
 
 
 def read_model(path=BUILT_IN, regressor_path=""):
@@ -73,14 +75,16 @@ def read_model(path=BUILT_IN, regressor_path=""):
 
     Args:
       path: the file.
-      regressor_path: file of the 19 keypoints' regressor, see `keypoint_regressor.read`; empty: the
-        model's own, or for the official files, which have none, its joints and face vertices.
+      regressor_path: file with the regressor of the 19 keypoints, see `keypoint_regressor.read`.
+        Empty: the one in the SMPL file; for the official files, which have none, joints and face
+        vertices.
 
     Returns:
-      BodyModel; only the first ten betas of a file that has more.
+      BodyModel, with the first ten betas of a file that has more.
 
     Raises:
-      InputError: no such file, no model, a missing key, a wrong shape, a number not finite.
+      InputError: the file does not exist, is no SMPL model, or has a missing key, a wrong shape or
+        numbers that are not finite.
     """
     path = Path(path)
     if not path.is_file():
@@ -89,7 +93,7 @@ def read_model(path=BUILT_IN, regressor_path=""):
             "model and pass --smpl_model_path=FILE (.pkl or .npz), set SMPL_MODEL_PATH or put it "
             "into models/; without any of these the built-in CC0 body is used."
         )
-    keys = (*_NEEDED, keypoint_regressor.KEY, "topology")
+    keys = (*_REQUIRED_KEYS, keypoint_regressor.KEY, "topology")
     if path.suffix == ".npz":
         content = safe_npz.load(path, keys, pickled=True)
     else:
@@ -102,20 +106,22 @@ def read_model(path=BUILT_IN, regressor_path=""):
 
 
 def digest(model):
-    """SHA-256 of what moves the body, in float32, as it is computed with: two files of one body
-    have the same, whatever their kind. Faces are not in it."""
-    found = hashlib.sha256()
-    moving = {k: v for k, v in model._asdict().items() if k not in ("faces", "topology")}
-    for name, values in moving.items():
-        name = _NAMES_IN_DIGEST.get(name, name)
+    """SHA-256 of all fields but faces and topology, in float32.
+
+    Files of different formats with the same body have the same digest.
+    """
+    sha256 = hashlib.sha256()
+    for name, values in model._asdict().items():
+        if name in ("faces", "topology"):
+            continue
         array = np.ascontiguousarray(values, np.float32)
-        found.update(f"{name} {array.shape}".encode())
-        found.update(array.data)
-    return found.hexdigest()
+        sha256.update(f"{_NAMES_IN_DIGEST.get(name, name)} {array.shape}".encode())
+        sha256.update(array.data)
+    return sha256.hexdigest()
 
 
 def rest_body(model, betas=None):
-    """The T-posed body of a shape.
+    """The body of a shape in rest pose (arms stretched sideways).
 
     Args:
       model: `body_model.BodyModel`.
@@ -135,27 +141,27 @@ def rest_body(model, betas=None):
 
 
 def rest_joints(model, betas):
-    """(..., 10) betas -> (..., J, 3) joints of T-posed bodies, without building their meshes."""
+    """(..., 10) betas -> (..., J, 3) joints of bodies in rest pose, without their meshes."""
     template = model.joint_regressor @ model.v_template
     per_beta = np.einsum("jv,vcs->sjc", model.joint_regressor, model.shapedirs)
     return template + np.tensordot(np.asarray(betas, np.float64), per_beta, axes=1)
 
 
 def from_content(content, path, regressor_path=""):
-    """As `read_model`, of what a file holds; `path` is its name in messages."""
-    missing = [key for key in _NEEDED if key not in content]
+    """As `read_model`, from the dict in a file; `path` is its name in messages."""
+    missing = [key for key in _REQUIRED_KEYS if key not in content]
     if missing:
         raise InputError(f"{path} is no SMPL model: it lacks {', '.join(missing)}.")
     try:
-        model = _model(content, regressor_path)
+        model = _model_from_arrays(content, regressor_path)
     except InputError as error:
         raise InputError(f"{path}: {error}") from error
     _check_shapes(model, path)
     return model
 
 
-def _model(content, regressor_path):
-    arrays = {key: safe_pickle.to_array(content[key]) for key in _NEEDED}
+def _model_from_arrays(content, regressor_path):
+    arrays = {key: safe_pickle.to_array(content[key]) for key in _REQUIRED_KEYS}
     parents = arrays["kintree_table"][0]
     if regressor_path:
         regressor = keypoint_regressor.read(regressor_path)
@@ -164,8 +170,8 @@ def _model(content, regressor_path):
     else:
         regressor = keypoint_regressor.from_joint_regressor(arrays["J_regressor"])
         logging.warning(
-            "The SMPL file has no %s: its 19 keypoints are SMPL's joints and six of its vertices. "
-            "HMR's own file has it, or pass --keypoint_regressor=FILE.",
+            "The SMPL file has no %s: SMPL's joints and six of its vertices are used as the 19 "
+            "keypoints. HMR's own file has it, or pass --keypoint_regressor=FILE.",
             keypoint_regressor.KEY,
         )
     return BodyModel(

@@ -1,7 +1,7 @@
-"""Theta from given 2D keypoints, by gradient descent: SMPLify's role in the paper, in batches.
+"""Fits theta to given 2D keypoints by gradient descent: SMPLify's role in the paper, in batches.
 
 The energy is reprojection + prior + shape, after Bogo et al. 2016 (SMPLify), with the network's
-weak-perspective camera and Adam. Where keypoints are hidden, the prior alone decides.
+weak-perspective camera and Adam. Where keypoints are hidden, only the prior counts.
 """
 
 from typing import NamedTuple
@@ -20,10 +20,10 @@ _HINGES = (
     ("left_knee", 0, -1.0),
     ("right_knee", 0, -1.0),
 )
-# Half of the crop is 1: keypoints further off than this count little more (Geman-McClure).
+# Keypoints further off than this count little more (Geman-McClure); half of the crop is 1.
 _ROBUST_NORM = 0.3
-# Of Adam: radians, and units of camera and betas, a step.
-_LEARNING_RATE, _BETA_1, _BETA_2 = 0.02, 0.9, 0.999
+# Adam; the learning rate in radians, and units of camera and betas, per step.
+_LEARNING_RATE, _BETA_1, _BETA_2, _EPSILON = 0.02, 0.9, 0.999, 1e-8
 
 
 class Weights(NamedTuple):
@@ -36,110 +36,118 @@ class Weights(NamedTuple):
 
 
 class Fit(NamedTuple):
-    """What was found; B people."""
+    """The fitted bodies of B people."""
 
     theta: tf.Tensor  # (B, 85)
     body: Body  # without the mesh
-    error_norm: tf.Tensor  # (B,) mean distance of the labelled keypoints, half the crop is 1
+    error_norm: tf.Tensor  # (B,) mean distance of the labelled keypoints; half of the crop is 1
 
 
 class Fitter:
-    """Fits bodies of one model under one prior; the first call traces, the others are fast."""
+    """Fits bodies of one model under one prior; the first call traces, later ones are fast."""
 
     def __init__(self, smpl, prior=None, weights=None):
         """Args:
         smpl: `body.smpl.SMPL`.
-        prior: (B, 23, 3, 3) rotations, (B, 10) betas -> (B,), the less the more human; or None.
+        prior: (B, 23, 3, 3) rotations, (B, 10) betas -> (B,), lower for more human bodies; or None.
         weights: Weights.
         """
         self._smpl = smpl
         self._prior = prior
         self._weights = weights or Weights()
 
-    def __call__(self, keypoints2d_norm, start, num_steps=250):
-        """Finds the bodies whose keypoints fall on the given ones.
+    def __call__(self, keypoints2d_norm, initial_theta, num_steps=250):
+        """Fits bodies whose projected keypoints are near the given ones.
 
-        First the camera and the global rotation alone (a fifth of the steps), then everything.
+        A fifth of the steps moves the camera and the global rotation only, the rest all of theta.
 
         Args:
           keypoints2d_norm: (B, 19, 3) x, y in [-1, 1] crop coordinates and a weight, 0 where
             unlabelled.
-          start: (B, 85) theta to begin with: the network's answer, or the mean.
+          initial_theta: (B, 85), such as the network's prediction or the mean theta.
           num_steps: of Adam.
 
         Returns:
           Fit.
         """
         keypoints2d_norm = tf.cast(keypoints2d_norm, tf.float32)
-        found = theta.split(tf.cast(start, tf.float32))
-        only_root = tf.one_hot([0], len(SMPL_JOINTS))[0][:, None]
-        for count, of_pose, of_betas in (
-            (num_steps // 5, only_root, 0.0),
-            (num_steps - num_steps // 5, tf.ones_like(only_root), 1.0),
+        parts = theta.split(tf.cast(initial_theta, tf.float32))
+        root_only = tf.one_hot([0], len(SMPL_JOINTS))[0][:, None]
+        everything = tf.ones_like(root_only)
+        for count, pose_factor, betas_factor in (
+            (num_steps // 5, root_only, 0.0),
+            (num_steps - num_steps // 5, everything, 1.0),
         ):
-            moved = theta.Theta(1.0, of_pose, of_betas)
-            found = theta.Theta(*self._descend(keypoints2d_norm, *found, *moved, count))
-        return self._finish(keypoints2d_norm, *found)
+            factors = theta.Theta(camera=1.0, pose=pose_factor, betas=betas_factor)
+            parts = self._minimize(keypoints2d_norm, parts, factors, count)
+        return self._finish(keypoints2d_norm, parts)
 
     @tf.function(
         input_signature=[
-            *(tf.TensorSpec([None, *shape]) for shape in ((19, 3), (3,), (24, 3), (10,))),
-            *(tf.TensorSpec(shape) for shape in ((), (24, 1), ())),
+            tf.TensorSpec([None, 19, 3]),
+            theta.Theta(*(tf.TensorSpec([None, *shape]) for shape in ((3,), (24, 3), (10,)))),
+            theta.Theta(*(tf.TensorSpec(shape) for shape in ((), (24, 1), ()))),
             tf.TensorSpec([], tf.int32),
         ]
     )
-    def _descend(self, keypoints2d_norm, camera_, pose, betas, of_camera, of_pose, of_betas, count):
-        """So many steps of Adam; the factors `of_...` say what is moved."""
-        found, factors = (camera_, pose, betas), (of_camera, of_pose, of_betas)
-        first = second = tuple(tf.zeros_like(value) for value in found)
-        for step in tf.range(1, count + 1):
+    def _minimize(self, keypoints2d_norm, parts, factors, num_steps):
+        """`num_steps` of Adam on the Theta `parts`; each update is multiplied by `factors`."""
+        m = v = tf.nest.map_structure(tf.zeros_like, parts)
+        for step in tf.range(1, num_steps + 1):
             with tf.GradientTape() as tape:
-                tape.watch(found)
-                energy = self._energy(*found, keypoints2d_norm)
-            slopes = tape.gradient(energy, found)
-            first = tuple(_BETA_1 * m + (1 - _BETA_1) * g for m, g in zip(first, slopes))
-            second = tuple(_BETA_2 * v + (1 - _BETA_2) * g * g for v, g in zip(second, slopes))
+                tape.watch(parts)
+                energy = self._energy(parts, keypoints2d_norm)
+            gradients = tape.gradient(energy, parts)
+            m = _moving_average(m, gradients, _BETA_1)
+            v = _moving_average(v, theta.Theta(*(g * g for g in gradients)), _BETA_2)
             power = tf.cast(step, tf.float32)
-            rate = _LEARNING_RATE * tf.sqrt(1 - _BETA_2**power) / (1 - _BETA_1**power)
-            found = tuple(
-                value - factor * rate * m / (tf.sqrt(v) + 1e-8)
-                for value, factor, m, v in zip(found, factors, first, second)
+            learning_rate = _LEARNING_RATE * tf.sqrt(1 - _BETA_2**power) / (1 - _BETA_1**power)
+            parts = theta.Theta(
+                *(
+                    part - factor * learning_rate * first / (tf.sqrt(second) + _EPSILON)
+                    for part, factor, first, second in zip(parts, factors, m, v)
+                )
             )
-        return found
+        return parts
 
-    def _energy(self, camera_, pose, betas, keypoints2d_norm):
-        """Sum over the people of what each one's theta costs."""
-        body, weights = self._smpl.joints_only(pose, betas), self._weights
-        away = _squared_distance(body, camera_, keypoints2d_norm)
-        robust = away / (1.0 + away / _ROBUST_NORM**2)
+    def _energy(self, parts, keypoints2d_norm):
+        """The energies of all people, summed."""
+        body, weights = self._smpl.joints_only(parts.pose, parts.betas), self._weights
+        squared = _squared_distance(body, parts.camera, keypoints2d_norm)
+        robust = squared / (1.0 + squared / _ROBUST_NORM**2)
         energy = 100.0 * _mean_labelled(robust, keypoints2d_norm)
-        energy += weights.betas * tf.reduce_sum(tf.square(betas), axis=-1)
-        energy += weights.rest_pose * tf.reduce_sum(tf.square(pose[:, 1:]), axis=[1, 2])
-        energy += weights.hinges * _hinges(pose)
+        energy += weights.betas * tf.reduce_sum(tf.square(parts.betas), axis=-1)
+        energy += weights.rest_pose * tf.reduce_sum(tf.square(parts.pose[:, 1:]), axis=[1, 2])
+        energy += weights.hinges * _hinges(parts.pose)
         if self._prior is not None:
-            energy += weights.prior * self._prior(body.rotations[:, 1:], betas)
+            energy += weights.prior * self._prior(body.rotations[:, 1:], parts.betas)
         return tf.reduce_sum(energy)
 
-    def _finish(self, keypoints2d_norm, camera_, pose, betas):
-        body = self._smpl.joints_only(pose, betas)
-        distance = tf.sqrt(_squared_distance(body, camera_, keypoints2d_norm))
-        flat_pose = tf.reshape(pose, [-1, theta.NUM_POSE])
-        answer = tf.concat([camera_, flat_pose, betas], axis=-1)
-        return Fit(answer, body, _mean_labelled(distance, keypoints2d_norm))
+    def _finish(self, keypoints2d_norm, parts):
+        body = self._smpl.joints_only(parts.pose, parts.betas)
+        distance = tf.sqrt(_squared_distance(body, parts.camera, keypoints2d_norm))
+        return Fit(theta.join(*parts), body, _mean_labelled(distance, keypoints2d_norm))
+
+
+def _moving_average(average, values, decay):
+    """Adam's moment estimate: both arguments and the result are Theta."""
+    return theta.Theta(*(decay * old + (1 - decay) * new for old, new in zip(average, values)))
 
 
 def _hinges(pose):
-    """(B,) cost of elbows and knees that bend the wrong way: about 0 for the right one."""
+    """(B,) cost of elbows and knees that bend the wrong way; about 0 for the right one."""
     bent = [sign * pose[:, SMPL_JOINTS.index(joint), axis] for joint, axis, sign in _HINGES]
     return tf.reduce_sum(tf.exp(5.0 * tf.minimum(tf.stack(bent, axis=-1), 2.0)), axis=-1)
 
 
-def _squared_distance(body, camera_, keypoints2d_norm):
-    projected = camera.project(body.joints3d, camera_)
+def _squared_distance(body, weak_camera, keypoints2d_norm):
+    """(B, 19) of the projected keypoints to the given ones."""
+    projected = camera.project(body.joints3d, weak_camera)
     return tf.reduce_sum(tf.square(projected - keypoints2d_norm[..., :2]), axis=-1)
 
 
 def _mean_labelled(values, keypoints2d_norm):
+    """(B, 19) -> (B,) mean by the weights of the keypoints."""
     weight = keypoints2d_norm[..., 2]
     return tf.math.divide_no_nan(
         tf.reduce_sum(values * weight, axis=-1), tf.reduce_sum(weight, axis=-1)

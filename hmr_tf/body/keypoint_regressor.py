@@ -1,8 +1,8 @@
-"""HMR's 19 keypoints for SMPL files that do not say where they are: the official ones.
+"""The regressor of HMR's 19 keypoints, for SMPL files that have none: the official ones.
 
-Only HMR's own file has the learned regressor. A file with one can be given; else SMPL's joints and
-six of its vertices stand in: ankles to shoulders are SMPL's joints, a little inside of where people
-mark them.
+Only HMR's own file has the learned regressor. A file with it can be given; otherwise SMPL's joints
+and six of its vertices are used instead. SMPL's joints, from ankles to shoulders, lie a little
+deeper in the body than where annotators mark them.
 """
 
 from pathlib import Path
@@ -15,8 +15,8 @@ from hmr_tf.files.errors import InputError
 
 KEY = "cocoplus_regressor"
 NUM_SMPL_VERTICES = 6890
-# Vertices of SMPL's mesh, from 0: the face as `smplx` has it (its vertex_ids.py; the paper's
-# footnote counts from 1), the top of the head as DavidBoja/SMPL-Anthropometry.
+# Vertex ids of SMPL's mesh, from 0: the face as in `smplx` (its vertex_ids.py; the paper's footnote
+# counts from 1), the top of the head as in DavidBoja/SMPL-Anthropometry.
 FACE_VERTICES = {
     "head_top": 412,
     "nose": 332,
@@ -28,7 +28,7 @@ FACE_VERTICES = {
 
 
 def read(path):
-    """A regressor from a file of its own.
+    """Reads the regressor from a file.
 
     Args:
       path: .npy of (19, V) numbers, or an SMPL file (.pkl, .npz) with a cocoplus_regressor.
@@ -37,7 +37,7 @@ def read(path):
       (19, V) float64 array; V is not checked.
 
     Raises:
-      InputError: no such file, or no regressor in it.
+      InputError: the file does not exist or holds no regressor.
     """
     path = Path(path)
     if not path.is_file():
@@ -57,16 +57,16 @@ def read(path):
 
 
 def from_joint_regressor(joint_regressor):
-    """(24, V) SMPL's joint regressor -> (19, V): its own joints, and `FACE_VERTICES`.
+    """SMPL's joint regressor (24, V) -> (19, V) from its joints and `FACE_VERTICES`.
 
     Raises:
-      InputError: a mesh of another size, on which those vertices mean nothing.
+      InputError: the mesh is not SMPL's, so that its vertex ids mean nothing.
     """
     num_vertices = joint_regressor.shape[-1]
     if num_vertices != NUM_SMPL_VERTICES:
         raise InputError(
-            f"it has no {KEY} and {num_vertices} vertices where SMPL has {NUM_SMPL_VERTICES}, so "
-            "that its keypoints are unknown: pass --keypoint_regressor=FILE."
+            f"it has no {KEY} and {num_vertices} vertices, SMPL has {NUM_SMPL_VERTICES}: its "
+            "keypoints are unknown. Pass --keypoint_regressor=FILE."
         )
     regressor = np.zeros((len(KEYPOINTS), num_vertices))
     for row, name in zip(regressor, KEYPOINTS):

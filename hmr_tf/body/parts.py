@@ -1,6 +1,6 @@
-"""Which of the six parts of a body each face of its mesh belongs to.
+"""Body parts: labels 1 to 6 for the faces of a mesh.
 
-The numbers are those of the segmentations of LSP in UPi-S1h, of which 0 is the background.
+The numbers are those of UPi-S1h's segmentations of LSP, in which 0 is the background.
 """
 
 from pathlib import Path
@@ -13,9 +13,9 @@ from hmr_tf.files.errors import InputError
 
 BACKGROUND = "background"
 PARTS = (BACKGROUND, "left_arm", "right_arm", "head", "left_leg", "right_leg", "torso")
-# A face moves with its bone. The neck is the head's and the collar bones are the torso's: so the
-# parts have nearly the sizes of the published labels (head 2627 faces, an arm 2627, a leg 1459).
-_PART_OF_BONE = {
+# The neck belongs to the head and the collars to the torso: so the parts have nearly the sizes of
+# the published labels (head 2627 faces, an arm 2627, a leg 1459).
+_PART_OF_JOINT = {
     **dict.fromkeys(("left_shoulder", "left_elbow", "left_wrist", "left_hand"), "left_arm"),
     **dict.fromkeys(("right_shoulder", "right_elbow", "right_wrist", "right_hand"), "right_arm"),
     **dict.fromkeys(("neck", "head"), "head"),
@@ -26,40 +26,40 @@ _TEXTURE, _CUBE = "vertex_texture.npy", "cube_parts.npy"
 
 
 def joint_labels():
-    """(24,) the part's number of each SMPL joint's bone."""
-    names = (_PART_OF_BONE.get(joint, "torso") for joint in SMPL_JOINTS)
+    """(24,) numbers of `PARTS`, one for each SMPL joint."""
+    names = (_PART_OF_JOINT.get(joint, "torso") for joint in SMPL_JOINTS)
     return np.array([PARTS.index(name) for name in names])
 
 
-def face_labels_from_weights(weights, faces):
-    """Labels from the skinning: a face belongs to the part that moves its corners most.
+def face_labels_from_weights(lbs_weights, faces):
+    """Labels from the skinning: a face belongs to the part with the largest weight at its corners.
 
     Args:
-      weights: (V, 24) skinning weights.
+      lbs_weights: (V, 24) skinning weights.
       faces: (F, 3) vertex ids.
 
     Returns:
-      (F,) int32 numbers of `PARTS`, 1 to 6; of equal ones the smallest.
+      (F,) int32 numbers of `PARTS`, 1 to 6; the smallest of equal ones.
     """
-    by_part = np.zeros((len(weights), len(PARTS)))
-    np.add.at(by_part.T, joint_labels(), np.asarray(weights, float).T)
+    by_part = np.zeros((len(lbs_weights), len(PARTS)))
+    np.add.at(by_part.T, joint_labels(), np.asarray(lbs_weights, float).T)
     return by_part[np.asarray(faces)].sum(axis=1).argmax(axis=1).astype(np.int32)
 
 
 def read_labels(path, faces):
-    """Labels from a file.
+    """Reads labels from a file.
 
     Args:
-      path: .npy with a number for each face or each vertex, of which a face takes that of most of
-        its corners, the first of different ones; or the folder with the public code's two files,
-        cube_parts.npy and vertex_texture.npy (nkolot/GraphCMR `data/`), one colour for each face.
-      faces: (F, 3) vertex ids of the mesh they are meant for.
+      path: .npy with a number for each face, or for each vertex: a face then takes the number of
+        most of its corners, or of the first where all differ. Or the folder with the two files
+        cube_parts.npy and vertex_texture.npy of nkolot/GraphCMR `data/`: a colour for each face.
+      faces: (F, 3) vertex ids of the mesh.
 
     Returns:
       (F,) int32 numbers of `PARTS`, 1 to 6.
 
     Raises:
-      InputError: no such file, or no labels of such a mesh.
+      InputError: the file does not exist or does not fit the mesh.
     """
     path, faces = Path(path), np.asarray(faces)
     missing = [name for name in (_TEXTURE, _CUBE) if not (path / name).is_file()]
@@ -67,11 +67,11 @@ def read_labels(path, faces):
         raise InputError(f"--part_labels={path}: the folder lacks {' and '.join(missing)}.")
     if not path.exists():
         raise InputError(f"--part_labels={path}: no such file.")
-    labels = _coloured(path) if path.is_dir() else np.asarray(safe_npz.load_npy(path))
+    labels = _read_texture(path) if path.is_dir() else np.asarray(safe_npz.load_npy(path))
     if labels.ndim != 1 or not np.isin(labels, np.arange(1, len(PARTS))).all():
         raise InputError(
             f"--part_labels={path} must hold one list of numbers from 1 to {len(PARTS) - 1} "
-            f"({', '.join(PARTS[1:])}); it does not."
+            f"({', '.join(PARTS[1:])}), and does not."
         )
     labels = labels.astype(np.int32)
     if len(labels) == len(faces):
@@ -85,13 +85,13 @@ def read_labels(path, faces):
     return np.where(second == third, second, first)
 
 
-def _coloured(folder):
-    """Each face has a colour, and the cube says which part has that colour."""
+def _read_texture(folder):
+    """(F,) labels: vertex_texture holds a colour for each face, cube_parts the part of a colour."""
     cube, texture = (np.asarray(safe_npz.load_npy(folder / name)) for name in (_CUBE, _TEXTURE))
     try:
         colors = np.clip(texture.reshape(-1, 8, 3)[:, 0], 0.0, 1.0)
         return cube[tuple(np.floor(100 * colors).astype(int).T)]
     except (ValueError, IndexError, TypeError) as error:
         raise InputError(
-            f"--part_labels={folder}: its files do not fit each other ({error})."
+            f"--part_labels={folder}: {_CUBE} and {_TEXTURE} do not fit each other ({error})."
         ) from error

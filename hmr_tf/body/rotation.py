@@ -1,6 +1,6 @@
-"""Rotations. A matrix turns column vectors, `rotated = matrix @ point`; angles are in radians.
+"""Rotations. Matrices rotate column vectors, `rotated = matrix @ point`; angles are in radians.
 
-What the network and its training need is TensorFlow, what only files need is numpy.
+The functions of the network and its training take tensors, those of files and metrics numpy.
 """
 
 import numpy as np
@@ -18,7 +18,7 @@ def matrix_from_axis_angle(axis_angle):
       (..., 3, 3) rotation matrices.
 
     Source: the original's `tf_smpl/batch_lbs.py:41-64`: the norm is taken of axis_angle + 1e-8, the
-    axis of axis_angle alone. The 1e-24 keeps its one singular point, (-1e-8, -1e-8, -1e-8), finite.
+    axis of axis_angle alone. The 1e-24 makes its one singular point, (-1e-8, -1e-8, -1e-8), finite.
     """
     angle = tf.sqrt(tf.reduce_sum(tf.square(axis_angle + 1e-8), axis=-1, keepdims=True) + 1e-24)
     x, y, z = tf.unstack(axis_angle / angle, axis=-1)
@@ -76,7 +76,7 @@ def nearest_rotation(matrix):
 
 
 def reflect(rotations, mirror):
-    """The rotations of the body seen in a mirror (x becomes -x): M R M with left and right swapped.
+    """Rotations of the mirrored body (x becomes -x): M R M with left and right swapped.
 
     Args:
       rotations: (..., J, 3, 3) one matrix per joint, the global one included.
@@ -104,7 +104,7 @@ def procrustes_align(source, target):
     source_mean, target_mean = source.mean(1, keepdims=True), target.mean(1, keepdims=True)
     centred, aim = source - source_mean, target - target_mean
     u, singular, vt = np.linalg.svd(np.einsum("bkc,bkC->bcC", centred, aim))
-    # The weakest direction is turned over where the best orthogonal matrix would be a mirror image.
+    # The weakest direction is flipped where the best orthogonal matrix would be a mirror image.
     sign = np.ones_like(singular)
     sign[:, 2] = np.sign(np.linalg.det(u @ vt))
     rotation = np.einsum("bri,bi,bic->bcr", u, sign, vt)

@@ -73,7 +73,7 @@ OPENPOSE_KEYPOINTS = (
     *("left_big_toe", "left_small_toe", "left_heel"),
     *("right_big_toe", "right_small_toe", "right_heel"),
 )
-# The 17 joints of Human3.6M that are in use; its "nose" is the front of the neck's top.
+# The 17 joints of Human3.6M that are in use; its "nose" lies at the front of the upper neck.
 H36M_JOINTS = (
     *("pelvis", "right_hip", "right_knee", "right_ankle", "left_hip", "left_knee", "left_ankle"),
     *("spine", "neck", "nose", "head_top", "left_shoulder", "left_elbow", "left_wrist"),
@@ -115,26 +115,26 @@ def indices(names, vocabulary):
 
 
 def convert(points, source, target):
-    """The same points in another vocabulary, by name.
+    """Reorders points from one vocabulary to another, by name.
 
     Args:
       points: (..., len(source), C) array.
-      source, target: vocabularies of this module, or any tuples of its names. Two sources, such as
-        KEYPOINTS + SMPL_JOINTS of joined points, may repeat a name: the first one counts.
+      source, target: tuples of names, such as the vocabularies of this module. A source may repeat
+        a name, as KEYPOINTS + SMPL_JOINTS of joined points does: the first one counts.
 
     Returns:
       (..., len(target), C) float array; NaN where the source has no such point.
     """
     points = np.asarray(points, float)
-    found = np.full((*points.shape[:-2], len(target), points.shape[-1]), np.nan)
-    for place, name in enumerate(target):
+    converted = np.full((*points.shape[:-2], len(target), points.shape[-1]), np.nan)
+    for index, name in enumerate(target):
         if name in source:
-            found[..., place, :] = points[..., source.index(name), :]
-    return found
+            converted[..., index, :] = points[..., source.index(name), :]
+    return converted
 
 
 def mirror(vocabulary):
-    """Index map that swaps left and right: `points[mirror(v)]` are the mirrored body's."""
+    """Index map that swaps left and right: `points[mirror(v)]` are those of the mirrored body."""
 
     def other_side(name):
         side, _, rest = name.partition("_")

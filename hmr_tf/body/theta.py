@@ -9,10 +9,10 @@ NUM_THETA = NUM_CAMERA + NUM_POSE + NUM_BETAS
 
 
 class Theta(NamedTuple):
-    """Theta by its parts."""
+    """The parts of theta."""
 
-    camera: tf.Tensor  # (B, 3) weak perspective: scale, then x and y shift
-    pose: tf.Tensor  # (B, 24, 3) axis-angle in radians; joint 0 turns the whole body
+    camera: tf.Tensor  # (B, 3) weak perspective: scale, then x and y translation
+    pose: tf.Tensor  # (B, 24, 3) axis-angle in radians; joint 0 rotates the whole body
     betas: tf.Tensor  # (B, 10) SMPL shape coefficients
 
 

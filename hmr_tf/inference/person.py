@@ -67,7 +67,7 @@ def crop_person(image, box, image_size):
 def pinhole_of(image, focal_px=None, principal_px=None):
     """The `camera.Pinhole` of a photograph; what is not given is assumed, see there."""
     height, width = image.shape[:2]
-    assumed = camera.pinhole_of_photograph(height, width, crops.CROP_PX, focal_px)
+    assumed = camera.default_pinhole(height, width, crops.CROP_PX, focal_px)
     return (
         assumed._replace(principal_px=tuple(principal_px)) if principal_px is not None else assumed
     )

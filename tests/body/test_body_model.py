@@ -1,4 +1,4 @@
-"""SMPL files of every kind: found in their order, read, and refused in one line."""
+"""SMPL files of every kind: the order of search, reading, refusals in one line, rest pose."""
 
 import io
 import os
@@ -16,14 +16,14 @@ from tests.fakes import python2_pickle, tiny_body
 
 
 def array_file(shape):
-    """The bytes of an .npy that says `shape` and holds four numbers."""
+    """The bytes of an .npy whose header states `shape`, with four numbers."""
     stream = io.BytesIO()
     header = {"descr": "<f8", "fortran_order": False, "shape": shape}
     np.lib.format.write_array_header_1_0(stream, header)
     return stream.getvalue() + np.zeros(4).tobytes()
 
 
-def test_reads_what_was_written(tmp_path):
+def test_read_model_returns_what_was_written(tmp_path):
     truth = tiny_body.arrays()
     model = body_model.read_model(tiny_body.write(tmp_path / "body.npz"))
     np.testing.assert_array_equal(model.v_template, truth["v_template"])
@@ -32,18 +32,34 @@ def test_reads_what_was_written(tmp_path):
     assert model.topology == "smpl"
 
 
-def test_takes_the_first_ten_of_many_betas(tmp_path, rng):
+def test_read_model_takes_the_first_ten_betas(tmp_path, rng):
     many = rng.normal(size=(60, 3, 300))
     model = body_model.read_model(tiny_body.write(tmp_path / "body.npz", shapedirs=many))
     np.testing.assert_array_equal(model.shapedirs, many[..., :10])
 
 
-def test_built_in_body_is_no_smpl_topology():
+def test_digest_of_the_built_in_body_never_changes():
+    """Checkpoints name their body by it."""
+    digest = "604838744151a825eaa07bba927a2cb1877285115763020c19d99c142542cfea"
+    assert body_model.digest(body_model.read_model(body_model.BUILT_IN)) == digest
+
+
+def test_digest_ignores_file_format_faces_and_topology(tmp_path):
+    arrays = tiny_body.arrays()
+    model = body_model.read_model(tiny_body.write(tmp_path / "body.npz"))
+    python2_pickle.write(tmp_path / "body.pkl", arrays)
+    digest = body_model.digest(model)
+    assert body_model.digest(body_model.read_model(tmp_path / "body.pkl")) == digest
+    assert body_model.digest(model._replace(faces=model.faces[:1], topology="other")) == digest
+    assert body_model.digest(model._replace(v_template=model.v_template + 1e-4)) != digest
+
+
+def test_read_model_knows_the_built_in_topology():
     assert body_model.read_model().topology == "cc0"
 
 
 @pytest.mark.parametrize(
-    ("changes", "said"),
+    ("changes", "message"),
     [
         ({"weights": None}, "lacks weights"),
         ({"cocoplus_regressor": None}, "no cocoplus_regressor"),
@@ -54,27 +70,27 @@ def test_built_in_body_is_no_smpl_topology():
         ({"f": np.array([{}])}, "no numbers"),
     ],
 )
-def test_refuses_what_is_no_model(tmp_path, changes, said):
+def test_read_model_refuses_wrong_content(tmp_path, changes, message):
     path = tiny_body.write(tmp_path / "body.npz", **changes)
-    with pytest.raises(InputError, match=said) as error:
+    with pytest.raises(InputError, match=message) as error:
         body_model.read_model(path)
     assert "body.npz" in str(error.value)
     assert "\n" not in str(error.value)
 
 
-def test_refuses_what_is_too_large_to_be_a_model(tmp_path, monkeypatch):
+def test_read_model_refuses_a_too_large_file(tmp_path, monkeypatch):
     path = tmp_path / "body.npz"
     np.savez_compressed(path, **{**tiny_body.arrays(), "f": np.zeros(300_000)})
-    for limit, said in (
+    for limit, message in (
         (2**21, r"unpacks to 2,\d+,\d+ bytes; at most 2,097,152"),
         (99, "at most 99"),
     ):
         monkeypatch.setattr(safe_npz, "MAX_BYTES", limit)
-        with pytest.raises(InputError, match=said):
+        with pytest.raises(InputError, match=message):
             body_model.read_model(path)
 
 
-def test_refuses_a_missing_and_a_truncated_file(tmp_path):
+def test_read_model_refuses_missing_and_truncated_files(tmp_path):
     with pytest.raises(InputError, match=r"not found.*smpl\.is\.tue"):
         body_model.read_model(tmp_path / "none.npz")
     whole = tiny_body.write(tmp_path / "whole.npz").read_bytes()
@@ -88,7 +104,7 @@ def test_refuses_a_missing_and_a_truncated_file(tmp_path):
             body_model.read_model(tmp_path / name)
 
 
-def test_a_flag_a_variable_a_folder_then_the_built_in(tmp_path, monkeypatch):
+def test_find_takes_flag_variable_folder_built_in_in_this_order(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv(body_model.VARIABLE, raising=False)
     assert body_model.find() == body_model.BUILT_IN
@@ -108,7 +124,7 @@ def test_a_flag_a_variable_a_folder_then_the_built_in(tmp_path, monkeypatch):
 
 @pytest.fixture(scope="module")
 def official(tmp_path_factory):
-    """Like SMPL_NEUTRAL.npz: 6,890 vertices, 300 betas, no keypoints, things nobody needs."""
+    """Like SMPL_NEUTRAL.npz: 6,890 vertices, 300 betas, no keypoints, unused keys."""
     path, num_vertices = tmp_path_factory.mktemp("official") / "SMPL_NEUTRAL.npz", 6890
     content = {
         **tiny_body.arrays(num_vertices),
@@ -121,7 +137,7 @@ def official(tmp_path_factory):
     return path
 
 
-def test_official_file_gets_keypoints_from_joints_and_the_face(official, caplog):
+def test_keypoint_regressor_of_official_file_is_joints_and_face(official, caplog):
     model = body_model.read_model(official)
     assert "has no cocoplus_regressor" in caplog.text
     keypoints = model.keypoint_regressor @ model.v_template
@@ -132,7 +148,7 @@ def test_official_file_gets_keypoints_from_joints_and_the_face(official, caplog)
         np.testing.assert_allclose(point, expected, atol=1e-12, err_msg=name)
 
 
-def test_a_regressor_of_its_own(official, tmp_path, rng, caplog):
+def test_keypoint_regressor_from_its_own_file(official, tmp_path, rng, caplog):
     regressor = rng.random((19, 6890))
     np.save(tmp_path / "regressor.npy", regressor)
     np.savez(tmp_path / "regressor.npz", cocoplus_regressor=regressor)
@@ -145,7 +161,7 @@ def test_a_regressor_of_its_own(official, tmp_path, rng, caplog):
 
 
 @pytest.mark.parametrize(
-    ("name", "content", "said"),
+    ("name", "content", "message"),
     [
         ("none.npy", None, "no such file"),
         ("empty.npy", b"", "is damaged"),
@@ -155,14 +171,14 @@ def test_a_regressor_of_its_own(official, tmp_path, rng, caplog):
         ("text.npz", b"text", "is damaged"),
     ],
 )
-def test_what_is_no_regressor_is_refused(official, tmp_path, name, content, said):
+def test_keypoint_regressor_refuses_wrong_files(official, tmp_path, name, content, message):
     if content is not None:
         (tmp_path / name).write_bytes(content)
-    with pytest.raises(InputError, match=said):
+    with pytest.raises(InputError, match=message):
         body_model.read_model(official, tmp_path / name)
 
 
-def test_sparse_matrices_inside_an_npz_are_read_and_nothing_is_run(tmp_path):
+def test_read_model_reads_sparse_matrices_and_runs_nothing(tmp_path):
     truth = tiny_body.arrays()
     regressor = np.array(sparse.csc_matrix(truth["J_regressor"]), dtype=object)
     model = body_model.read_model(tiny_body.write(tmp_path / "body.npz", J_regressor=regressor))

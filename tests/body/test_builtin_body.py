@@ -1,4 +1,4 @@
-"""The body that comes with hmr_tf: an SMPL file in form, a closed symmetric person in content."""
+"""The body that comes with hmr_tf has the form of an SMPL file and is a closed symmetric person."""
 
 import numpy as np
 import pytest
@@ -35,7 +35,7 @@ def keypoints(body):
     return dict(zip(skeleton.KEYPOINTS, body["cocoplus_regressor"] @ body["v_template"]))
 
 
-def test_it_has_exactly_the_arrays_of_an_smpl_file(body):
+def test_built_in_body_has_exactly_the_arrays_of_an_smpl_file(body):
     form = {key: (array.shape, array.dtype.name) for key, array in body.items()}
     assert form.pop("topology")[0] == ()
     assert form == {
@@ -52,23 +52,23 @@ def test_it_has_exactly_the_arrays_of_an_smpl_file(body):
     assert body_model.BUILT_IN.stat().st_size < 1.2e6
 
 
-def test_every_number_is_finite(body):
+def test_built_in_body_is_finite(body):
     assert all(np.isfinite(array).all() for array in body.values() if array.dtype.kind == "f")
 
 
-def test_the_model_reader_takes_it():
+def test_built_in_body_is_read_as_a_model():
     model = body_model.read_model()
     assert model.topology == "cc0"
     assert tuple(model.parents) == skeleton.SMPL_PARENTS
 
 
-def test_the_tree_is_smpls_with_its_unsigned_root(body):
+def test_built_in_body_has_smpls_tree_and_unsigned_root(body):
     assert body["kintree_table"][0, 0] == 2**32 - 1
     np.testing.assert_array_equal(body["kintree_table"][0, 1:], skeleton.SMPL_PARENTS[1:])
     np.testing.assert_array_equal(body["kintree_table"][1], np.arange(24))
 
 
-def test_the_surface_is_closed_oriented_and_in_one_piece(body):
+def test_built_in_body_surface_is_closed_oriented_and_in_one_piece(body):
     faces = body["f"].astype(int)
     directed = np.concatenate([faces[:, [0, 1]], faces[:, [1, 2]], faces[:, [2, 0]]])
     assert len(np.unique(directed, axis=0)) == len(directed)  # no edge twice in one direction
@@ -80,13 +80,13 @@ def test_the_surface_is_closed_oriented_and_in_one_piece(body):
     assert csgraph.connected_components(graph)[0] == 1
 
 
-def test_faces_look_outwards_and_the_volume_is_a_persons(body):
+def test_built_in_body_faces_point_outwards_around_the_volume_of_a_person(body):
     a, b, c = np.moveaxis(body["v_template"][body["f"].astype(int)].astype(float), 1, 0)
     volume = np.sum(a * np.cross(b, c)) / 6
     assert 0.05 < volume < 0.1  # cubic metres
 
 
-def test_template_faces_and_weights_are_mirror_symmetric(body, mirror):
+def test_built_in_body_template_faces_and_weights_are_symmetric(body, mirror):
     np.testing.assert_array_equal(mirror[mirror], np.arange(len(mirror)))
     np.testing.assert_array_equal(
         body["v_template"][mirror], body["v_template"] * np.float32(REFLECT)
@@ -95,14 +95,14 @@ def test_template_faces_and_weights_are_mirror_symmetric(body, mirror):
     faces = body["f"].astype(int)
 
     def without_start(triangles):
-        """Each triangle turned so that its smallest corner comes first."""
+        """Each triangle with its smallest corner first, in the same direction."""
         first = np.argmin(triangles, axis=1)[:, None]
         return {*map(tuple, np.take_along_axis(triangles, (first + np.arange(3)) % 3, 1))}
 
     assert without_start(faces) == without_start(mirror[faces][:, ::-1])
 
 
-def test_shapes_and_pose_offsets_are_mirror_symmetric(body, mirror):
+def test_built_in_body_blend_shapes_are_symmetric(body, mirror):
     shapes = body["shapedirs"].astype(float)
     np.testing.assert_allclose(shapes[mirror] * REFLECT[:, None], shapes, atol=1e-4)
     offsets = body["posedirs"].astype(float).reshape(-1, 3, 23, 3, 3)
@@ -111,13 +111,13 @@ def test_shapes_and_pose_offsets_are_mirror_symmetric(body, mirror):
     np.testing.assert_allclose(reflected, offsets, atol=1e-6)
 
 
-def test_regressors_are_mirror_symmetric(body, mirror):
+def test_built_in_body_regressors_are_symmetric(body, mirror):
     joints, keypoints = body["J_regressor"], body["cocoplus_regressor"]
     np.testing.assert_allclose(joints[JOINT_SIDES][:, mirror], joints, atol=1e-6)
     np.testing.assert_allclose(keypoints[KEYPOINT_SIDES][:, mirror], keypoints, atol=1e-6)
 
 
-def test_weights_sum_to_one_over_at_most_four_joints(body):
+def test_built_in_body_weights_sum_to_one_over_at_most_four_joints(body):
     weights = body["weights"]
     assert weights.min() >= 0
     assert (weights > 0).sum(1).max() <= 4
@@ -125,17 +125,17 @@ def test_weights_sum_to_one_over_at_most_four_joints(body):
 
 
 @pytest.mark.parametrize("key", ["J_regressor", "cocoplus_regressor"])
-def test_regressor_rows_are_weighted_means(body, key):
+def test_built_in_body_regressor_rows_are_weighted_means(body, key):
     assert body[key].min() >= 0
     np.testing.assert_allclose(body[key].sum(1, dtype=np.float64), 1.0, atol=1e-6)
 
 
-def test_it_stands_where_smpl_stands(body, joints):
+def test_built_in_body_stands_where_smpl_stands(body, joints):
     assert 1.5 < np.ptp(body["v_template"][:, 1]) < 1.9
     np.testing.assert_allclose(joints["pelvis"], [0, -0.22, 0.03], atol=1e-3)
 
 
-def test_joints_lie_in_the_order_of_a_body(joints):
+def test_built_in_body_joints_lie_in_the_order_of_a_body(joints):
     column = ("head", "neck", "spine3", "spine2", "spine1", "pelvis", "left_hip", "left_knee")
     heights = [joints[name][1] for name in (*column, "left_ankle", "left_foot")]
     assert heights == sorted(heights, reverse=True)
@@ -145,13 +145,13 @@ def test_joints_lie_in_the_order_of_a_body(joints):
         assert np.sign(round(place[0], 5)) == {"left": 1, "right": -1}.get(side, 0), name
 
 
-def test_arms_make_a_t(joints):
+def test_built_in_body_arms_are_stretched_sideways(joints):
     arm = [joints[f"left_{name}"] for name in ("shoulder", "elbow", "wrist", "hand")]
     assert np.all(np.diff([place[0] for place in arm]) > 0.05)
     assert np.ptp([place[1] for place in arm]) < 0.02
 
 
-def test_keypoints_lie_where_their_names_say(keypoints, joints, body):
+def test_built_in_body_keypoints_lie_where_their_names_say(keypoints, joints, body):
     for name, place in keypoints.items():
         side = name.partition("_")[0]
         assert np.sign(round(place[0], 5)) == {"left": 1, "right": -1}.get(side, 0), name
@@ -164,7 +164,7 @@ def test_keypoints_lie_where_their_names_say(keypoints, joints, body):
         np.testing.assert_allclose(keypoints[name], joints[name], atol=1e-6)
 
 
-def test_positive_betas_make_it_taller_and_the_first_most(body):
+def test_built_in_body_grows_with_positive_betas_most_with_the_first(body):
     heights = [
         np.ptp((body["v_template"] + body["shapedirs"][..., k].astype(np.float32))[:, 1])
         for k in range(10)
@@ -175,7 +175,7 @@ def test_positive_betas_make_it_taller_and_the_first_most(body):
     assert 0.05 < growth[0] < 0.15  # one standard deviation of adults is about 10 cm
 
 
-def test_licence_and_origin_stand_beside_it():
+def test_built_in_body_has_its_licence_beside_it():
     text = body_model.BUILT_IN.with_name("cc0_body_LICENSE.txt").read_text(encoding="utf-8")
     assert "CC0 1.0 Universal" in text
     assert "4. __Limitations and Disclaimers.__" in text

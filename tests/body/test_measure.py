@@ -1,3 +1,5 @@
+"""Lengths and girths: exact on simple bodies, plausible and invariant on the built-in one."""
+
 import numpy as np
 import pytest
 
@@ -38,7 +40,7 @@ def column(profile, corners, radius=1.0):
     return np.concatenate(rings), np.array(faces)
 
 
-def on(name, number):
+def following(name, number):
     """(V, 24) weights of vertices that follow one joint only."""
     return np.tile(np.eye(24)[SMPL_JOINTS.index(name)], (number, 1))
 
@@ -48,46 +50,48 @@ def around(corners, radius):
 
 
 @pytest.mark.parametrize("corners", [3, 4, 96])
-def test_exact_on_columns(corners):
+def test_measure_is_exact_on_columns(corners):
     vertices, faces = column({0.0: 1, 0.7: 1, 1.7: 1}, corners, radius=0.16)
-    found = measure(vertices, joints(), faces, on("pelvis", len(vertices)))
-    assert set(found) == NAMES
+    measured = measure(vertices, joints(), faces, following("pelvis", len(vertices)))
+    assert set(measured) == NAMES
     for name in ("chest", "waist", "hips"):
-        assert found[name].metres == pytest.approx(around(corners, 0.16), rel=1e-12)
-    assert found["height"].metres == pytest.approx(1.7)
-    assert found["arm"].metres == pytest.approx(0.25 + 0.20)
-    assert found["leg"].metres == pytest.approx(0.8)
+        assert measured[name].metres == pytest.approx(around(corners, 0.16), rel=1e-12)
+    assert measured["height"].metres == pytest.approx(1.7)
+    assert measured["arm"].metres == pytest.approx(0.25 + 0.20)
+    assert measured["leg"].metres == pytest.approx(0.8)
 
 
-def test_each_girth_finds_its_place():
+def test_measure_takes_each_girth_at_its_height():
     # Widest between spine2 and spine3, narrowest between spine1 and spine2, widest at the hips.
     profile = {0: 0.1, 0.73: 0.1, 0.815: 0.2, 0.99: 0.12, 1.05: 0.11, 1.15: 0.18, 1.4: 0.05}
     vertices, faces = column(profile, 64)
-    found = measure(vertices, joints(), faces, on("spine1", len(vertices)))
+    measured = measure(vertices, joints(), faces, following("spine1", len(vertices)))
     for name, y, radius in (("hips", 0.815, 0.2), ("waist", 1.05, 0.11), ("chest", 1.15, 0.18)):
-        line = found[name].lines[0]
+        line = measured[name].lines[0]
         assert np.ptp(line[:, 1]) < 1e-12
         assert line[0, 1] == pytest.approx(y, abs=1e-9)
-        assert found[name].metres == pytest.approx(around(64, radius), rel=1e-9)
+        assert measured[name].metres == pytest.approx(around(64, radius), rel=1e-9)
         drawn = np.linalg.norm(np.diff(line, axis=0), axis=1).sum()
-        assert drawn == pytest.approx(found[name].metres)
+        assert drawn == pytest.approx(measured[name].metres)
 
 
-def test_arms_end_the_chest_and_are_not_measured():
+def test_measure_leaves_out_the_arms():
     trunk, faces = column({0: 0.15, 1.1: 0.15, 1.4: 0.3}, 16)
     arm, arm_faces = column({1.16: 1, 1.3: 1}, 8, radius=0.2)
     vertices = np.concatenate([trunk, arm + np.array([0.5, 0, 0])])
     faces = np.concatenate([faces, arm_faces + len(trunk)])
-    weights = np.concatenate([on("spine2", len(trunk)), on("left_shoulder", len(arm))])
+    weights = np.concatenate(
+        [following("spine2", len(trunk)), following("left_shoulder", len(arm))]
+    )
     chest = measure(vertices, joints(), faces, weights)["chest"]
     assert chest.lines[0][0, 1] == pytest.approx(1.16)  # the armpit
     assert chest.metres == pytest.approx(around(16, 0.15 + 0.15 * 0.06 / 0.3))
 
 
-def test_a_body_without_a_trunk_is_refused():
+def test_measure_refuses_a_body_without_a_trunk():
     vertices, faces = column({0: 1, 0.5: 1}, 8)
     with pytest.raises(ValueError, match="no trunk to measure at the height"):
-        measure(vertices, joints(), faces, on("pelvis", len(vertices)))
+        measure(vertices, joints(), faces, following("pelvis", len(vertices)))
 
 
 @pytest.fixture(scope="module")
@@ -95,8 +99,8 @@ def model():
     return body_model.read_model()
 
 
-def metres(found):
-    return np.array([found[name].metres for name in sorted(NAMES)])
+def metres(measured):
+    return np.array([measured[name].metres for name in sorted(NAMES)])
 
 
 @pytest.fixture(scope="module")
@@ -106,29 +110,29 @@ def lean(model):
     return (*rest_body(model, betas), model.faces, model.lbs_weights)
 
 
-def test_the_built_in_body_measures_like_a_person_of_its_height(model):
+def test_measure_built_in_body_like_a_person_of_its_height(model):
     """Shares of stature, with bounds wide enough for most adults: no survey is this exact about
     where a body without clothes, breath or bones is to be measured.
     """
-    found = {name: value.metres for name, value in measure_shape(model).items()}
-    share = {name: value / found["height"] for name, value in found.items()}
-    assert 1.6 < found["height"] < 1.75
+    measured = {name: value.metres for name, value in measure_shape(model).items()}
+    share = {name: value / measured["height"] for name, value in measured.items()}
+    assert 1.6 < measured["height"] < 1.75
     assert 0.52 < share["chest"] < 0.64
     assert 0.40 < share["waist"] < 0.58
     assert 0.52 < share["hips"] < 0.66
     assert 0.50 < share["leg"] < 0.55
     assert 0.26 < share["arm"] < 0.33
-    assert found["waist"] < min(found["chest"], found["hips"])
+    assert measured["waist"] < min(measured["chest"], measured["hips"])
 
 
 @pytest.mark.parametrize("scale", [0.5, 0.93, 1.7])
-def test_it_scales_with_the_body(lean, scale):
+def test_measure_scales_with_the_body(lean, scale):
     vertices, rest_joints, *mesh = lean
     scaled = measure(vertices * scale, rest_joints * scale, *mesh)
     np.testing.assert_allclose(metres(scaled), scale * metres(measure(*lean)), rtol=1e-9)
 
 
-def test_a_mirrored_body_measures_the_same(lean):
+def test_measure_is_the_same_for_a_mirrored_body(lean):
     vertices, rest_joints, faces, weights = lean
     sides = list(mirror(SMPL_JOINTS))
     flip = np.array([-1, 1, 1])
@@ -138,24 +142,24 @@ def test_a_mirrored_body_measures_the_same(lean):
     np.testing.assert_allclose(metres(mirrored), metres(measure(*lean)), rtol=1e-12)
 
 
-def test_moving_turning_about_the_vertical_and_renumbering_change_nothing(lean, rng):
+def test_measure_ignores_translation_vertical_rotation_and_numbering(lean, rng):
     vertices, rest_joints, faces, weights = lean
     cos, sin = np.cos(0.7), np.sin(0.7)
-    turn = np.array([[cos, 0, sin], [0, 1, 0], [-sin, 0, cos]])
+    rotation = np.array([[cos, 0, sin], [0, 1, 0], [-sin, 0, cos]])
     order = rng.permutation(len(vertices))
     places = np.argsort(order)
     moved = measure(
-        (vertices @ turn.T + (1, 2, 3))[order],
-        rest_joints @ turn.T + (1, 2, 3),
+        (vertices @ rotation.T + (1, 2, 3))[order],
+        rest_joints @ rotation.T + (1, 2, 3),
         places[faces][rng.permutation(len(faces))],
         weights[order],
     )
     np.testing.assert_allclose(metres(moved), metres(measure(*lean)), rtol=1e-9)
 
 
-def test_a_taller_shape_is_longer_in_every_way(model):
-    def of(first_beta):
+def test_measure_grows_with_the_first_beta(model):
+    def metres_of(first_beta):
         return metres(measure_shape(model, first_beta * np.eye(10)[0]))
 
-    sizes = np.stack([of(beta) for beta in (-2, -1, 0, 1, 2)])
+    sizes = np.stack([metres_of(beta) for beta in (-2, -1, 0, 1, 2)])
     assert (np.diff(sizes, axis=0) > 0).all()

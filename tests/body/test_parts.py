@@ -1,4 +1,4 @@
-"""Which part of the body each face is: from the skinning, from files, and what is refused."""
+"""Body parts of the faces: from the skinning, from files, and refusals."""
 
 import numpy as np
 import pytest
@@ -11,7 +11,7 @@ LEFT_ARM, RIGHT_ARM, HEAD, LEFT_LEG, RIGHT_LEG, TORSO = range(1, 7)
 FACES = np.array([[0, 1, 2], [0, 1, 3], [2, 3, 4]])
 
 
-def test_the_numbers_are_those_of_upi_s1h():
+def test_parts_have_the_numbers_of_upi_s1h():
     assert parts.PARTS[1:] == (
         *("left_arm", "right_arm", "head"),
         *("left_leg", "right_leg", "torso"),
@@ -25,7 +25,7 @@ def test_the_numbers_are_those_of_upi_s1h():
     assert labels["pelvis"] == labels["left_collar"] == TORSO
 
 
-def test_a_face_belongs_to_the_part_that_moves_it_most():
+def test_parts_label_a_face_by_its_largest_weight():
     weights = np.zeros((3, 24))
     for vertex, shares in enumerate(
         [{"left_elbow": 1.0}, {"left_elbow": 0.2, "spine2": 0.8}, {"spine1": 0.5, "pelvis": 0.5}]
@@ -37,7 +37,7 @@ def test_a_face_belongs_to_the_part_that_moves_it_most():
     assert labels.tolist() == [TORSO, LEFT_ARM]
 
 
-def test_the_bodys_parts_are_where_they_should_be():
+def test_parts_of_the_built_in_body_are_where_they_should_be():
     model = body_model.read_model()
     labels = parts.face_labels_from_weights(model.lbs_weights, model.faces)
     centre = model.v_template[model.faces].mean(1)
@@ -51,7 +51,7 @@ def test_the_bodys_parts_are_where_they_should_be():
     assert counts[LEFT_LEG] == counts[RIGHT_LEG]
 
 
-def test_labels_of_faces_and_of_vertices_from_a_file(tmp_path):
+def test_part_labels_from_a_file_of_faces_or_vertices(tmp_path):
     np.save(tmp_path / "faces.npy", np.array([3, 6, 1]))
     assert parts.read_labels(tmp_path / "faces.npy", FACES).tolist() == [3, 6, 1]
     np.save(tmp_path / "vertices.npy", np.array([1, 6, 6, 2, 3], np.int64))
@@ -60,7 +60,7 @@ def test_labels_of_faces_and_of_vertices_from_a_file(tmp_path):
     assert labels.tolist() == [6, 1, 6]
 
 
-def test_the_public_codes_files(tmp_path):
+def test_part_labels_from_the_public_codes_files(tmp_path):
     """Each face has one colour in all its texels; floor(100 * colour) is a place in the cube."""
     cube = np.zeros((100, 92, 17))
     cube[12, 50, 3], cube[99, 91, 16], cube[0, 0, 0] = 2, 5, 4
@@ -85,13 +85,13 @@ def test_the_public_codes_files(tmp_path):
         (np.array([{}], dtype=object), "from 1 to 6|holds"),
     ],
 )
-def test_other_labels_are_refused(tmp_path, labels, message):
+def test_part_labels_of_another_mesh_are_refused(tmp_path, labels, message):
     np.save(tmp_path / "labels.npy", labels)
     with pytest.raises(InputError, match=message):
         parts.read_labels(tmp_path / "labels.npy", FACES)
 
 
-def test_missing_files_are_named(tmp_path):
+def test_part_labels_missing_files_are_named(tmp_path):
     with pytest.raises(InputError, match="no such file"):
         parts.read_labels(tmp_path / "labels.npy", FACES)
     with pytest.raises(InputError, match=r"lacks vertex_texture\.npy and cube_parts\.npy"):

@@ -1,3 +1,5 @@
+"""Rotations against scipy, hand-made cases, finite differences; Procrustes."""
+
 import numpy as np
 import pytest
 import tensorflow as tf

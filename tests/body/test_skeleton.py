@@ -1,3 +1,5 @@
+"""Names of joints: orders, mirrors, conversions; the order of theta."""
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -14,7 +16,7 @@ from hmr_tf.body.skeleton import (
 )
 
 
-def test_orders_are_those_of_the_original():
+def test_skeleton_orders_are_those_of_the_original():
     assert KEYPOINTS[:14] == LSP_JOINTS
     assert LSP_JOINTS[0] == "right_ankle"
     assert LSP_JOINTS[13] == "head_top"
@@ -22,20 +24,20 @@ def test_orders_are_those_of_the_original():
     assert expected == SMPL_PARENTS
 
 
-def test_mirror_is_the_original_swap():
+def test_skeleton_mirror_is_the_originals_swap():
     # data_utils.py:273 and :337 of the original
     swap = [5, 4, 3, 2, 1, 0, 11, 10, 9, 8, 7, 6, 12, 13, 14, 16, 15, 18, 17]
     assert list(mirror(KEYPOINTS)) == swap
     assert list(mirror(LSP_JOINTS)) == swap[:14]
 
 
-def test_mirroring_twice_changes_nothing():
+def test_skeleton_mirror_twice_changes_nothing():
     for names in (KEYPOINTS, LSP_JOINTS, SMPL_JOINTS):
         swap = np.array(mirror(names))
         assert (swap[swap] == np.arange(len(names))).all()
 
 
-def test_bones_name_keypoints():
+def test_skeleton_bones_are_between_keypoints():
     ends = {name for bone in KEYPOINT_BONES for name in bone}
     assert ends == set(KEYPOINTS)
     assert indices(("neck", "right_knee"), LSP_JOINTS) == (12, 1)
@@ -62,25 +64,27 @@ def test_centred_on_hips_moves_arrays_and_tensors_alike(rng):
     )
 
 
-def test_points_go_from_one_vocabulary_to_another_by_name(rng):
+def test_skeleton_convert_goes_by_name(rng):
     points = rng.normal(size=(2, 19, 3))
     coco = skeleton.convert(points, skeleton.KEYPOINTS, skeleton.COCO_KEYPOINTS)
     assert coco.shape == (2, 17, 3)
-    left_wrist = skeleton.KEYPOINTS.index("left_wrist")
-    np.testing.assert_array_equal(coco[:, 9], points[:, left_wrist])  # COCO's tenth point
+    wrist = [names.index("left_wrist") for names in (skeleton.COCO_KEYPOINTS, KEYPOINTS)]
+    assert wrist[0] == 9  # COCO's tenth point
+    np.testing.assert_array_equal(coco[:, wrist[0]], points[:, wrist[1]])
     back = skeleton.convert(coco, skeleton.COCO_KEYPOINTS, skeleton.KEYPOINTS)
     known = [name not in ("neck", "head_top") for name in skeleton.KEYPOINTS]
     np.testing.assert_array_equal(back[:, known], points[:, known])
     assert np.isnan(back[:, np.logical_not(known)]).all()
 
 
-def test_what_one_vocabulary_lacks_a_second_may_have(rng):
+def test_skeleton_convert_takes_two_sources(rng):
     joints, smpl_joints = rng.normal(size=(19, 3)), rng.normal(size=(24, 3))
     names = skeleton.KEYPOINTS + skeleton.SMPL_JOINTS
     points = np.concatenate([joints, smpl_joints])
     openpose = skeleton.convert(points, names, skeleton.OPENPOSE_KEYPOINTS)
-    np.testing.assert_array_equal(openpose[8], smpl_joints[0])  # the pelvis
-    np.testing.assert_array_equal(openpose[1], joints[12])  # LSP's neck, not SMPL's
+    by_name = dict(zip(skeleton.OPENPOSE_KEYPOINTS, openpose))
+    np.testing.assert_array_equal(by_name["pelvis"], smpl_joints[SMPL_JOINTS.index("pelvis")])
+    np.testing.assert_array_equal(by_name["neck"], joints[KEYPOINTS.index("neck")])  # not SMPL's
 
 
 @pytest.mark.parametrize(
@@ -92,7 +96,7 @@ def test_what_one_vocabulary_lacks_a_second_may_have(rng):
         (skeleton.MPI_INF_3DHP_JOINTS, 17),
     ],
 )
-def test_other_vocabularies_have_no_name_twice_and_a_mirror(vocabulary, size):
+def test_skeleton_vocabularies_have_no_name_twice_and_a_mirror(vocabulary, size):
     assert len(set(vocabulary)) == len(vocabulary) == size
     mirror = skeleton.mirror(vocabulary)
     assert [mirror[mirror[i]] for i in range(size)] == list(range(size))

@@ -27,7 +27,7 @@ def smpl():
 
 @pytest.fixture(scope="module")
 def labels(smpl):
-    return parts.face_labels_from_weights(smpl.skinning_weights, smpl.faces)
+    return parts.face_labels_from_weights(smpl.lbs_weights, smpl.faces)
 
 
 def scan(points_px, depth, faces, labels, size):

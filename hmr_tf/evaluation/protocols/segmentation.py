@@ -178,7 +178,7 @@ def _face_labels(smpl, path):
         )
     if path:
         return parts.read_labels(path, smpl.faces)
-    return parts.face_labels_from_weights(smpl.skinning_weights, smpl.faces)
+    return parts.face_labels_from_weights(smpl.lbs_weights, smpl.faces)
 
 
 def _drawn(frames, hmr, face_labels):
