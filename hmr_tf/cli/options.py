@@ -91,8 +91,8 @@ class Options:
 
     img_path: str = option(
         "",
-        "Photograph (JPEG, PNG, BMP), a folder of them, or a pattern such as 'a/*.jpg'. For "
-        "quickstart one photograph.",
+        "Photograph (JPEG, PNG, BMP, WebP, TIFF), a folder of them, or a pattern such as "
+        "'a/*.jpg'. For quickstart one photograph.",
         modes=("predict", "quickstart"),
         heading="Prediction",
     )

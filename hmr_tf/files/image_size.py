@@ -1,4 +1,4 @@
-"""The size of a picture from the first bytes of its file: known before memory is taken for it."""
+"""Kind and size of a picture from the first bytes of its file, before memory is taken for it."""
 
 import struct
 
@@ -6,6 +6,51 @@ import struct
 _JPEG_FRAMES = set(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 _JPEG_WITHOUT_LENGTH = {0x01, *range(0xD0, 0xD9)}
 _TIFF_WIDTH, _TIFF_HEIGHT = 256, 257
+
+
+# Brands of ISO's media files (bytes 8 to 12, after "ftyp") that are pictures.
+_BRANDS = {
+    **dict.fromkeys((b"heic", b"heix", b"hevc", b"heim", b"heis", b"mif1", b"msf1"), "HEIC"),
+    **dict.fromkeys((b"avif", b"avis"), "AVIF"),
+    b"crx ": "camera raw",
+}
+_UNREAD_SIGNATURES = {
+    b"GIF8": "GIF",
+    b"8BPS": "Photoshop",
+    b"\0\0\0\x0cJXL ": "JPEG XL",
+    b"\xff\x0a": "JPEG XL",
+    b"\0\0\0\x0cjP  ": "JPEG 2000",
+    b"FUJIFILMCCD-RAW": "camera raw",
+    **dict.fromkeys((b"II\x55\0", b"IIRO", b"IIRS", b"II\x2b\0"), "camera raw or BigTIFF"),
+}
+# Their files are TIFF's, which hold a preview first.
+_RAW_ENDINGS = (".arw", ".cr2", ".dng", ".nef", ".nrw", ".orf", ".pef", ".rw2", ".srw")
+HEAD_BYTES = 16
+
+
+def is_read(head, ending=""):
+    """Whether a file that begins with these bytes is a picture of a kind that is read."""
+    if head.startswith(b"RIFF"):  # films and sounds are, too
+        return head[8:12] == b"WEBP"
+    if head.startswith(b"BM"):  # texts may begin so; four bytes of the header are reserved
+        return head[6:10] == bytes(4)
+    return head.startswith(tuple(_READERS)) and not unread_kind(head, ending)
+
+
+def unread_kind(head, ending=""):
+    """Name of a kind of picture that is not read; None for all other files.
+
+    Args:
+      head: the first `HEAD_BYTES` bytes of the file.
+      ending: of its name, as ".dng".
+    """
+    if ending.lower() in _RAW_ENDINGS:
+        return "camera raw"
+    if head[4:8] == b"ftyp":
+        return _BRANDS.get(head[8:12])
+    return next(
+        (kind for start, kind in _UNREAD_SIGNATURES.items() if head.startswith(start)), None
+    )
 
 
 def image_size(content):

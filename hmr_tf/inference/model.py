@@ -49,7 +49,7 @@ class Model:
         """The bodies of all people in a photograph.
 
         Args:
-          image: (H, W, 3) uint8 RGB, or the path of a JPEG, PNG or BMP.
+          image: (H, W, 3) uint8 RGB, or the path of a photograph.
           boxes: (x, y, width, height) of each person in pixels, or one such box. None: the people
             that the detector finds; without a detector the whole photograph is one person's crop.
           focal_px, principal_px: the photograph's camera, where it is known: see

@@ -7,39 +7,52 @@ import cv2
 import tensorflow as tf
 
 from hmr_tf.files.errors import InputError
-from hmr_tf.files.image_size import image_size
+from hmr_tf.files.image_size import HEAD_BYTES, image_size, is_read, unread_kind
+from hmr_tf.files.orientation import decode_upright
 
-ENDINGS = (".jpg", ".jpeg", ".png", ".bmp")
+READ = "JPEG, PNG, BMP, WebP or TIFF"
+# A file with such a name is meant to be a photograph, whatever is in it.
+ENDINGS = (".jpg", ".jpeg", ".jfif", ".png", ".bmp", ".webp", ".tif", ".tiff")
 MAX_PIXELS = 1 << 27  # 0.4 GB of RGB
+_CONVERT = {
+    "HEIC": "save it as JPEG, as with `heif-convert PHOTO.HEIC PHOTO.jpg`, on a Mac "
+    "`sips -s format jpeg PHOTO.HEIC --out PHOTO.jpg`",
+}
 
 
 def read_image(path):
-    """(H, W, 3) uint8 RGB, turned upright as the EXIF says; InputError if it is no image."""
+    """(H, W, 3) uint8 RGB, upright as `files.orientation` says; InputError if it is no image."""
     path = Path(path)
     if not path.is_file():
-        raise InputError(f"--img_path={path}: no such file; give a JPEG, PNG or BMP photograph.")
-    unreadable = InputError(
-        f"--img_path={path} is no image that can be read: give a JPEG, PNG or BMP."
-    )
+        raise InputError(f"--img_path={path}: no such file; give a {READ} photograph.")
     try:
         content = path.read_bytes()
-        size = image_size(content)
-        if size is None:
-            raise unreadable
-        if size[0] * size[1] > MAX_PIXELS:
-            raise InputError(
-                f"--img_path={path} has {size[1]} x {size[0]} pixels: give a photograph of at most "
-                f"{MAX_PIXELS >> 20} Mi pixels."
-            )
-        _check_whole(content)
-        image = cv2.imread(str(path), cv2.IMREAD_COLOR)
+        image = _decode(content, path)
     except (cv2.error, OSError, tf.errors.InvalidArgumentError) as error:
         raise InputError(
             f"--img_path={path} is damaged or too large: give another photograph."
         ) from error
     if image is None:
-        raise unreadable
+        raise InputError(f"--img_path={path} is no image that can be read: give a {READ}.")
     return cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
+
+
+def _decode(content, path):
+    """Upright BGR, or None if it is no image."""
+    kind = unread_kind(content[:HEAD_BYTES], path.suffix)
+    if kind:
+        how = _CONVERT.get(kind, "save it as JPEG or PNG")
+        raise InputError(f"--img_path={path} is {kind}, which is not read: {how}.")
+    size = image_size(content)
+    if size is None:
+        return None
+    if size[0] * size[1] > MAX_PIXELS:
+        raise InputError(
+            f"--img_path={path} has {size[1]} x {size[0]} pixels: give a photograph of at most "
+            f"{MAX_PIXELS >> 20} Mi pixels."
+        )
+    _check_whole(content)
+    return decode_upright(content)
 
 
 def _check_whole(content):
@@ -65,9 +78,9 @@ def find(img_path):
     path = Path(img_path)
     if path.is_dir():
         seen = [p for p in path.iterdir() if not p.name.startswith(".")]  # as a pattern does
-        found = sorted(p for p in seen if p.suffix.lower() in ENDINGS)
+        found = sorted(p for p in seen if p.is_file() and _is_photograph(p))
         if not found:
-            raise InputError(f"--img_path={path} holds no photographs ({', '.join(ENDINGS)}).")
+            raise InputError(f"--img_path={path} holds no photographs ({READ}).")
         return found
     if path.exists() or not glob.has_magic(str(img_path)):
         return [path]
@@ -75,3 +88,18 @@ def find(img_path):
     if not found:
         raise InputError(f"--img_path={img_path} matches no file.")
     return found
+
+
+def _is_photograph(path):
+    """Whether a file's content or name says that it is a photograph, of a kind that is read or not.
+
+    Other files of a folder, such as labels, are not looked at further.
+    """
+    if path.suffix.lower() in ENDINGS:
+        return True
+    try:
+        with open(path, "rb") as file:
+            head = file.read(HEAD_BYTES)
+    except OSError:
+        return False
+    return is_read(head, path.suffix) or unread_kind(head, path.suffix) is not None

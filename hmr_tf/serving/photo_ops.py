@@ -6,14 +6,11 @@ known before memory is taken for it.
 
 import tensorflow as tf
 
+from hmr_tf.files import orientation as stored
+
 # Of one photograph; a server decodes several at a time (hmr_tf/__init__.py allows a reader twice).
 MAX_PIXELS = 1 << 26
 _JPEG, _PNG = b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR"
-# EXIF is looked for in so many first bytes; cameras write it first, and orientation at its start.
-_HEAD = 4096
-_EXIF = b"Exif\x00\x00"
-_ORIENTATION = 0x0112  # the tag; its values: EXIF 2.32, section 4.6.4
-_MAX_TAGS = 64
 
 
 def decode(content):
@@ -40,10 +37,11 @@ def _jpeg(content):
 
 
 def _png(content):
-    header = tf.slice(tf.pad(_integers(tf.strings.substr(content, 16, 8)), [[0, 8]]), [0], [8])
+    header = _bytes(content, 16, 8)
     width, height = tf.unstack(_number(tf.reshape(header, [2, 4])))
     with tf.control_dependencies([_small_enough(height, width)]):
-        return tf.io.decode_png(content, channels=3)
+        image = tf.io.decode_png(content, channels=3)
+    return turn_upright(image, orientation(content))
 
 
 def _small_enough(height, width):
@@ -55,26 +53,101 @@ def _small_enough(height, width):
 
 
 def orientation(content):
-    """EXIF's orientation of a JPEG, 1 to 8; 1, upright, where there is none or it is nonsense."""
-    head = _integers(tf.strings.substr(content, 0, _HEAD))
-    # Zeros behind it: whatever a damaged header points at is read as nothing.
-    head = tf.pad(head, [[0, 3 * _HEAD - tf.shape(head)[0]]])
-    found = tf.ones([_HEAD], tf.bool)
-    for place, byte in enumerate(_EXIF):
-        found &= head[place : _HEAD + place] == byte
-    start = tf.argmax(found, output_type=tf.int32) + len(_EXIF)
-    little = head[start] == ord("I")
+    """`files.orientation.stored_orientation` of a JPEG or PNG, as TensorFlow operations."""
+    is_png = tf.strings.substr(content, 0, 8) == _PNG[:8]
+    exif, xmp = tf.cond(
+        is_png,
+        lambda: _first_blocks(content, 8, _png_chunk),
+        lambda: _first_blocks(content, 2, _jpeg_segment),
+    )
+    from_exif, from_xmp = _orientation_from_tiff(exif), _orientation_from_xmp(xmp)
+    return tf.where(from_exif > 0, from_exif, tf.where(from_xmp > 0, from_xmp, stored.UPRIGHT))
+
+
+def _first_blocks(content, start, read):
+    """The first EXIF block and the first XMP block before it, both strings, empty if absent.
+
+    Args:
+      content: scalar string.
+      start: where the first segment or chunk begins.
+      read: function (content, place) -> place of the next, whether this one counts, whether it is
+        EXIF, whether it is XMP, place and length of its block.
+    """
+    none = tf.zeros([2], tf.int64)
+
+    def step(place, _, exif, xmp):
+        following, is_there, is_exif, is_xmp, block = read(content, place)
+        exif = tf.where(is_there & is_exif, block, exif)
+        xmp = tf.where(is_there & is_xmp & (xmp[1] == 0), block, xmp)
+        return following, is_there & ~is_exif, exif, xmp
+
+    *_, exif, xmp = tf.while_loop(
+        lambda place, goes_on, exif, xmp: goes_on,
+        step,
+        (tf.constant(start, tf.int64), tf.constant(True), none, none),
+    )
+    return _substr(content, exif[0], exif[1]), _substr(content, xmp[0], xmp[1])
+
+
+def _jpeg_segment(content, place):
+    head = _bytes(content, place, 4)
+    marker, length = head[1], _number(head[2:])
+    is_bare = tf.reduce_any(marker == tf.constant(stored.JPEG_WITHOUT_LENGTH, tf.int64))
+    is_last = (marker == stored.JPEG_SCAN) | (marker == stored.JPEG_END)
+    is_there = (head[0] == 0xFF) & ~is_last & (place + 4 <= _length(content))
+    step = tf.where(is_bare, tf.constant(2, tf.int64), 2 + length)
+    step = tf.where(marker == 0xFF, tf.constant(1, tf.int64), step)  # a fill byte
+    block = place + 4, tf.maximum(length - 2, 0)
+    is_app1 = marker == stored.JPEG_APP1
+    is_exif = is_app1 & _starts(content, block, stored.EXIF)
+    is_xmp = is_app1 & _starts(content, block, stored.XMP)
+    skipped = len(stored.EXIF) * tf.cast(is_exif, tf.int64)
+    block = tf.stack([block[0] + skipped, block[1] - skipped])
+    return place + step, is_there, is_exif, is_xmp, block
+
+
+def _png_chunk(content, place):
+    length, name = _number(_bytes(content, place, 4)), _substr(content, place + 4, 4)
+    block = place + 8, length
+    is_exif = name == b"eXIf"
+    is_xmp = (name == b"iTXt") & _starts(content, block, stored.XMP_IN_PNG)
+    has_prefix = is_exif & _starts(content, block, stored.EXIF)
+    skipped = len(stored.EXIF) * tf.cast(has_prefix, tf.int64)
+    is_there = place + 8 <= _length(content)
+    block = tf.stack([block[0] + skipped, block[1] - skipped])
+    return place + length + 12, is_there, is_exif, is_xmp, block
+
+
+def _orientation_from_tiff(block):
+    """1 to 8; 0 where the EXIF block has no valid orientation."""
+    start = _substr(block, 0, 4)
+    is_little = start == b"II*\0"
 
     def number(values):
-        return _number(tf.where(little, tf.reverse(values, [-1]), values))
+        return _number(tf.where(is_little, tf.reverse(values, [-1]), values))
 
-    tags = start + tf.clip_by_value(number(tf.slice(head, [start + 4], [4])), 0, _HEAD)
-    count = number(tf.slice(head, [tags], [2]))
-    entries = tf.reshape(tf.slice(head, [tags + 2], [12 * _MAX_TAGS]), [_MAX_TAGS, 12])
-    is_tag = (number(entries[:, :2]) == _ORIENTATION) & (tf.range(_MAX_TAGS) < count)
-    value = tf.reduce_sum(tf.where(is_tag, number(entries[:, 8:10]), 0))
-    valid = tf.reduce_any(found) & (value >= 1) & (value <= 8)
-    return tf.where(valid, value, 1)
+    directory = number(_bytes(block, 4, 4))
+    count = number(_bytes(block, directory, 2))
+    whole = tf.clip_by_value((_length(block) - directory - 2) // 12, 0, count)
+    entries = tf.reshape(_bytes(block, directory + 2, 12 * whole), [-1, 12])
+    entries = tf.pad(entries, [[0, 1], [0, 0]])  # at least one
+    kind = number(entries[:, 2:4])
+    values = tf.where(kind == 1, entries[:, 8], number(entries[:, 8:10]))
+    values = tf.where(kind == 4, number(entries[:, 8:12]), values)
+    is_whole = tf.reduce_any(kind[:, None] == tf.constant([1, 3, 4], tf.int64), axis=1)
+    is_tag = (number(entries[:, :2]) == stored.TAG) & is_whole
+    value = values[tf.argmax(is_tag)]
+    is_valid = tf.reduce_any(is_tag) & (value >= 1) & (value <= 8)
+    is_valid &= is_little | (start == b"MM\0*")
+    return tf.cast(tf.where(is_valid, value, 0), tf.int32)
+
+
+def _orientation_from_xmp(block):
+    """1 to 8; 0 where the XMP block has none."""
+    whole = rf"^\C*?{stored.XMP_PATTERN}\C*$"  # \C: any byte
+    found = tf.strings.regex_full_match(block, whole)
+    digit = tf.where(found, tf.strings.regex_replace(block, whole, r"\1"), "0")
+    return tf.strings.to_number(digit, tf.int32)
 
 
 def turn_upright(image, orientation):
@@ -90,11 +163,35 @@ def turn_upright(image, orientation):
 
 
 def _integers(content):
-    """Scalar string -> int32 of its bytes."""
-    return tf.cast(tf.io.decode_raw(content, tf.uint8), tf.int32)
+    """Scalar string -> int64 of its bytes."""
+    return tf.cast(tf.io.decode_raw(content, tf.uint8), tf.int64)
+
+
+def _length(content):
+    return tf.cast(tf.strings.length(content), tf.int64)
+
+
+def _substr(content, place, length):
+    """So many bytes from a place on; fewer, or none, where the content ends before."""
+    place = tf.clip_by_value(tf.cast(place, tf.int64), 0, _length(content))
+    return tf.strings.substr(content, place, tf.maximum(tf.cast(length, tf.int64), 0))
+
+
+def _bytes(content, place, length):
+    """int64 (length,) of so many bytes from a place on; zeros behind the content's end."""
+    found = _integers(_substr(content, place, length))
+    missing = tf.cast(length, tf.int32) - tf.size(found)
+    padded = tf.pad(found, [[0, missing]])
+    return tf.ensure_shape(padded, [length]) if isinstance(length, int) else padded
+
+
+def _starts(content, block, prefix):
+    """Whether the block (place, length) begins with these bytes."""
+    place, length = block
+    return _substr(content, place, tf.minimum(length, len(prefix))) == prefix
 
 
 def _number(values):
-    """(..., n) bytes, the most significant first -> (...) int32."""
+    """(..., n) bytes, the most significant first -> (...) int64."""
     places = [256**power for power in reversed(range(values.shape[-1]))]
-    return tf.reduce_sum(values * places, axis=-1)
+    return tf.reduce_sum(values * tf.constant(places, tf.int64), axis=-1)

@@ -161,7 +161,7 @@ def test_photo_refuses_more_pixels_than_memory_should_hold(tmp_path, picture, en
 
 @pytest.mark.parametrize("ending", photo.ENDINGS)
 def test_refuses_half_a_photograph_and_nobody_else_speaks(tmp_path, picture, ending, capfd):
-    _, whole = cv2.imencode(ending, picture)
+    _, whole = cv2.imencode(ending.replace(".jfif", ".jpg"), picture)
     path = tmp_path / f"half{ending}"
     path.write_bytes(whole.tobytes()[: len(whole) // 2])
     with pytest.raises(InputError, match=rf"half\{ending} is (damaged|no image)"):
@@ -183,6 +183,40 @@ def test_a_file_a_folder_and_a_pattern(tmp_path):
         (tmp_path / "x").mkdir(exist_ok=True)
         with pytest.raises(InputError, match=said):
             photo.find(path)
+
+
+def test_photo_folder_is_read_by_content_and_names_what_cannot_be(tmp_path, picture):
+    """Endings decide nothing for pictures; what is no picture is left alone."""
+    encode = {ending: cv2.imencode(ending, picture)[1].tobytes() for ending in (".jpg", ".webp")}
+    heic = struct.pack(">I4s4sI", 24, b"ftyp", b"heic", 0) + b"mif1heic" + bytes(40)
+    contents = {
+        "a.jfif": encode[".jpg"],
+        "b": encode[".webp"],
+        "c.JPG_large": encode[".jpg"],
+        "d.HEIC": heic,
+        "e.jpg": heic,
+        "f.gif": b"GIF89a" + bytes(40),
+        "g.NEF": b"II*\0" + bytes(40),
+        "h.txt": b"BMI and other texts",
+        "i.json": b"{}",
+        "j.avi": b"RIFF" + bytes(4) + b"AVI LIST",
+        "k.mp4": struct.pack(">I4s4s", 24, b"ftyp", b"isom") + bytes(40),
+        "._a.jpg": b"\0\5\x16\7",
+    }
+    for name, content in contents.items():
+        (tmp_path / name).write_bytes(content)
+    (tmp_path / "l.jpg").mkdir()
+    found = photo.find(tmp_path)
+    assert [path.name for path in found] == [
+        name for name in contents if name[:2] in "a.bc.d.e.f.g."
+    ]
+    for path in found[:3]:
+        assert photo.read_image(path).shape == picture.shape
+    for path, said in zip(
+        found[3:], ("HEIC, which is not read: .*heif-convert", "HEIC", "GIF", "camera raw")
+    ):
+        with pytest.raises(InputError, match=rf"{path.name} is {said}"):
+            photo.read_image(path)
 
 
 def test_written_files_open_elsewhere(tmp_path, model, picture):

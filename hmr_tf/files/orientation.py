@@ -1,0 +1,166 @@
+"""How a stored picture is turned before it is shown: the orientation beside its pixels.
+
+JPEG, PNG, WebP and TIFF keep EXIF's tag 0x0112 (EXIF 2.32, section 4.6.4), 1 to 8. A picture whose
+EXIF has none may say it as XMP's tiff:Orientation (Metadata Working Group, Guidelines 2.0).
+`serving.photo_ops` does the same in TensorFlow's graph.
+"""
+
+import re
+import struct
+
+import cv2
+import numpy as np
+
+UPRIGHT = 1
+TAG = 0x0112
+EXIF, XMP, XMP_IN_PNG = b"Exif\0\0", b"http://ns.adobe.com/xap/1.0/\0", b"XML:com.adobe.xmp\0"
+# An attribute or an element; Python and RE2 read it alike.
+XMP_PATTERN = r"""tiff:Orientation[ \t\r\n]*(?:=[ \t\r\n]*["']|>)[ \t\r\n]*([1-8])[ \t\r\n]*["'<]"""
+JPEG_WITHOUT_LENGTH = (0x01, *range(0xD0, 0xD9))
+JPEG_SCAN, JPEG_END, JPEG_APP1 = 0xDA, 0xD9, 0xE1
+_TYPES = {1: "B", 3: "H", 4: "I"}  # TIFF's types of whole numbers: BYTE, SHORT, LONG
+
+
+def stored_orientation(content):
+    """EXIF's orientation of a picture as it is stored.
+
+    Args:
+      content: bytes of a JPEG, PNG, WebP or TIFF file.
+
+    Returns:
+      int, 1 to 8; 1, upright, for other files and where there is none or it is not valid.
+    """
+    for signature, blocks in _BLOCKS.items():
+        if content.startswith(signature):
+            return _orientation(**_first(blocks(content)))
+    return UPRIGHT
+
+
+def turn_upright(image, orientation):
+    """(H, W, ...) array as stored -> contiguous array as the orientation says it is shown."""
+    if orientation in (5, 6, 7, 8):
+        image = np.swapaxes(image, 0, 1)
+    if orientation in (2, 3, 6, 7):
+        image = image[:, ::-1]
+    if orientation in (3, 4, 7, 8):
+        image = image[::-1]
+    return np.ascontiguousarray(image)
+
+
+def turn_clockwise(image, degrees):
+    """(H, W, ...) array turned by a multiple of 90 degrees, as a video's rotation tag asks."""
+    return np.ascontiguousarray(np.rot90(image, -round(degrees / 90) % 4))
+
+
+def upright_size(height, width, orientation):
+    """(height, width) after `turn_upright`."""
+    return (width, height) if orientation in (5, 6, 7, 8) else (height, width)
+
+
+def decode_upright(content, flags=cv2.IMREAD_COLOR):
+    """OpenCV's array of a picture file, upright in every format; None if it is no picture.
+
+    OpenCV itself turns JPEG by its first APP1 segment only, and TIFF always.
+    """
+    buffer = np.frombuffer(content, np.uint8)
+    image = cv2.imdecode(buffer, flags | cv2.IMREAD_IGNORE_ORIENTATION)
+    if image is None or content.startswith((b"II", b"MM")):
+        return image
+    return turn_upright(image, stored_orientation(content))
+
+
+def _orientation(exif, xmp):
+    """What the EXIF block says; where it has no valid orientation, what the XMP block says."""
+    from_exif = _orientation_from_tiff(exif)
+    if from_exif:
+        return from_exif
+    found = re.search(XMP_PATTERN.encode(), xmp)
+    return int(found[1]) if found else UPRIGHT
+
+
+def _orientation_from_tiff(content):
+    """The orientation in a TIFF file or an EXIF block, which is one; 0 where there is none."""
+    order = {b"II*\0": "<", b"MM\0*": ">"}.get(content[:4])
+    if order is None:
+        return 0
+    try:
+        (directory,) = struct.unpack_from(order + "I", content, 4)
+        (count,) = struct.unpack_from(order + "H", content, directory)
+    except struct.error:  # it points out of the block
+        return 0
+    whole = min(count, (len(content) - directory - 2) // 12)
+    for place in range(directory + 2, directory + 2 + 12 * whole, 12):
+        tag, kind = struct.unpack_from(order + "HH", content, place)
+        if tag == TAG and kind in _TYPES:
+            (value,) = struct.unpack_from(order + _TYPES[kind], content, place + 8)
+            return value if 1 <= value <= 8 else 0
+    return 0
+
+
+def _first(blocks):
+    """(kind, block) pairs -> the first EXIF block and the first XMP block, or empty ones."""
+    found = {"exif": b"", "xmp": b""}
+    for kind, block in blocks:
+        if not found[kind]:
+            found[kind] = block
+        if kind == "exif":
+            break
+    return found
+
+
+def _jpeg_blocks(content):
+    """Yields the EXIF and XMP blocks before the scan."""
+    place = 2
+    while content[place : place + 1] == b"\xff" and place + 4 <= len(content):
+        marker = content[place + 1]
+        if marker in (JPEG_SCAN, JPEG_END):
+            return
+        if marker == 0xFF:  # a fill byte
+            place += 1
+        elif marker in JPEG_WITHOUT_LENGTH:
+            place += 2
+        else:
+            end = place + 2 + int.from_bytes(content[place + 2 : place + 4], "big")
+            block = content[place + 4 : end]
+            if marker == JPEG_APP1 and block.startswith(EXIF):
+                yield "exif", block[len(EXIF) :]
+            elif marker == JPEG_APP1 and block.startswith(XMP):
+                yield "xmp", block
+            place = end
+
+
+def _png_blocks(content):
+    place = 8
+    while place + 8 <= len(content):
+        length, name = struct.unpack_from(">I4s", content, place)
+        block = content[place + 8 : place + 8 + length]
+        if name == b"eXIf":
+            yield "exif", block.removeprefix(EXIF)
+        elif name == b"iTXt" and block.startswith(XMP_IN_PNG):
+            yield "xmp", block
+        place += length + 12
+
+
+def _webp_blocks(content):
+    place = 12
+    while place + 8 <= len(content):
+        name, length = struct.unpack_from("<4sI", content, place)
+        block = content[place + 8 : place + 8 + length]
+        if name == b"EXIF":
+            yield "exif", block.removeprefix(EXIF)
+        elif name == b"XMP ":
+            yield "xmp", block
+        place += 8 + length + length % 2
+
+
+def _tiff_blocks(content):
+    yield "exif", content
+
+
+_BLOCKS = {
+    b"\xff\xd8": _jpeg_blocks,
+    b"\x89PNG\r\n\x1a\n": _png_blocks,
+    b"RIFF": _webp_blocks,
+    b"II*\0": _tiff_blocks,
+    b"MM\0*": _tiff_blocks,
+}
