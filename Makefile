@@ -11,7 +11,7 @@ ifneq ($(filter command,$(origin PYTHON) $(origin GPU)),)
 $(shell [ "$$(cat .venv/.made-with 2>/dev/null)" = "$(PYTHON) $(GPU)" ] || rm -f .venv/.installed)
 endif
 
-.PHONY: quickstart test venv clean
+.PHONY: quickstart test docs venv clean
 
 quickstart: venv
 	$(BIN)/python -m hmr_tf.main --mode=quickstart --output_dir=quickstart --img_path="$(IMAGE)"
@@ -20,6 +20,10 @@ test: .venv/.tested-with
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/python -m pytest -n auto --dist loadfile
+
+# The pages of docs/ as a site, in site/.
+docs: .venv/.tested-with
+	$(BIN)/python -m mkdocs build --strict
 
 venv: .venv/.installed
 
@@ -35,4 +39,4 @@ venv: .venv/.installed
 	touch $@
 
 clean:
-	rm -rf .venv quickstart
+	rm -rf .venv quickstart site build

@@ -1,4 +1,4 @@
-"""Asks TensorFlow Serving who stands where in a photograph; needs nothing of hmr_tf.
+"""Sends a photograph to TensorFlow Serving and prints where its people are; needs no hmr_tf.
 
     python examples/serving_client.py photo.jpg --box=40,30,120,260 --box=300,25,90,250
     python examples/serving_client.py photo.jpg --box=40,30,120,260 --grpc --port=8500
@@ -24,7 +24,7 @@ def rest_body(content, boxes):
     return {"signature_name": SIGNATURE, "inputs": {"image_bytes": image_bytes, "boxes": boxes}}
 
 
-def ask_rest(host, port, model, content, boxes):
+def request_rest(host, port, model, content, boxes):
     """Name -> nested lists, one entry for each box."""
     url = f"http://{host}:{port}/v1/models/{model}:predict"
     body = json.dumps(rest_body(content, boxes)).encode()
@@ -38,7 +38,7 @@ def ask_rest(host, port, model, content, boxes):
 
 
 def grpc_request(model, content, boxes):
-    """The PredictRequest of the same question."""
+    """The same request as a PredictRequest."""
     import tensorflow as tf
     from tensorflow_serving.apis import predict_pb2
 
@@ -50,9 +50,9 @@ def grpc_request(model, content, boxes):
     return request
 
 
-def ask_grpc(host, port, model, content, boxes):
+def request_grpc(host, port, model, content, boxes):
     """Name -> numpy array, one row for each box."""
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # it would tell of graphics cards
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # else it lists missing GPU libraries
     import grpc
     import tensorflow as tf
     from tensorflow_serving.apis import prediction_service_pb2_grpc
@@ -62,12 +62,12 @@ def ask_grpc(host, port, model, content, boxes):
     with grpc.insecure_channel(f"{host}:{port}", options) as channel:
         service = prediction_service_pb2_grpc.PredictionServiceStub(channel)
         try:
-            answer = service.Predict(grpc_request(model, content, boxes), timeout=60)
+            response = service.Predict(grpc_request(model, content, boxes), timeout=60)
         except grpc.RpcError as error:
             if error.code() is grpc.StatusCode.UNAVAILABLE:
                 raise SystemExit(f"No server at {host}:{port}: {error.details()}") from None
             raise SystemExit(f"The server refused: {error.details()}") from None
-    return {name: tf.make_ndarray(tensor) for name, tensor in answer.outputs.items()}
+    return {name: tf.make_ndarray(tensor) for name, tensor in response.outputs.items()}
 
 
 def main(arguments):
@@ -85,12 +85,12 @@ def main(arguments):
             content = file.read()
     except (OSError, ValueError) as error:
         raise SystemExit(f"No photograph or no box: {error}") from None
-    ask, port = (ask_grpc, 8500) if args.grpc else (ask_rest, 8501)
-    answer = ask(args.host, args.port or port, args.model, content, boxes)
-    for person, transl in enumerate(answer["transl"]):
+    request, port = (request_grpc, 8500) if args.grpc else (request_rest, 8501)
+    people = request(args.host, args.port or port, args.model, content, boxes)
+    for person, transl in enumerate(people["transl"]):
         x, y, z = transl
         print(f"person {person}: {x:.2f} m to the right, {y:.2f} m down, {z:.2f} m away")
-    print("also:", ", ".join(sorted(answer)))
+    print("also:", ", ".join(sorted(people)))
 
 
 if __name__ == "__main__":
