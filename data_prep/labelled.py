@@ -37,6 +37,10 @@ class LabelledPerson:
     labelled: np.ndarray  # (19,) int: 0 no, 1 or 2 yes (COCO: occluded, visible)
     filename: str = ""  # stored name; empty: the base name of `image`
     has_face: bool = False  # whether the dataset labels the five face points at all
+    labelled_size: Optional[tuple] = (
+        None  # (height, width) of the image that was labelled, if known
+    )
+    turn_upright: bool = False  # by its EXIF, as photographs; published datasets keep their pixels
     crop_rule: CropRule = STORED_WHOLE
     scale: float = 1.0  # factor on the image before the cut; with `crop_rule.window_px` only
     lsp_joints: Optional[np.ndarray] = None  # (14, 3) metres, camera coordinates

@@ -37,7 +37,8 @@ def _people(module, function="read"):
 def _coco(options):
     from data_prep.readers import coco
 
-    return {options.split: coco.read(options.data_dir, options.split, options.annotations)}
+    people = coco.read(options.data_dir, options.split, options.annotations, options.category)
+    return {options.split: people}
 
 
 def _mocap(module):

@@ -69,6 +69,9 @@ def _define_flags():
         "coco: your own file of COCO keypoints; its file names start at --data_dir. Empty: COCO's.",
         **options,
     )
+    flags.DEFINE_string(
+        "category", "", "coco: name of the category of people. Empty: person.", **options
+    )
     flags.DEFINE_integer(
         "num_workers",
         None,
@@ -102,7 +105,7 @@ def _define_flags():
 
 _define_flags()
 # Flags that decide what the shards hold, beside those with fields of their own in the index.
-_DECIDING = ("annotations", "limit", "records_per_shard", "seed", "smpl_model_path")
+_DECIDING = ("annotations", "category", "limit", "records_per_shard", "seed", "smpl_model_path")
 _SHOWN_PROBLEMS = 10
 
 
@@ -121,6 +124,8 @@ def main(argv):
         )
     if OPTIONS.annotations and OPTIONS.dataset != "coco":
         raise InputError("--annotations goes with --dataset=coco only")
+    if OPTIONS.category and OPTIONS.dataset != "coco":
+        raise InputError("--category goes with --dataset=coco only")
     if OPTIONS.runner and source.is_streamed:
         raise InputError(f"{OPTIONS.dataset} is converted in one process: leave --runner out")
     os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")  # nothing here runs on a GPU

@@ -1,11 +1,9 @@
-"""COCO keypoints: annotations/person_keypoints_*.json and its images.
+"""COCO keypoints: annotations/person_keypoints_*.json and images, or your own file of this form.
 
 People, scales and labels are chosen by the rules of the original's `coco_to_tfrecords.py`, which
 define HMR's training set. Coordinates stay 0-based.
 """
 
-import contextlib
-import io
 import json
 import os
 import re
@@ -13,65 +11,89 @@ from pathlib import Path
 
 import numpy as np
 from pycocotools import mask as coco_mask
-from pycocotools.coco import COCO
 
 from data_prep.labelled import CropRule, LabelledPerson, Skipped
 from data_prep.readers import person_size
 from hmr_tf.body import skeleton
-from hmr_tf.data import crop
+from hmr_tf.data import coco_names, crop
 from hmr_tf.files.errors import InputError
 
 SPLITS = ("train", "val")
 YEARS = ("2014", "2017")
 
-# COCO has no neck and no head top.
-_SHARED = [name for name in skeleton.KEYPOINTS if name in skeleton.COCO_KEYPOINTS]
-_TO = list(skeleton.indices(_SHARED, skeleton.KEYPOINTS))
-_FROM = list(skeleton.indices(_SHARED, skeleton.COCO_KEYPOINTS))
 _ANKLES = list(skeleton.indices(("left_ankle", "right_ankle"), skeleton.KEYPOINTS))
 _TORSO = [
     skeleton.indices((f"{side}_shoulder", f"{side}_hip"), skeleton.KEYPOINTS)
     for side in ("left", "right")
 ]
-_FACE_AND_SHOULDERS = (*skeleton.FACE_KEYPOINTS, "left_shoulder", "right_shoulder")
-_ELSEWHERE = [
-    i for i, name in enumerate(skeleton.COCO_KEYPOINTS) if name not in _FACE_AND_SHOULDERS
-]
+_HEAD_AND_SHOULDERS = (
+    *skeleton.FACE_KEYPOINTS,
+    *("left_shoulder", "right_shoulder", "neck", "head_top"),
+)
+_ELSEWHERE = [i for i, name in enumerate(skeleton.KEYPOINTS) if name not in _HEAD_AND_SHOULDERS]
 
 MIN_VISIBLE = 6
 MIN_MASK_HEIGHT_PX = 60
 DIAGONAL_PX, TORSO_PX, NO_TORSO_DIAGONAL_PX = crop.PERSON_PX, 75.0, 50.0
 CROP = CropRule(window_px=400)
 MAX_IMAGE_PX = 65_500  # the largest side of a JPEG
+_JSON_NAMES = {
+    list: "list",
+    str: "text",
+    int: "number",
+    float: "number",
+    bool: "word",
+    type(None): "null",
+}
 
 
-def read(data_dir, split, annotations=""):
+def read(data_dir, split, annotations="", category=""):
     """Yields a LabelledPerson or Skipped for each person, by image id, then in the file's order.
 
     Args:
       data_dir: folder with annotations/; the images in images/train2014/ or train2014/ (or 2017),
         under the names of 2014 or of 2017.
       split: "train" or "val".
-      annotations: your own file of COCO keypoints; its file names start at data_dir. Empty: COCO's.
+      annotations: your own file of COCO keypoints; its file names start at data_dir, and its images
+        are turned upright. Empty: COCO's.
+      category: name of the category of people; empty: person.
 
     Raises:
-      InputError: no such split, no annotation file, an unreadable one, no image folder.
+      InputError: no such split, no annotation file, an unreadable one, no image folder, no such
+        category, an unknown keypoint.
     """
     if split not in SPLITS:
         raise InputError(f"coco has no split {split}: pass --split=train or --split=val")
     data_dir = Path(data_dir)
     if annotations:
-        coco, folders = _read_annotations(Path(annotations)), [data_dir]
+        path, folders = Path(annotations), [data_dir]
     else:
-        coco = _read_annotations(_annotation_file(data_dir, split))
-        folders = _image_folders(data_dir, split)
-    people_ids = {key for key, value in coco.cats.items() if value.get("name") == "person"} or {1}
-    for image_id in sorted(coco.imgs):
-        image = coco.imgs[image_id]
-        path = _image_path(folders, image["file_name"])
-        for annotation in coco.imgToAnns[image_id]:
-            if annotation.get("category_id") in people_ids:
-                yield _person(annotation, coco, path, Path(image["file_name"]).name)
+        path, folders = _annotation_file(data_dir, split), None
+    content = _read_json(path)
+    folders = folders or _image_folders(data_dir, split)
+    try:
+        categories = _columns_by_category(content.get("categories"), category)
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from error
+    images, unusable = _images(content["images"], path.name)
+    yield from unusable
+    people, unusable = _people_by_image(content["annotations"], images, categories, path.name)
+    yield from unusable
+    for image_id in sorted(people, key=lambda key: (isinstance(key, str), key)):
+        image = images[image_id]
+        image_path = _image_path(folders, image["file_name"])
+        for annotation, columns, num_listed in people[image_id]:
+            points = _points(annotation, columns, num_listed)
+            yield _person(annotation, points, image, image_path, turn_upright=bool(annotations))
+
+
+def _columns_by_category(categories, name):
+    """dict: id of each category of people -> `coco_names.keypoint_columns` and their number."""
+    entries, columns = coco_names.entries_by_id(categories), {}
+    for key in coco_names.person_category_ids(categories, name):
+        names = entries.get(key, {}).get("keypoints") or skeleton.COCO_KEYPOINTS
+        columns[key] = coco_names.keypoint_columns(names), len(names)
+    return columns
 
 
 def _annotation_file(data_dir, split):
@@ -82,20 +104,54 @@ def _annotation_file(data_dir, split):
     raise InputError(f"there is no {' or '.join(names)} in {data_dir}: pass COCO's folder")
 
 
-def _read_annotations(path):
+def _read_json(path):
+    """The file's dict with the lists images and annotations; InputError if it is something else."""
     try:
-        coco = COCO()
-        coco.dataset = json.loads(path.read_bytes())
-        with contextlib.redirect_stdout(io.StringIO()):  # it prints messages
-            coco.createIndex()
-        if not all(isinstance(image["file_name"], str) for image in coco.imgs.values()):
-            raise TypeError("a file_name is no text")
-        sorted(coco.imgs)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        content = json.loads(path.read_bytes())
+    except OSError as error:
+        raise InputError(f"cannot read {path}: {error.strerror}") from error
+    except (ValueError, RecursionError) as error:
+        raise InputError(f"{path} is not a JSON file, or truncated; download it again") from error
+    keys = ("images", "annotations")
+    is_dict = isinstance(content, dict)
+    if not is_dict or not all(isinstance(content.get(key), list) for key in keys):
+        present = ", ".join(map(str, list(content)[:8])) if is_dict and content else "nothing"
+        what = f"a dictionary of {present}" if is_dict else f"a {_JSON_NAMES[type(content)]}"
         raise InputError(
-            f"{path} is not a readable file of COCO keypoints ({error!r}); download it again"
-        ) from error
-    return coco
+            f"{path} is not a file of COCO keypoints: it has no lists images and annotations, but "
+            f"is {what}"
+        )
+    return content
+
+
+def _images(entries, filename):
+    """dict: id -> entry of each image, and a list of Skipped for those without id or file name."""
+    images, unusable = {}, []
+    for number, entry in enumerate(entries):
+        image_id = coco_names.entry_id(entry.get("id")) if isinstance(entry, dict) else None
+        if image_id is None or not isinstance(entry.get("file_name"), str):
+            where = f"{filename}, images[{number}]"
+            unusable.append(Skipped("image without id or file_name", where))
+        else:
+            images[image_id] = entry
+    return images, unusable
+
+
+def _people_by_image(entries, images, categories, filename):
+    """dict: image id -> (annotation, columns, their number) of people; a list of other Skipped."""
+    people, others = {}, []
+    for number, entry in enumerate(entries):
+        where = f"{filename}, annotations[{number}]"
+        entry = entry if isinstance(entry, dict) else {}
+        image_id = coco_names.entry_id(entry.get("image_id"))
+        category_id = coco_names.entry_id(entry.get("category_id"))
+        if image_id not in images:
+            others.append(Skipped("annotation of no listed image", where))
+        elif category_id not in categories:
+            others.append(Skipped("of another category", where, is_problem=False))
+        else:
+            people.setdefault(image_id, []).append((entry, *categories[category_id]))
+    return people, others
 
 
 def _image_folders(data_dir, split):
@@ -119,45 +175,44 @@ def _image_path(folders, file_name):
     return next(filter(os.path.isfile, paths), os.path.join(folders[0], file_name))
 
 
-def _points(annotation, where):
-    """(17, 3) x, y, v of the keypoints, or Skipped if they are missing, wrong or too few."""
+def _points(annotation, columns, num_listed):
+    """(19, 3) x, y, v of `skeleton.KEYPOINTS`; a reason (text, is_problem) to skip the person."""
     if annotation.get("iscrowd"):
-        return Skipped("a crowd", where, is_problem=False)
+        return "a crowd", False
     if not annotation.get("keypoints") or annotation.get("num_keypoints") == 0:
-        return Skipped("no keypoints", where, is_problem=False)
+        return "no keypoints", False
     try:
-        points = np.array(annotation["keypoints"], float).reshape(len(skeleton.COCO_KEYPOINTS), 3)
+        listed = np.array(annotation["keypoints"], float).reshape(num_listed, 3)
     except (TypeError, ValueError):
-        return Skipped("keypoints are not 17 times x, y, v", where)
-    if not np.isfinite(points).all():
-        return Skipped("keypoints are not numbers", where)
-    flags = points[:, 2]
-    if not set(flags.tolist()) <= {0, 1, 2}:
-        return Skipped("keypoints are not 17 times x, y, v", where)
-    if (flags == 2).sum() < MIN_VISIBLE:
-        return Skipped(f"fewer than {MIN_VISIBLE} visible keypoints", where, is_problem=False)
-    if not flags[_ELSEWHERE].any():
-        return Skipped("only face and shoulders", where, is_problem=False)
+        return f"keypoints are not {num_listed} times x, y, v", True
+    if not np.isfinite(listed).all():
+        return "keypoints are not numbers", True
+    if not set(listed[:, 2].tolist()) <= {0, 1, 2}:
+        return f"keypoints are not {num_listed} times x, y, v", True
+    points = np.zeros((len(skeleton.KEYPOINTS), 3))
+    points[list(columns)] = listed[list(columns.values())]
+    if (points[:, 2] == 2).sum() < MIN_VISIBLE:
+        return f"fewer than {MIN_VISIBLE} visible keypoints", False
+    if not points[_ELSEWHERE, 2].any():
+        return "only face and shoulders", False
     return points
 
 
-def _person(annotation, coco, path, filename):
+def _person(annotation, points, image, path, turn_upright):
+    filename = Path(image["file_name"]).name
     where = f"{filename}, annotation {annotation.get('id')}"
-    points = _points(annotation, where)
-    if isinstance(points, Skipped):
-        return points
+    if isinstance(points, tuple):
+        return Skipped(points[0], where, is_problem=points[1])
     has_mask = bool(annotation.get("segmentation"))
     try:
-        height_px = _mask_height(annotation, coco) if has_mask else _box_height(annotation)
+        height_px = _mask_height(annotation, image) if has_mask else _box_height(annotation)
     except Exception:  # pycocotools and numpy raise anything for a wrong mask or box
         return Skipped("mask unreadable" if has_mask else "box unreadable", where)
     if height_px is None:
-        return Skipped("mask empty", where)
+        return Skipped("mask empty" if has_mask else "box empty", where)
     if height_px <= MIN_MASK_HEIGHT_PX:
         return Skipped(f"mask at most {MIN_MASK_HEIGHT_PX} px high", where, is_problem=False)
-    keypoints = np.zeros((len(skeleton.KEYPOINTS), 3))
-    keypoints[_TO] = points[_FROM]
-    keypoints_px, labelled = keypoints[:, :2], keypoints[:, 2].astype(int)
+    keypoints_px, labelled = points[:, :2], points[:, 2].astype(int)
     scale = _scale(keypoints_px, labelled > 0)
     if scale is None:
         return Skipped("keypoints all in one place", where)
@@ -169,17 +224,31 @@ def _person(annotation, coco, path, filename):
         has_face=True,
         crop_rule=CROP,
         scale=scale,
+        labelled_size=_size(image),
+        turn_upright=turn_upright,
     )
 
 
-def _mask_height(annotation, coco):
+def _size(image):
+    """(height, width) of the image according to the file, or None."""
+    size = image.get("height"), image.get("width")
+    is_size = all(isinstance(side, (int, float)) and 0 < side < np.inf for side in size)
+    return size if is_size else None
+
+
+def _mask_height(annotation, image):
     """Pixels between the mask's first and last row; None for an empty mask.
 
     The original means max(width, height) but takes the height (`coco_to_tfrecords.py:112,124`):
     people who lie down are skipped in its training set, and here too.
     """
-    _check_mask(annotation["segmentation"], coco.imgs[annotation["image_id"]])
-    width, height = coco_mask.toBbox(coco.annToRLE(annotation))[2:]
+    mask = annotation["segmentation"]
+    _check_mask(mask, image)
+    if isinstance(mask, list):  # polygons
+        mask = coco_mask.merge(coco_mask.frPyObjects(mask, image["height"], image["width"]))
+    elif isinstance(mask["counts"], list):
+        mask = coco_mask.frPyObjects(mask, *mask["size"])
+    width, height = coco_mask.toBbox(mask)[2:]
     return height - 1 if width and height else None
 
 
@@ -188,9 +257,9 @@ def _box_height(annotation):
     box = annotation.get("bbox")
     if not box:
         return np.inf
-    if not (isinstance(box[3], (int, float)) and np.isfinite(box[3])):
-        raise ValueError("the height of the box is not a number")
-    return box[3]
+    if not all(isinstance(side, (int, float)) and np.isfinite(side) for side in box[2:4]):
+        raise ValueError("the size of the box is not numbers")
+    return box[3] if min(box[2:4]) > 0 else None
 
 
 def _check_mask(mask, image):

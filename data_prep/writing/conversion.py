@@ -5,14 +5,12 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
-from data_prep.labelled import MocapPose, Skipped, VideoFrame
-from data_prep.readers.formats import video_frames
+from data_prep.labelled import MocapPose, Skipped
+from data_prep.writing import source_images
 from hmr_tf.data import crop, record
 from hmr_tf.files.errors import InputError
 
-JPEG_QUALITY = 95  # TensorFlow's default, which the original used
 MAX_PX, MAX_M = 1e6, 1e4  # a point or joint further away is an error in the file
-_JPEG_START = b"\xff\xd8"
 
 
 def encode(group):
@@ -22,43 +20,28 @@ def encode(group):
       group: list from `shard_files.group_by_image`.
 
     Yields:
-      Serialized bytes or Skipped for each member. The image is read once.
+      Serialized bytes or Skipped for each member, and Noted. The image is read once.
     """
     if isinstance(group[0], MocapPose):
         yield from (record.encode_mocap(pose.pose, pose.betas) for pose in group)
         return
     try:
-        jpeg, image = _read(group[0])
+        image = source_images.read(group[0])
     except (OSError, tf.errors.OpError) as error:
         missing = isinstance(error, FileNotFoundError)
         reason = "image missing" if missing else "image unreadable"
         yield from (Skipped(reason, str(person.image)) for person in group)
         return
     for person in group:
-        yield _encode_person(person, jpeg, image)
-
-
-def _read(person):
-    """Source image -> bytes of its JPEG file, None if it is not a JPEG; (H, W, 3) uint8 RGB."""
-    image, jpeg = person.image, None
-    if isinstance(image, VideoFrame):
-        image = video_frames.read_frame(image)
-    elif isinstance(image, str):
-        file = Path(image).read_bytes()
-        image = _decode(file)
-        jpeg = file if file.startswith(_JPEG_START) else None  # other formats are decoded too
-    if person.crop_rule.reencode_quality:
-        jpeg = _encode(image, person.crop_rule.reencode_quality)
-        image = _decode(jpeg)
-    return jpeg, image
-
-
-def _decode(jpeg):
-    return tf.io.decode_jpeg(jpeg, channels=3).numpy()
-
-
-def _encode(image, quality=JPEG_QUALITY):
-    return tf.io.encode_jpeg(image, quality=quality).numpy()
+        try:
+            fitted, notes = source_images.fit_labels(person, image)
+        except source_images.SizeError:
+            yield Skipped("image of another size and shape than in the annotations", _where(person))
+            continue
+        encoded = _encode_person(fitted, image.jpeg, image.pixels)
+        if isinstance(encoded, bytes):
+            yield from notes
+        yield encoded
 
 
 def _encode_person(person, jpeg, image):
@@ -83,7 +66,7 @@ def _encode_person(person, jpeg, image):
     is_untouched = jpeg is not None and pixels is image
     return record.encode(
         record.ImageRecord(
-            jpeg=jpeg if is_untouched else _encode(pixels),
+            jpeg=jpeg if is_untouched else source_images.encode(pixels),
             filename=person.filename or Path(person.image).name,
             crop=person_crop,
             center_px=_center_in_crop(rule, center_px, person_crop),

@@ -85,6 +85,7 @@ def test_to_tfrecords_lsp_ext_becomes_shards_and_an_index(run, lsp_ext, tmp_path
         "split": "train",
         "options": {
             "annotations": "",
+            "category": "",
             "limit": None,
             "records_per_shard": 2,
             "seed": 0,
@@ -200,6 +201,7 @@ def test_to_tfrecords_synthetic_people_and_poses(run, tmp_path, rng, monkeypatch
         ({"limit": 0}, "--limit=0"),
         ({"num_workers": 0}, "--num_workers=0"),
         ({"annotations": "x.json"}, "--annotations goes with --dataset=coco"),
+        ({"category": "x"}, "--category goes with --dataset=coco"),
         ({"records_per_shard": "many"}, "--records_per_shard=many"),
         ({"datadir": "x"}, "Unknown command line flag 'datadir'"),
     ],

@@ -2,6 +2,7 @@
 
 import json
 import pickle
+import struct
 
 import cv2
 import numpy as np
@@ -144,3 +145,11 @@ def _thumb(pixels):
     rows, columns = (np.round(np.arange(9) * side / 8).astype(int) for side in pixels.shape[:2])
     sums = np.add.reduceat(np.add.reduceat(pixels.astype(float), rows[:-1], 0), columns[:-1], 1)
     return sums / (np.diff(rows)[:, None, None] * np.diff(columns)[:, None])
+
+
+def with_orientation(jpeg, orientation):
+    """The bytes of a JPEG with an EXIF block that has this orientation."""
+    tiff = struct.pack("<2sHIH", b"II", 42, 8, 1)
+    tiff += struct.pack("<HHIHxxI", 0x0112, 3, 1, orientation, 0)
+    block = b"Exif\0\0" + tiff
+    return jpeg[:2] + b"\xff\xe1" + struct.pack(">H", len(block) + 2) + block + jpeg[2:]

@@ -142,7 +142,8 @@ def test_coco_people_come_by_image_then_as_in_the_file(tmp_path):
     annotations = [annotation(9, 7), annotation(5, 3), annotation(8, 7), annotation(6, 3)]
     annotations.append(annotation(4, 3, category_id=2))
     annotations[0]["iscrowd"] = 1
-    found = coco.read(write_coco(tmp_path, annotations), "train")
+    dog, *found = coco.read(write_coco(tmp_path, annotations), "train")
+    assert (dog.reason, dog.is_problem) == ("of another category", False)
     files = [getattr(p, "filename", None) or p.where for p in found]
     people = ["3.jpg", "3.jpg", "7.jpg, annotation 9", "7.jpg"]
     assert [name[26:] for name in files] == people
@@ -209,22 +210,24 @@ def test_coco_missing_and_broken_images_are_counted(tmp_path):
 
 
 UNREADABLE = {
-    "empty": "",
-    "cut": '{"images": [',
-    "binary": "\x00\x01",
-    "a number": "3",
-    "very deep": "[" * 100_000,
-    "annotation of no image": '{"annotations": [{"id": 1}]}',
-    "image without a name": '{"images": [{"id": 1}]}',
-    "name that is none": '{"images": [{"id": 1, "file_name": 3}]}',
+    "empty": ("", "is not a JSON file, or truncated"),
+    "cut": ('{"images": [', "is not a JSON file"),
+    "binary": ("\x00\x01", "is not a JSON file"),
+    "a number": ("3", "is a number"),
+    "null": ("null", "is a null"),
+    "detections": ("[]", "but is a list"),
+    "very deep": ("[" * 100_000, "is not a JSON file"),
+    "no images": ('{"annotations": [{"id": 1}]}', "but is a dictionary of annotations"),
+    "no lists": ('{"images": {}, "annotations": 1}', "no lists images and annotations"),
 }
 
 
 @pytest.mark.parametrize("fault", UNREADABLE)
 def test_coco_unreadable_annotation_file_is_refused(fault, tmp_path):
     folder = write_coco(tmp_path, [])
-    (folder / "annotations" / "person_keypoints_train2014.json").write_text(UNREADABLE[fault])
-    with pytest.raises(InputError, match=r"train2014\.json is not a readable"):
+    content, message = UNREADABLE[fault]
+    (folder / "annotations" / "person_keypoints_train2014.json").write_text(content)
+    with pytest.raises(InputError, match=rf"train2014\.json .*{message}"):
         list(coco.read(folder, "train"))
 
 
@@ -247,3 +250,134 @@ def test_coco_records_are_the_originals(shared):
     for i, found in enumerate(records):
         np.testing.assert_allclose(found["image/face_pts"], expected["face_pts"][i], atol=1.2)
     assert not tally.problems
+
+
+def edit(folder, change):
+    """Changes the content of the annotation file in place."""
+    path = folder / "annotations" / "person_keypoints_train2014.json"
+    content = json.loads(path.read_text())
+    change(content)
+    path.write_text(json.dumps(content))
+    return path
+
+
+POSETRACK = (
+    *("nose", "head_bottom", "head_top", "left_ear", "right_ear"),
+    *skeleton.COCO_KEYPOINTS[5:],
+)
+
+
+def test_coco_keypoints_are_mapped_by_their_names(tmp_path):
+    folder = write_coco(tmp_path, [annotation(1)])
+    edit(folder, lambda content: content["categories"][0].update(keypoints=POSETRACK))
+    (person,) = coco.read(folder, "train")
+    for name, point in zip(POSETRACK, STANDING):
+        i = skeleton.KEYPOINTS.index({"head_bottom": "neck"}.get(name, name))
+        assert person.keypoints_px[i].tolist() == point[:2].tolist()
+        assert person.labelled[i] == 2
+    for name in ("left_eye", "right_eye"):
+        assert person.labelled[skeleton.KEYPOINTS.index(name)] == 0
+
+
+def test_coco_keypoints_in_another_order_give_the_same_person(tmp_path, rng):
+    order = rng.permutation(17)
+    (expected,) = coco.read(write_coco(tmp_path / "a", [annotation(1)]), "train")
+    folder = write_coco(tmp_path / "b", [annotation(1, points=STANDING[order])])
+    names = [skeleton.COCO_KEYPOINTS[i].replace("_", " ").title() for i in order]
+    edit(folder, lambda content: content["categories"][0].update(keypoints=names))
+    (person,) = coco.read(folder, "train")
+    np.testing.assert_array_equal(person.keypoints_px, expected.keypoints_px)
+    np.testing.assert_array_equal(person.labelled, expected.labelled)
+    assert person.scale == expected.scale
+
+
+def test_coco_more_keypoints_than_cocos_are_passed_over(tmp_path):
+    points = np.concatenate([STANDING, [[9, 9, 2], [9, 9, 2]]])
+    folder = write_coco(tmp_path, [annotation(1, points=points)])
+    names = [*skeleton.COCO_KEYPOINTS, "left_big_toe", "pelvis"]
+    edit(folder, lambda content: content["categories"][0].update(keypoints=names))
+    (person,) = coco.read(folder, "train")
+    assert (person.keypoints_px[person.labelled > 0] != 9).all()
+    assert (person.labelled > 0).sum() == 17
+
+
+@pytest.mark.parametrize(
+    ("names", "message"),
+    [
+        (["nose", "tail"], r"person_keypoints_train2014\.json: unknown keypoints: tail; known are"),
+        (["nose", "Nose"], "two keypoints are called nose"),
+        (["pelvis"], "no keypoint is one of right_ankle"),
+    ],
+)
+def test_coco_unknown_keypoints_are_refused(names, message, tmp_path):
+    folder = write_coco(tmp_path, [annotation(1)])
+    edit(folder, lambda content: content["categories"][0].update(keypoints=names))
+    with pytest.raises(InputError, match=message):
+        list(coco.read(folder, "train"))
+
+
+DOG_AND_PERSON = [{"id": 1, "name": "dog"}, {"id": 5, "name": "Person"}]
+
+
+@pytest.mark.parametrize(
+    ("categories", "category_id", "category"),
+    [
+        (DOG_AND_PERSON, 5, ""),
+        ([{"id": 0, "name": "person"}], 0, ""),
+        ([{"id": 2, "name": "player"}], 2, "player"),
+        (None, 1, ""),
+        ([], 1, ""),
+        ([None, {"id": 1}], 1, ""),
+        ([{"id": "5", "name": "person"}], 5, ""),
+        ([{"id": "p1", "name": "person"}], "p1", ""),
+    ],
+)
+def test_coco_people_are_found_by_the_name_of_their_category(
+    categories, category_id, category, tmp_path
+):
+    people = [annotation(1, category_id=category_id), annotation(2, category_id=77)]
+    folder = write_coco(tmp_path, people)
+    edit(folder, lambda content: content.update(categories=categories))
+    other, person = coco.read(folder, "train", category=category)
+    assert other.reason == "of another category"
+    assert isinstance(person, LabelledPerson)
+
+
+@pytest.mark.parametrize("category", ["", "goalkeeper"])
+def test_coco_unknown_category_names_those_of_the_file(category, tmp_path):
+    folder = write_coco(tmp_path, [annotation(1)])
+    names = [{"id": 1, "name": "player"}, {"id": 2, "name": "ball"}]
+    edit(folder, lambda content: content.update(categories=names))
+    message = f"no category is called {category or 'person'}; the file has: ball, player; pass"
+    with pytest.raises(InputError, match=message):
+        list(coco.read(folder, "train", category=category))
+
+
+def test_coco_ids_may_be_text(tmp_path):
+    folder = write_coco(tmp_path, [annotation(1, "7"), annotation(2, 3)])
+    edit(folder, lambda content: content["images"][1].update(id="000003"))
+    assert [type(person) for person in coco.read(folder, "train")] == [LabelledPerson] * 2
+
+
+def test_coco_unusable_entries_are_counted_and_the_others_read(tmp_path):
+    people = [annotation(1), annotation(2, 99), annotation(3, image_id=None), annotation(4)]
+    folder = write_coco(tmp_path, people)
+
+    def spoil(content):
+        content["images"] += [None, {"id": 8}, {"id": 9, "file_name": 3}, {"file_name": "x.jpg"}]
+        content["annotations"] += [None, 5, annotation(5, 8), annotation(6, 7, bbox=[0, 0, 0, 0])]
+        del content["annotations"][-1]["segmentation"]
+
+    edit(folder, spoil)
+    records, tally = convert(coco.read(folder, "train"))
+    assert len(records) == 2
+    assert tally.skipped == {
+        "image without id or file_name": 4,
+        "annotation of no listed image": 5,
+        "box empty": 1,
+    }
+    assert tally.num_problems == 10
+    name = "person_keypoints_train2014.json"
+    assert {"reason": "image without id or file_name", "where": f"{name}, images[2]"} in (
+        tally.problems
+    )

@@ -1,0 +1,118 @@
+"""Source images: read, turned upright if the person's labels want it, compared with the labels."""
+
+import dataclasses
+import math
+from pathlib import Path
+from typing import NamedTuple, Optional
+
+import numpy as np
+import tensorflow as tf
+
+from data_prep.labelled import Noted, VideoFrame
+from data_prep.readers.formats import video_frames
+from hmr_tf.files import orientation
+
+JPEG_QUALITY = 95  # TensorFlow's default, which the original used
+_JPEG_START = b"\xff\xd8"
+TURNED = "images turned upright by their EXIF orientation"
+SCALED = "people whose labels were scaled: their image has another size than in the annotations"
+LABELS_TURNED = "people whose labels were turned with their image"
+
+
+class SourceImage(NamedTuple):
+    """The image of one or more people."""
+
+    pixels: np.ndarray  # (H, W, 3) uint8 RGB
+    jpeg: Optional[bytes] = None  # a JPEG with exactly these pixels
+    orientation: int = orientation.UPRIGHT  # by which the stored image was turned
+
+
+class SizeError(Exception):
+    """The image has another size and shape than in the annotations."""
+
+
+def read(person):
+    """The SourceImage of a LabelledPerson.
+
+    Raises:
+      OSError, tf.errors.OpError: it is missing or unreadable.
+    """
+    image, jpeg, turned_by = person.image, None, orientation.UPRIGHT
+    if isinstance(image, VideoFrame):
+        image = video_frames.read_frame(image)
+    elif isinstance(image, str):
+        file = Path(image).read_bytes()
+        image = decode(file)
+        jpeg = file if file.startswith(_JPEG_START) else None  # other formats are decoded too
+        if person.turn_upright:
+            turned_by = orientation.stored_orientation(file)
+    if turned_by != orientation.UPRIGHT:
+        image, jpeg = orientation.turn_upright(image, turned_by), None
+    if person.crop_rule.reencode_quality:
+        jpeg = encode(image, person.crop_rule.reencode_quality)
+        image = decode(jpeg)
+    return SourceImage(image, jpeg, turned_by)
+
+
+def decode(jpeg):
+    return tf.io.decode_jpeg(jpeg, channels=3).numpy()
+
+
+def encode(image, quality=JPEG_QUALITY):
+    return tf.io.encode_jpeg(image, quality=quality).numpy()
+
+
+def fit_labels(person, image):
+    """Moves a person's labels into the image, if it is turned or scaled since it was labelled.
+
+    Args:
+      person: LabelledPerson; its `labelled_size` is compared with the image.
+      image: SourceImage.
+
+    Returns:
+      LabelledPerson, list of Noted.
+
+    Raises:
+      SizeError: it is another image.
+    """
+    notes = [Noted(TURNED, 1)] if image.orientation != orientation.UPRIGHT else []
+    size = image.pixels.shape[:2]
+    if person.labelled_size is None or tuple(person.labelled_size) == size:
+        return person, notes
+    points_px, labelled_size = person.keypoints_px, person.labelled_size
+    # The tool that made the labels may have shown the image as it is stored.
+    stored_size = orientation.upright_size(*size, image.orientation)
+    is_stored = labelled_size == stored_size
+    if is_stored or not _is_same_shape(labelled_size, size):
+        if not _is_same_shape(labelled_size, stored_size):
+            raise SizeError
+        points_px = _turn_points(points_px, labelled_size, image.orientation)
+        labelled_size = orientation.upright_size(*labelled_size, image.orientation)
+        notes.append(Noted(LABELS_TURNED, 1))
+    factor_xy = np.array([size[1] / labelled_size[1], size[0] / labelled_size[0]])
+    if tuple(labelled_size) != size:
+        notes.append(Noted(SCALED, 1))
+    person = dataclasses.replace(
+        person, keypoints_px=points_px * factor_xy, scale=person.scale / factor_xy.mean()
+    )
+    return person, notes
+
+
+def _is_same_shape(labelled_size, size):
+    """Whether one image may be the other in another size, with whole numbers of pixels."""
+    (labelled_height, labelled_width), (height, width) = labelled_size, size
+    difference = abs(labelled_height * width - labelled_width * height)
+    return math.isfinite(difference) and difference <= max(labelled_height, labelled_width)
+
+
+def _turn_points(points_px, stored_size, turned_by):
+    """(K, 2) x, y in the stored image -> in the image after `orientation.turn_upright`."""
+    height, width = orientation.upright_size(*stored_size, turned_by)
+    x, y = points_px.T
+    if turned_by in (5, 6, 7, 8):
+        x, y = y, x
+    if turned_by in (2, 3, 6, 7):
+        x = width - 1 - x
+    if turned_by in (3, 4, 7, 8):
+        y = height - 1 - y
+    return np.stack([x, y], axis=1)
