@@ -1,4 +1,4 @@
-"""Meshes as files that other programs open."""
+"""Writes meshes as OBJ and PLY."""
 
 import numpy as np
 
@@ -19,28 +19,22 @@ def write_obj(path, bodies, faces):
             np.savetxt(file, np.asarray(faces) + 1 + number * len(vertices), "f %d %d %d")
 
 
-def write_ply(path, bodies, faces, colors=None):
+def write_ply(path, bodies, faces):
     """Writes a binary PLY, all bodies as one mesh.
 
     Args:
       bodies: list of (V, 3) vertices, metres.
       faces: (F, 3) vertex ids, the same for all.
-      colors: None, or (V, 3) uint8 RGB of each body's vertices.
     """
     bodies = np.asarray(bodies, np.float32)
     number, num_vertices, _ = bodies.shape
-    fields = [("place", "<f4", 3)] + ([("color", "u1", 3)] if colors is not None else [])
-    vertices = np.zeros(number * num_vertices, fields)
-    vertices["place"] = bodies.reshape(-1, 3)
-    if colors is not None:
-        vertices["color"] = np.asarray(colors, np.uint8).reshape(-1, 3)
-    triangles = np.zeros(number * len(faces), [("corners", "u1"), ("ids", "<i4", 3)])
-    triangles["corners"] = 3
-    starts = np.arange(number)[:, None, None] * num_vertices
-    triangles["ids"] = (np.asarray(faces) + starts).reshape(-1, 3)
+    vertices = bodies.reshape(-1, 3).astype("<f4")
+    triangles = np.zeros(number * len(faces), [("num_corners", "u1"), ("vertex_ids", "<i4", 3)])
+    triangles["num_corners"] = 3
+    first_vertex = np.arange(number)[:, None, None] * num_vertices
+    triangles["vertex_ids"] = (np.asarray(faces) + first_vertex).reshape(-1, 3)
     lines = ["ply", "format binary_little_endian 1.0", f"element vertex {len(vertices)}"]
     lines += [f"property float {axis}" for axis in "xyz"]
-    lines += [f"property uchar {name}" for name in ("red", "green", "blue") if colors is not None]
     lines += [f"element face {len(triangles)}", "property list uchar int vertex_indices"]
     with written(path) as unfinished, open(unfinished, "wb") as file:
         file.write("\n".join([*lines, "end_header", ""]).encode("ascii"))

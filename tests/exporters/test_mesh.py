@@ -37,15 +37,6 @@ def test_ply_of_two_bodies_byte_by_byte(tmp_path):
     assert faces["ids"].tolist() == [[0, 1, 2], [3, 4, 5]]
 
 
-def test_ply_with_colours(tmp_path):
-    colors = np.arange(9, dtype=np.uint8).reshape(1, 3, 3)
-    write_ply(tmp_path / "a.ply", np.ones((1, 3, 3)), [(0, 1, 2)], colors)
-    header, content = read_ply(tmp_path / "a.ply")
-    assert header[6:9] == [f"property uchar {name}" for name in ("red", "green", "blue")]
-    rows = np.frombuffer(content[: 3 * 15], [("place", "<f4", 3), ("color", "u1", 3)])
-    np.testing.assert_array_equal(rows["color"], colors[0])
-
-
 @pytest.mark.parametrize("up_axis", ["y", "z"])
 def test_smpl_npz_poses_smpl(tmp_path, up_axis):
     model = body_model.read_model()
@@ -71,7 +62,7 @@ def test_smpl_npz_poses_smpl(tmp_path, up_axis):
     np.testing.assert_allclose(written + content["trans"][:, None], meant, atol=1e-5)
 
 
-def test_blender_reads_the_ply(tmp_path, rng):
+def test_ply_is_read_by_blender(tmp_path, rng):
     bodies = rng.normal(size=(2, 5, 3))
     write_ply(tmp_path / "a.ply", bodies, [(0, 1, 2), (2, 3, 4)])
     (points,) = other_programs.read_with_blender(tmp_path / "a.ply").values()
