@@ -17,7 +17,7 @@ import benchmarks
 import hmr_tf
 from hmr_tf.body import body_model
 from hmr_tf.exporters import video_outputs
-from hmr_tf.inference import video
+from hmr_tf.inference import video, video_files
 from hmr_tf.inference.boxes import BoxesByName
 from hmr_tf.inference.model import Model
 from hmr_tf.networks import build
@@ -44,7 +44,8 @@ def load(load_path):
 
 
 def write_video(model, clip, boxes, folder):
-    people = video.predict_video(model, clip, boxes, smoother="savgol")
+    with video_files.Video(clip) as opened:
+        people = video.predict_video(model, opened, boxes, smoother="savgol")
     video_outputs.write(folder, people, model.body, model.hmr.smpl)
 
 

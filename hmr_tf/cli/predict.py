@@ -1,5 +1,6 @@
 """--mode=predict: bodies over photographs or a video, as pictures, meshes and arrays."""
 
+import contextlib
 import sys
 
 from hmr_tf.cli.options import MOTION_FORMATS, PHOTO_FORMATS, Options
@@ -60,7 +61,7 @@ def predict_photographs(model, paths, folder, formats, boxes=None, camera=None, 
       model: `inference.model.Model`.
       paths: of the photographs.
       folder: for what is written.
-      formats: names of `outputs.OF_PHOTOGRAPHS` and `outputs.OF_MOTION`.
+      formats: names of `outputs.PHOTO_WRITERS` and `outputs.MOTION_WRITERS`.
       boxes: `boxes.BoxesByName`, or None for the people that the model finds.
       camera: dict of focal_px and principal_px, where they are known.
       up_axis: of meshes and motions, "y" or "z".
@@ -106,28 +107,34 @@ def _photograph(path, model, boxes):
 
     image = photo.read_image(path)
     if boxes is None:
-        of_image = model.find(image)
+        of_image = model.detect(image)
         if not of_image:
-            raise InputError("nobody was found in it; pass --box=x,y,width,height or --boxes=FILE.")
+            raise InputError(
+                "no person was found in it; pass --box=x,y,width,height or --boxes=FILE."
+            )
     else:
-        of_image = boxes.of(path.stem)
+        of_image = boxes.find(path.stem)
         if not of_image:
-            raise InputError("--boxes names nobody in it.")
+            raise InputError("--boxes has no box for it.")
     return image, of_image
 
 
 def _predict_video(options, formats, boxes, camera):
     from hmr_tf.exporters import video_outputs
-    from hmr_tf.inference import video, video_files
+    from hmr_tf.inference import video_files
+    from hmr_tf.inference.video import predict_video
 
-    if options.video_path:
-        video_files.first_frame(options.video_path)
-    model = _drawing_model(options)
-    with output(options) as folder:
-        path = options.video_path or video_files.record(
-            options.webcam, folder / "webcam.mp4", options.num_frames
-        )
-        people = video.predict_video(model, path, boxes, **camera, smoother=options.smooth)
+    with contextlib.ExitStack() as stack:
+        video = None
+        if options.video_path:  # one that cannot be read is refused before anything loads
+            video = stack.enter_context(video_files.Video(options.video_path))
+        model = _drawing_model(options)
+        folder = stack.enter_context(output(options))
+        if video is None:
+            path = folder / "webcam.mp4"
+            video_files.record(options.webcam, path, options.num_frames)
+            video = stack.enter_context(video_files.Video(path))
+        people = predict_video(model, video, boxes, **camera, smoother=options.smooth)
         smpl = model.hmr.smpl
         written = video_outputs.write(folder, people, model.body, smpl, formats, options.up_axis)
     print(*written, sep="\n")

@@ -1,4 +1,4 @@
-"""A person's motion as Biovision BVH: a skeleton and its angles, no mesh."""
+"""Writes a person's motion as Biovision BVH: a skeleton and its angles, no mesh."""
 
 import numpy as np
 
@@ -12,16 +12,16 @@ from hmr_tf.files.atomic import written
 _CHANNELS = "Zrotation Xrotation Yrotation"
 
 
-def write_bvh(path, motion, model, fps=30.0, up_axis="y", units_per_metre=100.0):
-    """Writes one person; BVH holds one skeleton.
+def write_bvh(path, motion, body, fps=30.0, up_axis="y", units_per_metre=100.0):
+    """Writes one person; a BVH file holds one skeleton.
 
-    The skeleton is the rest pose of the person's shape, standing along `up_axis`. Frames that are
-    missing between the first and the last are interpolated.
+    The skeleton is the rest pose of the person's shape, standing along `up_axis`. Missing frames
+    are interpolated.
 
     Args:
       path: the file.
       motion: `motion.Motion`.
-      model: `body_model.BodyModel`.
+      body: `body_model.BodyModel`.
       fps: frames a second.
       up_axis: "y" or "z".
       units_per_metre: 100 gives centimetres, as most programs take BVH to be in.
@@ -32,13 +32,13 @@ def write_bvh(path, motion, model, fps=30.0, up_axis="y", units_per_metre=100.0)
     if not 0 < fps < np.inf:
         raise ValueError(f"fps must be positive; received {fps}")
     motion = without_gaps(motion)
-    turn = from_y_up(up_axis)
-    joints = rest_joints(model, motion.betas) @ turn.T * units_per_metre
-    pelvis = joints[0] + motion.transl @ turn.T * units_per_metre
-    # Offsets stand in the file's frame, so each rotation is the same turn seen from there.
-    rotations = turn @ motion.rotations @ turn.T
+    rotation = from_y_up(up_axis)
+    joints = rest_joints(body, motion.betas) @ rotation.T * units_per_metre
+    pelvis = joints[0] + motion.transl @ rotation.T * units_per_metre
+    # The joint offsets are in the file's frame, so the rotations are expressed in it, too.
+    rotations = rotation @ motion.rotations @ rotation.T
     angles = np.degrees(continuous_euler_zxy(rotations))
-    lines, order = _hierarchy(joints, [int(parent) for parent in model.parents])
+    lines, order = _hierarchy(joints, [int(parent) for parent in body.parents])
     rows = np.concatenate([pelvis, angles[:, order].reshape(len(angles), -1)], axis=1)
     lines += ["MOTION", f"Frames: {len(rows)}", f"Frame Time: {1 / fps:.8f}"]
     with written(path) as unfinished, open(unfinished, "w", encoding="ascii") as file:
@@ -49,8 +49,8 @@ def write_bvh(path, motion, model, fps=30.0, up_axis="y", units_per_metre=100.0)
 def continuous_euler_zxy(rotations):
     """(N, ..., 3, 3) -> (N, ..., 3) angles z, x, y, without jumps from frame to frame.
 
-    A rotation has many such triples: each angle plus whole turns, and (z, x, y) is also
-    (z + pi, pi - x, y + pi). The one nearest to the frame before is taken.
+    A rotation has many such triples: each angle plus multiples of 2 pi, and (z, x, y) is also
+    (z + pi, pi - x, y + pi). The one nearest to the previous frame is taken.
     """
     angles = euler_zxy_from_matrix(rotations)
     for before, current in zip(angles, angles[1:]):
@@ -63,7 +63,7 @@ def continuous_euler_zxy(rotations):
 
 
 def _hierarchy(joints, parents):
-    """Lines of the skeleton, and the joints in the order in which it names them."""
+    """Lines of the skeleton, and its joints in the order of these lines."""
     lines, order = ["HIERARCHY"], []
 
     def add(joint, depth):
@@ -80,7 +80,7 @@ def _hierarchy(joints, parents):
         for child in children:
             add(child, depth + 1)
         if not children:
-            # SMPL has no joint there: the last bone goes on for half its length.
+            # SMPL has no joint at the end: the last bone is extended by half its length.
             lines.append(f"{indent}\tEnd Site")
             lines.append(f"{indent}\t{{")
             lines.append(f"{indent}\t\tOFFSET {_numbers(offset / 2)}")

@@ -1,4 +1,4 @@
-"""One person's motion, or a single pose, as the writers of GLB, BVH and NPZ take it."""
+"""One person's motion, or a single pose: what the writers of GLB, BVH and AMASS files take."""
 
 from typing import NamedTuple
 
@@ -11,7 +11,7 @@ from hmr_tf.exporters.axes import Y_UP_FROM_CAMERA
 
 
 class Motion(NamedTuple):
-    """N frames of one person: metres, y up; the origin is the camera, or whatever the user's is.
+    """N frames of one person: metres, y up, the camera or any other point as origin.
 
     SMPL's convention: the body is posed about its rest pelvis, and `transl` added to its vertices.
     """
@@ -20,17 +20,17 @@ class Motion(NamedTuple):
     betas: np.ndarray  # (10,) one shape for all frames
     rotations: np.ndarray  # (N, 24, 3, 3) each joint relative to its parent
     transl: np.ndarray  # (N, 3)
-    frames: np.ndarray  # (N,) int, rising: the numbers of the video's frames; may have gaps
+    frames: np.ndarray  # (N,) int, rising: frame numbers in the video; may have gaps
 
 
-def of_arrays(name, betas, rotations, transl=None, frames=None):
-    """A checked Motion from what is at hand.
+def from_arrays(name, betas, rotations, transl=None, frames=None):
+    """A Motion from arrays, which are checked.
 
     Args:
-      name: of the person.
+      name: the person's name.
       betas: (10,).
       rotations: (N, 24, 3, 3) matrices, or (N, 24, 3) or (N, 72) axis-angle.
-      transl: (N, 3); None: the person stays on the spot.
+      transl: (N, 3); None: zeros.
       frames: (N,) rising whole numbers; None: 0, 1, 2, ...
 
     Raises:
@@ -59,33 +59,34 @@ def of_arrays(name, betas, rotations, transl=None, frames=None):
     return Motion(name, betas, rotations, transl, frames.astype(int))
 
 
-def from_camera(name, model, betas, rotations, transl, frames=None):
-    """A Motion of what was predicted in the camera's frame.
+def from_camera(name, body, betas, rotations, transl, frames=None):
+    """A Motion from predictions in the camera frame.
 
     Args:
-      name, rotations, frames: as in `of_arrays`.
-      model: `body_model.BodyModel`, which says where the pelvis is.
-      betas: (10,), or (N, 10) as every frame gave them: their mean is the person's shape. Each
+      name, rotations, frames: as in `from_arrays`.
+      body: `body_model.BodyModel`; its rest pelvis depends on the shape.
+      betas: (10,), or (N, 10) predicted in each frame: their mean is the person's shape, and each
         frame's pelvis stays where it was.
       transl: (N, 3) metres, x right, y down, z away: added to the predicted vertices.
 
     Raises:
-      ValueError: as `of_arrays`.
+      ValueError: as `from_arrays`.
     """
-    every_beta = np.atleast_2d(np.asarray(betas, np.float64))
-    mean = every_beta.mean(axis=0)
-    pelvises, pelvis = (rest_joints(model, b)[..., 0, :] for b in (every_beta, mean))
+    betas = np.atleast_2d(np.asarray(betas, np.float64))
+    mean = betas.mean(axis=0)
+    pelvises, pelvis = (rest_joints(body, b)[..., 0, :] for b in (betas, mean))
     transl = np.asarray(transl, np.float64) + pelvises - pelvis
-    return turned(of_arrays(name, mean, rotations, transl, frames), Y_UP_FROM_CAMERA, model)
+    motion = from_arrays(name, mean, rotations, transl, frames)
+    return rotate_frame(motion, Y_UP_FROM_CAMERA, body)
 
 
-def turned(motion, matrix, model):
+def rotate_frame(motion, matrix, body):
     """The same motion in a frame whose points are `matrix @ point`.
 
-    SMPL turns the body about its pelvis, so that the translation changes with the rest pelvis p:
+    SMPL rotates the body about its pelvis, so the new translation depends on the rest pelvis p:
     t' = matrix (p + t) - p.
     """
-    pelvis = rest_joints(model, motion.betas)[0]
+    pelvis = rest_joints(body, motion.betas)[0]
     rotations = motion.rotations.copy()
     rotations[:, 0] = matrix @ rotations[:, 0]
     transl = (motion.transl + pelvis) @ np.transpose(matrix) - pelvis
@@ -95,7 +96,7 @@ def turned(motion, matrix, model):
 def without_gaps(motion):
     """The motion with every frame from its first to its last.
 
-    Missing ones lie between their neighbours, each joint on the shortest way.
+    Missing frames are interpolated, the rotations along the shortest arc.
     """
     frames = np.arange(motion.frames[0], motion.frames[-1] + 1)
     if len(frames) == len(motion.frames):
@@ -103,9 +104,10 @@ def without_gaps(motion):
     before = np.searchsorted(motion.frames, frames, side="right") - 1
     after = np.minimum(before + 1, len(motion.frames) - 1)
     start, end = motion.frames[before], motion.frames[after]
-    share = (frames - start) / np.maximum(end - start, 1)
+    fraction = (frames - start) / np.maximum(end - start, 1)
     first, last = motion.rotations[before], motion.rotations[after]
     step = axis_angle_from_matrix(np.swapaxes(first, -1, -2) @ last)
-    rotations = first @ matrix_from_axis_angle(step * share[:, None, None]).numpy()
-    transl = motion.transl[before] + share[:, None] * (motion.transl[after] - motion.transl[before])
+    rotations = first @ matrix_from_axis_angle(step * fraction[:, None, None]).numpy()
+    steps = motion.transl[after] - motion.transl[before]
+    transl = motion.transl[before] + fraction[:, None] * steps
     return motion._replace(rotations=rotations, transl=transl, frames=frames)

@@ -1,70 +1,87 @@
-"""What is written of photographs and videos: --write names it."""
+"""The output files of photographs and motions: one writer for each value of --write."""
 
 import collections
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, Optional
 
 import cv2
 import numpy as np
 
 from hmr_tf.body.body_model import BodyModel, rest_body
 from hmr_tf.body.measure import measure_shape
-from hmr_tf.exporters import axes, bvh, mesh, smpl_npz, viewer
-from hmr_tf.exporters import motion as motions
+from hmr_tf.exporters import axes, bvh, mesh, motion, smpl_npz, viewer
 from hmr_tf.exporters.gltf import glb
 from hmr_tf.exporters.measure_picture import measure_picture
 from hmr_tf.files import atomic
 from hmr_tf.rendering import panels
 
-_TEXTS = ("joint_names", "smpl_joint_names")  # alike for all people
+_NAMES = ("joint_names", "smpl_joint_names")  # entries of Person that are equal for all people
+
+
+_STILL_FPS = 25.0  # stated in the motion files of a photograph, which have one frame
 
 
 class Scene(NamedTuple):
-    """A photograph and who is in it."""
+    """A photograph and the people in it."""
 
-    image: np.ndarray  # (H, W, 3) uint8
+    image: np.ndarray  # (H, W, 3) uint8 RGB
     people: list  # of inference.person.Person, at least one
-    body: BodyModel
+    body: BodyModel  # of these people
     up_axis: str = "y"  # of meshes and motions: "y" or "z"
 
 
 class Clip(NamedTuple):
-    """People in motion."""
+    """The motions of the people in a video, or their poses in a photograph."""
 
-    motions: list  # of exporters.motion.Motion, at least one
-    body: BodyModel
-    fps: float
-    up_axis: str = "y"
-    image: object = None  # (H, W, 3) uint8, a frame; None: there is none to show
-    overlay: object = None  # (H, W, 3) uint8, the same with the bodies
+    motions: list  # of exporters.motion.Motion, one for each person, at least one
+    body: BodyModel  # of these people
+    fps: float  # frames a second
+    up_axis: str = "y"  # of BVH and AMASS files: "y" or "z"
+    image: Optional[np.ndarray] = (
+        None  # (H, W, 3) uint8 RGB, the photograph or a frame; for the page
+    )
+    overlay: Optional[np.ndarray] = None  # (H, W, 3) uint8 RGB, the same with the bodies drawn
 
 
 def distinct_names(paths):
-    """Path -> name of what is written of it: the stem; longer where several have the same.
+    """Dict: path of a photograph -> name of its output files, a different one for each.
 
-    Longer names add the ending, then folders, then the number.
+    The name is the stem; where several are equal it is longer by the ending, then by folders, then
+    by the number.
     """
     names = {}
     for number, path in enumerate(paths):
         parts = path.absolute().parts[1:]
         longer = ["_".join(parts[-n:]).replace(".", "_") for n in range(1, len(parts) + 1)]
         names[path] = [path.stem, *longer, f"{path.stem}_{number}"]
-    taken = collections.Counter(name for of_path in names.values() for name in set(of_path))
-    return {path: next(n for n in of_path if taken[n] == 1) for path, of_path in names.items()}
+    counts = collections.Counter(name for candidates in names.values() for name in set(candidates))
+    return {
+        path: next(name for name in candidates if counts[name] == 1)
+        for path, candidates in names.items()
+    }
 
 
 def write(folder, name, scene, formats):
-    """Writes NAME_overlay.png, NAME.obj and so on into a folder; returns their paths."""
+    """Writes the files of a photograph, as NAME_overlay.png and NAME.obj.
+
+    Args:
+      folder: for the files; it is created.
+      name: beginning of the file names.
+      scene: Scene.
+      formats: names of `PHOTO_WRITERS` and `MOTION_WRITERS`.
+
+    Returns:
+      list of the paths written.
+    """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    clip = _still(scene) if set(formats) & set(OF_MOTION) else None
-    paths = []
-    for wanted in formats:
-        stem = str(folder / name)
-        if wanted in OF_PHOTOGRAPHS:
-            paths += OF_PHOTOGRAPHS[wanted](stem, scene)
+    stem, paths = str(folder / name), []
+    clip = _clip_of_one_frame(scene) if set(formats) & set(MOTION_WRITERS) else None
+    for format_name in formats:
+        if format_name in PHOTO_WRITERS:
+            paths += PHOTO_WRITERS[format_name](stem, scene)
         else:
-            paths += OF_MOTION[wanted](stem, clip)
+            paths += MOTION_WRITERS[format_name](stem, clip)
     return paths
 
 
@@ -74,26 +91,32 @@ def write_png(path, picture):
     done, content = cv2.imencode(".png", cv2.cvtColor(picture, code))
     if not done:
         raise ValueError(f"a picture of shape {picture.shape} cannot be saved as PNG")
-    atomic.write_bytes(path, content)  # Python says why it cannot; OpenCV does not
+    atomic.write_bytes(path, content)  # Python's error states the reason; OpenCV's does not
 
 
-def _still(scene):
-    """The scene as a clip of one frame."""
-    people = [
-        motions.from_camera(
+def _clip_of_one_frame(scene):
+    motions = [
+        motion.from_camera(
             f"person_{number}",
             scene.body,
-            person["betas"],
-            person["rotations"][None],
-            person["transl"][None],
+            betas=person["betas"],
+            rotations=person["rotations"][None],
+            transl=person["transl"][None],
         )
         for number, person in enumerate(scene.people)
     ]
     overlay = panels.overlay(scene.image, scene.people, scene.body.faces, with_skeleton=False)
-    return Clip(people, scene.body, 25.0, scene.up_axis, scene.image, overlay)
+    return Clip(
+        motions,
+        scene.body,
+        fps=_STILL_FPS,
+        up_axis=scene.up_axis,
+        image=scene.image,
+        overlay=overlay,
+    )
 
 
-def _picture(suffix, draw):
+def _picture_writer(suffix, draw):
     def write_picture(stem, scene):
         path = Path(f"{stem}{suffix}")
         write_png(path, draw(scene.image, scene.people, scene.body.faces))
@@ -104,22 +127,22 @@ def _picture(suffix, draw):
 
 def _obj(stem, scene):
     path = Path(f"{stem}.obj")
-    mesh.write_obj(path, _placed(scene), scene.body.faces)
+    mesh.write_obj(path, _vertices_in_scene(scene), scene.body.faces)
     return [path]
 
 
 def _ply(stem, scene):
     path = Path(f"{stem}.ply")
-    mesh.write_ply(path, _placed(scene), scene.body.faces)
+    mesh.write_ply(path, _vertices_in_scene(scene), scene.body.faces)
     return [path]
 
 
-def _placed(scene):
-    """Everybody where they stand to each other; one person alone stands at the origin."""
-    places = np.array([person["transl"] for person in scene.people])
+def _vertices_in_scene(scene):
+    """list of (V, 3): the people in their places, with the mean of their translations as origin."""
+    transl = np.array([person["transl"] for person in scene.people])
     return [
-        axes.from_camera(person["vertices"] + place, scene.up_axis)
-        for person, place in zip(scene.people, places - places.mean(axis=0))
+        axes.from_camera(person["vertices"] + offset, scene.up_axis)
+        for person, offset in zip(scene.people, transl - transl.mean(axis=0))
     ]
 
 
@@ -128,11 +151,11 @@ def _npz(stem, scene):
     arrays = {
         name: np.stack([person[name] for person in scene.people])
         for name in first
-        if name not in _TEXTS
+        if name not in _NAMES
     }
-    texts = {name: np.array(first[name]) for name in _TEXTS}
+    names = {name: np.array(first[name]) for name in _NAMES}
     with atomic.written(path) as unfinished:
-        np.savez_compressed(unfinished, faces=scene.body.faces, **texts, **arrays)
+        np.savez_compressed(unfinished, faces=scene.body.faces, **names, **arrays)
     return [path]
 
 
@@ -150,41 +173,47 @@ def _viewer(stem, clip):
 
 
 def _bvh(stem, clip):
-    paths = [Path(f"{stem}_{motion.name}.bvh") for motion in clip.motions]
-    for path, motion in zip(paths, clip.motions):
-        bvh.write_bvh(path, motion, clip.body, fps=clip.fps, up_axis=clip.up_axis)
+    paths = [Path(f"{stem}_{person.name}.bvh") for person in clip.motions]
+    for path, person in zip(paths, clip.motions):
+        bvh.write_bvh(path, person, clip.body, fps=clip.fps, up_axis=clip.up_axis)
     return paths
 
 
 def _amass(stem, clip):
-    paths = [Path(f"{stem}_{motion.name}_amass.npz") for motion in clip.motions]
-    for path, motion in zip(paths, clip.motions):
-        smpl_npz.write_smpl_npz(path, motion, clip.body, fps=clip.fps, up_axis=clip.up_axis)
+    paths = [Path(f"{stem}_{person.name}_amass.npz") for person in clip.motions]
+    for path, person in zip(paths, clip.motions):
+        smpl_npz.write_smpl_npz(path, person, clip.body, fps=clip.fps, up_axis=clip.up_axis)
     return paths
 
 
 def _measure(stem, clip):
-    """A line of metres for each person, and pictures of where they were taken."""
+    """A CSV with a row of measurements for each person, and pictures of them."""
     path = Path(f"{stem}_measures.csv")
-    taken = [measure_shape(clip.body, motion.betas) for motion in clip.motions]
-    lines = [",".join(["person", *(f"{name}_m" for name in taken[0])])]
+    measurements = [measure_shape(clip.body, person.betas) for person in clip.motions]
+    lines = [",".join(["person", *(f"{name}_m" for name in measurements[0])])]
     paths = [path]
-    for motion, measured in zip(clip.motions, taken):
-        lines.append(",".join([motion.name, *(f"{m.metres:.4f}" for m in measured.values())]))
-        vertices, _ = rest_body(clip.body, motion.betas)
-        paths.append(Path(f"{stem}_{motion.name}_measures.png"))
-        write_png(paths[-1], measure_picture(vertices, clip.body.faces, measured))
+    for person, values in zip(clip.motions, measurements):
+        lines.append(",".join([person.name, *(f"{m.metres:.4f}" for m in values.values())]))
+        vertices, _ = rest_body(clip.body, person.betas)
+        paths.append(Path(f"{stem}_{person.name}_measures.png"))
+        write_png(paths[-1], measure_picture(vertices, clip.body.faces, values))
     atomic.write_text(path, "\n".join(lines) + "\n")
     return paths
 
 
-# Value of --write -> function (start of the path, what to write) -> paths.
-OF_PHOTOGRAPHS = {
-    "overlay": _picture("_overlay.png", panels.overlay),
-    "panels": _picture("_panels.png", panels.six),
-    "transparent": _picture("_transparent.png", panels.transparent),
+# Value of --write -> function: (beginning of the path, Scene or Clip) -> list of the paths written.
+PHOTO_WRITERS = {
+    "overlay": _picture_writer("_overlay.png", panels.overlay),
+    "panels": _picture_writer("_panels.png", panels.six),
+    "transparent": _picture_writer("_transparent.png", panels.transparent),
     "obj": _obj,
     "ply": _ply,
     "npz": _npz,
 }
-OF_MOTION = {"glb": _glb, "bvh": _bvh, "amass": _amass, "viewer": _viewer, "measure": _measure}
+MOTION_WRITERS = {
+    "glb": _glb,
+    "bvh": _bvh,
+    "amass": _amass,
+    "viewer": _viewer,
+    "measure": _measure,
+}

@@ -1,15 +1,15 @@
-"""A person's motion in SMPL's own numbers, with the keys of AMASS's files."""
+"""Writes a person's motion as SMPL parameters, with the keys of AMASS's files."""
 
 import numpy as np
 
 from hmr_tf.body.rotation import axis_angle_from_matrix
 from hmr_tf.exporters.axes import from_y_up
-from hmr_tf.exporters.motion import turned, without_gaps
+from hmr_tf.exporters.motion import rotate_frame, without_gaps
 from hmr_tf.files.atomic import written
 
 
-def write_smpl_npz(path, motion, model, fps=30.0, up_axis="y"):
-    """Writes one person as .npz; frames that are missing in between are interpolated.
+def write_smpl_npz(path, motion, body, fps=30.0, up_axis="y"):
+    """Writes one person as .npz; missing frames are interpolated.
 
     Keys: `poses` (N, 72) axis-angle, radians; `betas` (10,); `trans` (N, 3) metres, added to the
     vertices of a body posed about its rest pelvis; `mocap_framerate`; `gender` "neutral". With
@@ -18,7 +18,7 @@ def write_smpl_npz(path, motion, model, fps=30.0, up_axis="y"):
     Args:
       path: the file, ending in .npz.
       motion: `motion.Motion`.
-      model: `body_model.BodyModel`.
+      body: `body_model.BodyModel`.
       fps: frames a second.
       up_axis: "y" or "z".
 
@@ -27,7 +27,7 @@ def write_smpl_npz(path, motion, model, fps=30.0, up_axis="y"):
     """
     if not 0 < fps < np.inf:
         raise ValueError(f"fps must be positive; received {fps}")
-    motion = turned(without_gaps(motion), from_y_up(up_axis), model)
+    motion = rotate_frame(without_gaps(motion), from_y_up(up_axis), body)
     arrays = {
         "poses": axis_angle_from_matrix(motion.rotations).reshape(len(motion.frames), -1),
         "betas": motion.betas,

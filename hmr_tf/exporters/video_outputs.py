@@ -1,7 +1,6 @@
-"""What is written of videos: the frames with the bodies drawn, arrays, motions."""
+"""The output files of videos: the frames with the bodies drawn, arrays, motions."""
 
 import functools
-import itertools
 from concurrent import futures
 from pathlib import Path
 
@@ -17,18 +16,18 @@ from hmr_tf.inference.person import Person
 from hmr_tf.inference.video import KEPT, batches
 from hmr_tf.rendering import panels
 
-FORMATS = ("overlay", "npz")  # beside those of `outputs.OF_MOTION`
+FORMATS = ("overlay", "npz")  # beside those of `outputs.MOTION_WRITERS`
 
 
 def write(folder, people, body, smpl, formats=FORMATS, up_axis="y"):
-    """Writes NAME_overlay.mp4, NAME.npz and so on into a folder, which is made.
+    """Writes the files of a video, as NAME_overlay.mp4 and NAME.npz.
 
     Args:
-      folder: Path or str.
+      folder: for the files; it is created.
       people: `inference.video.VideoPeople`.
       body: `body_model.BodyModel`.
       smpl: `body.smpl.SMPL` of it.
-      formats: names of `FORMATS` and `outputs.OF_MOTION`.
+      formats: names of `FORMATS` and `outputs.MOTION_WRITERS`.
       up_axis: of motions, "y" or "z".
 
     Returns:
@@ -37,7 +36,8 @@ def write(folder, people, body, smpl, formats=FORMATS, up_axis="y"):
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     stem, paths = folder / people.path.stem, []
-    clip = _clip(people, body, smpl, up_axis) if set(formats) & set(outputs.OF_MOTION) else None
+    has_motions = bool(set(formats) & set(outputs.MOTION_WRITERS))
+    clip = _clip(people, body, smpl, up_axis) if has_motions else None
     for name in formats:
         if name == "overlay":
             paths.append(Path(f"{stem}_overlay.mp4"))
@@ -49,26 +49,34 @@ def write(folder, people, body, smpl, formats=FORMATS, up_axis="y"):
                     unfinished, faces=body.faces, rate_hz=people.rate_hz, **_arrays(people.tracks)
                 )
         else:
-            paths += outputs.OF_MOTION[name](str(stem), clip)
+            paths += outputs.MOTION_WRITERS[name](str(stem), clip)
     return paths
 
 
 def _clip(people, body, smpl, up_axis):
-    """Everybody's motion, and the first frame that somebody is in."""
+    """`outputs.Clip` of all tracks, with the first frame that shows a person."""
     motions = []
     for number, track in enumerate(people.tracks):
-        names = ("betas", "rotations", "transl")
-        arrays = [np.stack([person[name] for person in track.people]) for name in names]
-        motions.append(motion.from_camera(f"person_{number}", body, *arrays, frames=track.frames))
+        arrays = {
+            name: np.stack([person[name] for person in track.people])
+            for name in ("betas", "rotations", "transl")
+        }
+        motions.append(motion.from_camera(f"person_{number}", body, frames=track.frames, **arrays))
     first = min(track.frames[0] for track in people.tracks)
-    image = next(itertools.islice(video_files.frames(str(people.path)), first, None))
-    seen = [track.people[0] for track in people.tracks if track.frames[0] == first]
-    overlay = _overlay(body.faces, image, _with_mesh([seen], smpl)[0])
-    return outputs.Clip(motions, body, people.rate_hz, up_axis, image, overlay)
+    in_first = [track.people[0] for track in people.tracks if track.frames[0] == first]
+    overlay = _overlay(body.faces, people.image, _with_mesh([in_first], smpl)[0])
+    return outputs.Clip(
+        motions,
+        body,
+        fps=people.rate_hz,
+        up_axis=up_axis,
+        image=people.image,
+        overlay=overlay,
+    )
 
 
 def _arrays(tracks):
-    """A row for each person in each frame, in the order of persons and frames."""
+    """dict of arrays with a row for each person in each frame, track after track."""
     people = [person for track in tracks for person in track.people]
     arrays = {
         name: np.stack([person[name] for person in people]) for name in KEPT if name != "theta"
@@ -86,26 +94,26 @@ def _draw_frames(people, faces, smpl, target):
         for number, person in zip(track.frames, track.people):
             in_frame[number].append(person)
     pose = tf.function(smpl.__call__)
-    frames = batches(video_files.frames(str(people.path)))
     with (
+        video_files.Video(people.path) as video,
         video_files.writer(target, people.rate_hz) as write_frame,
         tqdm(total=people.num_frames, desc="Drawing", unit="frame", leave=False) as bar,
         futures.ThreadPoolExecutor() as pool,
     ):
-        for images, of_images in zip(frames, batches(in_frame)):
-            posed = _with_mesh(of_images, pose)
+        for images, people_in_images in zip(batches(video), batches(in_frame)):
+            posed = _with_mesh(people_in_images, pose)
             for picture in pool.map(functools.partial(_overlay, faces), images, posed):
                 write_frame(picture)
                 bar.update()
 
 
 def _with_mesh(in_frames, pose):
-    """The people of each frame, now with their vertices: all of them posed in one batch."""
-    everybody = [person for people in in_frames for person in people]
-    if not everybody:
+    """The people of each frame with their vertices, all of them posed in one batch."""
+    all_people = [person for people in in_frames for person in people]
+    if not all_people:
         return in_frames
     rotations, betas = (
-        tf.constant(np.stack([person[name] for person in everybody]))
+        tf.constant(np.stack([person[name] for person in all_people]))
         for name in ("rotations", "betas")
     )
     vertices = iter(pose(rotations, betas).vertices.numpy())

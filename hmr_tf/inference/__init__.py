@@ -1,1 +1,1 @@
-"""From photographs and videos to people: boxes, crops, the network, tracks."""
+"""From photographs and videos to people: boxes, crops, network, tracks."""

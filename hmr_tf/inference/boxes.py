@@ -1,4 +1,4 @@
-"""Files that say where people are: OpenPose's JSON, COCO's JSON, CSV.
+"""Reads bounding boxes of people from OpenPose's JSON, COCO's JSON or CSV.
 
 A box is (x, y, width, height) in pixels of the photograph.
 """
@@ -17,31 +17,32 @@ _COLUMNS = ("image", "x", "y", "width", "height")
 
 
 class BoxesByName(NamedTuple):
-    """Which boxes belong to which photograph."""
+    """The boxes of each photograph."""
 
     by_name: dict  # base name of the photograph without its ending -> list of boxes
-    for_any: Optional[list] = None  # boxes of a photograph that is not named
+    default: Optional[list] = None  # boxes of every photograph that is not in `by_name`
 
-    def of(self, *names):
-        """List of boxes of the photograph that has one of these names; empty where none has."""
-        found = [self.by_name[name] for name in names if name in self.by_name]
-        return found[0] if found else self.for_any or []
+    def find(self, *names):
+        """List of boxes for the first of these names that is known; else the default, or []."""
+        for name in names:
+            if name in self.by_name:
+                return self.by_name[name]
+        return self.default or []
 
 
 def read(path):
-    """Boxes of photographs by their names.
+    """Reads the boxes of one or many photographs.
 
     Args:
-      path: OpenPose's JSON of one photograph, a folder of them as OpenPose writes it
-        (NAME_keypoints.json), COCO annotations or detections with images in them, or a CSV with
-        the columns image, x, y, width, height.
+      path: OpenPose's JSON of one photograph, a folder of such files (NAME_keypoints.json), COCO
+        annotations or detections with a list of images, or a CSV with the columns image, x, y,
+        width, height.
 
     Returns:
-      BoxesByName. The file of a single photograph, as OpenPose writes it, holds for any
-      photograph.
+      BoxesByName. The boxes of a single OpenPose file are the default for all photographs.
 
     Raises:
-      InputError: no such file, or none of these.
+      InputError: the file is missing or has none of these forms.
     """
     path = Path(path)
     if path.is_dir():
@@ -49,7 +50,7 @@ def read(path):
         if not files:
             raise InputError(f"--boxes={path} holds no JSON files of OpenPose.")
         names = [file.stem.replace("_keypoints", "") for file in files]
-        return BoxesByName(dict(zip(names, map(_of_openpose, files))))
+        return BoxesByName(dict(zip(names, map(_openpose_boxes, files))))
     if not path.is_file():
         raise InputError(f"--boxes={path}: no such file.")
     if path.stat().st_size > MAX_BYTES:
@@ -59,8 +60,8 @@ def read(path):
     try:
         content = json.loads(path.read_bytes())
         if "people" in content:
-            return BoxesByName({}, _of_openpose(path))
-        return BoxesByName(_of_coco(content))
+            return BoxesByName({}, _openpose_boxes(path))
+        return BoxesByName(_coco_boxes(content))
     except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
         raise InputError(
             f"--boxes={path} is no JSON of OpenPose (people) or COCO (images, annotations with "
@@ -69,7 +70,7 @@ def read(path):
 
 
 def check(box, height, width):
-    """InputError for a box with nothing of the photograph in it."""
+    """Raises InputError for a box that does not overlap the photograph."""
     x, y, box_width, box_height = box
     shown = ",".join(f"{value:g}" for value in box)
     if not all(map(math.isfinite, box)):
@@ -80,34 +81,34 @@ def check(box, height, width):
         raise InputError(f"The box {shown} lies outside the {width} x {height} photograph.")
 
 
-def _of_openpose(path):
+def _openpose_boxes(path):
     return [detection.box for detection in openpose.read(path)]
 
 
-def _of_coco(content):
-    """COCO's annotations by image; who is a crowd or has no box is left out."""
+def _coco_boxes(content):
+    """COCO annotations -> boxes by image name, without crowds and other categories than people."""
     names = {image["id"]: Path(image["file_name"]).stem for image in content["images"]}
-    found = {name: [] for name in names.values()}
+    boxes = {name: [] for name in names.values()}
     for annotation in content["annotations"]:
         if annotation.get("category_id", 1) == 1 and not annotation.get("iscrowd"):
-            found[names[annotation["image_id"]]].append(_box(annotation["bbox"]))
-    return found
+            boxes[names[annotation["image_id"]]].append(_box(annotation["bbox"]))
+    return boxes
 
 
 def _read_csv(path):
-    found = {}
+    boxes = {}
     try:
         with open(path, newline="", encoding="utf-8-sig") as file:
             for row in csv.DictReader(file):
                 box = _box([row[column] for column in _COLUMNS[1:]])
-                found.setdefault(Path(row["image"]).stem, []).append(box)
+                boxes.setdefault(Path(row["image"]).stem, []).append(box)
     except (KeyError, TypeError, ValueError, csv.Error) as error:
         raise InputError(
             f"--boxes={path} is no CSV with the columns {', '.join(_COLUMNS)}: {error!r}"
         ) from error
-    if not found:
+    if not boxes:
         raise InputError(f"--boxes={path} has no row below the columns {', '.join(_COLUMNS)}.")
-    return found
+    return boxes
 
 
 def _box(values):

@@ -1,6 +1,6 @@
-"""Finds people: MoveNet MultiPose, an optional extra that `tools.movenet` installs.
+"""Detects people with MoveNet MultiPose, an optional extra that `tools.movenet` installs.
 
-Up to six people a photograph, 17 keypoints each, on a picture of 256 pixels. Apache-2.0, Google.
+It finds up to six people with 17 keypoints each in an image of 256 pixels. Apache-2.0, Google.
 """
 
 from pathlib import Path
@@ -15,18 +15,18 @@ from hmr_tf.inference import openpose
 
 _LONG_SIDE, _STRIDE = 256, 32
 _MIN_SCORE = 0.25
-# Of each person: 17 times y, x, confidence; y, x, y, x of the box; the score.
+# MoveNet's values of a person: 17 times y, x, confidence; y, x, y, x of the box; the score.
 _NUM_KEYPOINT_VALUES = 3 * len(COCO_KEYPOINTS)
 
 
 class Detector:
-    """Photograph -> boxes of the people in it, the surest first."""
+    """Photograph -> boxes of the people in it, the most confident first."""
 
     def __init__(self, folder):
         """Args: folder: what `python -m tools.movenet --output=FOLDER` made.
 
         Raises:
-          InputError: there is no detector.
+          InputError: the folder holds no detector, or a damaged one.
         """
         if not (Path(folder) / "saved_model.pb").is_file():
             raise InputError(
@@ -35,8 +35,8 @@ class Detector:
             )
         try:
             self._model = tf.saved_model.load(str(folder))  # kept: it owns the function's tensors
-            self._find = self._model.signatures["serving_default"]
-            (self._input,) = self._find.structured_input_signature[1]
+            self._detect = self._model.signatures["serving_default"]
+            (self._input,) = self._detect.structured_input_signature[1]
         except (OSError, KeyError, ValueError, tf.errors.OpError) as error:
             raise InputError(
                 f"--detector={folder} is damaged: make it again with tools.movenet."
@@ -45,24 +45,24 @@ class Detector:
     def __call__(self, image):
         """(H, W, 3) uint8 RGB -> list of (x, y, width, height), pixels.
 
-        The box is that of the confident keypoints, as HMR scales people by (`openpose.py:21-35` of
-        the original), not the outline's.
+        A box encloses the confident keypoints, by which HMR scales people (`openpose.py:21-35` of
+        the original), not the outline.
         """
         scale = _LONG_SIDE / max(image.shape[:2])
         height, width = size = [max(1, round(side * scale)) for side in image.shape[:2]]
         full = [-(-side // _STRIDE) * _STRIDE for side in size]
         padded = np.zeros([*full, 3], np.int32)
         padded[:height, :width] = cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA)
-        people = self._answer(padded)
+        people = self._detect_padded(padded)
         people = people[people[:, -1] >= _MIN_SCORE]
         yxc = people[:, :_NUM_KEYPOINT_VALUES].reshape(len(people), len(COCO_KEYPOINTS), 3)
         points = yxc[..., 1::-1] * padded.shape[1::-1] / scale
         keypoints = np.concatenate([points, yxc[..., 2:]], axis=-1)
-        found = [openpose.detection(person) for person in keypoints]
-        found = sorted(filter(None, found), key=lambda detection: -detection.score)
-        return [detection.box for detection in found]
+        detections = [openpose.detection_from_keypoints(person) for person in keypoints]
+        detections = sorted(filter(None, detections), key=lambda detection: -detection.score)
+        return [detection.box for detection in detections]
 
-    def _answer(self, picture):
-        """(6, 56) what the network says of one (H, W, 3) picture."""
-        (people,) = self._find(**{self._input: tf.constant(picture[None])}).values()
+    def _detect_padded(self, image):
+        """(H, W, 3) int32, sides multiples of 32 -> (6, 56) MoveNet's values of six people."""
+        (people,) = self._detect(**{self._input: tf.constant(image[None])}).values()
         return people[0].numpy()

@@ -12,30 +12,30 @@ from hmr_tf.body import fitting, theta
 from hmr_tf.data import pipeline, record, shards
 from hmr_tf.files import atomic
 
-# Who is labelled at fewer points, or not met closer (half of the crop is 1), gets no 3D label.
+# People with fewer labelled points or a larger mean error (1: half the crop) get no 3D labels.
 MIN_LABELLED = 8
 MAX_ERROR_NORM = 0.06
 
 
 class Fitted(NamedTuple):
-    """What was done with one dataset."""
+    """The result for one dataset."""
 
     folder: Path  # of the new shards
     num_people: int
     num_fitted: int
-    mean_error_norm: float  # of those fitted
+    mean_error_norm: float  # of the people that were fitted
 
 
 def fit_dataset(hmr, discriminator, files, data_dir, output_dir, batch_size, num_steps):
-    """Fits everybody of a dataset; writes shards of the same names, and fits.npz beside them.
+    """Fits all people of a dataset; writes shards of the same names, and fits.npz beside them.
 
     Args:
-      hmr: `networks.hmr.HMR`, whose answer is the start and whose body is fitted.
+      hmr: `networks.hmr.HMR`, whose prediction is the initial theta and whose body is fitted.
       discriminator: `networks.discriminator.Discriminator` as the prior, or None.
       files: the dataset's shards, below data_dir.
       data_dir, output_dir: folders of TFRecords; the shard data_dir/x/y becomes output_dir/x/y.
       batch_size: people at once.
-      num_steps: of the descent.
+      num_steps: of the optimizer.
 
     Returns:
       Fitted.
@@ -52,21 +52,21 @@ def fit_dataset(hmr, discriminator, files, data_dir, output_dir, batch_size, num
             for (batch,) in pipeline.validation(
                 {"": [path]}, batch_size=batch_size, image_size=hmr.image_size
             ):
-                start = hmr(batch["image"], training=False)[-1].theta
-                found = fitter(batch["keypoints2d_norm"], start, num_steps)
-                batches.append(_labels(found, batch["keypoints2d_norm"]))
-                bar.update(len(start))
+                initial_theta = hmr(batch["image"], training=False)[-1].theta
+                fit = fitter(batch["keypoints2d_norm"], initial_theta, num_steps)
+                batches.append(_labels(fit, batch["keypoints2d_norm"]))
+                bar.update(len(initial_theta))
             rows.append({key: np.concatenate([b[key] for b in batches]) for key in batches[0]})
             counts.append(len(rows[-1]["theta"]))
             try:
                 _write_shard(path, folder / path.name, rows[-1])
-            except tf.errors.OpError as error:  # the source has been read before: it is the target
+            except tf.errors.OpError as error:  # of the target: the source was read before
                 raise OSError(error.message) from error
     return _finish(files, folder, rows, counts)
 
 
 def _prior(discriminator):
-    """What the encoder is trained with: how far the discriminator's 25 scores are from 1."""
+    """The encoder's adversarial loss: squared distance of the discriminator's 25 scores from 1."""
 
     def cost(rotations, betas):
         return tf.reduce_sum(tf.square(discriminator((rotations, betas)) - 1.0), axis=-1)
@@ -74,15 +74,15 @@ def _prior(discriminator):
     return cost
 
 
-def _labels(found, keypoints2d_norm):
-    """Rows of what a record gets, and whether it gets it."""
+def _labels(fit, keypoints2d_norm):
+    """dict of the labels of each person, and whether the fit is good enough to store them."""
     num_labelled = tf.reduce_sum(keypoints2d_norm[..., 2], axis=-1)
-    is_met = (found.error_norm < MAX_ERROR_NORM) & (num_labelled >= MIN_LABELLED)
+    is_fitted = (fit.error_norm < MAX_ERROR_NORM) & (num_labelled >= MIN_LABELLED)
     return {
-        "theta": found.theta.numpy(),
-        "lsp_joints": found.body.lsp_joints.numpy(),
-        "error_norm": found.error_norm.numpy(),
-        "is_fitted": is_met.numpy(),
+        "theta": fit.theta.numpy(),
+        "lsp_joints": fit.body.lsp_joints.numpy(),
+        "error_norm": fit.error_norm.numpy(),
+        "is_fitted": is_fitted.numpy(),
     }
 
 

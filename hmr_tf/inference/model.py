@@ -28,8 +28,8 @@ class Model:
         self.hmr = hmr
         self.body = body
         self.detector = detector
-        self._last = crop_function(hmr)
-        self._every = tf.function(
+        self._predict_last_stage = crop_function(hmr)
+        self._predict_all_stages = tf.function(
             lambda images: [
                 named(hmr.with_mesh(stage), hmr.image_size) for stage in hmr(images, training=False)
             ]
@@ -37,7 +37,7 @@ class Model:
 
     @property
     def image_size(self):
-        """S, side of the crops it sees, pixels."""
+        """S, side of the network's crops, pixels."""
         return self.hmr.image_size
 
     @property
@@ -46,7 +46,7 @@ class Model:
         return self.body.faces
 
     def predict(self, image, boxes=None, focal_px=None, principal_px=None):
-        """The bodies of all people in a photograph.
+        """Predicts the bodies of all people in a photograph.
 
         Args:
           image: (H, W, 3) uint8 RGB, or the path of a photograph.
@@ -60,7 +60,7 @@ class Model:
           no person.
 
         Raises:
-          InputError: no image, an empty box.
+          InputError: the file is no image, or a box is empty or outside.
           ValueError: an array of another shape or type.
         """
         if isinstance(image, (str, os.PathLike)):
@@ -73,7 +73,7 @@ class Model:
         return people
 
     def predict_batch(self, images, boxes, focal_px=None, principal_px=None):
-        """The bodies of all people in several photographs, their crops in common batches.
+        """Predicts the bodies of all people in several photographs, in common batches.
 
         Args:
           images: list of (H, W, 3) uint8 RGB.
@@ -81,30 +81,27 @@ class Model:
           focal_px, principal_px: the camera that took them all, where it is known.
 
         Returns:
-          list: for each photograph its list of `inference.person.Person`, or the InputError that
-          says why it has none (an empty box, a box outside the photograph).
+          list: for each photograph its list of `inference.person.Person`, or the InputError of a
+          box that is empty or outside the photograph.
 
         Raises:
           ValueError: an array of another shape or type.
         """
-        crops = [
-            self._crops(np.asarray(image), of_image, focal_px, principal_px)
-            for image, of_image in zip(images, boxes)
+        by_image = [
+            self._crops_or_error(np.asarray(image), image_boxes, focal_px, principal_px)
+            for image, image_boxes in zip(images, boxes)
         ]
-        good = [crop for found in crops if not isinstance(found, InputError) for crop in found]
-        people = iter(self._people(good))
-        return [
-            found if isinstance(found, InputError) else [next(people) for _ in found]
-            for found in crops
-        ]
+        crops = [crop for x in by_image if not isinstance(x, InputError) for crop in x]
+        people = iter(self._predict_people(crops))
+        return [x if isinstance(x, InputError) else [next(people) for _ in x] for x in by_image]
 
-    def _crops(self, image, boxes, focal_px, principal_px):
-        """list of `person.PersonCrop` of one photograph, or the InputError that a box raised."""
+    def _crops_or_error(self, image, boxes, focal_px, principal_px):
+        """list of `person.PersonCrop` of one photograph, or the InputError of a box."""
         if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8:
             raise ValueError(
                 f"image must be (H, W, 3) uint8 RGB; received {image.shape} {image.dtype}"
             )
-        boxes = self.find(image) if boxes is None else boxes
+        boxes = self.detect(image) if boxes is None else boxes
         boxes = [None if box is None else tuple(map(float, box)) for box in boxes]
         pinhole = person.pinhole_of(image, focal_px, principal_px)
         try:
@@ -112,7 +109,7 @@ class Model:
         except InputError as error:
             return error
 
-    def _people(self, crops):
+    def _predict_people(self, crops):
         """list of `person.PersonCrop` -> list of `person.Person`."""
         if not crops:
             return []
@@ -121,16 +118,16 @@ class Model:
         predicted["pose"] = theta.split(predicted["theta"]).pose.numpy()
         return person.people_from_crops(predicted, crops)
 
-    def find(self, image):
-        """Boxes of the people in a photograph; [None], the whole, without a detector."""
+    def detect(self, image):
+        """Boxes of the people in a photograph; without a detector [None], the whole photograph."""
         return [None] if self.detector is None else self.detector(image)
 
     def predict_crops(self, images, stages=False):
-        """Bodies of people who were cropped already, each about 150 px tall in 224.
+        """Predicts the bodies in crops that are made already, people about 150 px tall in 224.
 
         Args:
           images: (B, S, S, 3) float32 RGB in [-1, 1].
-          stages: also give the predictions of every stage of the regressor.
+          stages: whether to return the predictions of every stage of the regressor, too.
 
         Returns:
           dict of float32 arrays: `theta` (B, 85), `camera` (B, 3), `rotations` (B, 24, 3, 3),
@@ -146,24 +143,28 @@ class Model:
             raise ValueError(
                 f"images must be (B, {size}, {size}, 3), B at least 1; received {images.shape}"
             )
-        predict = self._every if stages else lambda images: [self._last(images)]
         parts = [
-            predict(tf.constant(images[start : start + _CROPS_PER_CALL]))
+            self._predict_stages(tf.constant(images[start : start + _CROPS_PER_CALL]), stages)
             for start in range(0, len(images), _CROPS_PER_CALL)
         ]
         joined = [
-            {name: np.concatenate([part[stage][name] for part in parts]) for name in part_of}
-            for stage, part_of in enumerate(parts[0])
+            {name: np.concatenate([part[stage][name] for part in parts]) for name in names}
+            for stage, names in enumerate(parts[0])
         ]
         return {**joined[-1], "stages": joined} if stages else joined[-1]
 
+    def _predict_stages(self, images, all_stages):
+        if all_stages:
+            return self._predict_all_stages(images)
+        return [self._predict_last_stage(images)]
+
 
 def crop_function(hmr, any_batch_size=False):
-    """The network as a graph.
+    """The network as a tf.function.
 
     Args:
       hmr: `networks.hmr.HMR`.
-      any_batch_size: one graph for all sizes; otherwise one for each size that comes.
+      any_batch_size: whether one graph serves all batch sizes, or each size has its own.
 
     Returns:
       tf.function: (B, S, S, 3) crops in [-1, 1] -> dict of the last stage's named tensors, see

@@ -1,4 +1,4 @@
-"""People in photographs: crops for the network, its predictions in the photographs' own pixels."""
+"""Crops of people for the network, and its predictions as people in the photograph's pixels."""
 
 from typing import NamedTuple
 
@@ -6,8 +6,8 @@ import numpy as np
 
 from hmr_tf.body import camera
 from hmr_tf.body.skeleton import KEYPOINTS, SMPL_JOINTS
-from hmr_tf.data import crop as crops
-from hmr_tf.inference import boxes as boxes_
+from hmr_tf.data.crop import CROP_PX, PERSON_PX, Crop, crop_padded, to_image
+from hmr_tf.inference.boxes import check
 
 
 class Person(dict):
@@ -17,7 +17,7 @@ class Person(dict):
     global_orient (3,) is the first row and body_pose (23, 3) the rest; rotations (24, 3, 3); betas
     (10,); vertices (V, 3), joints3d (19, 3) and smpl_joints (24, 3) in metres, x right, y down, z
     away from the viewer; joint_names and smpl_joint_names; keypoints2d_px (19, 2) in the
-    photograph's pixels; box (4,) x, y, width, height that was looked at; transl (3,) metres:
+    photograph's pixels; box (4,) x, y, width, height of the crop's person; transl (3,) metres:
     vertices + transl, seen by a pinhole of focal_px with its axis through principal_px (2,), lie on
     the person.
     """
@@ -33,22 +33,22 @@ class PersonCrop(NamedTuple):
     """A person's crop, as the network sees it, and where it lies in the photograph."""
 
     pixels: np.ndarray  # (S, S, 3) uint8
-    crop: crops.Crop
+    crop: Crop
     box: tuple  # (x, y, width, height) in the photograph
     pinhole: camera.Pinhole
 
 
 def crop_person(image, box, image_size):
-    """The square the network sees.
+    """Cuts the square crop that the network sees.
 
     Args:
       image: (H, W, 3) uint8.
-      box: (x, y, width, height) of the person in pixels; None: the whole photograph is seen, as in
-        the original's `demo.py:99-104`.
+      box: (x, y, width, height) of the person in pixels; None: the whole photograph, as in the
+        original's `demo.py:99-104`.
       image_size: side of the crop.
 
     Returns:
-      (S, S, 3) uint8 and the `Crop` that leads back.
+      (S, S, 3) uint8 and its `Crop`.
 
     Raises:
       InputError: the box is empty or outside the photograph.
@@ -56,25 +56,25 @@ def crop_person(image, box, image_size):
     height, width = image.shape[:2]
     if box is None:
         middle = np.round(np.array([width, height]) / 2)
-        return crops.crop_padded(image, image_size / max(height, width), middle, image_size)
-    boxes_.check(box, height, width)
+        return crop_padded(image, image_size / max(height, width), middle, image_size)
+    check(box, height, width)
     x, y, box_width, box_height = box
-    person_px = crops.PERSON_PX * image_size / crops.CROP_PX
+    person_px = PERSON_PX * image_size / CROP_PX
     scale = person_px / np.hypot(box_width, box_height)
-    return crops.crop_padded(image, scale, (x + box_width / 2, y + box_height / 2), image_size)
+    return crop_padded(image, scale, (x + box_width / 2, y + box_height / 2), image_size)
 
 
 def pinhole_of(image, focal_px=None, principal_px=None):
-    """The `camera.Pinhole` of a photograph; what is not given is assumed, see there."""
+    """The `camera.Pinhole` of a photograph; see `camera.default_pinhole`."""
     height, width = image.shape[:2]
-    assumed = camera.default_pinhole(height, width, crops.CROP_PX, focal_px)
-    return (
-        assumed._replace(principal_px=tuple(principal_px)) if principal_px is not None else assumed
-    )
+    pinhole = camera.default_pinhole(height, width, CROP_PX, focal_px)
+    if principal_px is None:
+        return pinhole
+    return pinhole._replace(principal_px=tuple(principal_px))
 
 
 def crop_people(image, boxes, pinhole, image_size):
-    """The crops of all people of one photograph.
+    """Cuts the crops of all people of one photograph.
 
     Args:
       image: (H, W, 3) uint8 RGB.
@@ -96,7 +96,7 @@ def crop_people(image, boxes, pinhole, image_size):
 
 
 def people_from_crops(predicted, person_crops):
-    """What the network says of crops, in the photographs' own pixels.
+    """The network's predictions for crops -> people in their photographs.
 
     Args:
       predicted: dict of arrays with B rows, by the names of `networks.prediction.named`, and
@@ -114,7 +114,7 @@ def people_from_crops(predicted, person_crops):
 
 
 def _translations(cameras, person_crops):
-    """(B, 3) where the people stand before the camera of the photograph."""
+    """(B, 3) metres from the photograph's camera to each person."""
     pinhole = camera.Pinhole(
         np.array([[c.pinhole.focal_px] for c in person_crops], np.float32),
         np.array([c.pinhole.principal_px for c in person_crops], np.float32),
@@ -129,7 +129,7 @@ def _translations(cameras, person_crops):
 
 
 def _person(predicted, transl, person_crop):
-    keypoints_px = crops.to_image(predicted["keypoints2d_px"], person_crop.crop)
+    keypoints_px = to_image(predicted["keypoints2d_px"], person_crop.crop)
     pinhole = person_crop.pinhole
     return Person(
         {

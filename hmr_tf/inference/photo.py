@@ -1,4 +1,4 @@
-"""Photographs and folders of them: read as they are in the world."""
+"""Finds and reads photographs: files, folders and patterns."""
 
 import glob
 from pathlib import Path
@@ -21,7 +21,7 @@ _CONVERT = {
 
 
 def read_image(path):
-    """(H, W, 3) uint8 RGB, upright as `files.orientation` says; InputError if it is no image."""
+    """(H, W, 3) uint8 RGB, upright by `files.orientation`; InputError for anything else."""
     path = Path(path)
     if not path.is_file():
         raise InputError(f"--img_path={path}: no such file; give a {READ} photograph.")
@@ -56,9 +56,9 @@ def _decode(content, path):
 
 
 def _check_whole(content):
-    """InvalidArgumentError for half a JPEG, which OpenCV fills with grey, or half a PNG.
+    """Raises InvalidArgumentError for a truncated JPEG, which OpenCV fills with grey, or PNG.
 
-    OpenCV's libraries also write lines of their own about damaged files; TensorFlow only raises.
+    OpenCV's libraries also print lines of their own about damaged files; TensorFlow only raises.
     """
     if content.startswith(b"\xff\xd8"):
         tf.io.decode_jpeg(content)
@@ -67,27 +67,27 @@ def _check_whole(content):
 
 
 def find(img_path):
-    """Paths of the photographs that --img_path means: a file, a folder or a pattern.
+    """Paths of the photographs of --img_path: a file, a folder or a pattern.
 
     Returns:
-      sorted list of Path; whether each can be read, `read_image` says.
+      sorted list of Path. They are not opened; `read_image` checks them.
 
     Raises:
-      InputError: nothing there.
+      InputError: the folder or the pattern has no photographs.
     """
     path = Path(img_path)
     if path.is_dir():
-        seen = [p for p in path.iterdir() if not p.name.startswith(".")]  # as a pattern does
-        found = sorted(p for p in seen if p.is_file() and _is_photograph(p))
-        if not found:
+        shown = [p for p in path.iterdir() if not p.name.startswith(".")]  # as a pattern does
+        paths = sorted(p for p in shown if p.is_file() and _is_photograph(p))
+        if not paths:
             raise InputError(f"--img_path={path} holds no photographs ({READ}).")
-        return found
+        return paths
     if path.exists() or not glob.has_magic(str(img_path)):
         return [path]
-    found = sorted(Path(name) for name in glob.glob(str(img_path)))
-    if not found:
+    paths = sorted(Path(name) for name in glob.glob(str(img_path)))
+    if not paths:
         raise InputError(f"--img_path={img_path} matches no file.")
-    return found
+    return paths
 
 
 def _is_photograph(path):

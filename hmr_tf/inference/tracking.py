@@ -1,4 +1,4 @@
-"""Who is who from frame to frame, and motion without jitter."""
+"""Tracks people from frame to frame, and smooths their motion."""
 
 from typing import NamedTuple
 
@@ -8,9 +8,9 @@ from scipy.signal import savgol_filter
 
 from hmr_tf.body.rotation import nearest_rotation
 
-# Boxes of one person in neighbouring frames share at least so much of their common area.
+# Least intersection over union of one person's boxes in neighbouring frames.
 MIN_OVERLAP = 0.3
-# After so many frames without a box a person is another one.
+# A person without a box for more frames than this starts a new track.
 MAX_GAP = 15
 SMOOTHERS = ("none", "one_euro", "savgol")
 _SAVGOL_FRAMES, _SAVGOL_ORDER = 9, 2
@@ -22,7 +22,7 @@ class Track(NamedTuple):
     """One person in a video."""
 
     frames: list  # int, in order
-    people: list  # one entry for each frame
+    people: list  # the person in each of these frames
 
 
 def overlap(first, second):
@@ -30,12 +30,13 @@ def overlap(first, second):
     a, b = np.asarray(first, float)[:, None], np.asarray(second, float)[None]
     low = np.maximum(a[..., :2], b[..., :2])
     high = np.minimum(a[..., :2] + a[..., 2:], b[..., :2] + b[..., 2:])
-    shared = np.prod(np.clip(high - low, 0, None), axis=-1)
-    return shared / np.maximum(a[..., 2:].prod(-1) + b[..., 2:].prod(-1) - shared, 1e-9)
+    intersection = np.prod(np.clip(high - low, 0, None), axis=-1)
+    union = a[..., 2:].prod(-1) + b[..., 2:].prod(-1) - intersection
+    return intersection / np.maximum(union, 1e-9)
 
 
-def follow(frames):
-    """Puts the people of each frame into tracks, by the overlap of their boxes.
+def track_people(frames):
+    """Assigns the people of each frame to tracks, by the overlap of their boxes.
 
     Args:
       frames: for each frame a list of people, each with an entry "box".
@@ -46,10 +47,10 @@ def follow(frames):
     tracks = []
     for number, people in enumerate(frames):
         open_tracks = [track for track in tracks if number - track.frames[-1] <= MAX_GAP]
-        taken = _assigned(open_tracks, people)
+        assignment = _assign(open_tracks, people)
         for i, person in enumerate(people):
-            if i in taken:
-                track = open_tracks[taken[i]]
+            if i in assignment:
+                track = open_tracks[assignment[i]]
             else:
                 track = Track([], [])
                 tracks.append(track)
@@ -58,15 +59,15 @@ def follow(frames):
     return tracks
 
 
-def _assigned(open_tracks, people):
-    """Person's index -> track's index, of the pairs that overlap enough."""
+def _assign(open_tracks, people):
+    """Dict: index of a person -> index of the track whose last box overlaps enough."""
     if not open_tracks or not people:
         return {}
-    shared = overlap(
+    overlaps = overlap(
         [person["box"] for person in people], [track.people[-1]["box"] for track in open_tracks]
     )
-    pairs = zip(*linear_sum_assignment(shared, maximize=True))
-    return {i: j for i, j in pairs if shared[i, j] >= MIN_OVERLAP}
+    pairs = zip(*linear_sum_assignment(overlaps, maximize=True))
+    return {i: j for i, j in pairs if overlaps[i, j] >= MIN_OVERLAP}
 
 
 def smooth(values, kind, rate_hz):
@@ -91,22 +92,23 @@ def smooth(values, kind, rate_hz):
 
 
 def smooth_rotations(rotations, kind, rate_hz):
-    """As `smooth`, for (T, J, 3, 3): the filtered matrices made rotations again."""
+    """As `smooth`, for (T, J, 3, 3): the rotations nearest to the filtered matrices."""
     return nearest_rotation(smooth(rotations, kind, rate_hz))
 
 
 def _one_euro(values, rate_hz):
-    """The mean of the filter forwards, which lags behind, and backwards, which is as much ahead."""
-    return (_forwards(values, rate_hz) + _forwards(values[::-1], rate_hz)[::-1]) / 2
+    """The mean of the filter forwards, which lags, and backwards, which leads by as much."""
+    backwards = _one_euro_forwards(values[::-1], rate_hz)[::-1]
+    return (_one_euro_forwards(values, rate_hz) + backwards) / 2
 
 
-def _forwards(values, rate_hz):
-    def share(cutoff_hz):  # of the new value, in exponential smoothing
+def _one_euro_forwards(values, rate_hz):
+    def weight_of_new(cutoff_hz):  # in exponential smoothing
         return 1 / (1 + rate_hz / (2 * np.pi * cutoff_hz))
 
     smoothed, speed = [values[0]], np.zeros_like(values[0])
     for before, value in zip(values, values[1:]):
-        speed = speed + share(_SPEED_CUTOFF_HZ) * ((value - before) * rate_hz - speed)
-        weight = share(_MIN_CUTOFF_HZ + _BETA * np.abs(speed))
+        speed = speed + weight_of_new(_SPEED_CUTOFF_HZ) * ((value - before) * rate_hz - speed)
+        weight = weight_of_new(_MIN_CUTOFF_HZ + _BETA * np.abs(speed))
         smoothed.append(smoothed[-1] + weight * (value - smoothed[-1]))
     return np.array(smoothed)

@@ -1,4 +1,4 @@
-"""People in videos: predicted frame by frame, followed, their motion smoothed."""
+"""Predicts the people of videos: frame by frame, then tracked, their motion smoothed."""
 
 import itertools
 from pathlib import Path
@@ -10,11 +10,11 @@ from tqdm import tqdm
 
 from hmr_tf.body import camera
 from hmr_tf.files.errors import InputError
-from hmr_tf.inference import tracking, video_files
+from hmr_tf.inference import tracking
 from hmr_tf.inference.person import Person
 
 FRAMES_PER_BATCH = 16  # frames whose people are one batch
-# What is kept of each person: everything but the mesh, which would fill the memory.
+# The arrays of each person that are kept: all but the mesh, which would fill the memory.
 KEPT = (
     *("theta", "rotations", "betas", "transl", "box", "keypoints2d_px", "joints3d"),
     *("smpl_joints", "focal_px", "principal_px"),
@@ -27,15 +27,16 @@ class VideoPeople(NamedTuple):
     path: Path
     tracks: list  # of tracking.Track of Person without vertices, at least one
     num_frames: int
-    rate_hz: float
+    rate_hz: float  # frames a second
+    image: np.ndarray  # (H, W, 3) uint8, the first frame with people
 
 
-def predict_video(model, path, boxes=None, focal_px=None, principal_px=None, smoother="none"):
-    """Predicts the people of every frame and follows them.
+def predict_video(model, video, boxes=None, focal_px=None, principal_px=None, smoother="none"):
+    """Predicts the people of every frame and tracks them.
 
     Args:
       model: `inference.model.Model`.
-      path: the video file.
+      video: `video_files.Video` of a file.
       boxes: `boxes.BoxesByName`; those of frame n have the name n, or OpenPose's NAME_0...n. None:
         as `Model.predict` without boxes.
       focal_px, principal_px: the camera, where it is known.
@@ -45,33 +46,33 @@ def predict_video(model, path, boxes=None, focal_px=None, principal_px=None, smo
       VideoPeople.
 
     Raises:
-      InputError: no video, a frame's box is unusable, no person in any frame.
+      InputError: a frame's box is unusable, or no frame has a person.
     """
-    path = Path(path)
-    rate_hz = video_files.rate(str(path))
-    frames = []
+    path, frames, first_image = Path(video.source), [], None
     with tqdm(desc="Predicting", unit="frame", leave=False) as bar:
-        for images in batches(video_files.frames(str(path))):
-            of_images = [
-                None if boxes is None else boxes.of(str(number), f"{path.stem}_{number:012d}")
+        for images in batches(video):
+            image_boxes = [
+                None if boxes is None else boxes.find(str(number), f"{path.stem}_{number:012d}")
                 for number in range(len(frames), len(frames) + len(images))
             ]
-            found = model.predict_batch(images, of_images, focal_px, principal_px)
-            for number, people in enumerate(found, len(frames)):
+            predictions = model.predict_batch(images, image_boxes, focal_px, principal_px)
+            for image, people in zip(images, predictions):
                 if isinstance(people, InputError):
-                    raise InputError(f"frame {number} of the video: {people}") from people
+                    raise InputError(f"frame {len(frames)} of the video: {people}") from people
                 frames.append([_without_mesh(person) for person in people])
+                first_image = image if people and first_image is None else first_image
             bar.update(len(images))
-    if not any(frames):
-        raise InputError(f"nobody was found in any of the {len(frames)} frames of {path}.")
+    if first_image is None:
+        raise InputError(f"no person was found in any of the {len(frames)} frames of {path}.")
     tracks = [
-        _smoothed(model.hmr.smpl, track, smoother, rate_hz) for track in tracking.follow(frames)
+        _smooth_track(model.hmr.smpl, track, smoother, video.rate_hz)
+        for track in tracking.track_people(frames)
     ]
-    return VideoPeople(path, tracks, len(frames), rate_hz)
+    return VideoPeople(path, tracks, len(frames), video.rate_hz, first_image)
 
 
 def batches(items):
-    """Lists of `FRAMES_PER_BATCH` items, the last one shorter."""
+    """Iterator of lists of `FRAMES_PER_BATCH` items, the last one shorter."""
     items = iter(items)
     return iter(lambda: list(itertools.islice(items, FRAMES_PER_BATCH)), [])
 
@@ -80,8 +81,8 @@ def _without_mesh(person):
     return Person({name: person[name] for name in KEPT})
 
 
-def _smoothed(smpl, track, smoother, rate_hz):
-    """The track with its motion filtered; one shape for the whole of it."""
+def _smooth_track(smpl, track, smoother, rate_hz):
+    """The track with its motion filtered and its shape averaged."""
     if smoother == "none":
         return track
     rotations, betas, transl = (

@@ -1,4 +1,4 @@
-"""Video files and cameras, as OpenCV reads and writes them."""
+"""Reads and writes video files, and reads cameras, with OpenCV."""
 
 import contextlib
 import itertools
@@ -10,62 +10,71 @@ from tqdm import tqdm
 from hmr_tf.files.atomic import written
 from hmr_tf.files.errors import InputError
 
+_DEFAULT_RATE_HZ = 25.0
 
-def frames(source):
-    """Yields the (H, W, 3) uint8 RGB frames of a video file (path) or a camera (number).
 
-    Raises:
-      InputError: it cannot be opened, or has no frames.
+class Video:
+    """An open video file or camera: iterating over it once yields (H, W, 3) uint8 RGB frames.
+
+    It is a context manager that closes the file.
     """
-    capture = cv2.VideoCapture(source)
-    try:
-        is_there, image = capture.read() if capture.isOpened() else (False, None)
-        if not is_there:
-            what = f"--webcam={source}" if isinstance(source, int) else f"--video_path={source}"
-            raise InputError(f"{what} gives no frames: no such video, or none that can be read.")
-        while is_there:
-            yield cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
-            is_there, image = capture.read()
-    finally:
-        capture.release()
 
+    def __init__(self, source):
+        """Args: source: path of a file, or number of a camera.
 
-def first_frame(source):
-    """The first of `frames`; InputError where there is none."""
-    with contextlib.closing(frames(source)) as all_frames:
-        return next(all_frames)
+        Raises:
+          InputError: it cannot be opened, or has no frames.
+        """
+        self.source = source
+        self._capture = cv2.VideoCapture(source if isinstance(source, int) else str(source))
+        _, self._next = self._capture.read() if self._capture.isOpened() else (False, None)
+        if self._next is None:
+            self.close()
+            flag = "webcam" if isinstance(source, int) else "video_path"
+            raise InputError(
+                f"--{flag}={source} gives no frames: there is no such video, or it cannot be read."
+            )
+        stated = self._capture.get(cv2.CAP_PROP_FPS)
+        is_valid = np.isfinite(stated) and 0 < stated <= 1000
+        self.rate_hz = stated if is_valid else _DEFAULT_RATE_HZ  # frames a second
 
+    def __iter__(self):
+        while self._next is not None:
+            yield cv2.cvtColor(self._next, cv2.COLOR_BGR2RGB)
+            _, self._next = self._capture.read()  # None after the last frame
 
-def rate(source):
-    """Frames a second; 25 where the file does not say."""
-    capture = cv2.VideoCapture(source)
-    stated = capture.get(cv2.CAP_PROP_FPS)
-    capture.release()
-    return stated if np.isfinite(stated) and 0 < stated <= 1000 else 25.0
+    def close(self):
+        """Closes the file; there are no more frames."""
+        self._capture.release()
+        self._next = None
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()
 
 
 def record(camera_number, path, num_frames=0):
-    """Writes what a camera sees into a video until Ctrl-C, or so many frames; returns the path."""
-    seen = frames(camera_number)
-    if num_frames:
-        seen = itertools.islice(seen, num_frames)
+    """Records a camera into a video until Ctrl-C, or `num_frames` if above 0; returns the path."""
     with (
-        writer(path, rate(camera_number)) as write,
+        Video(camera_number) as camera,
+        writer(path, camera.rate_hz) as write,
         tqdm(desc="Ctrl-C ends it", unit="frame") as bar,
     ):
         try:
-            for image in seen:
+            for image in itertools.islice(camera, num_frames or None):
                 write(image)
                 bar.update()
         except KeyboardInterrupt:
-            pass  # the way to say that it is enough
+            pass  # the user's way to end the recording
     return path
 
 
 @contextlib.contextmanager
 def writer(path, rate_hz):
-    """A function that appends an RGB frame to an MP4; the file has its name when it is whole."""
-    videos = []  # one, once the first frame has said how large it is
+    """Yields a function that appends an RGB frame to an MP4 file, which appears when complete."""
+    videos = []  # one, opened when the first frame gives its size
     num_frames = 0
 
     def write(image):
@@ -88,7 +97,7 @@ def writer(path, rate_hz):
 
 
 def _count(path):
-    """How many frames a video file says it has; OpenCV does not tell of a disk that is full."""
+    """Number of frames in a video file: OpenCV does not report a full disk."""
     video = cv2.VideoCapture(str(path))
     count = int(video.get(cv2.CAP_PROP_FRAME_COUNT)) if video.isOpened() else 0
     video.release()

@@ -183,8 +183,8 @@ def test_options_encoders_have_builders():
 def test_options_formats_have_writers():
     from hmr_tf.exporters import outputs
 
-    assert set(options.PHOTO_FORMATS) == set(outputs.OF_PHOTOGRAPHS)
-    assert set(options.MOTION_FORMATS) == set(outputs.OF_MOTION)
+    assert set(options.PHOTO_FORMATS) == set(outputs.PHOTO_WRITERS)
+    assert set(options.MOTION_FORMATS) == set(outputs.MOTION_WRITERS)
 
 
 def test_options_protocols_are_those_of_evaluation():

@@ -222,8 +222,8 @@ def test_photo_folder_is_read_by_content_and_names_what_cannot_be(tmp_path, pict
 def test_written_files_open_elsewhere(tmp_path, model, picture):
     found = model.predict(picture, [BOX, (80, 5, 60, 80)])
     photograph = outputs.Scene(picture, found, model.body)
-    written = outputs.write(tmp_path / "out", "me", photograph, outputs.OF_PHOTOGRAPHS)
-    paths = dict(zip(outputs.OF_PHOTOGRAPHS, written))
+    written = outputs.write(tmp_path / "out", "me", photograph, outputs.PHOTO_WRITERS)
+    paths = dict(zip(outputs.PHOTO_WRITERS, written))
     assert cv2.imread(str(paths["overlay"])).shape == picture.shape
     assert cv2.imread(str(paths["transparent"]), cv2.IMREAD_UNCHANGED).shape == (90, 160, 4)
     assert cv2.imread(str(paths["panels"])).shape == (2 * (90 + 24), 3 * 160, 3)
@@ -268,7 +268,7 @@ def test_one_bad_file_among_others(tmp_path, model, picture):
     )
     assert [path.name for path in written] == [f"{n}.npz" for n in range(10) if n not in (4, 7)]
     assert "4.png is no image" in problems[0]
-    assert "7.png: --boxes names nobody" in problems[1]
+    assert "7.png: --boxes has no box" in problems[1]
     alone = model.predict(picture, BOX)[0]
     with np.load(written[-1]) as arrays:
         np.testing.assert_allclose(arrays["theta"][0], alone.theta, atol=1e-5)

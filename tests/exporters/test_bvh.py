@@ -100,7 +100,7 @@ def test_a_turn_past_half_a_turn_goes_on_counting(model, tmp_path):
     poses = np.zeros((40, 24, 3))
     poses[:, 0, 1] = np.linspace(0, 4 * np.pi, 40)
     poses[:, 3, 0] = np.linspace(0, np.pi, 40)  # through the pole of x
-    bvh.write_bvh(tmp_path / "a.bvh", motion.of_arrays("a", np.zeros(10), poses), model)
+    bvh.write_bvh(tmp_path / "a.bvh", motion.from_arrays("a", np.zeros(10), poses), model)
     _, rows, _ = read(tmp_path / "a.bvh")
     assert np.abs(np.diff(rows[:, 3:], axis=0)).max() < 20  # 18.5 degrees a frame
     assert rows[-1, 5] == pytest.approx(720, abs=1e-3)
@@ -108,7 +108,7 @@ def test_a_turn_past_half_a_turn_goes_on_counting(model, tmp_path):
 
 def test_frames_nobody_saw_are_filled(model, tmp_path):
     person = walker(frames=5)
-    gap = motion.of_arrays("a", person.betas, person.rotations, person.transl, [2, 3, 7, 8, 9])
+    gap = motion.from_arrays("a", person.betas, person.rotations, person.transl, [2, 3, 7, 8, 9])
     bvh.write_bvh(tmp_path / "a.bvh", gap, model)
     assert len(read(tmp_path / "a.bvh")[1]) == 8
 

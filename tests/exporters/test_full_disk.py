@@ -28,12 +28,12 @@ def clip():
     return outputs.Clip(people, body_model.read_model(body_model.BUILT_IN), 25.0, image=PICTURE)
 
 
-@pytest.mark.parametrize("wanted", [*outputs.OF_PHOTOGRAPHS, *outputs.OF_MOTION])
+@pytest.mark.parametrize("wanted", [*outputs.PHOTO_WRITERS, *outputs.MOTION_WRITERS])
 def test_no_half_file_of_any_format(wanted, scene, clip, tmp_path):
     write, content = (
-        (outputs.OF_PHOTOGRAPHS[wanted], scene)
-        if wanted in outputs.OF_PHOTOGRAPHS
-        else (outputs.OF_MOTION[wanted], clip)
+        (outputs.PHOTO_WRITERS[wanted], scene)
+        if wanted in outputs.PHOTO_WRITERS
+        else (outputs.MOTION_WRITERS[wanted], clip)
     )
     (tmp_path / "whole").mkdir()
     whole = {path.name: path.read_bytes() for path in write(str(tmp_path / "whole/me"), content)}
@@ -62,4 +62,5 @@ def test_no_half_video(num_bytes, tmp_path):
     write()
     assert [path.name for path in tmp_path.iterdir()] == ["me.mp4"]
     assert (tmp_path / "me.mp4").stat().st_size > 20_000
-    assert len(list(video_files.frames(str(tmp_path / "me.mp4")))) == 20
+    with video_files.Video(tmp_path / "me.mp4") as video:
+        assert len(list(video)) == 20

@@ -96,7 +96,7 @@ def test_a_turn_past_half_a_turn_is_blended_on_its_way(model):
     angles = np.radians([170, 178, 186, 194])
     poses = np.zeros((4, 24, 3))
     poses[:, 0, 1] = angles
-    file = Glb(glb.glb([motion.of_arrays("a", np.zeros(10), poses)], model, fps=1))
+    file = Glb(glb.glb([motion.from_arrays("a", np.zeros(10), poses)], model, fps=1))
     for seconds, angle in ((0, 170), (1.5, 182), (2.5, 190)):
         turned = Rotation.from_quat(file.posed(seconds)[file.node("pelvis")[0]]["rotation"])
         expected = Rotation.from_rotvec([0, np.radians(angle), 0])
@@ -201,7 +201,7 @@ def test_a_body_whose_vertices_follow_many_joints_keeps_the_strongest_four(tmp_p
 
 @pytest.mark.parametrize(("people", "fps"), [([], 30), ([walker(frames=1)], 0)])
 def test_nobody_or_no_rate_is_refused(model, people, fps):
-    with pytest.raises(ValueError, match="needed: people and fps"):
+    with pytest.raises(ValueError, match="must not be empty and fps must be positive"):
         glb.glb(people, model, fps=fps)
 
 

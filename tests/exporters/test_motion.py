@@ -70,7 +70,7 @@ def test_a_shape_of_other_betas_is_refused(model, betas):
 def test_turning_a_motion_turns_its_points(model):
     person = walker(frames=3)
     matrix = Rotation.from_rotvec([0.3, -1, 2]).as_matrix()
-    turned = points_of(model, motion.turned(person, matrix, model))
+    turned = points_of(model, motion.rotate_frame(person, matrix, model))
     np.testing.assert_allclose(turned, points_of(model, person) @ matrix.T, atol=1e-5)
 
 
@@ -78,7 +78,7 @@ def test_missing_frames_lie_between_their_neighbours():
     poses = np.zeros((3, 24, 3))
     poses[:, 5, 2] = np.radians([0, 90, 170])
     transl = np.array([(0, 0, 0), (1, 2, 3), (1, 2, 4)])
-    person = motion.of_arrays("a", np.zeros(10), poses, transl, frames=[7, 10, 11])
+    person = motion.from_arrays("a", np.zeros(10), poses, transl, frames=[7, 10, 11])
     whole = motion.without_gaps(person)
     np.testing.assert_array_equal(whole.frames, [7, 8, 9, 10, 11])
     turns = Rotation.from_matrix(whole.rotations[:, 5]).as_rotvec(degrees=True)
@@ -95,7 +95,7 @@ def test_every_way_to_give_rotations_is_the_same_motion(rng):
     pose = rng.normal(size=(2, 24, 3))
     matrices = Rotation.from_rotvec(pose.reshape(-1, 3)).as_matrix().reshape(2, 24, 3, 3)
     for rotations in (pose, pose.reshape(2, 72), matrices):
-        person = motion.of_arrays("a", np.zeros(10), rotations)
+        person = motion.from_arrays("a", np.zeros(10), rotations)
         np.testing.assert_allclose(person.rotations, matrices, atol=1e-7)
 
 
@@ -113,4 +113,4 @@ def test_every_way_to_give_rotations_is_the_same_motion(rng):
 def test_what_is_no_motion_is_refused(changes, message):
     good = {"betas": np.zeros(10), "rotations": np.zeros((2, 72))}
     with pytest.raises(ValueError, match=message):
-        motion.of_arrays("a", **{**good, **changes})
+        motion.from_arrays("a", **{**good, **changes})

@@ -254,7 +254,7 @@ def test_viewer_skins_as_the_specification_says(tmp_path, glb_file):
 def test_viewer_turns_joints_the_short_way_between_frames(tmp_path, model):
     rotations = np.zeros((2, 24, 3))
     rotations[:, 0, 1], rotations[:, 16, 2] = np.radians([(100, 200), (-60, 60)])
-    person = motion.of_arrays("a", np.zeros(10), rotations, frames=[0, 3])
+    person = motion.from_arrays("a", np.zeros(10), rotations, frames=[0, 3])
     between = motion.without_gaps(person)
     with opened(tmp_path, glb.glb([person], model, fps=1)) as page:
         for frame in (1, 2):

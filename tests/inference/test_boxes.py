@@ -16,7 +16,7 @@ def openpose(path, *places):
 
 def test_openpose_of_one_photograph_and_a_folder_of_them(tmp_path):
     one = openpose(tmp_path / "any.json", (5, 6), (50, 60))
-    assert boxes.read(one).of("a") == [(5, 6, 10, 20), (50, 60, 10, 20)]
+    assert boxes.read(one).find("a") == [(5, 6, 10, 20), (50, 60, 10, 20)]
     folder = tmp_path / "folder"
     folder.mkdir()
     openpose(folder / "a_keypoints.json", (1, 2))
@@ -43,10 +43,10 @@ def test_coco(tmp_path):
 
 def test_boxes_of_a_photograph_by_any_of_its_names():
     named = boxes.BoxesByName({"2": [(1, 2, 3, 4)], "clip_2": [(5, 6, 7, 8)]})
-    assert named.of("2", "clip_2") == [(1, 2, 3, 4)]
-    assert named.of("3", "clip_2") == [(5, 6, 7, 8)]
-    assert named.of("3") == []
-    assert named._replace(for_any=[(0, 0, 1, 1)]).of("3") == [(0, 0, 1, 1)]
+    assert named.find("2", "clip_2") == [(1, 2, 3, 4)]
+    assert named.find("3", "clip_2") == [(5, 6, 7, 8)]
+    assert named.find("3") == []
+    assert named._replace(default=[(0, 0, 1, 1)]).find("3") == [(0, 0, 1, 1)]
 
 
 def test_csv(tmp_path):

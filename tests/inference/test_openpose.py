@@ -35,10 +35,10 @@ def test_scale_and_centre_are_the_originals(tmp_path, key, threshold, suffix):
 
 
 def test_who_has_no_confident_place_is_left_out(tmp_path):
-    nobody = np.full((18, 3), 0.1)
+    unsure = np.full((18, 3), 0.1)
     point = [[5, 5, 0.9], [5, 5, 0.8], [80, 80, 0.2]]
     person = [[10, 20, 0.5], [40, 60, 0.7], [900, 900, 0.19]]
-    found = openpose.read(write(tmp_path / "people.json", nobody, point, person))
+    found = openpose.read(write(tmp_path / "people.json", unsure, point, person))
     assert found == [openpose.Detection((10, 20, 30, 40), pytest.approx(0.6))]
 
 
@@ -52,8 +52,8 @@ def test_who_has_no_confident_place_is_left_out(tmp_path):
         ('{"people": [{"pose_keypoints_2d": [1, 2]}]}', "no JSON of OpenPose"),
         ('{"people": [{"pose_keypoints_2d": ["a", 2, 3]}]}', "no JSON of OpenPose"),
         ("[" * 100_000, "no JSON of OpenPose"),
-        ('{"people": []}', "nobody has keypoints"),
-        ('{"people": [{"pose_keypoints_2d": [NaN, 1, 1, 2, 3, 0.9]}]}', "nobody has keypoints"),
+        ('{"people": []}', "no person has keypoints"),
+        ('{"people": [{"pose_keypoints_2d": [NaN, 1, 1, 2, 3, 0.9]}]}', "no person has keypoints"),
     ],
 )
 def test_what_is_no_openpose_is_said(tmp_path, content, said):

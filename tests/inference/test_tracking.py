@@ -21,7 +21,7 @@ def test_two_people_walk_past_each_other_in_any_order():
     for number in range(10):
         pair = [person(3 * number, "right"), person(100 - 3 * number, "left")]
         frames.append(pair[:: 1 if number % 2 else -1])
-    found = tracking.follow(frames)
+    found = tracking.track_people(frames)
     assert [len(track.frames) for track in found] == [10, 10]
     assert all(len({p["name"] for p in track.people}) == 1 for track in found)
 
@@ -29,9 +29,9 @@ def test_two_people_walk_past_each_other_in_any_order():
 def test_a_gap_is_bridged_and_a_long_one_is_not():
     gap = [[]] * tracking.MAX_GAP
     bridged, lost = ([[person(0)], *empty, [person(1)]] for empty in (gap[1:], gap))
-    assert [track.frames for track in tracking.follow(bridged)] == [[0, tracking.MAX_GAP]]
-    assert len(tracking.follow(lost)) == 2
-    assert tracking.follow([[], []]) == []
+    assert [track.frames for track in tracking.track_people(bridged)] == [[0, tracking.MAX_GAP]]
+    assert len(tracking.track_people(lost)) == 2
+    assert tracking.track_people([[], []]) == []
 
 
 @pytest.mark.parametrize("kind", ["one_euro", "savgol"])

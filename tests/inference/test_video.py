@@ -1,4 +1,4 @@
-"""A video from end to end: every frame drawn, everybody followed, numbers in rows."""
+"""A video from end to end: every frame drawn, all people tracked, numbers in rows."""
 
 import contextlib
 
@@ -40,40 +40,47 @@ def clip(tmp_path_factory):
 
 
 def write(model, clip, folder, boxes, formats=video_outputs.FORMATS, smoother="none", up_axis="y"):
-    people = video.predict_video(model, clip, boxes, smoother=smoother)
+    with video_files.Video(clip) as opened:
+        people = video.predict_video(model, opened, boxes, smoother=smoother)
     return video_outputs.write(folder, people, model.body, model.hmr.smpl, formats, up_axis)
+
+
+def frames_of(path):
+    with video_files.Video(path) as opened:
+        return list(opened)
 
 
 def predicted(model, clip, folder, boxes, smoother="none"):
     overlay, npz = write(model, clip, folder, boxes, smoother=smoother)
-    frames = list(video_files.frames(str(overlay)))
+    frames = frames_of(overlay)
     assert len(frames) == NUM_FRAMES
     assert frames[0].shape == (48, 96, 3)
-    assert video_files.rate(str(overlay)) == RATE_HZ
+    with video_files.Video(overlay) as opened:
+        assert opened.rate_hz == RATE_HZ
     with np.load(npz) as file:
         return {**file}
 
 
-def test_two_people_in_every_frame(model, clip, tmp_path):
+def test_video_has_two_people_in_every_frame(model, clip, tmp_path):
     arrays = predicted(model, clip, tmp_path, BoxesByName({}, [LEFT, RIGHT]))
     assert arrays["frame"].tolist() == [*range(NUM_FRAMES)] * 2
     assert arrays["person"].tolist() == [0] * NUM_FRAMES + [1] * NUM_FRAMES
     np.testing.assert_array_equal(arrays["box"][[0, NUM_FRAMES]], [LEFT, RIGHT])
-    third = list(video_files.frames(str(clip)))[3]
+    third = frames_of(clip)[3]
     (alone,) = model.predict(third, RIGHT)
     np.testing.assert_allclose(arrays["transl"][NUM_FRAMES + 3], alone.transl, rtol=1e-4)
     np.testing.assert_allclose(arrays["rotations"][NUM_FRAMES + 3], alone.rotations, atol=1e-4)
     assert not list(tmp_path.glob("*.part*"))
 
 
-def test_each_frame_has_its_own_people_drawn(model, clip, tmp_path, monkeypatch):
+def test_video_draws_the_people_of_each_frame(model, clip, tmp_path, monkeypatch):
     drawn = []
     monkeypatch.setattr(video_files, "writer", lambda *_: contextlib.nullcontext(drawn.append))
     named = BoxesByName({str(n): [LEFT, RIGHT][: n % 3] for n in range(NUM_FRAMES)})
     write(model, clip, tmp_path, named, ["overlay"])
     assert len(drawn) == NUM_FRAMES
-    for number, image in enumerate(video_files.frames(str(clip))):
-        boxes = named.of(str(number))
+    for number, image in enumerate(frames_of(clip)):
+        boxes = named.find(str(number))
         people = model.predict(image, boxes) if boxes else []
         alone = panels.overlay(image, people, model.faces, with_skeleton=False)
         differs = (np.abs(drawn[number].astype(int) - alone) > 2).any(axis=-1)
@@ -81,7 +88,7 @@ def test_each_frame_has_its_own_people_drawn(model, clip, tmp_path, monkeypatch)
         assert bool(boxes) == (drawn[number] != image).any()
 
 
-def test_smoothing_calms_the_motion_and_keeps_one_shape(model, clip, tmp_path):
+def test_video_smoothing_calms_motion_and_keeps_one_shape(model, clip, tmp_path):
     boxes = BoxesByName({}, [LEFT])
     raw = predicted(model, clip, tmp_path / "raw", boxes)
     calm = predicted(model, clip, tmp_path / "calm", boxes, "savgol")
@@ -93,44 +100,68 @@ def test_smoothing_calms_the_motion_and_keeps_one_shape(model, clip, tmp_path):
     np.testing.assert_allclose(calm["joints3d"], body.joints3d, atol=1e-5)
 
 
-def test_boxes_of_single_frames(model, clip, tmp_path):
+def test_video_takes_boxes_of_single_frames(model, clip, tmp_path):
     boxes = {"2": [LEFT], f"clip_{3:012d}": [LEFT, RIGHT]}
     arrays = predicted(model, clip, tmp_path, BoxesByName(boxes))
     assert arrays["frame"].tolist() == [2, 3, 3]
     assert arrays["person"].tolist() == [0, 0, 1]
 
 
-def test_what_gives_nothing_is_said(model, clip, tmp_path):
+def test_video_refuses_files_boxes_and_frames_without_people(model, clip, tmp_path):
     (tmp_path / "text.mp4").write_text("no video")
     for name in ("text.mp4", "none.mp4"):
         with pytest.raises(InputError, match=rf"--video_path=.*{name} gives no frames"):
-            video.predict_video(model, tmp_path / name)
-    with pytest.raises(InputError, match="nobody was found in any of the 20 frames"):
-        video.predict_video(model, clip, BoxesByName({"99": [LEFT]}))
-    with pytest.raises(InputError, match=r"frame 2 of the video: The box .* lies outside"):
-        video.predict_video(model, clip, BoxesByName({"2": [(500, 4, 20, 40)]}))
+            video_files.Video(tmp_path / name)
+    for boxes, message in (
+        ({"99": [LEFT]}, "no person was found in any of the 20 frames"),
+        ({"2": [(500, 4, 20, 40)]}, r"frame 2 of the video: The box .* lies outside"),
+    ):
+        with (
+            video_files.Video(clip) as opened,
+            pytest.raises(InputError, match=message),
+        ):
+            video.predict_video(model, opened, BoxesByName(boxes))
 
 
-def test_a_recording_ends_when_it_is_asked_to(clip, tmp_path, monkeypatch):
-    def camera(number):
-        assert number == 3
-        yield from real(str(clip))
-        raise KeyboardInterrupt
+def test_recording_ends_after_its_frames_or_ctrl_c(clip, tmp_path, monkeypatch):
+    real = video_files.Video
 
-    real = video_files.frames
-    monkeypatch.setattr(video_files, "frames", camera)
-    monkeypatch.setattr(video_files, "rate", lambda _: RATE_HZ)
+    class Camera(real):
+        def __init__(self, number):
+            assert number == 3
+            super().__init__(clip)
+
+        def __iter__(self):
+            yield from super().__iter__()
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(video_files, "Video", Camera)
     for count, expected in ((5, 5), (0, NUM_FRAMES)):
         path = video_files.record(3, tmp_path / f"{count}.mp4", count)
-        assert len(list(real(str(path)))) == expected
+        with real(path) as recorded:
+            assert recorded.rate_hz == RATE_HZ
+            assert len(list(recorded)) == expected
 
 
-def test_motions_for_animators(clip, tmp_path):
+def test_video_is_opened_once_to_predict_and_once_to_draw(model, clip, tmp_path, monkeypatch):
+    opened, real = [], cv2.VideoCapture
+    monkeypatch.setattr(cv2, "VideoCapture", lambda path: opened.append(path) or real(path))
+    write(model, clip, tmp_path, BoxesByName({}, [LEFT]), ["overlay", "npz", "glb"])
+    assert opened.count(str(clip)) == 2
+
+
+def test_video_gives_no_frames_after_it_was_closed(clip):
+    with video_files.Video(clip) as opened:
+        assert next(iter(opened)).shape == (48, 96, 3)
+    assert list(opened) == []
+
+
+def test_video_motions_are_written_for_animators(clip, tmp_path):
     """The tiny body has no trunk to measure, so that the built-in one moves here."""
     body = body_model.read_model()
     hmr = HMR(tiny_hmr.encoder(tiny_hmr.SIZE), IterativeRegressor(mean_theta(), 1), SMPL(body))
     model, boxes = Model(hmr, body), BoxesByName({"2": [LEFT], "5": [LEFT, RIGHT]})
-    written = write(model, clip, tmp_path, boxes, outputs.OF_MOTION, up_axis="z")
+    written = write(model, clip, tmp_path, boxes, outputs.MOTION_WRITERS, up_axis="z")
     assert sorted(path.name for path in written) == [
         *("clip.glb", "clip.html", "clip_measures.csv"),
         *(f"clip_person_0{end}" for end in (".bvh", "_amass.npz", "_measures.png")),

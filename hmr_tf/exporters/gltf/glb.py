@@ -1,6 +1,6 @@
-"""Rigged people as GLB (glTF 2.0): skin, named joints, animation with root motion. Y is up, always.
+"""Writes rigged people as GLB (glTF 2.0): skin, named joints, animation with root motion, y up.
 
-A skin cannot carry SMPL's pose blend shapes, the flesh that a bent joint moves: `pose_morphs` adds
+A glTF skin has no pose blend shapes, the deformation of flesh at bent joints: `pose_morphs` adds
 them as morph targets. The format: https://registry.khronos.org/glTF/specs/2.0/glTF-2.0.html
 """
 
@@ -15,61 +15,64 @@ from hmr_tf.rendering import render
 
 # sRGB of the bodies, person after person.
 COLORS = (render.LIGHT_BLUE, (0.90, 0.68, 0.52), (0.66, 0.82, 0.62), (0.82, 0.66, 0.84))
-_PER_VERTEX = 4  # joints that a vertex may follow: few programs read a second set
+_PER_VERTEX = 4  # joints that influence a vertex: few programs read a second set
 
 
-def write_glb(path, people, model, **options):
-    """Writes what `glb` gives."""
-    atomic.write_bytes(path, glb(people, model, **options))
+def write_glb(path, people, body, **options):
+    """Writes the bytes of `glb` to a file."""
+    atomic.write_bytes(path, glb(people, body, **options))
 
 
-def glb(people, model, fps=30.0, shape_morphs=False, pose_morphs=0):
-    """The bytes of a GLB file with everybody in it.
+def glb(people, body, fps=30.0, shape_morphs=False, pose_morphs=0):
+    """The bytes of a GLB file with all people.
 
-    Each person is a skinned mesh in their own shape, posed as in their first frame, and a node of
+    Each person is a skinned mesh of their shape, posed as in their first frame, and a node of
     their name with 24 joints under SMPL's names. With more than one frame there is an animation
-    "motion": rotations of all joints and the way of the pelvis. Who is there for only a part of it
-    has no size for the rest.
+    "motion": rotations of all joints and translation of the pelvis. A person who is not in all
+    frames is scaled to zero in the others.
 
     Args:
       people: list of `motion.Motion`.
-      model: `body_model.BodyModel`.
+      body: `body_model.BodyModel`.
       fps: frames a second.
       shape_morphs: add ten morph targets beta0..beta9 to the shape; they leave the joints in place.
       pose_morphs: add at most so many morph targets for the pose blend shapes, animated; 1 is exact
         for one frame, N for N frames.
 
     Raises:
-      ValueError: nobody, fps not positive, more than 4 GiB.
+      ValueError: no people, fps not positive, more than 4 GiB.
     """
     if not people or not 0 < fps < np.inf:
-        raise ValueError(f"needed: people and fps > 0; received {len(people)} people, fps {fps}")
+        raise ValueError(
+            f"people must not be empty and fps must be positive; received {len(people)} people, "
+            f"fps {fps}"
+        )
     buffer = Buffer()
-    skinning = _skinning(model, buffer)
+    skinning = _skinning(body, buffer)
     document = {
         "asset": {"version": "2.0", "generator": "hmr_tf"},
         "scene": 0,
         "scenes": [{"nodes": []}],
         **{kind: [] for kind in ("nodes", "meshes", "skins", "materials")},
     }
-    targets = [morphs.of_person(person, model, shape_morphs, pose_morphs) for person in people]
+    targets = [morphs.morph_targets(person, body, shape_morphs, pose_morphs) for person in people]
     for person, target in zip(people, targets):
-        _add_person(document, buffer, person, model, target, skinning)
+        _add_person(document, buffer, person, body, target, skinning)
     if len({frame for person in people for frame in person.frames}) > 1:
-        rest_pelvises = [rest_joints(model, person.betas)[0] for person in people]
+        rest_pelvises = [rest_joints(body, person.betas)[0] for person in people]
         document["animations"] = [
             gltf_animation.animation(people, rest_pelvises, targets, fps, buffer)
         ]
     return container(document, buffer)
 
 
-def _skinning(model, buffer):
-    """What all people share: attributes of the vertices, and the faces."""
-    weights = model.lbs_weights
+def _skinning(body, buffer):
+    """The data that all people share: vertex attributes of the skin, and the faces."""
+    weights = body.lbs_weights
     joints = np.argsort(-weights, axis=1, kind="stable")[:, :_PER_VERTEX]
     strongest = np.take_along_axis(weights, joints, axis=1)
     strongest = (strongest / strongest.sum(axis=1, keepdims=True)).astype(np.float32)
-    # glTF wants them to sum to one to the last digit, and joint 0 where nothing is followed.
+    # glTF requires an exact sum of one, and joint 0 where the weight is zero.
     strongest[:, 0] += 1 - strongest.sum(axis=1, dtype=np.float64).astype(np.float32)
     joints = np.where(strongest > 0, joints, 0).astype(np.uint8)
     # The largest number of each type is reserved.
@@ -77,22 +80,22 @@ def _skinning(model, buffer):
     return {
         "JOINTS_0": buffer.add(joints, VERTICES),
         "WEIGHTS_0": buffer.add(strongest, VERTICES),
-    }, buffer.add(model.faces.ravel().astype(index_type), INDICES)
+    }, buffer.add(body.faces.ravel().astype(index_type), INDICES)
 
 
-def _add_person(document, buffer, person, model, targets, skinning):
+def _add_person(document, buffer, person, body, targets, skinning):
     """Appends the person's nodes, mesh, skin and material to the document."""
     number = len(document["meshes"])
-    nodes = gltf_animation.nodes_of(number)
-    vertices, joints = rest_body(model, person.betas)
-    document["nodes"] += _joint_nodes(person, joints, model.parents, nodes.joints[0])
+    nodes = gltf_animation.person_nodes(number)
+    vertices, joints = rest_body(body, person.betas)
+    document["nodes"] += _joint_nodes(person, joints, body.parents, nodes.joints[0])
     document["nodes"] += [
         {"name": person.name, "children": [nodes.joints[0]]},
         {"name": f"{person.name}_mesh", "mesh": number, "skin": number},
     ]
     document["scenes"][0]["nodes"] += [nodes.rig, nodes.mesh]
     attributes, faces = skinning
-    normals = render.vertex_normals(vertices[None].astype(np.float32), model.faces)[0].numpy()
+    normals = render.vertex_normals(vertices[None].astype(np.float32), body.faces)[0].numpy()
     normals[~normals.any(axis=1)] = (0, 1, 0)  # of vertices without a face
     primitive = {
         "attributes": {
@@ -111,7 +114,7 @@ def _add_person(document, buffer, person, model, targets, skinning):
             for offsets in targets.offsets
         ]
         mesh["weights"] = targets.weights[0].tolist()
-        mesh["extras"]["targetNames"] = targets.names  # where Blender and three.js look for them
+        mesh["extras"]["targetNames"] = targets.names  # as Blender and three.js read them
     document["meshes"].append(mesh)
     document["skins"].append(_skin(person, joints, nodes, buffer))
     document["materials"].append(_material(number))
@@ -123,12 +126,12 @@ def _joint_nodes(person, joints, parents, first):
     nodes = []
     for joint, name in enumerate(SMPL_JOINTS):
         parent = parents[joint]
-        place = joints[joint] - joints[parent] if parent >= 0 else joints[0] + person.transl[0]
+        offset = joints[joint] - joints[parent] if parent >= 0 else joints[0] + person.transl[0]
         children = [first + child for child, p in enumerate(parents) if p == joint]
         nodes.append(
             {
                 "name": name,
-                "translation": place.tolist(),
+                "translation": offset.tolist(),
                 "rotation": rotations[joint].tolist(),
                 **({"children": children} if children else {}),
             }
@@ -138,7 +141,7 @@ def _joint_nodes(person, joints, parents, first):
 
 def _skin(person, joints, nodes, buffer):
     inverse = np.tile(np.eye(4, dtype=np.float32), (len(joints), 1, 1))
-    inverse[:, 3, :3] = -joints  # glTF stores columns, so that the last row is the translation
+    inverse[:, 3, :3] = -joints  # glTF stores columns: the last row is the translation
     return {
         "name": person.name,
         "joints": list(nodes.joints),

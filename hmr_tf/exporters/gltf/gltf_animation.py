@@ -1,4 +1,4 @@
-"""The animation of a GLB: rotations of all joints, the pelvis's way, weights of morph targets."""
+"""The animation of a GLB: joint rotations, pelvis translation, weights of morph targets."""
 
 from typing import NamedTuple
 
@@ -9,29 +9,29 @@ from hmr_tf.body.skeleton import SMPL_JOINTS
 
 
 class Nodes(NamedTuple):
-    """Numbers of a person's nodes in the file."""
+    """Indices of a person's nodes in the file."""
 
     joints: range
-    rig: int  # holds the pelvis: what has a skeleton of its own is one armature in Blender
+    rig: int  # parent of the pelvis, so that Blender makes one armature of each person
     mesh: int
 
 
-def nodes_of(number):
-    """Nodes of the person with that number: 24 joints, rig, mesh, person after person."""
+def person_nodes(number):
+    """Nodes of a person by number: 24 joints, rig, mesh, person after person."""
     first = number * (len(SMPL_JOINTS) + 2)
     rig = first + len(SMPL_JOINTS)
     return Nodes(range(first, rig), rig, rig + 1)
 
 
 def quaternions(rotations):
-    """(N, J, 3, 3) -> (N, J, 4), each on the side of the one before: readers blend them."""
+    """(N, J, 3, 3) -> (N, J, 4), each with the sign nearer to the previous: readers blend them."""
     values = quaternion_from_matrix(rotations)
     flips = np.where(np.sum(values[1:] * values[:-1], axis=-1, keepdims=True) < 0, -1.0, 1.0)
     return np.concatenate([values[:1], values[1:] * np.cumprod(flips, axis=0)])
 
 
 def animation(people, rest_pelvises, targets, fps, buffer):
-    """glTF's animation object for everybody; time 0 is the first frame in which anybody is there.
+    """glTF's animation object of all people; time 0 is the first frame with a person.
 
     Args:
       people: list of `motion.Motion`.
@@ -44,31 +44,32 @@ def animation(people, rest_pelvises, targets, fps, buffer):
     start = min(person.frames[0] for person in people)
     end = max(person.frames[-1] for person in people)
     for number, (person, pelvis, target) in enumerate(zip(people, rest_pelvises, targets)):
-        nodes = nodes_of(number)
+        nodes = person_nodes(number)
         times = channels.times((person.frames - start) / fps)
-        for joint, turns in zip(nodes.joints, np.swapaxes(quaternions(person.rotations), 0, 1)):
-            channels.add(joint, "rotation", times, turns)
+        rotations = np.swapaxes(quaternions(person.rotations), 0, 1)
+        for joint, of_joint in zip(nodes.joints, rotations):
+            channels.add(joint, "rotation", times, of_joint)
         channels.add(nodes.joints[0], "translation", times, person.transl + pelvis)
         if target:
             channels.add(nodes.mesh, "weights", times, target.weights.ravel())
-        switches = _presence(person.frames, start, end)
-        if len(switches) > 1:
-            sizes = np.repeat(np.float32(list(switches.values()))[:, None], 3, axis=1)
-            times = channels.times((np.array(list(switches)) - start) / fps)
-            channels.add(nodes.joints[0], "scale", times, sizes, "STEP")
+        scales = _scale_by_frame(person.frames, start, end)
+        if len(scales) > 1:
+            values = np.repeat(np.float32(list(scales.values()))[:, None], 3, axis=1)
+            times = channels.times((np.array(list(scales)) - start) / fps)
+            channels.add(nodes.joints[0], "scale", times, values, "STEP")
     return {"name": "motion", "samplers": channels.samplers, "channels": channels.channels}
 
 
-def _presence(frames, start, end):
-    """Frame -> size from then on: 1 where the person is there, 0 before and after."""
-    switches = {start: 0.0, frames[0]: 1.0}
+def _scale_by_frame(frames, start, end):
+    """dict: frame -> scale from then on, 1 while the person is in the video, else 0."""
+    scales = {start: 0.0, frames[0]: 1.0}
     if frames[-1] < end:
-        switches[frames[-1] + 1] = 0.0
-    return switches
+        scales[frames[-1] + 1] = 0.0
+    return scales
 
 
 class _Channels:
-    """glTF's samplers and channels; arrays of times that are alike are stored once."""
+    """glTF's samplers and channels; equal arrays of times are stored once."""
 
     def __init__(self, buffer):
         self.buffer, self.samplers, self.channels, self._times = buffer, [], [], {}

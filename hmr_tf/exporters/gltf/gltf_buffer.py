@@ -1,11 +1,11 @@
-"""The container of a GLB file: arrays into one buffer, a JSON that says where they are."""
+"""The container of a GLB file: arrays in one buffer, and a JSON with their places."""
 
 import json
 import struct
 
 import numpy as np
 
-# glTF's numbers for types of components and for what a vertex array is for.
+# glTF's constants for component types and buffer targets.
 _COMPONENT = {"float32": 5126, "uint8": 5121, "uint16": 5123, "uint32": 5125}
 _TYPE = {1: "SCALAR", 3: "VEC3", 4: "VEC4", 16: "MAT4"}
 VERTICES, INDICES = 34962, 34963
@@ -15,19 +15,19 @@ _MAX_BYTES = 2**32 - 1
 
 
 class Buffer:
-    """Collects arrays; `views` and `accessors` are glTF's lists about them."""
+    """Collects arrays; `views` and `accessors` are glTF's lists of them."""
 
     def __init__(self):
         self.chunks, self.views, self.accessors = [], [], []
         self.length = 0
 
     def add(self, array, target=None, bounds=False):
-        """Stores (N,) or (N, C) float32, uint8, uint16 or uint32; returns its accessor's number.
+        """Stores (N,) or (N, C) float32, uint8, uint16 or uint32; returns its accessor's index.
 
         Args:
           array: C is 1, 3, 4 or 16.
           target: VERTICES, INDICES or None.
-          bounds: note the least and largest values, which glTF wants of positions and times.
+          bounds: store the least and largest values, which glTF requires of positions and times.
         """
         array = np.ascontiguousarray(array)
         columns = array.reshape(len(array), -1)
@@ -78,6 +78,6 @@ def container(document, buffer):
     return b"".join([*parts, struct.pack("<II", buffer.length, _BIN), *buffer.chunks])
 
 
-def _padded(content, with_what):
-    """To a multiple of four bytes, as glTF wants every chunk."""
-    return content + with_what * (-len(content) % 4)
+def _padded(content, filler):
+    """The content filled up to a multiple of four bytes, as glTF requires of every chunk."""
+    return content + filler * (-len(content) % 4)

@@ -1,4 +1,4 @@
-"""Morph targets: offsets of the rest body's vertices, each with a weight in every frame."""
+"""Morph targets of glTF: offsets of the rest body's vertices, with a weight in every frame."""
 
 from typing import NamedTuple
 
@@ -13,24 +13,23 @@ class Morphs(NamedTuple):
     weights: np.ndarray  # (N, T)
 
 
-def of_person(motion, model, shape, num_pose):
-    """The morph targets of one person.
+def morph_targets(motion, body, shape, num_pose):
+    """The morph targets of one person's shape and pose blend shapes.
 
     Args:
       motion: `motion.Motion`.
-      model: `body_model.BodyModel`.
-      shape: whether the ten betas are there, as beta0..beta9 with weight 0: they add to the shape
-        that the mesh has.
-      num_pose: at most so many for the pose blend shapes, as pose0, pose1, ...
+      body: `body_model.BodyModel`.
+      shape: whether to add the ten betas as beta0..beta9 with weight 0, on top of the mesh's shape.
+      num_pose: largest number of targets for the pose blend shapes, pose0, pose1, ...
 
     Returns:
-      Morphs, or None where there would be no target.
+      Morphs, or None without targets.
     """
-    parts = [_pose(motion, model, num_pose)] if num_pose else []
+    parts = [_pose_morphs(motion, body, num_pose)] if num_pose else []
     if shape:
-        offsets = np.moveaxis(model.shapedirs, -1, 0)
+        offsets = np.moveaxis(body.shapedirs, -1, 0)
         parts.insert(0, (offsets, np.zeros((len(motion.frames), len(offsets)))))
-    names = [f"beta{i}" for i in range(model.shapedirs.shape[-1] if shape else 0)]
+    names = [f"beta{i}" for i in range(body.shapedirs.shape[-1] if shape else 0)]
     names += [f"pose{i}" for i in range(len(parts[-1][0]) if num_pose else 0)]
     if not names:
         return None
@@ -38,16 +37,17 @@ def of_person(motion, model, shape, num_pose):
     return Morphs(tuple(names), np.concatenate(offsets), np.concatenate(weights, axis=1))
 
 
-def _pose(motion, model, num_pose):
-    """(T, V, 3) and (N, T): the best picture of all frames' pose offsets with T targets.
+def _pose_morphs(motion, body, num_pose):
+    """(T, V, 3) targets and (N, T) weights: the best approximation of all pose offsets with T.
 
-    The offsets are linear in 207 features, so their principal directions are found among these:
-    with the root of the offsets' Gram matrix, the features have the offsets' distances. The first
-    target is there in every frame, so that all weights lie between 0 and 1: Blender cuts others.
+    The offsets are linear in 207 features, so a principal component analysis of the features is
+    enough: multiplied by the root of the offsets' Gram matrix, they have the offsets' distances.
+    The first target has weight 1 in every frame, so that the others lie between 0 and 1: Blender
+    clips weights.
     """
     num_frames = len(motion.frames)
     features = (motion.rotations[:, 1:] - np.eye(3)).reshape(num_frames, -1)
-    basis = model.posedirs.reshape(-1, features.shape[1])  # (V * 3, 207)
+    basis = body.posedirs.reshape(-1, features.shape[1])  # (V * 3, 207)
     squares, directions = np.linalg.eigh(basis.T @ basis)
     lengths = np.sqrt(np.maximum(squares, 0))
     unit = np.divide(1, lengths, out=np.zeros_like(lengths), where=lengths > 1e-9 * lengths.max())
