@@ -14,7 +14,7 @@ from hmr_tf.cli.recipes import ROOT
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
 # Of programs that are not ours.
 FOREIGN_FLAGS = {
-    *("only-binary", "no-deps", "prefix"),  # uv, pip, npm
+    *("only-binary", "no-deps", "prefix", "out"),  # uv, pip, npm, sips
     *("enable_batching", "batching_parameters_file", "model_name", "model_base_path"),
     *("port", "rest_api_port", "logdir", "strict", "check", "extra"),
 }

@@ -1,6 +1,7 @@
 """A program that imports hmr_tf stays as it was: no environment variable, no import of its own."""
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -35,7 +36,7 @@ def import_in_a_fresh_process(tmp_path, before="", keras="", has_tf_keras=True, 
         (tmp_path / "tf_keras.py").write_text("")
     done = subprocess.run(
         [sys.executable, "-c", CODE.format(before=before)],
-        env={"PYTHONPATH": f"{tmp_path}:{ROOT}", **environment},
+        env={"PYTHONPATH": os.pathsep.join(map(str, (tmp_path, ROOT))), **environment},
         capture_output=True,
         text=True,
         check=True,
