@@ -3,6 +3,8 @@
 Recipes are in flags/*.flags, for --flagfile=FILE; README.md shows every mode at work.
 """
 
+import sys
+
 from absl import logging
 
 from hmr_tf.cli import command_line, option_flags
@@ -19,6 +21,16 @@ from hmr_tf.files.errors import InputError
 option_flags.define(Options)
 
 RUN = {f.__name__: f for f in (train, evaluate, predict, fit, export, import_tf1, quickstart)}
+# The flags of one use of each mode, for --help.
+EXAMPLES = {
+    "train": "--flagfile=flags/no_3d.flags --data_dir=tfrecords --model_dir=logs/mine",
+    "evaluate": "--load_path=logs/mine --data_dir=tfrecords --datasets=synthetic",
+    "predict": "--load_path=logs/mine --img_path=photo.jpg --box=40,30,120,260",
+    "fit": "--load_path=logs/mine --data_dir=tfrecords --datasets=coco --output_dir=fitted",
+    "export": "--load_path=logs/mine --output_dir=saved_model/1",
+    "import_tf1": "--load_path=models/model.ckpt-667589 --model_dir=models/hmr",
+    "quickstart": "--output_dir=quickstart",
+}
 
 
 def main(argv):
@@ -33,14 +45,15 @@ def main(argv):
 
 
 def help_text(arguments):
-    """--help: the modes, each with the first line of its docstring, or the flags of one."""
-    summaries = {name: mode.__doc__.splitlines()[0] for name, mode in RUN.items()}
-    return option_flags.help_text(Options, __doc__.strip(), summaries, arguments)
+    """--help: the modes, each with what it does and an example, or the flags of one."""
+    modes = {name: (run.__doc__.splitlines()[0], EXAMPLES[name]) for name, run in RUN.items()}
+    return option_flags.help_text(Options, __doc__.strip(), modes, arguments)
 
 
 def run():
-    """The console command `hmr`."""
-    command_line.run(main, help_text=help_text)
+    """The console command `hmr`; without arguments it shows the modes."""
+    argv = sys.argv if len(sys.argv) > 1 else [*sys.argv, "--help"]
+    command_line.run(main, argv=argv, help_text=help_text)
 
 
 if __name__ == "__main__":

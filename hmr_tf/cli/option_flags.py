@@ -114,25 +114,34 @@ def _value(field, flag_values):
     return "" if value is None and field.default == "" else value
 
 
-def help_text(options_class, introduction, summaries, arguments, flag_values=flags.FLAGS):
+def help_text(options_class, introduction, modes, arguments, flag_values=flags.FLAGS):
     """What --help prints: the modes; with --mode the flags of that mode; with --helpfull all flags.
 
     Args:
       options_class: dataclass whose fields `option` made.
       introduction: first lines.
-      summaries: mode -> one line.
+      modes: mode -> what it does, in one line, and the flags of an example.
       arguments: of the command line.
     """
     mode, fields = _mode(arguments), groups(options_class)
-    if mode and mode not in summaries:
-        raise InputError(f"--mode={mode} is not one of {', '.join(summaries)}.")
+    if mode and mode not in modes:
+        raise InputError(f"--mode={mode} is not one of {', '.join(modes)}.")
     if mode:
-        return _text([f"--mode={mode}: {summaries[mode]}", *_flags_of(fields, flag_values, mode)])
+        summary, example = modes[mode]
+        heading = f"--mode={mode}: {summary}\n\n{_example(mode, example)}"
+        return _text([heading, *_flags_of(fields, flag_values, mode)])
     if any(argument.endswith("helpfull") for argument in arguments):
         return _text([introduction, *_flags_of(fields, flag_values)])
-    modes = [f"  --mode={name:12}{summary}" for name, summary in summaries.items()]
+    lines = [
+        f"  --mode={name:12}{summary}\n{_example(name, example)}"
+        for name, (summary, example) in modes.items()
+    ]
     hint = "--help --mode=MODE lists the flags of a mode, --helpfull those of all modes."
-    return _text([introduction, "\n".join(modes), hint])
+    return _text([introduction, "\n".join(lines), hint])
+
+
+def _example(mode, example):
+    return f"      python -m hmr_tf.main --mode={mode} {example}"
 
 
 def _text(parts):

@@ -115,7 +115,7 @@ class Options:
     json_path: str = _predict(
         "", "OpenPose's JSON of the photograph; the most confident person is predicted."
     )
-    detector: str = _predict("", "Folder of the person detector, see the README.")
+    detector: str = _predict("", "Folder of the person detector, as tools.movenet makes it.")
     focal_px: float = _predict(0.0, "Focal length, pixels of the photograph; 0: a default.")
     principal_px: tuple[float, ...] = _predict(
         (), "Principal point: x,y in pixels. Empty: the middle.", parse=pixels("x,y")

@@ -127,9 +127,18 @@ def flags_in(text):
 def test_help_lists_the_modes():
     text = main.help_text(["--help"])
     for mode in options.MODES:
-        assert f"--mode={mode}" in text
+        assert f"\n  --mode={mode} " in text
+        assert f"python -m hmr_tf.main --mode={mode} {main.EXAMPLES[mode]}\n" in text
     assert "--help --mode=MODE" in text
     assert "--batch_size" not in text
+
+
+def test_help_is_shown_without_arguments(monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", ["hmr"])
+    with pytest.raises(SystemExit) as end:
+        main.run()
+    assert not end.value.code
+    assert capsys.readouterr().out == main.help_text(["--help"])
 
 
 @pytest.mark.parametrize("arguments", [["--help", "--mode=predict"], ["--mode", "predict", "-h"]])

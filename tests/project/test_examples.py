@@ -52,7 +52,10 @@ def commands(page):
                 yield arguments[1:] if arguments[0] == "-m" else arguments
 
 
-ALL_COMMANDS = [(page.name, command) for page in PAGES for command in commands(page)]
+ALL_COMMANDS = [(page.name, command) for page in PAGES for command in commands(page)] + [
+    ("--help", ["hmr_tf.main", f"--mode={mode}", *example.split()])
+    for mode, example in main.EXAMPLES.items()
+]
 
 
 @pytest.mark.parametrize(
