@@ -29,11 +29,12 @@ def _select_keras_2():
 _select_keras_2()
 
 
-def load(model_dir, smpl_model_path=None, detector=None):
+def load(model_dir=None, smpl_model_path=None, detector=None):
     """A trained model, ready to predict.
 
     Args:
-      model_dir: folder of a training or of --mode=import_tf1, or a checkpoint prefix in it.
+      model_dir: folder of a training or of --mode=import_tf1, or a checkpoint prefix in it; None:
+        the network that comes with hmr_tf.
       smpl_model_path: SMPL file to use; None: the one the model was trained with.
       detector: folder that `python -m tools.movenet` made; None: people's boxes must be given.
 
@@ -41,12 +42,12 @@ def load(model_dir, smpl_model_path=None, detector=None):
       `hmr_tf.inference.model.Model`.
 
     Raises:
-      hmr_tf.files.errors.InputError: no checkpoint, a damaged one, no such SMPL file.
+      hmr_tf.files.errors.InputError: no such network, a damaged one, no such SMPL file.
       ImportError: `tf.keras` is Keras 3, since tensorflow was imported before hmr_tf.
     """
     from hmr_tf.inference.detector import Detector
     from hmr_tf.inference.model import Model
     from hmr_tf.networks import checkpoint
 
-    parts = checkpoint.load_with_body(str(model_dir), str(smpl_model_path or ""))
+    parts = checkpoint.load_with_body(str(model_dir or ""), str(smpl_model_path or ""))
     return Model(*parts, Detector(detector) if detector else None)

@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from hmr_tf.body import body_model
 from hmr_tf.files.errors import InputError
-from hmr_tf.networks import build
+from hmr_tf.networks import build, released
 from hmr_tf.networks.build import Architecture
 from hmr_tf.networks.discriminator import Discriminator
 
@@ -86,7 +86,8 @@ def load_with_body(load_path, smpl_model_path=""):
     """A trained HMR and its body.
 
     Args:
-      load_path: checkpoint prefix, or folder whose newest checkpoint is taken.
+      load_path: checkpoint prefix, or folder whose newest checkpoint is taken; "released" or empty:
+        the network that comes with hmr_tf.
       smpl_model_path: the SMPL file to use; empty means the one it was trained with. An imported
         model keeps the body of its checkpoint, as the original does (`RunModel.py:70`), and takes
         the faces of the file.
@@ -97,6 +98,8 @@ def load_with_body(load_path, smpl_model_path=""):
     Raises:
       InputError: no checkpoint, a damaged one, or one of another network.
     """
+    if released.is_meant(load_path):
+        return released.load_with_body(smpl_model_path)
     prefix = find(load_path)
     params = read_params(prefix)
     made_of, is_imported = architecture(prefix, params), IMPORTED in params
@@ -117,6 +120,8 @@ def load_discriminator(load_path):
     Raises:
       InputError: no checkpoint, or a discriminator of another kind (spectral normalisation).
     """
+    if released.is_meant(load_path):
+        return None
     prefix = find(load_path)
     if DISCRIMINATOR not in stored_parts(prefix):
         return None

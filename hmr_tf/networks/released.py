@@ -35,6 +35,11 @@ class Released(NamedTuple):
     weights: dict  # variable name -> array, as in `variables`
 
 
+def is_meant(load_path):
+    """Whether a --load_path names the released network: "released", or nothing."""
+    return str(load_path) in ("", NAME)
+
+
 def variables(hmr):
     """Name -> variable of everything that is trained: encoder and regressor.
 

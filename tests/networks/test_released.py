@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+import hmr_tf
 from hmr_tf.body import body_model
 from hmr_tf.files.errors import InputError
 from hmr_tf.networks import build, checkpoint, encoder, released
@@ -192,3 +193,21 @@ def test_released_network_command_measures_what_float16_moves(hmr, content, rng)
     assert far_mm > 1
     for name, variable in released.variables(hmr).items():
         np.testing.assert_array_equal(variable, before[name])
+
+
+@pytest.mark.parametrize("load_path", ["", released.NAME])
+def test_released_network_is_loaded_where_no_checkpoint_is_named(file, monkeypatch, load_path):
+    monkeypatch.setattr(released, "PATH", file)
+    hmr, _ = checkpoint.load_with_body(load_path)
+    assert hmr.image_size == 32
+    assert checkpoint.load_discriminator(load_path) is None
+
+
+def test_released_network_is_what_load_gives_without_a_folder(file, monkeypatch, tmp_path, rng):
+    picture = rng.integers(0, 256, size=(40, 30, 3), dtype=np.uint8)
+    monkeypatch.setattr(released, "PATH", file)
+    (person,) = hmr_tf.load().predict(picture, (5, 5, 20, 30))
+    assert person.joints3d.shape == (19, 3)
+    monkeypatch.setattr(released, "PATH", tmp_path / "network.npz")
+    with pytest.raises(InputError, match="pass --load_path=FOLDER"):
+        hmr_tf.load()
