@@ -36,7 +36,8 @@ def load(model_dir=None, smpl_model_path=None, detector=None):
       model_dir: folder of a training or of --mode=import_tf1, or a checkpoint prefix in it; None:
         the network that comes with hmr_tf.
       smpl_model_path: SMPL file to use; None: the one the model was trained with.
-      detector: folder that `python -m tools.movenet` made; None: people's boxes must be given.
+      detector: folder that `python -m tools.movenet` made; None: models/movenet if it is there,
+        else the network itself finds one person of each photograph.
 
     Returns:
       `hmr_tf.inference.model.Model`.
@@ -45,9 +46,10 @@ def load(model_dir=None, smpl_model_path=None, detector=None):
       hmr_tf.files.errors.InputError: no such network, a damaged one, no such SMPL file.
       ImportError: `tf.keras` is Keras 3, since tensorflow was imported before hmr_tf.
     """
-    from hmr_tf.inference.detector import Detector
+    from hmr_tf.inference.detector import Detector, find_folder
     from hmr_tf.inference.model import Model
     from hmr_tf.networks import checkpoint
 
     parts = checkpoint.load_with_body(str(model_dir or ""), str(smpl_model_path or ""))
-    return Model(*parts, Detector(detector) if detector else None)
+    folder = find_folder(detector)
+    return Model(*parts, Detector(folder) if folder else None)

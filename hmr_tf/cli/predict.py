@@ -168,12 +168,13 @@ def _drawing_model(options):
             "The model was imported without an SMPL file and has no faces to draw: pass "
             "--smpl_model_path=FILE."
         )
-    detector = None
-    if options.detector:
-        from hmr_tf.inference.detector import Detector
+    from hmr_tf.inference.detector import Detector, find_folder
 
-        with phase("Loading the detector"):
-            detector = Detector(options.detector)
+    detector, folder = None, find_folder(options.detector)
+    has_boxes = options.box or options.boxes or options.json_path
+    if folder and (options.detector or not has_boxes):
+        with phase(f"Loading the detector in {folder}"):
+            detector = Detector(folder)
     return Model(hmr, body, detector)
 
 

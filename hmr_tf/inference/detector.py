@@ -13,10 +13,17 @@ from hmr_tf.body.skeleton import COCO_KEYPOINTS
 from hmr_tf.files.errors import InputError
 from hmr_tf.inference import openpose
 
+DEFAULT_FOLDER = Path("models") / "movenet"  # where the README makes it
 _LONG_SIDE, _STRIDE = 256, 32
+_MODEL = "saved_model.pb"
 _MIN_SCORE = 0.25
 # MoveNet's values of a person: 17 times y, x, confidence; y, x, y, x of the box; the score.
 _NUM_KEYPOINT_VALUES = 3 * len(COCO_KEYPOINTS)
+
+
+def find_folder(folder=""):
+    """The folder of the detector: the one named, else `DEFAULT_FOLDER` if it was made, else ""."""
+    return str(folder or (DEFAULT_FOLDER if (DEFAULT_FOLDER / _MODEL).is_file() else ""))
 
 
 class Detector:
@@ -28,7 +35,7 @@ class Detector:
         Raises:
           InputError: the folder holds no detector, or a damaged one.
         """
-        if not (Path(folder) / "saved_model.pb").is_file():
+        if not (Path(folder) / _MODEL).is_file():
             raise InputError(
                 f"--detector={folder} holds no detector: make it, "
                 f"`python -m tools.movenet --output={folder}`."

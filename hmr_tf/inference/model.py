@@ -7,13 +7,22 @@ import os
 
 import numpy as np
 import tensorflow as tf
+from absl import logging
 
 from hmr_tf.body import theta
 from hmr_tf.files.errors import InputError
 from hmr_tf.inference import person, photo
+from hmr_tf.inference.person_search import PersonSearch
 from hmr_tf.networks.prediction import named
 
 _CROPS_PER_CALL = 32  # bounds the memory
+# A person is followed from frame to frame while so many of the windows around it agree.
+MIN_AGREEMENT = 0.6
+SEARCHED = (
+    "No box and no detector: the network itself looked for one person. To do better, pass "
+    "--box=x,y,width,height or make the detector of all people once, "
+    "python -m tools.movenet --output=models/movenet."
+)
 
 
 class Model:
@@ -28,6 +37,8 @@ class Model:
         self.hmr = hmr
         self.body = body
         self.detector = detector
+        self._search = PersonSearch(hmr)
+        self._has_searched = False
         self._predict_last_stage = crop_function(hmr)
         self._predict_all_stages = tf.function(
             lambda images: [
@@ -50,8 +61,9 @@ class Model:
 
         Args:
           image: (H, W, 3) uint8 RGB, or the path of a photograph.
-          boxes: (x, y, width, height) of each person in pixels, or one such box. None: the people
-            that the detector finds; without a detector the whole photograph is one person's crop.
+          boxes: (x, y, width, height) of each person in pixels, or one such box; a None among
+            them means the whole photograph. None: the people that the detector finds; without a
+            detector the one person that the network itself finds, see `person_search`.
           focal_px, principal_px: the photograph's camera, where it is known: see
             `body.camera.place_in_photograph`.
 
@@ -119,8 +131,33 @@ class Model:
         return person.people_from_crops(predicted, crops)
 
     def detect(self, image):
-        """Boxes of the people in a photograph; without a detector [None], the whole photograph."""
-        return [None] if self.detector is None else self.detector(image)
+        """Boxes of the people in a photograph; without a detector, the one the network finds."""
+        return self.detector(image) if self.detector is not None else [self._search_person(image).box]
+
+    def detect_in_frames(self, images, box_before=None):
+        """As `detect` for each of the successive frames of a video.
+
+        Args:
+          images: list of (H, W, 3) uint8 RGB.
+          box_before: of the person in the frame before; only of use without a detector, when the
+            person is followed from frame to frame.
+        """
+        if self.detector is not None:
+            return [self.detector(image) for image in images]
+        boxes = []
+        for image in images:
+            found = None if box_before is None else self._search(image, box_before)
+            if found is None or found.agreement < MIN_AGREEMENT:
+                found = self._search_person(image)
+            box_before = found.box
+            boxes.append([box_before])
+        return boxes
+
+    def _search_person(self, image):
+        if not self._has_searched:
+            self._has_searched = True
+            logging.warning("%s", SEARCHED)
+        return self._search(image)
 
     def predict_crops(self, images, stages=False):
         """Predicts the bodies in crops that are made already, people about 150 px tall in 224.

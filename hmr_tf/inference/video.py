@@ -51,10 +51,11 @@ def predict_video(model, video, boxes=None, focal_px=None, principal_px=None, sm
     path, frames, first_image = Path(video.source), [], None
     with tqdm(desc="Predicting", unit="frame", leave=False) as bar:
         for images in batches(video):
-            image_boxes = [
-                None if boxes is None else boxes.find(str(number), f"{path.stem}_{number:012d}")
-                for number in range(len(frames), len(frames) + len(images))
-            ]
+            if boxes is None:
+                image_boxes = model.detect_in_frames(images, box_before=_last_box(frames))
+            else:
+                numbers = range(len(frames), len(frames) + len(images))
+                image_boxes = [boxes.find(str(n), f"{path.stem}_{n:012d}") for n in numbers]
             predictions = model.predict_batch(images, image_boxes, focal_px, principal_px)
             for image, people in zip(images, predictions):
                 if isinstance(people, InputError):
@@ -69,6 +70,11 @@ def predict_video(model, video, boxes=None, focal_px=None, principal_px=None, sm
         for track in tracking.track_people(frames)
     ]
     return VideoPeople(path, tracks, len(frames), video.rate_hz, first_image)
+
+
+def _last_box(frames):
+    """Of the one person of the newest frame, or None."""
+    return frames[-1][0]["box"] if frames and frames[-1] else None
 
 
 def batches(items):
