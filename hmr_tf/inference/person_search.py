@@ -13,12 +13,11 @@ import tensorflow as tf
 from hmr_tf.body import camera
 from hmr_tf.data import crop as crops
 
-ROUNDS = (
-    5  # predictions from each start; those of the first, from windows as they come, do not count
-)
+# Predictions from each start; those of the first round do not count, as its windows are arbitrary.
+ROUNDS = 5
 FOLLOW_ROUNDS = 2  # from where the person was in the frame before
-# The next window is so much larger than the keypoints ask for. The network's limbs are too short where it
-# is unsure, and windows would shrink from round to round.
+# The next window is so much larger than the keypoints ask for: where the network is unsure its
+# limbs are too short, and windows would shrink from round to round.
 _ENLARGED = 1.1
 # Keypoints agree that are closer than this on average, as a share of the person's diagonal.
 _AGREEING = 0.05

@@ -321,7 +321,7 @@ def test_the_network_sees_rgb_from_minus_one_to_one(model, monkeypatch, rng):
     monkeypatch.setattr(model, "predict_crops", lambda x: [seen.append(x), answer(x)][1])
     picture = rng.integers(0, 256, size=(tiny_hmr.SIZE, tiny_hmr.SIZE, 3), dtype=np.uint8)
     picture[0, :3] = [(255, 0, 0), (0, 255, 0), (0, 0, 255)]
-    model.predict(picture)
+    model.predict(picture, [None])
     assert seen[0].dtype == np.float32
     np.testing.assert_allclose(seen[0][0], picture / 127.5 - 1.0, atol=1e-6)
 
