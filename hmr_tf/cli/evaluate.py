@@ -2,7 +2,7 @@
 
 import json
 
-from hmr_tf.cli.startup import load, needs, output, phase
+from hmr_tf.cli.startup import load, model_name, needs, output, phase
 from hmr_tf.files import atomic
 
 
@@ -26,7 +26,7 @@ def _compare(options):
 
 def _evaluate_protocol(options):
     """One table of the paper."""
-    needs(options, "load_path", "data_dir")
+    needs(options, "data_dir")
     with phase("Loading TensorFlow"):
         from hmr_tf.evaluation import evaluate_protocol
         from hmr_tf.evaluation.protocols import published
@@ -38,14 +38,16 @@ def _evaluate_protocol(options):
         )
     hmr = load(options)
     with output(options) as folder:
-        found = evaluate_protocol.evaluate(plan, hmr, options.load_path, options.batch_size, folder)
+        found = evaluate_protocol.evaluate(
+            plan, hmr, model_name(options), options.batch_size, folder
+        )
     print(results.describe(found))
     print(f"\nwritten to {folder}: {', '.join(evaluate_protocol.written(folder))}")
 
 
 def _evaluate_people(options):
     """The errors of mesh, joints and keypoints on any converted dataset."""
-    needs(options, "load_path", "data_dir")
+    needs(options, "data_dir")
     from hmr_tf.data import shards
 
     files = {name: shards.find(options.data_dir, name, options.split) for name in options.datasets}
@@ -58,6 +60,6 @@ def _evaluate_people(options):
             if name in results:
                 print(f"{results[name]:8.2f}  {text}")
         path = folder / "results.json"
-        content = json.dumps({**results, "load_path": options.load_path}, indent=2)
+        content = json.dumps({**results, "load_path": model_name(options)}, indent=2)
         atomic.write_text(path, content + "\n")
     print(f"{results['people']:8d}  people; written to {path}")

@@ -2,13 +2,12 @@
 
 from pathlib import Path
 
-from hmr_tf.cli.startup import load, made, needs, output, phase, writing
+from hmr_tf.cli.startup import load, made, output, phase, writing
 from hmr_tf.files.errors import InputError
 
 
 def export(options):
     """Writes a SavedModel or a TFLite file to --output_dir."""
-    needs(options, "load_path")
     if (options.export_format, options.export_dtype) == ("tflite", "bfloat16"):
         raise InputError("--export_format=tflite has no bfloat16: use float32 or float16.")
     hmr = load(options)

@@ -8,7 +8,7 @@ from hmr_tf.files.errors import InputError
 
 def fit(options):
     """Fits SMPL parameters to people with labelled keypoints; writes TFRecords to --output_dir."""
-    needs(options, "load_path", "data_dir")
+    needs(options, "data_dir")
     if Path(options.output_dir).resolve() == Path(options.data_dir).resolve():
         raise InputError("--output_dir is --data_dir: name another folder for the fitted records.")
     from hmr_tf.data import shards

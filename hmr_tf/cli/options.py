@@ -60,8 +60,9 @@ class Options:
     )
     load_path: str = option(
         "",
-        "Trained model: a checkpoint prefix, or a --model_dir, whose newest checkpoint is used. "
-        "For import_tf1 the original's checkpoint, such as model.ckpt-667589.",
+        "Trained model: a checkpoint prefix, or a --model_dir, whose newest checkpoint is used; "
+        "released: the network that comes with hmr_tf. Empty: the same, and for train a fresh "
+        "network. For import_tf1 the original's checkpoint, such as model.ckpt-667589.",
         modes=_LOADING,
     )
     pretrained_model_path: str = _train(
@@ -104,7 +105,7 @@ class Options:
     box: tuple[float, ...] = _predict(
         (),
         "Box around the person: x,y,width,height in pixels. Empty: --boxes or --json_path, else "
-        "the people that --detector finds, else one crop of the whole photograph.",
+        "the people that --detector finds, else the one person that the network itself finds.",
         parse=pixels("x,y,width,height"),
     )
     boxes: str = _predict(
@@ -115,7 +116,11 @@ class Options:
     json_path: str = _predict(
         "", "OpenPose's JSON of the photograph; the most confident person is predicted."
     )
-    detector: str = _predict("", "Folder of the person detector, as tools.movenet makes it.")
+    detector: str = _predict(
+        "",
+        "Folder of the person detector, as tools.movenet makes it. Empty: models/movenet if it is "
+        "there.",
+    )
     focal_px: float = _predict(0.0, "Focal length, pixels of the photograph; 0: a default.")
     principal_px: tuple[float, ...] = _predict(
         (), "Principal point: x,y in pixels. Empty: the middle.", parse=pixels("x,y")

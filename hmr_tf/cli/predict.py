@@ -4,7 +4,7 @@ import contextlib
 import sys
 
 from hmr_tf.cli.options import MOTION_FORMATS, PHOTO_FORMATS, Options
-from hmr_tf.cli.startup import load_tensorflow, load_with_body, needs, output, phase
+from hmr_tf.cli.startup import load_tensorflow, load_with_body, output, phase
 from hmr_tf.files.errors import InputError
 
 _PHOTOGRAPHS_PER_BATCH = 8  # their people are one batch of the network
@@ -12,7 +12,6 @@ _PHOTOGRAPHS_PER_BATCH = 8  # their people are one batch of the network
 
 def predict(options):
     """Predicts bodies in photographs or a video; writes pictures, meshes and arrays."""
-    needs(options, "load_path")
     sources = [name for name in ("img_path", "video_path") if getattr(options, name)]
     sources += ["webcam"] if options.webcam >= 0 else []
     if len(sources) != 1:

@@ -19,7 +19,7 @@ def needs(options, *names):
 
 
 def load(options):
-    """The trained model of --load_path."""
+    """The trained model of --load_path; without it the released network."""
     return load_with_body(options)[0]
 
 
@@ -28,8 +28,13 @@ def load_with_body(options):
     load_tensorflow()
     from hmr_tf.networks import checkpoint
 
-    with phase("Loading the model"):
+    with phase(f"Loading {options.load_path or 'the released network'}"):
         return checkpoint.load_with_body(options.load_path, options.smpl_model_path)
+
+
+def model_name(options):
+    """What results call the model."""
+    return options.load_path or "released"
 
 
 def load_tensorflow():

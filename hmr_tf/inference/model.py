@@ -132,7 +132,9 @@ class Model:
 
     def detect(self, image):
         """Boxes of the people in a photograph; without a detector, the one the network finds."""
-        return self.detector(image) if self.detector is not None else [self._search_person(image).box]
+        if self.detector is not None:
+            return self.detector(image)
+        return [self._search_person(image).box]
 
     def detect_in_frames(self, images, box_before=None):
         """As `detect` for each of the successive frames of a video.

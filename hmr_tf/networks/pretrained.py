@@ -7,7 +7,7 @@ import numpy as np
 from tensorflow import keras
 
 from hmr_tf.files.errors import InputError
-from hmr_tf.networks import tf1_checkpoint
+from hmr_tf.networks import released, tf1_checkpoint
 
 # The value of the flag for which Keras downloads; the name of its classifier in weight files.
 IMAGENET = "imagenet"
@@ -19,9 +19,10 @@ def load(path, encoder_name, hmr, discriminator=None):
     """Sets weights from a file of any kind that is known.
 
     Args:
-      path: "imagenet", which downloads Keras's weights; a Keras weight file (.h5) of the encoder;
-        slim's resnet_v2_50.ckpt; or a checkpoint of the original HMR, of which encoder, regressor
-        and start are taken, and the discriminator where both have one.
+      path: "released", the network that comes with hmr_tf; "imagenet", which downloads Keras's
+        weights; a Keras weight file (.h5) of the encoder; slim's resnet_v2_50.ckpt; or a checkpoint
+        of the original HMR, of which encoder, regressor and start are taken, and the discriminator
+        where both have one.
       encoder_name: that of `encoder.ENCODERS` which `hmr` has.
       hmr: `networks.hmr.HMR`.
       discriminator: `networks.discriminator.Discriminator` or None.
@@ -29,7 +30,9 @@ def load(path, encoder_name, hmr, discriminator=None):
     Raises:
       InputError: no such file, weights of another network, no internet.
     """
-    if path == IMAGENET:
+    if path == released.NAME:
+        released.assign(released.read(), hmr)
+    elif path == IMAGENET:
         _download(encoder_name, hmr.encoder)
     elif Path(path).suffix in (".h5", ".hdf5"):
         read_keras(path, hmr.encoder)

@@ -206,17 +206,27 @@ def load_with_body(smpl_model_path="", path=None):
       InputError: no such file, a damaged one, one of another version or for another body.
     """
     released = read(path)
-    made_of = released.architecture
-    if made_of.encoder not in encoder.ENCODERS:
-        raise InputError(f"The released network has an unknown encoder: {made_of.encoder!r}.")
-    if smpl_model_path:
-        made_of = made_of._replace(smpl_model_path=str(body_model.find(smpl_model_path)))
-    body = build.read_body(made_of)
-    if not smpl_model_path and body_model.digest(body) != released.body_digest:
+    if released.architecture.encoder not in encoder.ENCODERS:
         raise InputError(
-            f"The released network was trained with another body than {body_model.BUILT_IN}: use "
-            "the two files of one version (git checkout), or pass --load_path=FOLDER."
+            f"The released network has an unknown encoder: {released.architecture.encoder!r}."
         )
-    hmr = build.build(made_of, body)
+    body = read_body(released, smpl_model_path)
+    hmr = build.build(released.architecture, body)
     assign(released, hmr)
     return hmr, body
+
+
+def read_body(released, smpl_model_path=""):
+    """`body_model.BodyModel` of an SMPL file; empty: the built-in body, with which it was trained.
+
+    Raises:
+      InputError: no such file, or the built-in body has changed since.
+    """
+    path = body_model.find(smpl_model_path) if smpl_model_path else body_model.BUILT_IN
+    body = body_model.read_model(path)
+    if not smpl_model_path and body_model.digest(body) != released.body_digest:
+        raise InputError(
+            f"The released network was trained with another body than {path}: use the two files "
+            "of one version (git checkout), or pass --load_path=FOLDER."
+        )
+    return body

@@ -9,13 +9,44 @@ from tensorflow import keras
 from hmr_tf import addons
 from hmr_tf.body import body_model
 from hmr_tf.files.errors import InputError
-from hmr_tf.networks import build, checkpoint, pretrained
+from hmr_tf.networks import build, checkpoint, pretrained, released
 from hmr_tf.networks.build import Architecture
 from hmr_tf.networks.discriminator import Discriminator
 from hmr_tf.training import losses, resume
 from hmr_tf.training.trainer import Trainer, adam
 
-STEP = "step"  # name of the step counter in a checkpoint
+
+def from_released(options):
+    """The options of a fresh training from the weights of the released network.
+
+    Returns:
+      `options` unless they say --load_path=released.
+
+    Raises:
+      InputError: no such network, or another one than the flags describe.
+    """
+    if options.load_path != released.NAME:
+        return options
+    if options.pretrained_model_path:
+        raise InputError(
+            "--load_path=released and --pretrained_model_path both give the weights to start from: "
+            "pass one."
+        )
+    content = released.read()
+    for name in ("encoder", "num_stage"):  # weights do not depend on --img_size
+        given, wanted = getattr(options, name), getattr(content.architecture, name)
+        if given != wanted:
+            raise InputError(
+                f"--{name}={given}, but the released network has {wanted}: pass --{name}={wanted}."
+            )
+    if not options.smpl_model_path:
+        released.read_body(content)
+    return dataclasses.replace(
+        options,
+        load_path="",
+        pretrained_model_path=released.NAME,
+        smpl_model_path=options.smpl_model_path or str(body_model.BUILT_IN),
+    )
 
 
 def with_model_files(options, resumed):
@@ -136,7 +167,7 @@ def _restore(trainer, options, resumed, strict):
 def parts(trainer):
     """The parts of a training's checkpoint: name -> trackable."""
     trackables = checkpoint.hmr_parts(trainer.hmr)
-    trackables[STEP] = trainer.steps_done
+    trackables[checkpoint.STEP] = trainer.steps_done
     trackables["encoder_optimizer"] = trainer.encoder_optimizer
     if trainer.discriminator is not None:
         trackables[checkpoint.DISCRIMINATOR] = trainer.discriminator

@@ -35,6 +35,7 @@ def train(options):
     """
     strategy = distribution.strategy(options.distribute)
     distribution.log_on_chief_only(strategy)
+    options = assembly.from_released(options)
     resumed = resume.find(options.load_path)
     options = assembly.with_model_files(options, resumed)
     files = inputs.find(options)

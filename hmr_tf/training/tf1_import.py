@@ -15,7 +15,6 @@ from hmr_tf.files.errors import InputError
 from hmr_tf.networks import build, checkpoint, tf1_checkpoint
 from hmr_tf.networks.build import Architecture
 from hmr_tf.networks.discriminator import Discriminator
-from hmr_tf.training import assembly
 from hmr_tf.training.trainer import Trainer, adam
 
 BODY = "smpl.npz"
@@ -93,7 +92,7 @@ def _optimizers(source, hmr, discriminator, names):
     for optimizer in optimizers.values():
         optimizer.iterations.assign(source.step())
     trainer.steps_done.assign(source.step())
-    return moments, {**optimizers, assembly.STEP: trainer.steps_done}
+    return moments, {**optimizers, checkpoint.STEP: trainer.steps_done}
 
 
 def _write(folder, parts, content, num_stage, source):

@@ -11,9 +11,9 @@ from absl.testing import flagsaver
 
 from data_prep import to_tfrecords
 from hmr_tf import main
-from hmr_tf.cli import predict
+from hmr_tf.cli import predict, quickstart
 from hmr_tf.files.errors import InputError
-from hmr_tf.networks import checkpoint, encoder
+from hmr_tf.networks import checkpoint, encoder, released
 from tests.fakes import tiny_hmr
 
 SIZE = 64
@@ -187,7 +187,7 @@ def test_train_names_a_corrupt_record(folder, tmp_path):
     [
         ({"mode": "train", "data_dir": ""}, "--data_dir is missing"),
         ({"mode": "train", "data_dir": "/nowhere"}, "/nowhere"),
-        ({"mode": "predict", "img_path": "x.jpg"}, "needs --load_path"),
+        ({"mode": "predict", "img_path": "x.jpg"}, "no such file"),
         ({"mode": "predict", "load_path": "x", "img_path": "none.jpg"}, "no such file"),
         ({"mode": "predict", "load_path": "x"}, "needs one of --img_path, .*; none given"),
         ({"mode": "predict", "load_path": "x", "img_path": "a", "write": ()}, "--write= is not"),
@@ -200,6 +200,24 @@ def test_modes_refuse_wrong_input_in_one_line(values, message):
     with pytest.raises(InputError, match=message) as error:
         run(**values)
     assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"mode": "predict", "img_path": str(quickstart.PHOTO)},
+        {"mode": "export"},
+        {"mode": "evaluate"},
+        {"mode": "fit"},
+        {"mode": "train", "load_path": "released"},
+    ],
+)
+def test_modes_without_load_path_need_the_released_network(folder, tmp_path, monkeypatch, values):
+    monkeypatch.setattr(released, "PATH", tmp_path / "network.npz")
+    reading = {"data_dir": str(folder / "data"), "datasets": ["synthetic"]}
+    with pytest.raises(InputError, match=r"no released network .*pass --load_path=FOLDER"):
+        run(**reading, **values, output_dir=str(tmp_path / "out"))
+    assert not list(tmp_path.iterdir())
 
 
 def test_checkpoint_damaged_or_of_another_network_is_refused(folder, tmp_path):
