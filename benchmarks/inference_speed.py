@@ -183,7 +183,7 @@ def main():
     args = parser.parse_args()
     made_of = build.Architecture()
     if args.load_path:
-        made_of = checkpoint.architecture(checkpoint.find(args.load_path))
+        made_of = checkpoint.read_architecture(checkpoint.find(args.load_path))
     if made_of.encoder != ORIGINALS:
         raise InputError(
             f"--load_path={args.load_path} has the encoder {made_of.encoder}: the peers know only "

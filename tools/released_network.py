@@ -89,11 +89,11 @@ def released_content(load_paths, summary=""):
     from hmr_tf.networks import build, checkpoint, released
 
     prefixes = [checkpoint.find(path) for path in load_paths]
-    made_of = checkpoint.architecture(prefixes[0])
+    made_of = checkpoint.read_architecture(prefixes[0])
     body = build.read_body(made_of)
     digest = body_model.digest(body)
     for prefix in prefixes:
-        if checkpoint.architecture(prefix) != made_of:
+        if checkpoint.read_architecture(prefix) != made_of:
             raise InputError(f"{prefix} is of another network than {prefixes[0]}.")
         if checkpoint.read_params(prefix).get(checkpoint.BODY_DIGEST, digest) != digest:
             raise InputError(

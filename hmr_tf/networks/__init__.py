@@ -1,4 +1,4 @@
-"""What is learned: encoder, iterative regressor, discriminators. Needs Keras 2 as `tf.keras`."""
+"""Encoder, iterative regressor, discriminator, their weight files. Needs Keras 2 as `tf.keras`."""
 
 import tensorflow as tf
 

@@ -1,4 +1,4 @@
-"""Networks with fresh weights, from the flags that say what they are made of."""
+"""Builds networks with fresh weights from the architecture that the flags describe."""
 
 import contextlib
 from typing import NamedTuple
@@ -16,7 +16,7 @@ from hmr_tf.networks.hmr import HMR, IterativeRegressor, mean_theta
 
 
 class Architecture(NamedTuple):
-    """What a network is made of; the flags of the same names. Stands in params.json."""
+    """What a network is built from: flags of the same names, stored in params.json."""
 
     smpl_model_path: str = ""  # empty: the built-in body
     keypoint_regressor: str = ""  # empty: that of the SMPL file
@@ -25,32 +25,38 @@ class Architecture(NamedTuple):
     num_stage: int = 3
 
 
-FILE_FIELDS = ("smpl_model_path", "keypoint_regressor")  # of Architecture, the files
+FILE_FIELDS = ("smpl_model_path", "keypoint_regressor")  # of Architecture: paths of files
 
 
-def build(architecture, body, bn_momentum=0.997, mean_params_path="", mixed_precision="float32"):
-    """An HMR with fresh weights.
+def build(
+    architecture,
+    body,
+    bn_momentum=encoder.BN_MOMENTUM,
+    mean_params_path="",
+    mixed_precision="float32",
+):
+    """Builds an HMR with fresh weights.
 
     Args:
       architecture: Architecture.
-      body: `body_model.BodyModel`, as `read_body` gives it.
+      body: `body_model.BodyModel`, see `read_body`.
       bn_momentum, mean_params_path: the flags of the same names.
-      mixed_precision: what the encoder computes in: float32, bfloat16 or float16. Its weights are
-        float32, and so is all that follows it.
+      mixed_precision: the type in which the encoder computes: float32, bfloat16 or float16. Its
+        variables, and everything after it, are float32.
     """
-    start = mean_theta(*read_mean_params(mean_params_path)) if mean_params_path else mean_theta()
+    mean = mean_theta(*read_mean_params(mean_params_path)) if mean_params_path else mean_theta()
     size = architecture.img_size
-    with _computing_in(mixed_precision):
-        features = encoder.ENCODERS[architecture.encoder](size, bn_momentum)
-    hmr = HMR(features, IterativeRegressor(start, architecture.num_stage), SMPL(body))
-    hmr(tf.zeros([1, size, size, 3]))
+    with _mixed_precision(mixed_precision):
+        network = encoder.ENCODERS[architecture.encoder](size, bn_momentum)
+    hmr = HMR(network, IterativeRegressor(mean, architecture.num_stage), SMPL(body))
+    hmr(tf.zeros([1, size, size, 3]))  # creates the variables
     return hmr
 
 
 @contextlib.contextmanager
-def _computing_in(precision):
-    """The layers made inside compute in this type, with variables of float32."""
-    policy = precision if precision == "float32" else f"mixed_{precision}"
+def _mixed_precision(dtype):
+    """Layers built inside compute in `dtype`, with float32 variables."""
+    policy = dtype if dtype == "float32" else f"mixed_{dtype}"
     before = keras.mixed_precision.global_policy()
     keras.mixed_precision.set_global_policy(policy)
     try:
@@ -60,7 +66,7 @@ def _computing_in(precision):
 
 
 def read_body(architecture):
-    """`body_model.BodyModel` of the files that `architecture` names."""
+    """Reads the `body_model.BodyModel` of an Architecture."""
     path = architecture.smpl_model_path or body_model.BUILT_IN
     return body_model.read_model(path, architecture.keypoint_regressor)
 
@@ -68,8 +74,8 @@ def read_body(architecture):
 def calibrate_batch_norm(network, images):
     """Sets the moving statistics of an encoder with random weights to those of `images`.
 
-    Without it such an encoder answers nonsense outside training mode until the moving averages have
-    caught up; from ImageNet weights, as the original starts, there is nothing to set.
+    Otherwise its features outside training mode are meaningless until the moving averages have
+    caught up. ImageNet weights, from which the original starts, need no calibration.
     """
     norms = [x for x in network.layers if isinstance(x, keras.layers.BatchNormalization)]
     momenta = [norm.momentum for norm in norms]
@@ -81,7 +87,7 @@ def calibrate_batch_norm(network, images):
 
 
 def read_mean_params(path):
-    """(72,) pose and (10,) betas of a neutral_smpl_mean_params.h5, or InputError."""
+    """Reads (72,) pose and (10,) betas from a neutral_smpl_mean_params.h5; may raise InputError."""
     try:
         with h5py.File(path, "r") as file:
             shapes = {key: file[key].shape for key in ("pose", "shape")}

@@ -1,9 +1,9 @@
-"""Encoders: ResNet-50 v2 as TF-slim built it, which HMR's released weights are of, and Keras's.
+"""Encoders: ResNet-50 v2 as in TF-slim, for which HMR released weights, and the two of Keras.
 
 keras.applications.ResNet50V2 differs from slim's in the padding of the first pooling and in the
-batch norm's epsilon; with the same weights its features are 20 % off (largest over rms). But for
-Keras's networks there are ImageNet weights in Keras's own format.
-The layers of ours are called as slim's variable scopes with "/" as "_", so that mapping is by name.
+epsilon of batch norm; with the same weights its features are 20 % off (largest over rms). But
+Keras's networks have ImageNet weights in Keras's own format.
+Our layers have the names of slim's variable scopes, with "_" for "/": weights are mapped by name.
 """
 
 from tensorflow import keras
@@ -11,8 +11,9 @@ from tensorflow import keras
 layers = keras.layers
 
 NUM_FEATURES = 2048
+BN_MOMENTUM = 0.997  # slim's, share of the old moving statistics that batch norm keeps per step
 _CAFFE_MEAN_BGR = (103.939, 116.779, 123.68)
-# Of each block: name, bottleneck depth, number of units, stride of its last unit.
+# For each block: name, bottleneck depth, number of units, stride of its last unit.
 _BLOCKS = (
     ("block1", 64, 3, 2),
     ("block2", 128, 4, 2),
@@ -21,12 +22,12 @@ _BLOCKS = (
 )
 
 
-def resnet_v2_50(image_size=224, bn_momentum=0.997):
+def resnet_v2_50(image_size=224, bn_momentum=BN_MOMENTUM):
     """The encoder, with fresh weights.
 
     Args:
       image_size: side of the square input in pixels; weights do not depend on it.
-      bn_momentum: share of the old moving statistics that batch norm keeps at each training step.
+      bn_momentum: as `BN_MOMENTUM`.
 
     Returns:
       keras.Model: (B, S, S, 3) images in [-1, 1] -> (B, 2048) features.
@@ -51,7 +52,7 @@ def resnet_v2_50(image_size=224, bn_momentum=0.997):
     return keras.Model(image, features, name="resnet_v2_50")
 
 
-def resnet50v2(image_size=224, bn_momentum=0.997):
+def resnet50v2(image_size=224, bn_momentum=BN_MOMENTUM):
     """keras.applications.ResNet50V2 with fresh weights; arguments and result as `resnet_v2_50`."""
     network = keras.applications.ResNet50V2(
         include_top=False,
@@ -62,20 +63,20 @@ def resnet50v2(image_size=224, bn_momentum=0.997):
     return _with_momentum(network, bn_momentum)
 
 
-def resnet50(image_size=224, bn_momentum=0.997):
+def resnet50(image_size=224, bn_momentum=BN_MOMENTUM):
     """keras.applications.ResNet50 (v1) with fresh weights; arguments and result as `resnet_v2_50`.
 
-    Its ImageNet weights are Caffe's: they want 0 to 255, blue first, less the mean colour.
+    Its ImageNet weights are Caffe's: for pixels of 0 to 255, blue first, minus the mean colour.
     """
     image = keras.Input((image_size, image_size, 3), name="image")
-    blue_first = 127.5 * (image[:, :, :, ::-1] + 1.0) - _CAFFE_MEAN_BGR
+    bgr = 127.5 * (image[:, :, :, ::-1] + 1.0) - _CAFFE_MEAN_BGR
     network = keras.applications.ResNet50(
-        include_top=False, weights=None, input_tensor=blue_first, pooling="avg"
+        include_top=False, weights=None, input_tensor=bgr, pooling="avg"
     )
     return _with_momentum(network, bn_momentum)
 
 
-# Name of --encoder -> function that makes it.
+# Values of --encoder and the functions that make the networks.
 ENCODERS = {"resnet_v2_50": resnet_v2_50, "resnet50": resnet50, "resnet50v2": resnet50v2}
 
 
@@ -87,7 +88,7 @@ def _with_momentum(network, bn_momentum):
 
 
 def _bottleneck(x, depth, stride, name, norm_relu):
-    """Pre-activation unit: 1x1, 3x3 with the stride, 1x1 to 4 * `depth`; and the shortcut."""
+    """Pre-activation unit: 1x1, 3x3 with the stride, 1x1 to 4 * `depth`; plus the shortcut."""
     preact = norm_relu(x, f"{name}_preact")
     if x.shape[-1] == 4 * depth:
         shortcut = layers.MaxPool2D(1, stride, name=f"{name}_subsample")(x) if stride > 1 else x

@@ -1,4 +1,4 @@
-"""Weights that a training starts from (--pretrained_model_path)."""
+"""Pretrained weights: --pretrained_model_path, the initial weights of a training."""
 
 from pathlib import Path
 
@@ -9,26 +9,26 @@ from tensorflow import keras
 from hmr_tf.files.errors import InputError
 from hmr_tf.networks import released, tf1_checkpoint
 
-# The value of the flag for which Keras downloads; the name of its classifier in weight files.
+# The value of the flag with which Keras downloads; names of the classifier in weight files.
 IMAGENET = "imagenet"
 _KERAS = {"resnet50": keras.applications.ResNet50, "resnet50v2": keras.applications.ResNet50V2}
 _CLASSIFIER = ("predictions", "probs", "fc1000")
 
 
 def load(path, encoder_name, hmr, discriminator=None):
-    """Sets weights from a file of any kind that is known.
+    """Sets weights from a file of any known kind.
 
     Args:
       path: "released", the network that comes with hmr_tf; "imagenet", which downloads Keras's
         weights; a Keras weight file (.h5) of the encoder; slim's resnet_v2_50.ckpt; or a checkpoint
-        of the original HMR, of which encoder, regressor and start are taken, and the discriminator
-        where both have one.
-      encoder_name: that of `encoder.ENCODERS` which `hmr` has.
+        of the original HMR, from which encoder, regressor and mean theta are read, and the
+        discriminator where both have one.
+      encoder_name: the name in `encoder.ENCODERS` of the encoder of `hmr`.
       hmr: `networks.hmr.HMR`.
       discriminator: `networks.discriminator.Discriminator` or None.
 
     Raises:
-      InputError: no such file, weights of another network, no internet.
+      InputError: the file does not exist or belongs to another network, or the download fails.
     """
     if path == released.NAME:
         released.assign(released.read(), hmr)
@@ -50,17 +50,17 @@ def load(path, encoder_name, hmr, discriminator=None):
 
 
 def read_keras(path, network):
-    """Sets a Keras network's weights from an .h5 weight file, by layer name and strictly.
+    """Sets the weights of a Keras network from an .h5 weight file, by layer name.
 
-    The classifier's layer may be in the file; every other layer must be in both.
+    File and network must have the same layers; only the file may have a classifier.
 
     Raises:
-      InputError: no weight file, or one of another network.
+      InputError: the file is no weight file or belongs to another network.
     """
     try:
         with h5py.File(path, "r") as file:
-            layers = _layers(file["model_weights"] if "model_weights" in file else file)
-            values = _matched(layers, network)
+            datasets = _read_layers(file["model_weights"] if "model_weights" in file else file)
+            values = _match_layers(datasets, network)
     except InputError as error:
         raise InputError(f"{path} holds weights of another network: {error}") from error
     except (OSError, KeyError, TypeError, ValueError, AttributeError) as error:
@@ -69,33 +69,33 @@ def read_keras(path, network):
         layer.set_weights(arrays)
 
 
-def _layers(group):
+def _read_layers(group):
     """Layer name -> its datasets in the order of Keras's `layer.weights`."""
-    found = {}
+    datasets = {}
     for layer in group.attrs["layer_names"]:
         name = _text(layer)
         weights = [_text(weight) for weight in group[name].attrs["weight_names"]]
         if weights:
-            found[name] = [group[name][weight] for weight in weights]
-    return found
+            datasets[name] = [group[name][weight] for weight in weights]
+    return datasets
 
 
 def _text(value):
     return value if isinstance(value, str) else value.decode()
 
 
-def _matched(layers, network):
-    """[(layer of the network, arrays)]; InputError where file and network differ."""
+def _match_layers(datasets, network):
+    """[(layer of the network, its arrays)]; InputError where file and network differ."""
     ours = {layer.name: layer for layer in network.layers if layer.weights}
-    missing, unknown = set(ours) - set(layers), set(layers) - set(ours) - set(_CLASSIFIER)
+    missing, unknown = set(ours) - set(datasets), set(datasets) - set(ours) - set(_CLASSIFIER)
     if missing or unknown:
-        what = f"it lacks {min(missing)}" if missing else f"it holds {min(unknown)}"
-        raise InputError(f"{what}, and the network is {network.name}")
+        difference = f"it lacks {min(missing)}" if missing else f"it holds {min(unknown)}"
+        raise InputError(f"{difference}, and the network is {network.name}")
     for name, layer in ours.items():
         shapes = [tuple(weight.shape) for weight in layer.weights]
-        if [dataset.shape for dataset in layers[name]] != shapes:
-            raise InputError(f"{name} is {[d.shape for d in layers[name]]}, not {shapes}")
-    return [(layer, [np.asarray(d) for d in layers[name]]) for name, layer in ours.items()]
+        if [dataset.shape for dataset in datasets[name]] != shapes:
+            raise InputError(f"{name} is {[d.shape for d in datasets[name]]}, not {shapes}")
+    return [(layer, [np.asarray(d) for d in datasets[name]]) for name, layer in ours.items()]
 
 
 def _download(encoder_name, network):
@@ -106,7 +106,7 @@ def _download(encoder_name, network):
         )
     try:
         source = _KERAS[encoder_name](include_top=False, weights=IMAGENET, pooling="avg")
-    except Exception as error:  # Keras raises what its downloader met, of any kind
+    except Exception as error:  # the downloader raises errors of any kind
         raise InputError(
             f"--pretrained_model_path={IMAGENET} cannot be downloaded ({error}): download the .h5 "
             "file elsewhere and give its path."

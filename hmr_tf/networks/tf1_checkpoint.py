@@ -1,7 +1,7 @@
 """Checkpoints of TensorFlow 1: the original's released model, and slim's ImageNet weights.
 
-Read by name and strictly both ways: every variable of ours must be there in its shape, and every
-variable there must be one of ours or one known to be needed no more. No session is made.
+Variables are read by name and strictly: every variable of our network must be in the checkpoint
+with its shape, and every other one there must be known to be unneeded. No session is made.
 """
 
 import re
@@ -14,24 +14,24 @@ from hmr_tf.body.skeleton import KEYPOINTS, SMPL_JOINTS
 from hmr_tf.body.theta import NUM_BETAS
 from hmr_tf.files.errors import InputError
 
-# A variable's last part, slim's for Keras's.
+# The last part of variable names, Keras's -> slim's.
 _LEAVES = {"kernel": "weights", "bias": "biases"}
 _SLOTS = {"m": "Adam", "v": "Adam_1"}
-MOMENTS = tuple(f"/{slot}" for slot in _SLOTS.values())  # how the names of Adam's slots end
+MOMENTS = tuple(f"/{slot}" for slot in _SLOTS.values())  # the ends of the names of Adam's slots
 _GLOBAL_STEP = "global_step"
-# What only a training graph has: TF1's Adam, whose powers of beta follow from the step.
+# Variables of training graphs only: TF1's Adam, whose powers of beta follow from the step.
 _TRAINING_ONLY = re.compile(rf".*/Adam(_1)?|beta[12]_power(_1)?|{_GLOBAL_STEP}")
-# Beside what is learned: the body, which `body_arrays` reads, and an unwanted discriminator.
-_HMR_BESIDES = re.compile(
+# Beside the network: the body, which `body_arrays` reads, and a discriminator not asked for.
+_HMR_UNNEEDED = re.compile(
     rf"{_TRAINING_ONLY.pattern}|D/.*|v_template|shapedirs|posedirs|J_regressor|lbs_weights|"
     "cocoplus_regressor"
 )
-# Beside the network, slim's file holds its classifier.
-_SLIM_ONLY = re.compile(rf"resnet_v2_50/(logits/(weights|biases)|mean_rgb)|{_GLOBAL_STEP}")
+# Beside the network: the classifier in slim's file.
+_SLIM_UNNEEDED = re.compile(rf"resnet_v2_50/(logits/(weights|biases)|mean_rgb)|{_GLOBAL_STEP}")
 
 
 def variables(hmr, discriminator=None):
-    """TF1's name -> our variable, of everything that is learned (the original's `models.py`).
+    """TF1's name -> our variable, for everything that is trained (the original's `models.py`).
 
     Args:
       hmr: `networks.hmr.HMR` with the encoder resnet_v2_50.
@@ -43,14 +43,14 @@ def variables(hmr, discriminator=None):
         names.update({f"3D_module/{name}/{_leaf(v)}": v for v in layer.weights})
     for variable in discriminator.weights if discriminator is not None else ():
         scope = variable.name.split("/")[-2]
-        if scope.startswith("shape_fc1"):  # slim's `stack` puts its layers into a scope
+        if scope.startswith("shape_fc1"):  # slim's `stack` opens a scope
             scope = f"shape_fc1/{scope}"
         names[f"D/{scope}/{_leaf(variable)}"] = variable
     return names
 
 
 def encoder_variables(encoder):
-    """As `variables`, of the ResNet alone."""
+    """As `variables`, for the ResNet alone."""
     names = {}
     for layer in encoder.layers:
         scope = re.sub(r"^(block\d)_(unit_\d)_(bottleneck_v2)_", r"\1/\2/\3/", layer.name)
@@ -59,25 +59,25 @@ def encoder_variables(encoder):
     return names
 
 
-def slots(optimizer, moved, names):
-    """TF1's name -> our variable, of Adam's two moments of the variables `moved`.
+def slots(optimizer, trainable, names):
+    """TF1's name -> our variable, for Adam's two moments of the `trainable` variables.
 
     Args:
-      optimizer: Keras's legacy Adam, whose slots are made.
-      moved: the variables it trains.
-      names: TF1's name -> our variable, of these and others.
+      optimizer: Keras's legacy Adam, whose slots exist.
+      trainable: the variables it trains.
+      names: TF1's name -> our variable, for these and others.
     """
-    moved = {variable.ref() for variable in moved}
+    trainable = {variable.ref() for variable in trainable}
     return {
         f"{name}/{theirs}": optimizer.get_slot(variable, ours)
         for name, variable in names.items()
-        if variable.ref() in moved
+        if variable.ref() in trainable
         for ours, theirs in _SLOTS.items()
     }
 
 
 def body_shapes(num_vertices):
-    """TF1's name -> shape of the body's numbers (the original's `tf_smpl/batch_smpl.py:34-80`)."""
+    """TF1's name -> shape of the body's arrays (the original's `tf_smpl/batch_smpl.py:34-80`)."""
     num_joints = len(SMPL_JOINTS)
     return {
         "v_template": (num_vertices, 3),
@@ -90,7 +90,7 @@ def body_shapes(num_vertices):
 
 
 def body_arrays(values):
-    """Values of `body_shapes` -> arrays with the keys and shapes of an SMPL file."""
+    """Values by the names of `body_shapes` -> arrays with the keys and shapes of an SMPL file."""
     num_vertices = len(values["v_template"])
     return {
         "v_template": values["v_template"],
@@ -103,10 +103,10 @@ def body_arrays(values):
 
 
 class CheckpointReader:
-    """A file that is open; knows names and shapes, reads values when asked."""
+    """An open checkpoint: names and shapes of its variables, whose values are read on demand."""
 
     def __init__(self, prefix):
-        """Raises InputError: there is no checkpoint of this name, or it cannot be read."""
+        """Raises InputError if there is no checkpoint of this name or it cannot be read."""
         self.prefix = str(prefix)
         path = Path(prefix)
         if not (path.is_file() or path.with_name(f"{path.name}.index").is_file()):
@@ -116,48 +116,48 @@ class CheckpointReader:
             )
         try:
             self._reader = tf.train.load_checkpoint(self.prefix)
-        except Exception as error:  # the reader names some of its errors after Python's
+        except Exception as error:  # the reader's errors have no common class
             raise self._unreadable(error) from error
         shapes = self._reader.get_variable_to_shape_map()
         self.shapes = {name: tuple(shape) for name, shape in shapes.items()}
 
     @property
     def has_discriminator(self):
-        """Whether it is of a training graph with the prior."""
+        """Whether it was saved from a training graph with the adversarial prior."""
         return any(name.startswith("D/") for name in self.shapes)
 
     @property
     def is_hmr(self):
-        """Whether it is of the original HMR, and not of a ResNet alone."""
+        """Whether it holds the original HMR, and not a ResNet alone."""
         return "3D_module/fc1/weights" in self.shapes
 
     @property
     def num_vertices(self):
-        """Of the body in it; 0 if there is none."""
+        """Number of vertices of the body in it; 0 if there is none."""
         return self.shapes.get("v_template", (0,))[0]
 
     def step(self):
-        """How long it was trained: its global step, else the number in its name, else 0."""
+        """The training steps done: its global step, else the number in its name, else 0."""
         if _GLOBAL_STEP in self.shapes:
             return int(self._read(_GLOBAL_STEP))
         number = re.search(r"-(\d+)$", self.prefix)
         return int(number[1]) if number else 0
 
-    def read(self, wanted, needless):
-        """Values of the variables of a network.
+    def read(self, shapes, unneeded):
+        """Reads the variables of a network.
 
         Args:
-          wanted: TF1's name -> shape.
-          needless: pattern of the names that may be there besides.
+          shapes: TF1's name -> shape.
+          unneeded: compiled pattern of the names of variables that may also be in the checkpoint.
 
         Returns:
           TF1's name -> float32 array.
 
         Raises:
-          InputError: one is missing, of another shape, not finite, or unknown; names it.
+          InputError: a variable is missing, has another shape, is not finite, or is unknown.
         """
-        missing = sorted(set(wanted) - set(self.shapes))
-        unknown = sorted(n for n in self.shapes if n not in wanted and not needless.fullmatch(n))
+        missing = sorted(set(shapes) - set(self.shapes))
+        unknown = sorted(n for n in self.shapes if n not in shapes and not unneeded.fullmatch(n))
         for names, verb in ((missing, "lacks"), (unknown, "holds")):
             if names:
                 more = f" and {len(names) - 1} more" if len(names) > 1 else ""
@@ -165,24 +165,24 @@ class CheckpointReader:
                     f"{self.prefix} is a checkpoint of another network: it {verb} the variable "
                     f"{names[0]}{more}"
                 )
-        for name, shape in wanted.items():
+        for name, shape in shapes.items():
             if self.shapes[name] != tuple(shape):
                 raise InputError(
                     f"{self.prefix} is a checkpoint of another network: {name} is "
                     f"{self.shapes[name]}, not {tuple(shape)}"
                 )
-        return {name: self._read(name) for name in wanted}
+        return {name: self._read(name) for name in shapes}
 
-    def assign(self, names, needless):
+    def assign(self, names, unneeded):
         """Reads all of `names` (TF1's name -> our variable), then sets our variables."""
         shapes = {name: _tf1_shape(name, variable) for name, variable in names.items()}
-        for name, value in self.read(shapes, needless).items():
+        for name, value in self.read(shapes, unneeded).items():
             names[name].assign(value.reshape(names[name].shape))
 
     def _read(self, name):
         try:
             value = self._reader.get_tensor(name)
-        except Exception as error:  # the reader names some of its errors after Python's
+        except Exception as error:  # the reader's errors have no common class
             raise self._unreadable(error) from error
         if not np.isfinite(value).all():
             raise InputError(f"{self.prefix}: {name} holds numbers that are not finite")
@@ -197,21 +197,26 @@ class CheckpointReader:
 
 
 def assign_slim(checkpoint, encoder):
-    """Sets the encoder's weights from slim's resnet_v2_50.ckpt; raises as its `read`."""
-    checkpoint.assign(encoder_variables(encoder), _SLIM_ONLY)
+    """Sets the encoder's weights from slim's resnet_v2_50.ckpt; errors as `checkpoint.read`."""
+    checkpoint.assign(encoder_variables(encoder), _SLIM_UNNEEDED)
 
 
 def assign_hmr(checkpoint, hmr, discriminator=None):
-    """Sets what is learned from the original's checkpoint, the discriminator where both have one.
+    """Sets the network's weights from the original's checkpoint.
+
+    Args:
+      checkpoint: CheckpointReader.
+      hmr: `networks.hmr.HMR`.
+      discriminator: set where the checkpoint has one, too.
 
     Returns:
-      TF1's name -> our variable, of all that was set.
+      TF1's name -> our variable, for everything that was set.
 
     Raises:
       InputError: as `CheckpointReader.read`.
     """
     names = variables(hmr, discriminator if checkpoint.has_discriminator else None)
-    checkpoint.assign(names, _HMR_BESIDES)
+    checkpoint.assign(names, _HMR_UNNEEDED)
     return names
 
 
@@ -221,6 +226,6 @@ def _leaf(variable):
 
 
 def _tf1_shape(name, variable):
-    """Ours, but where the original has a 1x1 convolution (its first two discriminator layers)."""
+    """Our shape, except for the original's 1x1 convolutions (D_conv1 and D_conv2)."""
     shape = tuple(variable.shape)
     return (1, 1, *shape) if re.match(r"D/D_conv\d/weights", name) else shape

@@ -39,7 +39,7 @@ def find(load_path):
         return None
     prefix = checkpoint.find(load_path)
     params = checkpoint.read_params(prefix)
-    return Resume(prefix, params, checkpoint.architecture(prefix, params))
+    return Resume(prefix, params, checkpoint.read_architecture(prefix, params))
 
 
 def run_folder(options, resumed):

@@ -26,7 +26,7 @@ def test_discriminator_has_an_output_for_each_joint_pose_and_shape(rng):
     assert {OUTPUT_NAMES[i] for i in np.flatnonzero(changed)} == {"betas"}
 
 
-def test_joints_share_their_embedding(rng):
+def test_discriminator_joints_share_their_embedding(rng):
     """Same rotation, same discriminator weights: same score, whichever joint it is."""
     discriminator = Discriminator()
     for out in discriminator.pose_out[1:]:

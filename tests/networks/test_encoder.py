@@ -34,13 +34,13 @@ def test_encoder_pads_as_slim():
     }
 
 
-def test_batch_norm_is_slims():
+def test_encoder_batch_norm_is_slims():
     norms = [x for x in resnet_v2_50(64).layers if isinstance(x, keras.layers.BatchNormalization)]
     assert len(norms) == 49
     assert {(n.epsilon, n.momentum) for n in norms} == {(1e-5, 0.997)}
 
 
-def test_calibrated_norms_tame_random_weights(rng):
+def test_calibrate_batch_norm_scales_features_of_random_weights(rng):
     encoder = resnet_v2_50(64)
     images = tf.constant(rng.uniform(-1, 1, size=(16, 64, 64, 3)), tf.float32)
     assert np.std(encoder(images)) > 10

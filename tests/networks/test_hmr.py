@@ -39,7 +39,7 @@ def test_regressor_adds_its_corrections_to_the_mean(rng, features):
         np.testing.assert_allclose(prediction, mean_theta() + [stage * correction] * 2, atol=1e-5)
 
 
-def test_untrained_regressor_stays_close_to_the_mean(features):
+def test_regressor_untrained_stays_close_to_the_mean(features):
     """fc3 starts small (the original's models.py:81-88)."""
     assert np.abs(IterativeRegressor(mean_theta())(features)[-1] - mean_theta()).max() < 1.5
 
@@ -73,7 +73,7 @@ def test_dropout_mask_keeps_half_and_follows_its_seed():
 
 
 @pytest.mark.parametrize("traced", [False, True])
-def test_training_drops_out_without_a_mask(features, traced):
+def test_dropout_in_training_without_a_mask(features, traced):
     """Every call has a new mask; Keras's seed repeats them; prediction has none."""
     regressor = IterativeRegressor(mean_theta())
     predict = tf.function(regressor) if traced else regressor
@@ -90,7 +90,7 @@ def test_training_drops_out_without_a_mask(features, traced):
         np.testing.assert_array_equal(arrays(predict(features, training=True)), first)
 
 
-def test_hmr_in_training_drops_out(tmp_path, rng):
+def test_dropout_of_hmr_in_training(tmp_path, rng):
     hmr = tiny_hmr.build(tmp_path)
     images = tiny_hmr.data(rng)[0]["image"]
     first, second = (hmr(images, training=True)[-1].theta.numpy() for _ in range(2))
@@ -102,7 +102,7 @@ def test_hmr_in_training_drops_out(tmp_path, rng):
     np.testing.assert_array_equal(first, second)
 
 
-def test_prediction_agrees_with_itself(tmp_path, rng):
+def test_hmr_prediction_agrees_with_smpl(tmp_path, rng):
     path = tiny_body.write(tmp_path / "tiny.npz")
     hmr = build.build(build.Architecture(img_size=64), body_model.read_model(path))
     stages = hmr(tf.constant(rng.uniform(-1, 1, size=(2, 64, 64, 3)), tf.float32))

@@ -1,4 +1,4 @@
-"""What a training starts from: each kind of weight file into its encoder, strictly."""
+"""Pretrained weights: each kind of weight file into its network, strictly."""
 
 import h5py
 import numpy as np
@@ -27,7 +27,7 @@ def weight_file(tmp_path_factory):
     return path, source
 
 
-def test_keras_weights_with_their_classifier(weight_file, rng):
+def test_pretrained_keras_weights_with_their_classifier(weight_file, rng):
     """Features of our [-1, 1] crops are those of Keras's own preprocessing and network."""
     path, source = weight_file
     network = encoder.resnet50(SIZE)
@@ -38,7 +38,7 @@ def test_keras_weights_with_their_classifier(weight_file, rng):
     np.testing.assert_allclose(network(images), features, rtol=1e-4, atol=1e-4)
 
 
-def test_weights_of_another_network_are_refused(weight_file, tmp_path):
+def test_pretrained_weights_of_another_network_are_refused(weight_file, tmp_path):
     path, _ = weight_file
     with pytest.raises(InputError, match=r"another network: it lacks .*, and the network is"):
         pretrained.read_keras(path, encoder.resnet50v2(SIZE))
@@ -55,7 +55,7 @@ def test_weights_of_another_network_are_refused(weight_file, tmp_path):
             pretrained.load(str(tmp_path / name), "resnet50", tiny_hmr.build(tmp_path))
 
 
-def test_momentum_reaches_every_batch_norm():
+def test_encoder_momentum_reaches_every_batch_norm():
     for make in encoder.ENCODERS.values():
         norms = [
             x for x in make(SIZE, 0.9).layers if isinstance(x, keras.layers.BatchNormalization)
@@ -63,33 +63,33 @@ def test_momentum_reaches_every_batch_norm():
         assert {norm.momentum for norm in norms} == {0.9}
 
 
-def test_the_file_says_what_it_is(tmp_path, monkeypatch):
-    """A ResNet alone fills the encoder, the original's checkpoint everything it holds."""
-    hmr, filled = tiny_hmr.build(tmp_path), []
+def test_pretrained_file_decides_what_is_assigned(tmp_path, monkeypatch):
+    """A ResNet alone sets the encoder, the original's checkpoint all that it holds."""
+    hmr, assigned = tiny_hmr.build(tmp_path), []
     for name in ("assign_slim", "assign_hmr"):
         monkeypatch.setattr(
-            pretrained.tf1_checkpoint, name, lambda *_, name=name: filled.append(name)
+            pretrained.tf1_checkpoint, name, lambda *_, name=name: assigned.append(name)
         )
     for prefix, name in (("slim.ckpt", "conv1/weights"), ("hmr.ckpt", "3D_module/fc1/weights")):
         golden_checkpoint.write(tmp_path / prefix, {name: np.zeros(3, np.float32)})
         pretrained.load(str(tmp_path / prefix), "resnet_v2_50", hmr)
-    assert filled == ["assign_slim", "assign_hmr"]
+    assert assigned == ["assign_slim", "assign_hmr"]
 
 
 @pytest.mark.parametrize(
-    ("path", "name", "said"),
+    ("path", "name", "message"),
     [
         ("imagenet", "resnet_v2_50", "Keras has no weights of resnet_v2_50"),
         ("model.ckpt-5", "resnet50", r"is no \.h5 file, which --encoder=resnet50 needs"),
         ("none.ckpt", "resnet_v2_50", "No checkpoint at none.ckpt"),
     ],
 )
-def test_what_does_not_fit_is_said(tmp_path, path, name, said):
-    with pytest.raises(InputError, match=said):
+def test_pretrained_path_that_does_not_fit_is_refused(tmp_path, path, name, message):
+    with pytest.raises(InputError, match=message):
         pretrained.load(path, name, tiny_hmr.build(tmp_path))
 
 
-def test_no_internet_is_said(tmp_path, monkeypatch):
+def test_pretrained_without_internet_is_refused(tmp_path, monkeypatch):
     def refuse(**_):
         raise Exception("URL fetch failure")  # as Keras does
 
@@ -98,7 +98,7 @@ def test_no_internet_is_said(tmp_path, monkeypatch):
         pretrained.load("imagenet", "resnet50", tiny_hmr.build(tmp_path))
 
 
-def test_downloaded_weights_reach_the_encoder(tmp_path, monkeypatch):
+def test_pretrained_download_reaches_the_encoder(tmp_path, monkeypatch):
     hmr, source = tiny_hmr.build(tmp_path), tiny_hmr.encoder(tiny_hmr.SIZE)
     source.set_weights([tf.random.normal(w.shape) for w in source.weights])
     monkeypatch.setitem(pretrained._KERAS, "resnet50", lambda **_: source)

@@ -1,6 +1,7 @@
-"""Checkpoints of the original come in whole, by name, strictly; what is not whole is refused."""
+"""The import of the original's checkpoints: every variable, by name; anything else is refused."""
 
 import json
+import re
 import shutil
 
 import numpy as np
@@ -54,79 +55,79 @@ def stored_body(model_dir):
     return {name: layout(arrays) for name, layout in golden_body.TF1_LAYOUT.items()}
 
 
-def compared(found, golden):
-    """The names whose values are the golden ones, to the last bit."""
-    for name, value in found.items():
+def equal_names(values, golden):
+    """The names of `values`, which must equal the golden ones to the last bit."""
+    for name, value in values.items():
         np.testing.assert_array_equal(
             np.asarray(value), golden[name].reshape(np.shape(value)), err_msg=name
         )
-    return set(found)
+    return set(values)
 
 
-def test_all_283_variables_of_the_inference_graph_come_back(inference, hmr):
+def test_tf1_import_reads_all_283_variables_of_the_inference_graph(inference, hmr):
     golden = golden_checkpoint.inference_values()
     assert len(golden) == 283
     assert checkpoint.find(inference).endswith("ckpt-667589")
-    names = compared(tf1_checkpoint.variables(hmr), golden)
-    assert names | compared(stored_body(inference), golden) == set(golden)
+    names = equal_names(tf1_checkpoint.variables(hmr), golden)
+    assert names | equal_names(stored_body(inference), golden) == set(golden)
     np.testing.assert_array_equal(hmr.smpl.faces, golden_body.arrays()["f"])
 
 
-def test_an_imported_model_says_what_the_original_said(inference, folder):
+def test_tf1_import_predicts_what_the_original_predicted(inference, folder):
     golden = compare.load("runmodel_600")
     model = hmr_tf.load(inference, folder / "smpl.pkl")
-    said = model.predict_crops(golden_inputs.images(2), stages=True)
-    of_vertices, of_theta = (
+    predicted = model.predict_crops(golden_inputs.images(2), stages=True)
+    vertices_bar, theta_bar = (
         compare.BARS[f"runmodel.{name}"] for name in ("verts/joints3d (m)", "theta_stages")
     )
-    for number, stage in enumerate(said["stages"]):
+    for number, stage in enumerate(predicted["stages"]):
         for ours, key, bar in (
-            (stage["theta"], "theta_stages", of_theta),
-            (stage["camera"], "cams_stages", of_theta),
-            (stage["joints3d"], "joints3d_stages", of_vertices),
-            (stage["vertices"][:, golden["vert_ids"]], "verts_stages", of_vertices),
+            (stage["theta"], "theta_stages", theta_bar),
+            (stage["camera"], "cams_stages", theta_bar),
+            (stage["joints3d"], "joints3d_stages", vertices_bar),
+            (stage["vertices"][:, golden["vert_ids"]], "verts_stages", vertices_bar),
         ):
             assert compare.max_abs(ours, golden[key][number]) <= bar, (key, number)
-    error = compare.max_abs(said["keypoints2d_px"], golden["predict_joints"])
+    error = compare.max_abs(predicted["keypoints2d_px"], golden["predict_joints"])
     assert error <= compare.BARS["runmodel.predict_joints (px)"]
-    error = compare.max_abs(said["smpl_joints"], golden["J_transformed_last"])
-    assert error <= of_vertices
+    error = compare.max_abs(predicted["smpl_joints"], golden["J_transformed_last"])
+    assert error <= vertices_bar
     last = model.predict_crops(golden_inputs.images(2))
-    assert set(last) == set(said) - {"stages"}
+    assert set(last) == set(predicted) - {"stages"}
     for name, value in last.items():
-        np.testing.assert_allclose(value, said["stages"][-1][name], atol=1e-6)
+        np.testing.assert_allclose(value, predicted["stages"][-1][name], atol=1e-6)
 
 
-def test_all_832_variables_of_the_training_graph_come_back(training):
+def test_tf1_import_reads_all_832_variables_of_the_training_graph(training):
     golden = golden_checkpoint.training_values()
     assert len(golden) == 832
     prefix = checkpoint.find(training)
-    made_of = checkpoint.architecture(prefix)
-    trainer = Trainer(build.build(made_of, build.read_body(made_of)), Discriminator())
+    architecture = checkpoint.read_architecture(prefix)
+    trainer = Trainer(build.build(architecture, build.read_body(architecture)), Discriminator())
     trainer.compile(adam(1e-5), adam(1e-4))
     checkpoint.restore(prefix, assembly.parts(trainer))
     names = tf1_checkpoint.variables(trainer.hmr, trainer.discriminator)
-    found = {**names, **stored_body(training)}
-    for optimizer, moved in (
+    values = {**names, **stored_body(training)}
+    for optimizer, trainable in (
         (trainer.encoder_optimizer, trainer.hmr.trainable_variables),
         (trainer.discriminator_optimizer, trainer.discriminator.trainable_variables),
     ):
-        found.update(tf1_checkpoint.slots(optimizer, moved, names))
+        values.update(tf1_checkpoint.slots(optimizer, trainable, names))
         assert int(optimizer.iterations) == golden["global_step"] == 1234
     assert trainer.step == 1234
     powers = {name for name in golden if name.startswith(("beta1_power", "beta2_power"))}
-    assert compared(found, golden) | powers | {"global_step"} == set(golden)
+    assert equal_names(values, golden) | powers | {"global_step"} == set(golden)
 
 
-def test_the_body_in_the_checkpoint_counts_and_the_file_gives_the_faces(folder, tmp_path):
-    """As in the original, whose Saver restores the body over what the pickle said."""
+def test_tf1_import_takes_body_from_checkpoint_and_faces_from_file(folder, tmp_path):
+    """As in the original, whose Saver restores the body over that of the pickle."""
     values = golden_checkpoint.inference_values()
     values["v_template"] = values["v_template"] + np.float32(0.25)
     prefix = golden_checkpoint.write(tmp_path / "moved.ckpt", values)
     lines = import_tf1(prefix, tmp_path / "moved")
     assert "has no faces" in lines[-1]
-    made_of = checkpoint.architecture(checkpoint.find(tmp_path / "moved"))
-    assert len(build.read_body(made_of).faces) == 0
+    architecture = checkpoint.read_architecture(checkpoint.find(tmp_path / "moved"))
+    assert len(build.read_body(architecture).faces) == 0
     hmr = checkpoint.load(str(tmp_path / "moved"), str(folder / "smpl.pkl"))
     np.testing.assert_array_equal(hmr.smpl.faces, golden_body.arrays()["f"])
     body = hmr.smpl(tf.zeros([1, 24, 3]), tf.zeros([1, 10]))
@@ -134,12 +135,12 @@ def test_the_body_in_the_checkpoint_counts_and_the_file_gives_the_faces(folder, 
     np.testing.assert_allclose(body.vertices[0], template, atol=1e-6)
 
 
-def test_a_training_graph_without_its_optimizer(folder, tmp_path):
-    said = import_tf1(folder / "training.ckpt", tmp_path / "model", str(folder / "smpl.pkl"))
-    assert said[0] == "345 of 832 variables read, step 1234"
-    assert said[1].startswith("Not needed: 482 moments of Adam")
+def test_tf1_import_of_a_training_graph_without_its_optimizer(folder, tmp_path):
+    lines = import_tf1(folder / "training.ckpt", tmp_path / "model", str(folder / "smpl.pkl"))
+    assert lines[0] == "345 of 832 variables read, step 1234"
+    assert lines[1].startswith("Not needed: 482 moments of Adam")
     powers = [f"beta{beta}_power{suffix}" for beta in (1, 2) for suffix in ("", "_1")]
-    assert said[2:] == [f"Not needed: {', '.join(powers)}, global_step"]
+    assert lines[2:] == [f"Not needed: {', '.join(powers)}, global_step"]
     prefix = checkpoint.find(tmp_path / "model")
     assert prefix.endswith("ckpt-1234")
     assert checkpoint.stored_parts(prefix) >= {"encoder", "regressor", checkpoint.DISCRIMINATOR}
@@ -155,7 +156,7 @@ def changed(name, value):
 
 
 @pytest.mark.parametrize(
-    ("name", "value", "said"),
+    ("name", "value", "message"),
     [
         ("3D_module/fc3/biases", None, r"lacks the variable 3D_module/fc3/biases$"),
         ("mean_param", None, r"lacks the variable mean_param$"),
@@ -164,24 +165,24 @@ def changed(name, value):
         ("resnet_v2_50/postnorm/gamma", np.full(2048, np.nan), "postnorm/gamma.*not finite"),
     ],
 )
-def test_another_network_is_refused_by_name(hmr, tmp_path, name, value, said):
+def test_tf1_import_refuses_another_network_by_name(hmr, tmp_path, name, value, message):
     if value is not None:
         value = value.astype(np.float32)
     prefix = golden_checkpoint.write(tmp_path / "other.ckpt", changed(name, value))
-    with pytest.raises(InputError, match=said) as error:
+    with pytest.raises(InputError, match=message) as error:
         tf1_checkpoint.assign_hmr(tf1_checkpoint.CheckpointReader(prefix), hmr)
     assert "\n" not in str(error.value)
 
 
 @pytest.mark.parametrize("name", ["posedirs", "v_template"])
-def test_a_checkpoint_without_its_body_is_refused(tmp_path, name):
+def test_tf1_import_refuses_a_checkpoint_without_its_body(tmp_path, name):
     prefix = golden_checkpoint.write(tmp_path / "other.ckpt", changed(name, None))
     with pytest.raises(InputError, match=f"lacks the variable {name}"):
         import_tf1(prefix, tmp_path / "model")
     assert not list(tmp_path.glob("model*"))
 
 
-def test_files_that_are_not_all_there(folder, tmp_path):
+def test_tf1_import_refuses_incomplete_files(folder, tmp_path):
     with pytest.raises(InputError, match=r"No checkpoint at .*none: give the path without"):
         import_tf1(tmp_path / "none", tmp_path / "model")
     data = "model.ckpt-667589.data-00000-of-00001"
@@ -197,7 +198,7 @@ def test_files_that_are_not_all_there(folder, tmp_path):
     assert not list(tmp_path.glob("model")) + list(tmp_path.glob("model.part"))
 
 
-def test_half_of_the_shards_are_missing(tmp_path):
+def test_tf1_checkpoint_with_a_missing_shard_is_refused(tmp_path):
     values = {f"v{number}": np.zeros(3, np.float32) for number in range(4)}
     writer = tf.raw_ops.ShardedFilename
     names = [
@@ -211,27 +212,29 @@ def test_half_of_the_shards_are_missing(tmp_path):
         checkpoint_prefixes=names, destination_prefix=str(tmp_path / "s.ckpt")
     )
     whole = tf1_checkpoint.CheckpointReader(tmp_path / "s.ckpt")
-    shapes = {name: (3,) for name in values}
-    assert set(whole.read(shapes, tf1_checkpoint._SLIM_ONLY)) == set(values)
+    shapes, unneeded = {name: (3,) for name in values}, re.compile("global_step")
+    assert set(whole.read(shapes, unneeded)) == set(values)
     (tmp_path / "s.ckpt.data-00001-of-00002").unlink()
     with pytest.raises(InputError, match=r"cannot be read.*data-00001-of-00002"):
-        tf1_checkpoint.CheckpointReader(tmp_path / "s.ckpt").read(shapes, tf1_checkpoint._SLIM_ONLY)
+        tf1_checkpoint.CheckpointReader(tmp_path / "s.ckpt").read(
+            shapes, tf1_checkpoint._SLIM_UNNEEDED
+        )
 
 
-def test_a_folder_with_something_in_it_is_left_alone(folder, inference):
+def test_tf1_import_leaves_a_folder_with_content_alone(folder, inference):
     before = sorted(path.name for path in inference.iterdir())
     with pytest.raises(InputError, match="holds something already"):
         import_tf1(folder / "model.ckpt-667589", inference)
     assert sorted(path.name for path in inference.iterdir()) == before
 
 
-def test_an_smpl_file_of_another_size_is_refused(folder, tmp_path):
+def test_read_faces_refuses_an_smpl_file_of_another_size(folder, tmp_path):
     with pytest.raises(InputError, match=r"cc0_body\.npz has 6890 vertices.*600"):
         checkpoint.read_faces(checkpoint.body_model.BUILT_IN, 600)
 
 
 @pytest.mark.parametrize("is_v1", [False, True], ids=["V2", "V1"])
-def test_slims_imagenet_weights(tmp_path, is_v1):
+def test_tf1_checkpoint_reads_slims_imagenet_weights(tmp_path, is_v1):
     """The published resnet_v2_50.ckpt is one file of the older format, with a classifier in it."""
     values = {
         name: value
@@ -254,4 +257,4 @@ def test_slims_imagenet_weights(tmp_path, is_v1):
     source = tf1_checkpoint.CheckpointReader(path)
     assert not source.is_hmr
     tf1_checkpoint.assign_slim(source, network)
-    assert compared(tf1_checkpoint.encoder_variables(network), values) == set(values)
+    assert equal_names(tf1_checkpoint.encoder_variables(network), values) == set(values)

@@ -70,7 +70,7 @@ class BestCheckpoint:
         """
         self._folder = run_folder / "best"
         self._params = run_folder / checkpoint.PARAMS
-        self._manager = checkpoint.manager(parts, self._folder, kept=1)
+        self._manager = checkpoint.manager(parts, self._folder, max_to_keep=1)
         self._agree = agree
 
     def save_if_better(self, errors, trainer):
