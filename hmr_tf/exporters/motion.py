@@ -94,17 +94,32 @@ def rotate_frame(motion, matrix, body):
 
 
 def without_gaps(motion):
-    """The motion with every frame from its first to its last.
-
-    Missing frames are interpolated, the rotations along the shortest arc.
-    """
+    """The motion with every frame from its first to its last, the missing ones interpolated."""
     frames = np.arange(motion.frames[0], motion.frames[-1] + 1)
     if len(frames) == len(motion.frames):
         return motion
-    before = np.searchsorted(motion.frames, frames, side="right") - 1
-    after = np.minimum(before + 1, len(motion.frames) - 1)
-    start, end = motion.frames[before], motion.frames[after]
-    fraction = (frames - start) / np.maximum(end - start, 1)
+    return _interpolated(motion, frames, motion.frames, frames)
+
+
+def at_rate(motion, seconds, rate_hz):
+    """The motion of frames at any times as one of frames at a constant rate.
+
+    Args:
+      motion: Motion.
+      seconds: (N,) rising times of its frames.
+      rate_hz: frame n of the result is at n / rate_hz.
+    """
+    frames = np.arange(round(seconds[0] * rate_hz), round(seconds[-1] * rate_hz) + 1)
+    at = np.clip(frames / rate_hz, seconds[0], seconds[-1])
+    return _interpolated(motion, frames, np.asarray(seconds), at)
+
+
+def _interpolated(motion, frames, seconds, at):
+    """The motion at other times, rotations along the shortest arc."""
+    before = np.searchsorted(seconds, at, side="right") - 1
+    after = np.minimum(before + 1, len(seconds) - 1)
+    interval = np.where(after > before, seconds[after] - seconds[before], 1)
+    fraction = (at - seconds[before]) / interval
     first, last = motion.rotations[before], motion.rotations[after]
     step = axis_angle_from_matrix(np.swapaxes(first, -1, -2) @ last)
     rotations = first @ matrix_from_axis_angle(step * fraction[:, None, None]).numpy()

@@ -45,9 +45,7 @@ def write(folder, people, body, smpl, formats=FORMATS, up_axis="y"):
         elif name == "npz":
             paths.append(Path(f"{stem}.npz"))
             with written(paths[-1]) as unfinished:
-                np.savez_compressed(
-                    unfinished, faces=body.faces, rate_hz=people.rate_hz, **_arrays(people.tracks)
-                )
+                np.savez_compressed(unfinished, faces=body.faces, **_arrays(people))
         else:
             paths += outputs.MOTION_WRITERS[name](str(stem), clip)
     return paths
@@ -61,22 +59,26 @@ def _clip(people, body, smpl, up_axis):
             name: np.stack([person[name] for person in track.people])
             for name in ("betas", "rotations", "transl")
         }
-        motions.append(motion.from_camera(f"person_{number}", body, frames=track.frames, **arrays))
+        own = motion.from_camera(f"person_{number}", body, frames=track.frames, **arrays)
+        if not people.times.is_constant:
+            own = motion.at_rate(own, people.times.seconds[track.frames], people.times.rate_hz)
+        motions.append(own)
     first = min(track.frames[0] for track in people.tracks)
     in_first = [track.people[0] for track in people.tracks if track.frames[0] == first]
     overlay = _overlay(body.faces, people.image, _with_mesh([in_first], smpl)[0])
     return outputs.Clip(
         motions,
         body,
-        fps=people.rate_hz,
+        fps=people.times.rate_hz,
         up_axis=up_axis,
         image=people.image,
         overlay=overlay,
     )
 
 
-def _arrays(tracks):
-    """dict of arrays with a row for each person in each frame, track after track."""
+def _arrays(video_people):
+    """dict: arrays with a row for each person in each frame, track after track; frame times."""
+    tracks, times = video_people.tracks, video_people.times
     people = [person for track in tracks for person in track.people]
     arrays = {
         name: np.stack([person[name] for person in people]) for name in KEPT if name != "theta"
@@ -84,26 +86,30 @@ def _arrays(tracks):
     matrices = arrays["rotations"].reshape(-1, 3, 3)
     arrays["pose"] = Rotation.from_matrix(matrices).as_rotvec().reshape(-1, 24, 3)
     arrays["frame"] = np.concatenate([track.frames for track in tracks])
+    arrays["time"] = times.seconds[arrays["frame"]]
+    arrays["frame_times"], arrays["rate_hz"] = times.seconds, times.rate_hz
     arrays["person"] = np.repeat(range(len(tracks)), [len(track.frames) for track in tracks])
     return arrays
 
 
 def _draw_frames(people, faces, smpl, target):
-    in_frame = [[] for _ in range(people.num_frames)]
+    in_frame = [[] for _ in people.times.seconds]
     for track in people.tracks:
         for number, person in zip(track.frames, track.people):
             in_frame[number].append(person)
     pose = tf.function(smpl.__call__)
+    repeats = iter(np.bincount(people.times.shown_frames(), minlength=len(in_frame)))
     with (
         video_files.Video(people.path) as video,
-        video_files.writer(target, people.rate_hz) as write_frame,
-        tqdm(total=people.num_frames, desc="Drawing", unit="frame", leave=False) as bar,
+        video_files.writer(target, people.times.rate_hz) as write_frame,
+        tqdm(total=len(in_frame), desc="Drawing", unit="frame", leave=False) as bar,
         futures.ThreadPoolExecutor() as pool,
     ):
         for images, people_in_images in zip(batches(video), batches(in_frame)):
             posed = _with_mesh(people_in_images, pose)
             for picture in pool.map(functools.partial(_overlay, faces), images, posed):
-                write_frame(picture)
+                for _ in range(next(repeats)):
+                    write_frame(picture)
                 bar.update()
 
 

@@ -14,6 +14,7 @@ MIN_OVERLAP = 0.3
 MAX_GAP = 15
 SMOOTHERS = ("none", "one_euro", "savgol")
 _SAVGOL_FRAMES, _SAVGOL_ORDER = 9, 2
+_MAX_STEPS = 1 << 20  # of times that are interpolated
 # One-Euro filter (Casiez et al. 2012): cut-off at rest in Hz, its growth with speed.
 _MIN_CUTOFF_HZ, _BETA, _SPEED_CUTOFF_HZ = 1.0, 0.7, 1.0
 
@@ -70,44 +71,61 @@ def _assign(open_tracks, people):
     return {i: j for i, j in pairs if overlaps[i, j] >= MIN_OVERLAP}
 
 
-def smooth(values, kind, rate_hz):
+def smooth(values, kind, seconds):
     """Filters a motion along time.
 
     Args:
       values: (T, ...) numbers, frame by frame.
       kind: one of `SMOOTHERS`.
-      rate_hz: frames a second.
+      seconds: (T,) rising times of the frames; their steps may differ.
 
     Returns:
       (T, ...) float64.
     """
     flat = np.asarray(values, float).reshape(len(values), -1)
     if kind == "savgol":
-        frames = min(_SAVGOL_FRAMES, len(flat) - (len(flat) + 1) % 2)
-        if frames > _SAVGOL_ORDER:
-            flat = savgol_filter(flat, frames, _SAVGOL_ORDER, axis=0)
+        flat = _savgol(flat, np.asarray(seconds, float))
     elif kind == "one_euro":
-        flat = _one_euro(flat, rate_hz)
+        flat = _one_euro(flat, np.asarray(seconds, float))
     return flat.reshape(np.shape(values))
 
 
-def smooth_rotations(rotations, kind, rate_hz):
+def smooth_rotations(rotations, kind, seconds):
     """As `smooth`, for (T, J, 3, 3): the rotations nearest to the filtered matrices."""
-    return nearest_rotation(smooth(rotations, kind, rate_hz))
+    return nearest_rotation(smooth(rotations, kind, seconds))
 
 
-def _one_euro(values, rate_hz):
+def _savgol(values, seconds):
+    """Savitzky-Golay's filter, which needs equal steps: other times are interpolated."""
+    steps = np.diff(seconds)
+    if len(steps) and np.ptp(steps) > 0.5 * np.median(steps):
+        number = min(round((seconds[-1] - seconds[0]) / np.median(steps)) + 1, _MAX_STEPS)
+        even = np.linspace(seconds[0], seconds[-1], number)
+        calm = _savgol(_interpolated(even, seconds, values), even)
+        return _interpolated(seconds, even, calm)
+    frames = min(_SAVGOL_FRAMES, len(values) - (len(values) + 1) % 2)
+    if frames <= _SAVGOL_ORDER:
+        return values
+    return savgol_filter(values, frames, _SAVGOL_ORDER, axis=0)
+
+
+def _interpolated(at, seconds, values):
+    return np.stack([np.interp(at, seconds, column) for column in values.T], axis=1)
+
+
+def _one_euro(values, seconds):
     """The mean of the filter forwards, which lags, and backwards, which leads by as much."""
-    backwards = _one_euro_forwards(values[::-1], rate_hz)[::-1]
-    return (_one_euro_forwards(values, rate_hz) + backwards) / 2
+    backwards = _one_euro_forwards(values[::-1], -seconds[::-1])[::-1]
+    return (_one_euro_forwards(values, seconds) + backwards) / 2
 
 
-def _one_euro_forwards(values, rate_hz):
-    def weight_of_new(cutoff_hz):  # in exponential smoothing
-        return 1 / (1 + rate_hz / (2 * np.pi * cutoff_hz))
-
+def _one_euro_forwards(values, seconds):
     smoothed, speed = [values[0]], np.zeros_like(values[0])
-    for before, value in zip(values, values[1:]):
+    for before, value, rate_hz in zip(values, values[1:], 1 / np.diff(seconds)):
+
+        def weight_of_new(cutoff_hz, rate_hz=rate_hz):  # in exponential smoothing
+            return 1 / (1 + rate_hz / (2 * np.pi * cutoff_hz))
+
         speed = speed + weight_of_new(_SPEED_CUTOFF_HZ) * ((value - before) * rate_hz - speed)
         weight = weight_of_new(_MIN_CUTOFF_HZ + _BETA * np.abs(speed))
         smoothed.append(smoothed[-1] + weight * (value - smoothed[-1]))

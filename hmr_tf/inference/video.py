@@ -10,7 +10,7 @@ from tqdm import tqdm
 
 from hmr_tf.body import camera
 from hmr_tf.files.errors import InputError
-from hmr_tf.inference import tracking
+from hmr_tf.inference import tracking, video_files
 from hmr_tf.inference.person import Person
 
 FRAMES_PER_BATCH = 16  # frames whose people are one batch
@@ -26,8 +26,7 @@ class VideoPeople(NamedTuple):
 
     path: Path
     tracks: list  # of tracking.Track of Person without vertices, at least one
-    num_frames: int
-    rate_hz: float  # frames a second
+    times: video_files.FrameTimes  # of all frames
     image: np.ndarray  # (H, W, 3) uint8, the first frame with people
 
 
@@ -65,11 +64,12 @@ def predict_video(model, video, boxes=None, focal_px=None, principal_px=None, sm
             bar.update(len(images))
     if first_image is None:
         raise InputError(f"no person was found in any of the {len(frames)} frames of {path}.")
+    times = video.frame_times()
     tracks = [
-        _smooth_track(model.hmr.smpl, track, smoother, video.rate_hz)
+        _smooth_track(model.hmr.smpl, track, smoother, times.seconds[track.frames])
         for track in tracking.track_people(frames)
     ]
-    return VideoPeople(path, tracks, len(frames), video.rate_hz, first_image)
+    return VideoPeople(path, tracks, times, first_image)
 
 
 def _last_box(frames):
@@ -87,7 +87,7 @@ def _without_mesh(person):
     return Person({name: person[name] for name in KEPT})
 
 
-def _smooth_track(smpl, track, smoother, rate_hz):
+def _smooth_track(smpl, track, smoother, seconds):
     """The track with its motion filtered and its shape averaged."""
     if smoother == "none":
         return track
@@ -95,8 +95,8 @@ def _smooth_track(smpl, track, smoother, rate_hz):
         np.stack([person[name] for person in track.people])
         for name in ("rotations", "betas", "transl")
     )
-    rotations = tracking.smooth_rotations(rotations, smoother, rate_hz).astype(np.float32)
-    transl = tracking.smooth(transl, smoother, rate_hz).astype(np.float32)
+    rotations = tracking.smooth_rotations(rotations, smoother, seconds).astype(np.float32)
+    transl = tracking.smooth(transl, smoother, seconds).astype(np.float32)
     betas = np.broadcast_to(betas.mean(axis=0), betas.shape).astype(np.float32)
     body = smpl.joints_only(tf.constant(rotations), tf.constant(betas))
     joints, smpl_joints = body.joints3d.numpy(), body.smpl_joints.numpy()

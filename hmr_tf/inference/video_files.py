@@ -2,6 +2,7 @@
 
 import contextlib
 import itertools
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -9,13 +10,67 @@ from tqdm import tqdm
 
 from hmr_tf.files.atomic import written
 from hmr_tf.files.errors import InputError
+from hmr_tf.files.orientation import turn_clockwise
 
 _DEFAULT_RATE_HZ = 25.0
+_MAX_RATE_HZ = 240.0  # browsers and some cameras state 1000, the unit of their clock
+# A video with long pauses is written at a lower rate, with at most so many times its frames.
+_MAX_REPEATS = 10
+
+
+class FrameTimes(NamedTuple):
+    """When the frames of a video are shown, and the constant rate at which outputs show them."""
+
+    seconds: np.ndarray  # (N,) rising from 0
+    rate_hz: float  # of outputs: the video's own, where it has one
+
+    def shown_frames(self):
+        """(M,) int: the number of the video's frame that an output's frame 0, 1, 2, ... shows.
+
+        At a constant rate 0, 1, 2, ... Otherwise frames come twice or not at all, so that the
+        output is as long as the video.
+        """
+        last = round(self.seconds[-1] * self.rate_hz)
+        middles = (np.arange(last + 1) + 0.5) / self.rate_hz
+        return np.searchsorted(self.seconds, middles, side="right") - 1
+
+    @property
+    def is_constant(self):
+        """Whether frame n is shown at n / rate_hz, to half a frame."""
+        expected = np.arange(len(self.seconds)) / self.rate_hz
+        return bool(np.all(np.abs(self.seconds - expected) * self.rate_hz < 0.5))
+
+
+def frame_times(stamps, stated_hz):
+    """`FrameTimes` of a video; its frames' own times decide, not the rate that it states.
+
+    Args:
+      stamps: (N,) seconds, as the frames have them; those that do not rise are interpolated.
+      stated_hz: frames a second; it decides where the frames have no times.
+    """
+    stamps = np.asarray(stamps, float)
+    number = np.arange(len(stamps))
+    highest = np.maximum.accumulate(np.concatenate([[-np.inf], stamps[:-1]]))
+    rises = np.isfinite(stamps) & (stamps > highest)
+    if len(stamps) < 2 or 2 * rises.sum() < len(stamps) or rises.sum() < 2:
+        return FrameTimes(number / stated_hz, stated_hz)
+    good = number[rises]
+    step = (stamps[good[-1]] - stamps[good[0]]) / (good[-1] - good[0])
+    seconds = np.interp(number, good, stamps[good]) + step * np.maximum(number - good[-1], 0)
+    seconds -= seconds[0]
+    for rate_hz in (stated_hz, (len(stamps) - 1) / seconds[-1]):
+        times = FrameTimes(seconds, float(rate_hz))
+        if times.is_constant:
+            return times
+    usual = 1 / np.median(np.diff(seconds))
+    most = _MAX_REPEATS * len(stamps) / seconds[-1]
+    return FrameTimes(seconds, float(min(usual, most, _MAX_RATE_HZ)))
 
 
 class Video:
     """An open video file or camera: iterating over it once yields (H, W, 3) uint8 RGB frames.
 
+    They are upright: turned as the file's rotation tag says.
     It is a context manager that closes the file.
     """
 
@@ -27,6 +82,9 @@ class Video:
         """
         self.source = source
         self._capture = cv2.VideoCapture(source if isinstance(source, int) else str(source))
+        self._capture.set(cv2.CAP_PROP_ORIENTATION_AUTO, 0)  # builds of OpenCV differ
+        self._clockwise_deg = self._capture.get(cv2.CAP_PROP_ORIENTATION_META)
+        self._stamps = []  # seconds, of the frames that were yielded
         _, self._next = self._capture.read() if self._capture.isOpened() else (False, None)
         if self._next is None:
             self.close()
@@ -35,13 +93,18 @@ class Video:
                 f"--{flag}={source} gives no frames: there is no such video, or it cannot be read."
             )
         stated = self._capture.get(cv2.CAP_PROP_FPS)
-        is_valid = np.isfinite(stated) and 0 < stated <= 1000
-        self.rate_hz = stated if is_valid else _DEFAULT_RATE_HZ  # frames a second
+        is_valid = np.isfinite(stated) and 0 < stated <= _MAX_RATE_HZ
+        self.rate_hz = stated if is_valid else _DEFAULT_RATE_HZ  # as stated, which may be wrong
 
     def __iter__(self):
         while self._next is not None:
-            yield cv2.cvtColor(self._next, cv2.COLOR_BGR2RGB)
+            self._stamps.append(self._capture.get(cv2.CAP_PROP_POS_MSEC) / 1000)
+            yield turn_clockwise(cv2.cvtColor(self._next, cv2.COLOR_BGR2RGB), self._clockwise_deg)
             _, self._next = self._capture.read()  # None after the last frame
+
+    def frame_times(self):
+        """`FrameTimes` of the frames that were yielded so far."""
+        return frame_times(self._stamps, self.rate_hz)
 
     def close(self):
         """Closes the file; there are no more frames."""

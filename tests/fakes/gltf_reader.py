@@ -38,6 +38,11 @@ class Glb:
         """Numbers of the nodes of that name."""
         return [i for i, node in enumerate(self.document["nodes"]) if node.get("name") == name]
 
+    def animation_times(self):
+        """Sorted times of all keyframes."""
+        samplers = [s for animation in self.document["animations"] for s in animation["samplers"]]
+        return sorted({t for s in samplers for t in self.array(s["input"])[:, 0].tolist()})
+
     def posed(self, seconds=None):
         """Nodes' properties at that time of the animation; None: as they stand in the file."""
         nodes = [dict(node) for node in self.document["nodes"]]

@@ -39,17 +39,17 @@ def test_noise_goes_and_slow_motion_stays(kind, rng):
     time = np.arange(200) / 25
     truth = np.stack([np.sin(0.5 * time), np.full(200, 3.0)], axis=1)
     noisy = truth + rng.normal(scale=0.05, size=truth.shape)
-    calm = tracking.smooth(noisy, kind, 25.0)
+    calm = tracking.smooth(noisy, kind, time)
     assert np.std(np.diff(calm, axis=0)) < 0.5 * np.std(np.diff(noisy, axis=0))
     assert np.abs(calm - truth).mean() < np.abs(noisy - truth).mean()
-    np.testing.assert_allclose(tracking.smooth(np.full((30, 2), 7.0), kind, 25.0), 7.0)
+    np.testing.assert_allclose(tracking.smooth(np.full((30, 2), 7.0), kind, time[:30]), 7.0)
 
 
 @pytest.mark.parametrize("kind", ["one_euro", "savgol"])
 def test_who_walks_is_not_left_behind(kind, rng):
     """At 1 m/s, in metres: the filter of one direction alone is 0.09 m late."""
     truth = np.arange(100)[:, None] / 25
-    calm = tracking.smooth(truth + rng.normal(scale=0.02, size=truth.shape), kind, 25.0)
+    calm = tracking.smooth(truth + rng.normal(scale=0.02, size=truth.shape), kind, truth[:, 0])
     assert abs(np.mean((calm - truth)[10:-10])) < 0.01
     assert np.abs((calm - truth)[10:-10]).max() < 0.06
 
@@ -58,10 +58,22 @@ def test_who_walks_is_not_left_behind(kind, rng):
 @pytest.mark.parametrize("length", [1, 2, 5, 40])
 def test_filtered_rotations_are_rotations(kind, length, rng):
     turns = Rotation.from_rotvec(rng.normal(scale=2, size=(length * 24, 3))).as_matrix()
-    calm = tracking.smooth_rotations(turns.reshape(length, 24, 3, 3), kind, 25.0)
+    calm = tracking.smooth_rotations(turns.reshape(length, 24, 3, 3), kind, np.arange(length) / 25)
     np.testing.assert_allclose(
         calm @ np.swapaxes(calm, -1, -2), np.eye(3)[None, None] + 0 * calm, atol=1e-9
     )
     np.testing.assert_allclose(np.linalg.det(calm), 1.0, atol=1e-9)
     if kind == "none":
         np.testing.assert_allclose(calm, turns.reshape(calm.shape), atol=1e-9)
+
+
+@pytest.mark.parametrize("kind", ["one_euro", "savgol"])
+def test_smoothing_uses_the_times_of_the_frames(kind, rng):
+    """Frames of a steady walk at uneven times: it stays where it was at each of them."""
+    seconds = np.sort(rng.uniform(0, 8, size=200))
+    truth = np.stack([seconds, -2 * seconds], axis=1)
+    noisy = truth + rng.normal(scale=0.02, size=truth.shape)
+    calm = tracking.smooth(noisy, kind, seconds)
+    assert np.abs((calm - truth)[10:-10]).mean() < 0.8 * np.abs(noisy - truth).mean()
+    assert np.abs((calm - truth)[10:-10]).max() < 0.06
+    assert tracking.smooth(truth[:1], kind, seconds[:1]).tolist() == truth[:1].tolist()

@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 import pytest
 import tensorflow as tf
+from scipy.spatial.transform import Rotation
 
 from hmr_tf.body import body_model
 from hmr_tf.body.smpl import SMPL
@@ -16,7 +17,7 @@ from hmr_tf.inference.boxes import BoxesByName
 from hmr_tf.inference.model import Model
 from hmr_tf.networks.hmr import HMR, IterativeRegressor, mean_theta
 from hmr_tf.rendering import panels
-from tests.fakes import tiny_hmr
+from tests.fakes import tiny_hmr, videos
 from tests.fakes.gltf_reader import Glb
 
 NUM_FRAMES, RATE_HZ = 20, 10.0
@@ -98,6 +99,33 @@ def test_video_smoothing_calms_motion_and_keeps_one_shape(model, clip, tmp_path)
     assert np.ptp(calm["betas"], axis=0).max() == 0
     body = model.hmr.smpl(tf.constant(calm["rotations"]), tf.constant(calm["betas"]))
     np.testing.assert_allclose(calm["joints3d"], body.joints3d, atol=1e-5)
+
+
+def test_video_outputs_of_uneven_frames_are_as_long_as_the_video(model, clip, tmp_path):
+    """Eight frames with a pause of a second: 1.28 s in overlay, motions and times."""
+    milliseconds = [0, 40, 80, 120, 1120, 1160, 1200, 1240]
+    images = frames_of(clip)[:8]
+    path = videos.write_matroska(tmp_path / "pause.mkv", images, milliseconds)
+    formats = ("overlay", "npz", "glb", "bvh", "amass")
+    write(model, path, tmp_path, BoxesByName({}, [LEFT]), formats)
+    overlay = tmp_path / "pause_overlay.mp4"
+    assert len(frames_of(overlay)) / 25 == pytest.approx(1.28, abs=0.04)
+    with video_files.Video(overlay) as opened:
+        assert opened.rate_hz == pytest.approx(25)
+    with np.load(tmp_path / "pause.npz") as file:
+        np.testing.assert_allclose(file["time"], np.array(milliseconds) / 1000, atol=1e-6)
+        np.testing.assert_array_equal(file["frame_times"], file["time"])
+        rotations = file["rotations"]
+    with np.load(tmp_path / "pause_person_0_amass.npz") as file:
+        assert len(file["poses"]) == 32
+        assert file["mocap_framerate"] == pytest.approx(25)
+        third = Rotation.from_rotvec(file["poses"][[3, 28, 31], 6:9]).as_matrix()
+    np.testing.assert_allclose(third, rotations[[3, 4, 7], 2], atol=1e-5)
+    text = (tmp_path / "pause_person_0.bvh").read_text()
+    assert "Frames: 32" in text
+    assert "Frame Time: 0.04000000" in text
+    times = Glb((tmp_path / "pause.glb").read_bytes()).animation_times()
+    assert max(times) == pytest.approx(1.24, abs=0.001)
 
 
 def test_video_takes_boxes_of_single_frames(model, clip, tmp_path):

@@ -1,0 +1,57 @@
+"""Video files that OpenCV cannot write: frames at any times, a rotation tag."""
+
+import struct
+
+import cv2
+
+
+def _element(name, content):
+    """An EBML element: its id in hexadecimal, its length in eight bytes."""
+    return bytes.fromhex(name) + struct.pack(">Q", len(content) | 1 << 56) + content
+
+
+def _number(name, value):
+    return _element(name, struct.pack(">Q", value))
+
+
+def write_matroska(path, images, milliseconds, stated_hz=1000):
+    """MJPEG in Matroska, as a browser's recorder times it.
+
+    Args:
+      path: the file.
+      images: of (H, W, 3) uint8 RGB, all of one size.
+      milliseconds: when each is shown, below 32,768.
+      stated_hz: frames a second that the file states.
+    """
+    height, width = images[0].shape[:2]
+    video = _element("e0", _number("b0", width) + _number("ba", height))
+    track = _number("d7", 1) + _number("73c5", 1) + _number("83", 1) + _element("86", b"V_MJPEG")
+    track += _number("23e383", 10**9 // stated_hz) + video
+    blocks = b""
+    for image, at in zip(images, milliseconds):
+        jpeg = cv2.imencode(".jpg", image[..., ::-1])[1].tobytes()
+        blocks += _element("a3", b"\x81" + struct.pack(">hB", at, 0x80) + jpeg)
+    segment = _element("1549a966", _number("2ad7b1", 10**6))
+    segment += _element("1654ae6b", _element("ae", track))
+    segment += _element("1f43b675", _number("e7", 0) + blocks)
+    head = _element("4282", b"matroska") + _number("4287", 4) + _number("4285", 2)
+    path.write_bytes(_element("1a45dfa3", head) + _element("18538067", segment))
+    return path
+
+
+def write_rotated(path, images, degrees, rate_hz=10.0):
+    """An MP4 whose track header says that it is shown turned so far, clockwise, as phones do."""
+    height, width = images[0].shape[:2]
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*"mp4v"), rate_hz, (width, height))
+    for image in images:
+        writer.write(image[..., ::-1])
+    writer.release()
+    content = bytearray(path.read_bytes())
+    place = content.index(b"tkhd") + 4 + 40  # the matrix, of a header of version 0
+    a, b = {0: (1, 0), 90: (0, 1), 180: (-1, 0), 270: (0, -1)}[degrees]
+    one = 1 << 16
+    struct.pack_into(
+        ">9i", content, place, a * one, b * one, 0, -b * one, a * one, 0, 0, 0, 1 << 30
+    )
+    path.write_bytes(content)
+    return path

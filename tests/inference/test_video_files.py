@@ -1,0 +1,95 @@
+"""Videos as they are shown: turned by their rotation tag, each frame at its own time."""
+
+import cv2
+import numpy as np
+import pytest
+
+from hmr_tf.inference import video_files
+from tests.fakes import videos
+
+PAUSE = [0, 40, 80, 120, 1120, 1160, 1200, 1240]
+
+
+def still(number=0, height=32, width=48):
+    image = np.full((height, width, 3), 10 * number, np.uint8)
+    image[:16, :16] = (255, 0, 0)
+    return image
+
+
+def times_of(path):
+    with video_files.Video(path) as video:
+        for _ in video:
+            pass
+        return video.frame_times()
+
+
+@pytest.mark.parametrize("degrees", [0, 90, 180, 270])
+def test_video_frames_are_upright(degrees, tmp_path):
+    path = videos.write_rotated(tmp_path / "phone.mp4", [still()] * 3, degrees)
+    with video_files.Video(path) as video:
+        frames = list(video)
+    expected = np.rot90(still(), -degrees // 90)
+    assert [frame.shape for frame in frames] == [expected.shape] * 3
+    assert np.abs(frames[0].astype(int) - expected).mean() < 10
+
+
+@pytest.mark.parametrize("stated_hz", [1000, 25, 5])
+def test_video_times_of_frames_decide(stated_hz, tmp_path):
+    even = videos.write_matroska(
+        tmp_path / "even.mkv", [still(n) for n in range(8)], range(0, 400, 50), stated_hz
+    )
+    times = times_of(even)
+    np.testing.assert_allclose(times.seconds, np.arange(8) * 0.05, atol=1e-6)
+    assert times.rate_hz == pytest.approx(20)
+    assert times.shown_frames().tolist() == list(range(8))
+
+
+def test_video_with_a_pause_keeps_its_length(tmp_path):
+    path = videos.write_matroska(tmp_path / "pause.mkv", [still(n) for n in range(8)], PAUSE)
+    times = times_of(path)
+    assert times.rate_hz == pytest.approx(25)
+    shown = times.shown_frames()
+    assert len(shown) / times.rate_hz == pytest.approx(1.28, abs=0.04)
+    assert shown.tolist() == [0, 1, 2, *[3] * 25, 4, 5, 6, 7]
+
+
+def test_video_that_opencv_wrote_has_the_rate_it_states(tmp_path):
+    for name, code in (("a.avi", "MJPG"), ("a.mp4", "mp4v")):
+        path = str(tmp_path / name)
+        writer = cv2.VideoWriter(path, cv2.VideoWriter_fourcc(*code), 29.97, (48, 32))
+        for number in range(40):
+            writer.write(still(number))
+        writer.release()
+        times = times_of(path)
+        assert times.rate_hz == pytest.approx(29.97, abs=0.01)
+        assert times.shown_frames().tolist() == list(range(40))
+
+
+@pytest.mark.parametrize(
+    ("stamps", "stated_hz", "rate_hz"),
+    [
+        ([0, 0, 0, 0], 20, 20),  # no times
+        ([0], 30, 30),
+        ([np.nan, np.nan], 25, 25),
+        ([5, 5.1, 5.1, 5.3, 5.4], 10, 10),  # one without
+        ([5, 5.1, 5.0, 5.3, 5.4], 30, 10),  # one that goes back
+        ([0, 0.1, 0.2, 0.3, 0], 10, 10),  # the last one without
+        ([0, 1 / 30, 2 / 30, 4 / 30, 5 / 30, 6 / 30], 30, 25),  # one frame lost: half of one off
+        ([0, 1 / 30, 2 / 30, 6 / 30, 7 / 30, 8 / 30], 30, 30),  # three lost: frames come twice
+        ([*np.arange(0, 1, 0.04), 10_000], 25, 10 * 26 / 10_000),
+    ],
+)
+def test_video_times_that_are_missing_or_wild(stamps, stated_hz, rate_hz):
+    times = video_files.frame_times(stamps, stated_hz)
+    assert times.rate_hz == pytest.approx(rate_hz, rel=1e-3)
+    assert len(times.seconds) == len(stamps)
+    assert (np.diff(times.seconds) > 0).all()
+    assert len(times.shown_frames()) <= 10 * len(stamps) + 1
+
+
+def test_video_at_a_slightly_other_rate_than_it_states():
+    """A second too long after half a minute, at the stated rate."""
+    seconds = np.arange(900) / 29
+    times = video_files.frame_times(seconds, 30)
+    assert times.rate_hz == pytest.approx(29)
+    assert times.shown_frames().tolist() == list(range(900))
