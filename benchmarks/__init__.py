@@ -1,4 +1,4 @@
-"""What the speed table and the results page of this project were measured with."""
+"""Measurements of the speed table and of the results page."""
 
 import argparse
 import sys
@@ -28,7 +28,7 @@ def at_least(number):
                 return int(text)
         except ValueError:
             pass
-        raise argparse.ArgumentTypeError(f"{text!r} is no whole number from {number} on")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from {number} on")
 
     return read
 

@@ -1,10 +1,10 @@
-"""People a second of the COCO conversion, over the original's way and over JPEG coding alone.
+"""People per second of the COCO conversion, over the original's way and over JPEG coding alone.
 
     python -m benchmarks.conversion_speed [--data_dir=COCO] [--people=2000] [--num_workers=N]
 
 Two conversions of the same annotations, in turn, in one run; medians of --repeats rounds. The
-original's way is its steps stated again (`coco_to_tfrecords.py:64-275`), in one process as it
-works: every mask is drawn to find its height, every image decoded once, resized whole for each
+original's way repeats its steps (`coco_to_tfrecords.py:64-275`), in one process as it works: every
+mask is drawn to find its height, every image decoded once, resized whole for each
 person, cut and encoded. The floor is the time that our workers spend in decoding and encoding, the
 rest left out. Neither reading the annotation file nor starting the workers, once a run, is counted.
 Without --data_dir: drawn JPEGs of COCO's size, 640 x 480 pixels and some 170 KB, with 1.75 people
@@ -182,7 +182,7 @@ def coding_timed():
 
 def write_and_time(folder, shard):
     """A worker's task: bytes written, seconds spent in JPEG coding."""
-    if not shard.groups:  # the first task: TensorFlow gets ready
+    if not shard.groups:  # the first task starts TensorFlow
         tf.io.decode_jpeg(tf.io.encode_jpeg(np.zeros((8, 8, 3), np.uint8)))
         return ()
     with coding_timed() as seconds:
@@ -191,7 +191,7 @@ def write_and_time(folder, shard):
 
 
 def people_of(data_dir, number):
-    """The first people of the training split. The annotation file is read at once, they later."""
+    """The first people of the training split. Only the annotation file is read at once."""
     items = coco.read(data_dir, "train")
     items = itertools.chain(list(itertools.islice(items, 1)), items)
     return itertools.islice((item for item in items if isinstance(item, LabelledPerson)), number)
@@ -233,7 +233,7 @@ def main():
 def measure(data_dir, folder, args):
     groups = list(shard_files.group_by_image(people_of(data_dir, args.people)))
     if not groups:
-        raise InputError(f"--data_dir={data_dir} has nobody to convert: name COCO's folder.")
+        raise InputError(f"--data_dir={data_dir} has no person to convert: name COCO's folder.")
     annotations = annotations_of(data_dir, groups)
     original = OriginalsWay()
     original.convert(annotations, groups[:10], Path(folder) / "warm_up")

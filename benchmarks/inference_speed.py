@@ -1,4 +1,4 @@
-r"""What the exported model costs, crop to vertices, beside the original's way and its peers.
+r"""Time of the exported model, crop to vertices, beside the original's way and its peers.
 
     pip install -r benchmarks/requirements.txt
     python -m benchmarks.inference_speed [--batch_sizes=1,8] [--rounds=15] \
@@ -10,9 +10,9 @@ disk; beside it the same weights in `torch.compile` (channels last) and the same
 OpenVINO's own reader. All take turns in one process. Printed: milliseconds an image on the clock,
 median and best over the rounds, and the processor's, which other work on the machine moves less;
 for both the median of each round's ratio to ours. Peers that are not installed are left out.
-bfloat16 is quick only on a CPU that has it (AVX-512 BF16, AMX).
+bfloat16 is fast only on a CPU that has it (AVX-512 BF16, AMX).
 
-Last, what decoding a JPEG of 500 x 375 and cropping cost on top of crop to vertices. Without
+Last, the time of decoding a JPEG of 500 x 375 and of cropping, on top of crop to vertices. Without
 --load_path the weights are random; without --img_path the crops are noise, on which bfloat16 is
 farther off than on photographs.
 """
@@ -22,7 +22,7 @@ import tempfile
 import time
 from pathlib import Path
 
-# The threads of PyTorch and OpenVINO would otherwise spin on into the turn of the next one.
+# Otherwise the threads of PyTorch and OpenVINO spin while the next one runs.
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 import numpy as np
@@ -40,7 +40,7 @@ OURS = "ours, float32"
 ORIGINALS = "resnet_v2_50"
 
 
-def as_the_original(hmr, model):
+def original_inference(hmr, model):
     """Three meshes from variables (its `RunModel.py:91-150`)."""
     smpl = original_smpl.layer(model)
 
@@ -48,10 +48,10 @@ def as_the_original(hmr, model):
     def run(images):
         stages = []
         features = hmr.encoder(images, training=False)
-        for answer in hmr.regressor(features, training=False):
-            camera_, pose, betas = theta.split(answer)
+        for prediction in hmr.regressor(features, training=False):
+            weak_camera, pose, betas = theta.split(prediction)
             vertices, joints = smpl(pose, betas)
-            stages.append((answer, vertices, joints, camera.project(joints, camera_)))
+            stages.append((prediction, vertices, joints, camera.project(joints, weak_camera)))
         return stages
 
     return lambda images: run(tf.constant(images))[-1][1].numpy()
@@ -89,7 +89,7 @@ def contenders(hmr, model, folder):
     made = {OURS: exported(folder / "float32")}
     print(f"loaded in {time.perf_counter() - start:.1f} s")
     makers = {
-        "the original's way": lambda: as_the_original(hmr, model),
+        "the original's way": lambda: original_inference(hmr, model),
         "ours, bfloat16": lambda: exported(folder / "bfloat16"),
         "torch.compile": lambda: in_torch(hmr, model),
         "OpenVINO": lambda: in_openvino(folder / "float32"),
@@ -109,7 +109,7 @@ def in_turn(runs, rounds, calls):
         run()
     for _ in range(rounds):
         for name, run in runs.items():
-            run()  # the caches are another one's
+            run()  # fills the caches
             start = np.array([time.perf_counter(), time.process_time()])
             for _ in range(calls):
                 run()
@@ -119,7 +119,7 @@ def in_turn(runs, rounds, calls):
 
 
 def compare(runs, images, rounds):
-    """Prints what every contender takes and how far its vertices are from the original's way."""
+    """Prints times of every contender and how far its vertices are from the original's way."""
     exact = runs["the original's way"](images)
     calls = max(1, 8 // len(images))
     times = in_turn({n: (lambda r=r: r(images)) for n, r in runs.items()}, rounds, calls)
@@ -135,7 +135,7 @@ def compare(runs, images, rounds):
 
 
 def around_the_network(folder, images, rounds):
-    """Prints what bytes cost over crops."""
+    """Prints the time of decoding and cropping over that of the network."""
     batch_size = len(images)
     picture = tf.image.resize(np.random.default_rng(0).uniform(0, 255, (9, 12, 3)), [375, 500])
     content = tf.io.encode_jpeg(tf.cast(picture, tf.uint8))
@@ -155,7 +155,7 @@ def around_the_network(folder, images, rounds):
 
 
 def crops_of(img_path, number, size):
-    """(N, S, S, 3) whole photographs; of noise without a folder."""
+    """(N, S, S, 3) whole photographs; without a folder random pixels."""
     if not img_path:
         noise = np.random.default_rng(0).uniform(-1, 1, (number, size, size, 3))
         return noise.astype(np.float32)
@@ -186,7 +186,7 @@ def main():
         made_of = checkpoint.read_architecture(checkpoint.find(args.load_path))
     if made_of.encoder != ORIGINALS:
         raise InputError(
-            f"--load_path={args.load_path} has the encoder {made_of.encoder}: the peers know only "
+            f"--load_path={args.load_path} has the encoder {made_of.encoder}: the peers have only "
             f"the original's, {ORIGINALS}."
         )
     images = crops_of(args.img_path, max(args.batch_sizes), made_of.img_size)

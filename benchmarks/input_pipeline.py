@@ -1,10 +1,10 @@
-"""Images a second of the training input, over the original's way and over bare JPEG decoding.
+"""Images per second of the training input, over the original's way and over bare JPEG decoding.
 
     python -m benchmarks.input_pipeline [--data_dir=DIR --datasets=coco] [--images=1024]
 
 Three readers of the same records, in turn, in one process; medians of --repeats rounds. The
-original's way is its preprocessing stated again: the whole image to float, resized, padded by
-182 px, sliced (its `data_loader.py:269-337`). Without --data_dir: drawn JPEGs of 300 x 400 px.
+original's way repeats its preprocessing: the whole image to float, resized, padded by 182 px,
+sliced (its `data_loader.py:269-337`). Without --data_dir: drawn JPEGs of 300 x 400 px.
 """
 
 import statistics
@@ -49,7 +49,7 @@ def draw_records(folder, height=300, width=400, number=256):
 
 
 def decoded(paths, batch_size):
-    """JPEG decoding alone; one pixel of each is handed on."""
+    """JPEG decoding alone; the result is one pixel of each image."""
     records = tf.data.TFRecordDataset(paths).repeat()
     features = {"image/encoded": tf.io.FixedLenFeature([], tf.string)}
 
@@ -60,7 +60,7 @@ def decoded(paths, batch_size):
     return records.map(image, num_parallel_calls=tf.data.AUTOTUNE).batch(batch_size)
 
 
-def as_the_original(paths, batch_size):
+def original_input(paths, batch_size):
     """The original's steps, in its order."""
     records = tf.data.TFRecordDataset(paths).repeat().shuffle(256, 0)
 
@@ -135,7 +135,7 @@ def measure(files, args):
     readers = {
         "JPEG decode alone": decoded(paths, args.batch_size),
         "training input": ours,
-        "the original's way": as_the_original(paths, args.batch_size),
+        "the original's way": original_input(paths, args.batch_size),
     }
     times = {name: [] for name in readers}
     for _ in range(args.repeats + 1):

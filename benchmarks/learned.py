@@ -1,11 +1,11 @@
-"""What a training taught: a model beside the mean pose, and how human its bodies are.
+"""Result of a training: a model beside the mean pose, and the plausibility of its bodies.
 
     python -m benchmarks.learned --load_path=MODEL --data_dir=TFRECORDS --datasets=lsp_ext \
         [--split=test] [--mocap_dir=TFRECORDS --mocap_datasets=CMU] [--pictures=FOLDER]
 
-The mean pose is where the model's regressor starts: upright, facing the viewer, of the mean shape.
-Its camera is the start's, the same for all; or, "best camera", for each person the scale and shift
-that bring it nearest to the labels, which no method may know. Pictures: the people at the 5th, the
+The mean pose is the initial theta of the model's regressor: upright, facing the viewer, of the mean
+shape. Its camera is the same for all people; or, "best camera", for each person the scale and shift
+nearest to the labels, which no method knows. Pictures: the people at the 5th, the
 50th and the 95th percentile of the keypoint error.
 """
 
@@ -17,11 +17,12 @@ import numpy as np
 import tensorflow as tf
 
 import benchmarks
+from benchmarks import plausibility
 from hmr_tf.body import camera
 from hmr_tf.body.skeleton import centred_on_hips, lsp_joints_from_keypoints
 from hmr_tf.body.theta import split
 from hmr_tf.data import record, shards
-from hmr_tf.evaluation import evaluate_protocol, frames, metrics, plausibility, predictions
+from hmr_tf.evaluation import evaluate_protocol, frames, metrics, predictions
 from hmr_tf.evaluation.protocols import keypoints2d, published, scores
 from hmr_tf.evaluation.report import people_pictures
 from hmr_tf.files.errors import InputError
@@ -29,59 +30,59 @@ from hmr_tf.inference.model import crop_function
 from hmr_tf.networks import build, checkpoint
 from hmr_tf.networks.hmr import mean_theta
 
-_SHOWN = {"05": 0.05, "50": 0.5, "95": 0.95}
+_PERCENTILES = {"05": 0.05, "50": 0.5, "95": 0.95}
 _ENLARGED = 3
 _BATCH_SIZE = 32
 _NUM_MOCAP = 100_000
 
 
-def start_of(load_path):
-    """(1, 85) where the regressor of a training started."""
+def initial_theta(load_path):
+    """(1, 85) initial theta of the regressor of a training."""
     path = checkpoint.read_params(checkpoint.find(load_path))["mean_params_path"]
     return mean_theta(*build.read_mean_params(path)) if path else mean_theta()
 
 
-def as_predicted(hmr, theta, like):
-    """What the model would have said had it answered (1 or N, 85) for the people of `like`."""
+def predictions_of_theta(hmr, theta, like):
+    """The arrays of `like` as if the model had predicted `theta`, (1 or N, 85)."""
     body = hmr.predictions_from_thetas([tf.constant(theta, tf.float32)])[0]
     pixels = camera.pixels_from_norm(body.keypoints2d_norm.numpy(), hmr.image_size)
-    answers = {"theta": theta, "keypoints_px": pixels, "joints3d": body.joints3d.numpy()}
-    return {**like, **{k: np.broadcast_to(v, like[k].shape) for k, v in answers.items()}}
+    arrays = {"theta": theta, "keypoints_px": pixels, "joints3d": body.joints3d.numpy()}
+    return {**like, **{k: np.broadcast_to(v, like[k].shape) for k, v in arrays.items()}}
 
 
 def with_best_camera(people, predicted):
-    """The same keypoints, for each person scaled and moved next to the labels by least squares."""
+    """The same keypoints, for each person scaled and shifted to the labels by least squares."""
     weight = (people.truth["keypoints_px"][..., 2:] > 0).astype(float)
-    goal = keypoints2d.labels_in_crop(people._replace(predicted=predicted))
+    labels = keypoints2d.labels_in_crop(people._replace(predicted=predicted))
     points = predicted["keypoints_px"].astype(float)
 
     def mean(x):
         return (weight * x).sum(1, keepdims=True) / np.maximum(weight.sum(1, keepdims=True), 1)
 
-    points, centre, goal = points - mean(points), mean(goal), goal - mean(goal)
-    scale = (weight * points * goal).sum((1, 2)) / (weight * points**2).sum((1, 2))
+    points, centre, labels = points - mean(points), mean(labels), labels - mean(labels)
+    scale = (weight * points * labels).sum((1, 2)) / (weight * points**2).sum((1, 2))
     moved = np.maximum(scale, 0)[:, None, None] * points + centre
     return {**predicted, "keypoints_px": moved}
 
 
 def errors(plan, people, hmr):
-    """The row of numbers of one way to answer."""
-    found = published.PROTOCOLS[plan.protocol].score(people, plan.options, hmr)
+    """Metrics of one set of predictions, and the keypoint error of each person."""
+    measured = published.PROTOCOLS[plan.protocol].score(people, plan.options, hmr)
     names = ("keypoints_px", "pck_torso_percent", "pck_head_percent", "pck_box_percent")
-    row = {name: found.metrics[name] for name in names}
+    row = {name: measured.metrics[name] for name in names}
     known = people.truth["has_joints"]
     if known.any():
-        said, truth = (
+        joints, truth = (
             centred_on_hips(lsp_joints_from_keypoints(x[known]).astype(float))
             for x in (people.predicted["joints3d"], people.truth["lsp_joints"])
         )
-        row["mpjpe_mm"] = 1e3 * metrics.mpjpe(said, truth).mean()
-        row["pa_mpjpe_mm"] = 1e3 * metrics.pa_mpjpe(said, truth).mean()
-    return row, found.errors["keypoints_px"]
+        row["mpjpe_mm"] = 1e3 * metrics.mpjpe(joints, truth).mean()
+        row["pa_mpjpe_mm"] = 1e3 * metrics.pa_mpjpe(joints, truth).mean()
+    return row, measured.errors["keypoints_px"]
 
 
 def mocap_ranges(folder, datasets):
-    """Of motion capture: `plausibility.joint_ranges`, (N, 23, 3) poses, (N, 10) betas."""
+    """Motion capture: `plausibility.joint_ranges`, (N, 23, 3) poses, (N, 10) betas."""
     paths = shards.paths(shards.find_mocap(folder, datasets))
     records = tf.data.TFRecordDataset([str(path) for path in paths]).take(_NUM_MOCAP)
     batches = list(records.map(record.decode_mocap).batch(1000).as_numpy_iterator())
@@ -115,27 +116,27 @@ def main():
     plan = evaluate_protocol.plan("keypoints2d", options.data_dir, given, allow_missing=False)
     hmr = checkpoint.load(options.load_path)
     with tempfile.TemporaryDirectory() as folder:
-        answer, digest = crop_function(hmr, any_batch_size=True), predictions.model_digest(hmr)
-        files = predictions.of_files(answer, digest, plan.frames, Path(folder), _BATCH_SIZE)
-    people = frames.with_predictions(plan.frames, files, plan.judged)
-    mean = as_predicted(hmr, start_of(options.load_path), people.predicted)
-    answers = {
+        predict, digest = crop_function(hmr, any_batch_size=True), predictions.model_digest(hmr)
+        files = predictions.predict_files(predict, digest, plan.frames, Path(folder), _BATCH_SIZE)
+    people = frames.with_predictions(plan.frames, files, plan.is_evaluated)
+    mean = predictions_of_theta(hmr, initial_theta(options.load_path), people.predicted)
+    methods = {
         "mean pose": mean,
         "mean pose, best camera": with_best_camera(people, mean),
         "model": people.predicted,
     }
     print(f"{len(people.file)} people")
-    for name, predicted in answers.items():
-        row, of_people = errors(plan, people._replace(predicted=predicted), hmr)
+    for name, predicted in methods.items():
+        row, error_px = errors(plan, people._replace(predicted=predicted), hmr)
         print(f"{name:24}" + "  ".join(f"{key} {value:.2f}" for key, value in row.items()))
     if options.mocap_dir:
         print_plausibility(people.predicted["theta"], options)
     if options.pictures:
-        for name, person in scores.representative(of_people, _SHOWN).items():
+        for name, person in scores.representative(error_px, _PERCENTILES).items():
             path = Path(options.pictures) / f"percentile_{name}.jpg"
             picture = people_pictures.draw(people, person, hmr)
             picture = cv2.resize(picture, None, fx=_ENLARGED, fy=_ENLARGED)
-            path.write_bytes(people_pictures.jpeg(picture))
+            path.write_bytes(people_pictures.encode_jpeg(picture))
             print(path, people.truth["filename"][person].decode())
 
 

@@ -1,4 +1,4 @@
-"""Draws a curve of TensorBoard for one training or several, as an SVG file.
+"""Draws a TensorBoard scalar of one or several trainings as an SVG file.
 
     python -m benchmarks.learning_curves --model_dirs=logs/a,logs/b --tag=validation/keypoints_px \
         --label="px of the crop" --output=curve.svg
@@ -14,18 +14,18 @@ from hmr_tf.files.errors import InputError
 
 
 def read(model_dir, tag):
-    """Steps and values, in the order of the steps; InputError where there are none."""
-    found = {}
+    """Steps and values of a scalar, in order; InputError if there are none."""
+    values_of = {}
     for path in sorted((Path(model_dir) / "tensorboard").glob("events*")):
         for serialized in tf.data.TFRecordDataset(str(path)).as_numpy_iterator():
             event = tf.compat.v1.Event.FromString(serialized)
             for value in event.summary.value:
                 if value.tag == tag:
-                    found[event.step] = float(tf.make_ndarray(value.tensor))
-    if not found:
+                    values_of[event.step] = float(tf.make_ndarray(value.tensor))
+    if not values_of:
         raise InputError(f"no {tag} in {model_dir}: name a --model_dir and a curve of TensorBoard.")
-    steps = sorted(found)
-    return steps, [found[step] for step in steps]
+    steps = sorted(values_of)
+    return steps, [values_of[step] for step in steps]
 
 
 def main():

@@ -1,4 +1,4 @@
-"""What the metrics of a whole test set cost, beside the same body by body.
+"""Time of the metrics of a whole test set, beside the same body by body.
 
     python -m benchmarks.metrics_speed [--frames=100000]
 
@@ -60,18 +60,18 @@ def main():
     }
     print(f"h36m: {seconds(lambda: joints3d.score_h36m(people, options)):.2f} s")
     print(f"mpi_inf_3dhp: {seconds(lambda: joints3d.score_mpi_inf_3dhp(people, options)):.2f} s")
-    found, true = (
+    predicted, truth = (
         part[:, :14].astype(float)
         for part in (people.predicted["joints3d"], people.truth["lsp_joints"])
     )
-    batched = seconds(lambda: (metrics.mpjpe(found, true), metrics.pa_mpjpe(found, true)))
+    batched = seconds(lambda: (metrics.mpjpe(predicted, truth), metrics.pa_mpjpe(predicted, truth)))
 
     looped_frames = min(_LOOPED, count)
 
     def loop():
         for k in range(looped_frames):
-            metrics.mpjpe(found[k : k + 1], true[k : k + 1])
-            metrics.pa_mpjpe(found[k : k + 1], true[k : k + 1])
+            metrics.mpjpe(predicted[k : k + 1], truth[k : k + 1])
+            metrics.pa_mpjpe(predicted[k : k + 1], truth[k : k + 1])
 
     looped = seconds(loop) * count / looped_frames
     print(f"MPJPE and reconstruction error: {batched:.2f} s; one by one {looped:.2f} s, ", end="")

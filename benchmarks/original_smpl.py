@@ -1,7 +1,7 @@
-"""SMPL in the original's steps, slow on purpose: what `benchmarks/smpl_speed.py` compares with.
+"""SMPL in the original's steps, slow on purpose, for the comparison of `benchmarks/smpl_speed.py`.
 
 Every vertex gets a 4x4 matrix of its own. Source: the original's `tf_smpl/batch_smpl.py` and
-`batch_lbs.py`, stated again for TensorFlow 2.
+`batch_lbs.py`, reimplemented for TensorFlow 2.
 """
 
 import tensorflow as tf

@@ -1,4 +1,4 @@
-"""What the z-buffer costs, beside OpenCV's painter's algorithm (which gets overlaps wrong).
+"""Time of the z-buffer, beside OpenCV's painter's algorithm (which gets overlaps wrong).
 
     python -m benchmarks.render_speed [--batch_size=8] [--threads=1] [--repeats=15]
 
@@ -24,8 +24,8 @@ from hmr_tf.rendering import render, zbuffer
 def bodies(model, count):
     """(B, V, 3) upright bodies in the camera frame, seen from random sides."""
     upright = tf.constant(model.v_template[None] * [1, -1, -1], tf.float32)
-    turns_deg = np.random.default_rng(0).uniform(-180, 180, count)
-    return tf.concat([render.side_view(upright, degrees) for degrees in turns_deg], axis=0)
+    angles_deg = np.random.default_rng(0).uniform(-180, 180, count)
+    return tf.concat([render.side_view(upright, degrees) for degrees in angles_deg], axis=0)
 
 
 def painter(pixels, depth, faces, size):

@@ -1,10 +1,10 @@
-"""What the SMPL layer costs, beside the original's formulation, `smplx` and `smplfitter`.
+"""Time of the SMPL layer, beside the original's formulation, `smplx` and `smplfitter`.
 
     pip install -r benchmarks/requirements.txt
     python -m benchmarks.smpl_speed [--batch_sizes=64,1] [--threads=2] [--rounds=15]
 
-Everyone poses the same bodies of the built-in model: the mesh and the 19 keypoints, which `smplx`
-and `smplfitter` do not know, so they are regressed from their mesh. TensorFlow runs as a
+All pose the same bodies of the built-in model: the mesh and the 19 keypoints, which `smplx` and
+`smplfitter` do not have, so that they are regressed from their mesh. TensorFlow runs as a
 `tf.function` and with XLA. All take turns in one process: a round is, for each, one call to warm up
 and some that are timed. Printed: medians over the rounds, and the median of each round's ratio to
 ours, which other work on the machine moves less. A peer that is not installed is left out. The
@@ -21,7 +21,7 @@ import tempfile
 import time
 from pathlib import Path
 
-# PyTorch's threads would otherwise spin on into the turn of the next one.
+# Otherwise PyTorch's threads spin while the next one runs.
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 import numpy as np
@@ -94,7 +94,7 @@ def calls(model, threads, pose, betas):
         JOINTS_ONLY: lambda pose, betas: smpl.joints_only(pose, betas)[1:3],
         "the original's steps": original_smpl.layer(model),
     }
-    found = {}
+    functions = {}
     with tempfile.TemporaryDirectory() as folder:
         write_for_peers(model, folder)
         try:
@@ -103,15 +103,15 @@ def calls(model, threads, pose, betas):
             print(f"smplfitter is left out: {error}")
         try:
             peer = smplx_layer(model, folder, threads)
-            found["smplx"] = lambda: peer(pose, betas)
+            functions["smplx"] = lambda: peer(pose, betas)
         except ImportError as error:
             print(f"smplx is left out: {error}")
     tensors = tf.constant(pose), tf.constant(betas)
     for name, layer in layers.items():
         for compiled in (False, True):
             traced = tf.function(layer, jit_compile=compiled)
-            found[name + XLA * compiled] = lambda traced=traced: traced(*tensors)
-    return found
+            functions[name + XLA * compiled] = lambda traced=traced: traced(*tensors)
+    return functions
 
 
 def first_calls(runs):
@@ -120,14 +120,14 @@ def first_calls(runs):
     for name, run in list(runs.items()):
         start = time.perf_counter()
         try:
-            answer = run()
+            result = run()
         except tf.errors.UnimplementedError as error:
             print(f"{name} is left out: {str(error.message)[:70]}")
             del runs[name]
             continue
         seconds[name] = time.perf_counter() - start
         if JOINTS_ONLY not in name:
-            meshes[name] = [np.asarray(part) for part in answer]
+            meshes[name] = [np.asarray(part) for part in result]
     reference = meshes["the original's steps"]
     difference = max(
         np.abs(ours - theirs).max()

@@ -1,4 +1,4 @@
-"""What a whole training step costs over the bare encoder's forward and backward pass.
+"""Time of a whole training step over the bare encoder's forward and backward pass.
 
     python -m benchmarks.training_step [--batch_size=8] [--repeats=7] [--only=float32,bfloat16,...]
 
@@ -91,14 +91,23 @@ class OriginalHMR(HMR):
         self._pose_bodies = original_smpl.layer(model)
 
     def predictions_from_thetas(self, thetas):
-        return tuple(self._body(answer) for answer in thetas)
+        return tuple(self._prediction(one) for one in thetas)
 
-    def _body(self, answer):
-        camera_, pose, betas = theta.split(answer)
+    def _prediction(self, whole):
+        weak_camera, pose, betas = theta.split(whole)
         vertices, joints = self._pose_bodies(pose, betas)
-        points = camera.project(joints, camera_)
+        points = camera.project(joints, weak_camera)
         rotations = matrix_from_axis_angle(pose)
-        return Prediction(answer, camera_, rotations, betas, vertices, joints, None, points)
+        return Prediction(
+            theta=whole,
+            camera=weak_camera,
+            rotations=rotations,
+            betas=betas,
+            vertices=vertices,
+            joints3d=joints,
+            smpl_joints=None,
+            keypoints2d_norm=points,
+        )
 
 
 def training_step(hmr, data):

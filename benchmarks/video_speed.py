@@ -1,8 +1,8 @@
-"""Frames a second of a video of one person: read, predict, follow, smooth, draw, write.
+"""Frames per second of a video of one person: read, predict, track, smooth, draw, write.
 
     python -m benchmarks.video_speed [--frames=300] [--width=640 --height=480] [--load_path=MODEL]
 
-Beside it the network alone on as many crops, in the same run: what no video can beat. Without
+Beside it the network alone on as many crops, in the same run: the upper bound. Without
 --load_path the network has random weights, which take as long as trained ones.
 """
 

@@ -18,7 +18,14 @@ ENCODERS = ("resnet_v2_50", "resnet50", "resnet50v2")
 PHOTO_FORMATS = ("overlay", "panels", "transparent", "obj", "ply", "npz")
 MOTION_FORMATS = ("glb", "bvh", "amass", "viewer", "measure")
 IMAGE_DATASETS = ("lsp", "lsp_ext", "mpii", "coco", "h36m", "mpi_inf_3dhp")
-PROTOCOLS = ("h36m_p1", "h36m_p2", "mpi_inf_3dhp", "lsp_parts", "keypoints2d")
+PROTOCOLS = (
+    "h36m_p1",
+    "h36m_p2",
+    "mpi_inf_3dhp",
+    "lsp_parts",
+    "keypoints2d",
+    "body_errors",
+)
 MOCAP_DATASETS = ("CMU", "H3.6", "jointLim")
 EXPORT_FORMATS = ("saved_model", "tflite")
 EXPORT_DTYPES = ("float32", "bfloat16", "float16")
@@ -253,8 +260,8 @@ class Options:
 
     protocol: str = _evaluate(
         "",
-        "Table of the paper to measure, or keypoints2d. Not given: errors of mesh, joints and "
-        "keypoints on --datasets.",
+        "Table of the paper to measure; or, on any --datasets, keypoints2d, or body_errors: mesh, "
+        "joints and keypoints. Not given: body_errors.",
         choices=PROTOCOLS,
         heading="Evaluation",
     )

@@ -1,1 +1,1 @@
-"""How good it is: metrics and protocols."""
+"""Evaluation of trained models: metrics, protocols, reports."""

@@ -14,25 +14,25 @@ from hmr_tf.files import atomic
 from hmr_tf.files.errors import InputError
 from hmr_tf.inference.model import crop_function
 
-TIMED = 20  # images for the run time
+TIMED_IMAGES = 20  # for the run time
 PREDICTIONS = "predictions"  # folder below --output_dir
 
 
 class Plan(NamedTuple):
-    """What is evaluated, known before a model is loaded."""
+    """The data of an evaluation, checked before a model is loaded."""
 
     protocol: str
     options: dict
-    frames: frames_.Frames  # everybody, without predictions
-    judged: np.ndarray  # (N,) bool, who is
-    missing: list  # names of what the protocol wants and is not there
+    frames: frames_.Frames  # of all people, without predictions
+    is_evaluated: np.ndarray  # (N,) bool
+    missing: list  # names of the missing parts of the test set
 
 
 def plan(protocol, data_dir, given, allow_missing):
     """Finds the data and checks it.
 
     Args:
-      protocol: name of `protocols.PROTOCOLS`.
+      protocol: name of `published.PROTOCOLS`.
       data_dir: folder of TFRecords.
       given: flag -> value of the flags that vary protocols, None or empty where not given.
       allow_missing: whether a part of the test set is enough.
@@ -41,27 +41,35 @@ def plan(protocol, data_dir, given, allow_missing):
       Plan.
 
     Raises:
-      InputError: a wrong flag, no data, some of it missing, without truth or broken.
+      InputError: a wrong flag, no data, incomplete data, data without labels or broken data.
     """
-    options = published.options_of(protocol, given)
+    options = published.options_from_flags(protocol, given)
     paths, missing = published.find(protocol, data_dir, options, allow_missing)
     rule = published.PROTOCOLS[protocol]
-    everybody = frames_.read(paths, rule.decode)
-    judged, unjudged = rule.check(everybody, options)
-    published.refuse_missing(protocol, unjudged, allow_missing)
-    if not judged.any():
-        raise InputError(f"--protocol={protocol} finds nobody to judge: {unjudged[0]} is missing.")
-    return Plan(protocol, options, everybody, judged, [*missing, *unjudged])
+    frames = frames_.read(paths, rule.decode)
+    is_evaluated, unlabelled = rule.check(frames, options)
+    published.refuse_missing(protocol, unlabelled, allow_missing)
+    if not is_evaluated.any():
+        raise InputError(
+            f"--protocol={protocol} has no person to evaluate: {unlabelled[0]} is missing."
+        )
+    return Plan(
+        protocol=protocol,
+        options=options,
+        frames=frames,
+        is_evaluated=is_evaluated,
+        missing=[*missing, *unlabelled],
+    )
 
 
 def evaluate(plan, hmr, load_path, batch_size, output_dir):
-    """Predicts, or takes what was predicted before, measures and writes.
+    """Predicts, or reads earlier predictions, measures and writes.
 
     Args:
-      plan: of `plan`.
+      plan: Plan.
       hmr: `networks.hmr.HMR`.
-      load_path: what the results call the model.
-      batch_size: people at once.
+      load_path: name of the model in the results.
+      batch_size: people per batch.
       output_dir: Path of an existing folder; results.json, sequences.csv, report.html and
         predictions/ are written there.
 
@@ -69,15 +77,16 @@ def evaluate(plan, hmr, load_path, batch_size, output_dir):
       The dict of results.json.
 
     Raises:
-      InputError: a broken image, answers that are not finite, a model without faces to draw.
+      InputError: a broken image, predictions that are not finite, a model without faces to draw.
     """
     rule = published.PROTOCOLS[plan.protocol]
-    digest, answer = predictions.model_digest(hmr), crop_function(hmr, any_batch_size=True)
-    predicted = _predict(plan, answer, digest, batch_size, output_dir)
-    people = frames_.with_predictions(plan.frames, predicted, plan.judged)
-    found = rule.score(people, plan.options, hmr)
-    times = run_time.measure(answer, _timed_crops(people, hmr.image_size), hmr.smpl.faces)
+    digest, predict = predictions.model_digest(hmr), crop_function(hmr, any_batch_size=True)
+    predicted = _predict(plan, predict, digest, batch_size, output_dir)
+    people = frames_.with_predictions(plan.frames, predicted, plan.is_evaluated)
+    measured = rule.score(people, plan.options, hmr)
+    times = run_time.measure(predict, _timed_crops(people, hmr.image_size), hmr.smpl.faces)
     content = {
+        **(measured.metrics if rule.has_top_level_metrics else {}),
         "protocol": plan.protocol,
         "title": rule.title,
         "load_path": str(load_path),
@@ -86,24 +95,24 @@ def evaluate(plan, hmr, load_path, batch_size, output_dir):
         "options": plan.options,
         "counts": {"sequences": len(plan.frames.paths), "frames": len(people.file)},
         "missing": plan.missing,
-        "metrics": {**found.metrics, **times},
+        "metrics": {**measured.metrics, **times},
         "device": run_time.device(),
         "percentiles": {
             name: metrics.percentiles(values[np.isfinite(values)])
-            for name, values in found.errors.items()
+            for name, values in measured.errors.items()
         },
         "published": rule.published,
-        "tables": found.tables,
+        "tables": measured.tables,
     }
-    shown = _shown_people(people, found.errors[rule.ranked_by], rule.ranked_by, hmr)
-    html = page.page(content, found.errors, rule.ranked_by, shown)
+    pictures = _pictures(people, measured.errors[rule.ranked_by], rule.ranked_by, hmr)
+    html = page.page(content, measured.errors, rule.ranked_by, pictures)
     results.write(output_dir, content)
     atomic.write_text(output_dir / page.REPORT, html)
     return content
 
 
 def written(folder):
-    """Names of the files that an evaluation left for people."""
+    """Names of the files of an evaluation that are meant to be read."""
     names = (page.REPORT, results.RESULTS, results.SEQUENCES)
     return [name for name in names if (folder / name).is_file()]
 
@@ -116,28 +125,30 @@ def compare(paths, output_dir):
     return "\n".join([title, "", *results.text_table(header, rows)])
 
 
-def _predict(plan, answer, digest, batch_size, output_dir):
-    with tqdm(total=len(plan.frames.file), desc="Predicting", unit="person") as bar:
-        return predictions.of_files(
-            answer, digest, plan.frames, Path(output_dir) / PREDICTIONS, batch_size, bar.update
+def _predict(plan, predict, digest, batch_size, output_dir):
+    folder, total = Path(output_dir) / PREDICTIONS, len(plan.frames.file)
+    with tqdm(total=total, desc="Predicting", unit="person", disable=None) as bar:
+        return predictions.predict_files(
+            predict, digest, plan.frames, folder, batch_size, progress=bar.update
         )
 
 
 def _timed_crops(people, image_size):
-    """The first few crops, of one file, as the model sees them."""
-    numbers = people.number[people.file == people.file[0]][:TIMED]
+    """The first TIMED_IMAGES crops of one file; fewer people are repeated."""
+    numbers = people.number[people.file == people.file[0]][:TIMED_IMAGES]
     path = people.paths[people.file[0]]
-    crops = [predictions.crop_of(path, number, image_size) for number in numbers]
-    return [crops[i % len(crops)] for i in range(TIMED)]
+    crops = [predictions.read_crop(path, number, image_size) for number in numbers]
+    return [crops[i % len(crops)] for i in range(TIMED_IMAGES)]
 
 
-def _shown_people(people, errors, metric, hmr):
+def _pictures(people, errors, metric, hmr):
     """[(caption, JPEG)] of the best, the median, the 95th percentile and the worst."""
-    shown = []
+    pictures = []
     for title, person in scores.representative(errors).items():
         path, record = people.paths[people.file[person]], people.number[person] + 1
         name = people.truth["filename"][person].decode(errors="replace")
         caption = f"{title}: {results.label(metric)} {results.number(float(errors[person]))}; "
         caption += f"{path.stem}, record {record}, {name}"
-        shown.append((caption, people_pictures.jpeg(people_pictures.draw(people, person, hmr))))
-    return shown
+        picture = people_pictures.draw(people, person, hmr)
+        pictures.append((caption, people_pictures.encode_jpeg(picture)))
+    return pictures

@@ -1,4 +1,4 @@
-"""The people of a test set: what is true of them beside what the model says."""
+"""The people of a test set: their labels and the predictions of a model."""
 
 from pathlib import Path
 from typing import NamedTuple
@@ -9,21 +9,21 @@ import tensorflow as tf
 from hmr_tf.data import record
 from hmr_tf.files.errors import InputError
 
-_PARSED_AT_ONCE = 256
+_PARSED_PER_BATCH = 256
 
 
 class Frames(NamedTuple):
-    """N people, one after the other, from the files of a test set."""
+    """N people from the files of a test set, in order."""
 
-    paths: tuple  # the files
-    file: np.ndarray  # (N,) which of them
-    number: np.ndarray  # (N,) the record there, from 0
-    truth: dict  # name -> (N, ...), what `decode` of `read` gives
-    predicted: dict  # name -> (N, ...) as `predictions.of_files` gives it
+    paths: tuple  # of the files
+    file: np.ndarray  # (N,) index of the file in `paths`
+    number: np.ndarray  # (N,) number of the record in that file, from 0
+    truth: dict  # name -> (N, ...) labels, from `decode` of `read`
+    predicted: dict  # name -> (N, ...), from `predictions.predict_files`
 
     @property
     def sequences(self):
-        """(N,) name of the sequence of each: its file's, with the folder's where two are alike."""
+        """(N,) name of each person's file, with the folder where two files have one name."""
         stems = [path.stem for path in self.paths]
         if len(set(stems)) < len(stems):
             stems = [f"{path.parent.name}/{path.stem}" for path in self.paths]
@@ -31,7 +31,7 @@ class Frames(NamedTuple):
 
 
 def read(paths, decode):
-    """Everybody in some files, in order, without predictions.
+    """All people of some files, in order, without predictions.
 
     Args:
       paths: TFRecord files of image records.
@@ -41,13 +41,13 @@ def read(paths, decode):
       Frames; strings of the truth are bytes.
 
     Raises:
-      InputError: a file without records, a broken one, or one that lacks what `decode` wants.
+      InputError: a file without records, a broken file, or one without a feature of `decode`.
     """
     dataset = records(paths).map(
         lambda file, serialized: (file, decode(serialized)), num_parallel_calls=tf.data.AUTOTUNE
     )
     try:
-        parts = list(dataset.batch(_PARSED_AT_ONCE).as_numpy_iterator())
+        parts = list(dataset.batch(_PARSED_PER_BATCH).as_numpy_iterator())
     except tf.errors.OpError as error:
         for path in paths:
             _check_joint_counts(path)
@@ -61,7 +61,7 @@ def read(paths, decode):
         paths=tuple(Path(path) for path in paths),
         file=file,
         number=np.concatenate([np.arange(count) for count in counts]),
-        truth=_joined([truth for _, truth in parts]),
+        truth=_concatenated([truth for _, truth in parts]),
         predicted={},
     )
 
@@ -70,34 +70,34 @@ def records(paths):
     """Dataset of (number of the file, () int64; serialized record) of all records in order."""
     files = tf.data.Dataset.from_tensor_slices([str(path) for path in paths]).enumerate()
 
-    def of_file(number, path):
+    def numbered_records(number, path):
         return tf.data.TFRecordDataset(path).map(lambda serialized: (number, serialized))
 
-    return files.flat_map(of_file)
+    return files.flat_map(numbered_records)
 
 
 def _check_joint_counts(path):
-    """InputError for the first record that says where joints are, but of another number of them."""
+    """InputError for the first record with another number of joints than it should have."""
     for number, serialized in enumerate(tf.data.TFRecordDataset(str(path)).as_numpy_iterator(), 1):
         features = tf.train.Example.FromString(serialized).features.feature
         for key, wanted in record.JOINT_COUNTS.items():
-            found = len(features[key].float_list.value) / 3 if key in features else wanted
-            if found != wanted:
+            count = len(features[key].float_list.value) / 3 if key in features else wanted
+            if count != wanted:
                 raise InputError(
-                    f"{path}: record {number} holds {found:g} joints as {key}, not {wanted}: "
+                    f"{path}: record {number} holds {count:g} joints as {key}, not {wanted}: "
                     "convert the dataset again."
                 )
 
 
 def with_predictions(frames, predicted, keep):
-    """The Frames with the predictions of each file; of them those that `keep`, (N,) bool, names."""
+    """Frames with the predictions of each file, for the people of `keep`, (N,) bool."""
     return frames._replace(
         file=frames.file[keep],
         number=frames.number[keep],
         truth={name: values[keep] for name, values in frames.truth.items()},
-        predicted={name: values[keep] for name, values in _joined(predicted).items()},
+        predicted={name: values[keep] for name, values in _concatenated(predicted).items()},
     )
 
 
-def _joined(parts):
+def _concatenated(parts):
     return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}

@@ -1,14 +1,14 @@
-"""How far predicted bodies are from the true ones. Numpy; metres in, metres out; shares in 0..1."""
+"""Distances of predicted from true bodies. Numpy; metres in, metres out; shares in 0..1."""
 
 import numpy as np
 
 from hmr_tf.body.rotation import procrustes_align
 
-PCK_M = 0.150  # of MPI-INF-3DHP
-# Its curve's thresholds, 0 to 150 mm in steps of 5 (`mpii_compute_3d_pck.m` of the dataset's code).
+PCK_M = 0.150  # threshold of MPI-INF-3DHP
+# Thresholds of its AUC, 0 to 150 mm in steps of 5 (`mpii_compute_3d_pck.m` of the dataset's code).
 AUC_M = np.arange(31) * 0.005
 PERCENTILES = (50, 75, 90, 95, 99)
-IGNORED = 255  # label of pixels that nobody judges
+IGNORED = 255  # label of pixels that are not evaluated
 
 
 def distances(predicted, truth):
@@ -37,7 +37,7 @@ def pck(distance, threshold, counts=None):
     Args:
       distance: (B, K).
       threshold: a number or (B, 1), in the same unit.
-      counts: (B, K) which points are counted; None: all.
+      counts: (B, K) bool, the points that are counted; None: all.
 
     Returns:
       float in 0..1; nan where no point is counted.
@@ -50,7 +50,7 @@ def pck(distance, threshold, counts=None):
 def auc(distance, thresholds=AUC_M):
     """Area under the PCK curve: the mean of `pck` over the thresholds. (B, K) -> float.
 
-    The first threshold is 0, and nothing is nearer than that: the truth itself gets 30 / 31.
+    The first threshold is 0 and counts no point, so that a perfect prediction gets 30 / 31.
     """
     below = np.searchsorted(np.sort(distance, axis=None), thresholds, side="left")
     return float(below.mean() / distance.size)
@@ -70,10 +70,10 @@ def keypoint_error(predicted, truth, labelled):
 
 
 def label_counts(predicted, truth, num_labels):
-    """What accuracy and F1 of segmentations are made of; the counts of pictures add up.
+    """Counts for accuracy and F1 of segmentations; those of several pictures can be added.
 
-    Pixels whose truth is `IGNORED` are in no count but the accuracy's, where they are background,
-    as in the public evaluation (nkolot/SPIN `eval.py:213-229`).
+    Pixels with the label `IGNORED` count for the accuracy only, as background, as in the public
+    evaluation (nkolot/SPIN `eval.py:213-229`).
 
     Args:
       predicted, truth: (H, W) integer labels 0 to num_labels - 1, 0 the background.
@@ -83,12 +83,12 @@ def label_counts(predicted, truth, num_labels):
       (L + 1, 3) int: for each label true positives, false positives and false negatives; in the
       last row equal pixels, all pixels and 0.
     """
-    judged = truth != IGNORED
-    pairs = truth[judged].astype(int) * num_labels + predicted[judged]
+    counted = truth != IGNORED
+    pairs = truth[counted].astype(int) * num_labels + predicted[counted]
     confusion = np.bincount(pairs, minlength=num_labels**2).reshape(num_labels, num_labels)
     hits = np.diag(confusion)
     counts = np.stack([hits, confusion.sum(0) - hits, confusion.sum(1) - hits], axis=1)
-    equal = np.sum(predicted == np.where(judged, truth, 0))
+    equal = np.sum(predicted == np.where(counted, truth, 0))
     return np.concatenate([counts, [[equal, truth.size, 0]]])
 
 
@@ -98,7 +98,7 @@ def accuracy(counts):
 
 
 def f1(counts):
-    """(L,) F1 of each label, of summed `label_counts`; nan for one that is nowhere."""
+    """(L,) F1 of each label, of summed `label_counts`; nan for a label without pixels."""
     hits, false_positives, false_negatives = counts[:-1].T
     with np.errstate(invalid="ignore"):
         return 2 * hits / (2 * hits + false_positives + false_negatives)

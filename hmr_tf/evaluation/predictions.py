@@ -1,4 +1,4 @@
-"""What a model says of every record of a file; kept on disk while neither of the two changes."""
+"""Predictions of a model for every record of a file, kept on disk until model or file change."""
 
 import hashlib
 import zipfile
@@ -13,69 +13,69 @@ from hmr_tf.files.atomic import written
 from hmr_tf.files.errors import InputError
 from hmr_tf.files.sha256 import file_digest
 
-# Of the files of predictions; changes with what they hold and with how crops are made.
+# Version of the files; changes with their content and with how crops are made.
 _FORMAT = 2
-# Field -> its name in `networks.prediction.named`; and where the crop lies, of `augment.Placement`.
-_ANSWERS = {
+# Field -> its name in `networks.prediction.named`.
+_PREDICTED = {
     "theta": "theta",
     "joints3d": "joints3d",
     "smpl_joints": "smpl_joints",
     "keypoints_px": "keypoints2d_px",
 }
-_FIELDS = (*_ANSWERS, "scale_xy", "corner_px")
+_FIELDS = (*_PREDICTED, "scale_xy", "corner_px")  # the latter two of `augment.Placement`
 
 
-def of_files(answer, digest, frames, folder, batch_size, tick=lambda count: None):
-    """Predictions for every record of every file: read from `folder` where they are, else made.
+def predict_files(predict, digest, frames, folder, batch_size, progress=lambda count: None):
+    """Predictions for every record of every file: read from `folder` or made.
 
     Args:
-      answer: `inference.model.crop_function` of a network, for any batch size.
+      predict: `inference.model.crop_function` of a network, for any batch size.
       digest: `model_digest` of it.
-      frames: Frames, whose files are meant.
-      folder: Path for the predictions, one .npz a TFRecord file; made where it is not there. A file
-        is written as soon as it is complete.
-      batch_size: records at once.
-      tick: is told how many records are done.
+      frames: Frames, for their files.
+      folder: Path for the predictions, one .npz for each TFRecord file; made if it is missing. A
+        file is written as soon as it is complete.
+      batch_size: records per batch.
+      progress: called with the number of further records that are done.
 
     Returns:
-      list, by file, of dicts of float32 arrays of its N records: theta (N, 85), joints (N, 19, 3)
-      and smpl_joints (N, 24, 3) metres, keypoints_px (N, 19, 2) pixels of the crop; and where the
-      crop lies: pixel of the stored image * scale_xy (N, 2) - corner_px (N, 2).
+      list, by file, of dicts of float32 arrays of its N records: theta (N, 85), joints3d (N, 19, 3)
+      and smpl_joints (N, 24, 3) metres, keypoints_px (N, 19, 2) pixels of the crop; and the
+      crop's place: pixel of the stored image * scale_xy (N, 2) - corner_px (N, 2).
 
     Raises:
-      InputError: a broken image, or answers that are not finite.
+      InputError: a broken image, or predictions that are not finite.
     """
     keys = [f"{_FORMAT} {digest} {file_digest(path)}" for path in frames.paths]
     files = [_file(folder, path) for path in frames.paths]
-    found = [_read(file, key) for file, key in zip(files, keys)]
-    new = [number for number, content in enumerate(found) if content is None]
-    tick(sum(len(content["theta"]) for content in found if content is not None))
-    made = _predict(answer, [frames.paths[number] for number in new], batch_size, tick)
-    for number, content in zip(new, made):
+    contents = [_read(file, key) for file, key in zip(files, keys)]
+    new = [number for number, content in enumerate(contents) if content is None]
+    progress(sum(len(content["theta"]) for content in contents if content is not None))
+    predicted = _predict(predict, [frames.paths[number] for number in new], batch_size, progress)
+    for number, content in zip(new, predicted):
         _write(files[number], keys[number], content)
-        found[number] = content
-    return found
+        contents[number] = content
+    return contents
 
 
-def _predict(answer, paths, batch_size, tick):
-    """Yields what `of_files` returns, file by file."""
+def _predict(predict, paths, batch_size, progress):
+    """Yields the elements of `predict_files`, file by file."""
     if not paths:
         return
-    image_size = answer.input_signature[0].shape[1]
+    image_size = predict.input_signature[0].shape[1]
     waiting, current = [], 0
     try:
         for files, images, placements in _crops(paths, image_size).batch(batch_size):
-            found = answer(images)
-            rows = {name: found[key].numpy() for name, key in _ANSWERS.items()}
+            named = predict(images)
+            rows = {name: named[key].numpy() for name, key in _PREDICTED.items()}
             rows.update({name: value.numpy() for name, value in placements.items()})
             for file in range(current, int(files[-1]) + 1):
                 if file > current:
                     yield _complete(waiting, paths[current])
                     waiting, current = [], file
                 waiting.append({name: part[files == file] for name, part in rows.items()})
-            tick(len(images))
+            progress(len(images))
     except tf.errors.OpError as error:
-        record.check_shards(paths)  # says which record it is
+        record.check_shards(paths)  # its error names the record
         raise error
     yield _complete(waiting, paths[current])
 
@@ -88,30 +88,30 @@ def _complete(parts, path):
     return joined
 
 
-def crop_of(path, number, image_size):
-    """(S, S, 3) in [-1, 1]: what the model sees of one record of a file, counted from 0."""
+def read_crop(path, number, image_size):
+    """(S, S, 3) in [-1, 1]: the model's input from one record of a file, counted from 0."""
     records = tf.data.TFRecordDataset(str(path)).skip(int(number)).take(1)
-    return _cut(next(iter(records)), image_size)[0]
+    return _crop(next(iter(records)), image_size)[0]
 
 
-def _cut(serialized, image_size):
+def _crop(serialized, image_size):
     """The crop of one record and its Placement.
 
-    It lies about the stored centre, repeats the edge and is not scaled in 224 pixels (the
+    Its centre is the stored one, the edge is repeated, and 224 pixels are not scaled (the
     original's `datasets/common.py:232-308`).
     """
-    plain = augment.no_jitter(image_size / crop.CROP_PX)
-    return augment.crop_image(record.decode(serialized), *plain, image_size)
+    no_jitter = augment.no_jitter(image_size / crop.CROP_PX)
+    return augment.crop_image(record.decode(serialized), *no_jitter, image_size)
 
 
 def _crops(paths, image_size):
     """Dataset of (number of the file, crop, dict of scale_xy and corner_px), in order."""
 
-    def cut(file, serialized):
-        image, placement = _cut(serialized, image_size)
+    def numbered_crop(file, serialized):
+        image, placement = _crop(serialized, image_size)
         return file, image, {"scale_xy": placement.scale_xy, "corner_px": placement.corner_px}
 
-    records = frames_.records(paths).map(cut, num_parallel_calls=tf.data.AUTOTUNE)
+    records = frames_.records(paths).map(numbered_crop, num_parallel_calls=tf.data.AUTOTUNE)
     return records.prefetch(tf.data.AUTOTUNE)
 
 
@@ -126,24 +126,24 @@ def model_digest(hmr):
 
 
 def _file(folder, path):
-    """Files of different folders may have one name."""
+    """The .npz of a TFRecord file; files of different folders may have one name."""
     place = hashlib.sha256(str(Path(path).resolve()).encode()).hexdigest()
     return folder / f"{Path(path).stem}_{place[:8]}.npz"
 
 
 def _read(path, digest):
-    """The predictions in a file, or None where they are none of these."""
+    """The predictions in a file, or None if it has none of this digest."""
     try:
         with open(path, "rb") as file, np.load(file) as content:
             if str(content["digest"]) == digest:
                 return {name: content[name] for name in _FIELDS}
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
-        pass  # not there, of another program, or cut off
+        pass  # missing, of another program, or incomplete
     return None
 
 
 def _write(path, digest, predicted):
-    """Complete or not at all."""
+    """Writes the file completely or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with written(path) as unfinished, open(unfinished, "wb") as file:
         np.savez(file, digest=digest, **predicted)

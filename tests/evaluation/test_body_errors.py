@@ -1,4 +1,4 @@
-"""Evaluation with known answers: a model that knows the truth, and wrongs it by a known amount."""
+"""Errors of a model that predicts the truth, changed by a known amount."""
 
 import numpy as np
 import pytest
@@ -18,16 +18,16 @@ STORED, SIZE = 224, 112  # the records' images, and the oracle's input: half of 
 GREY_STEP = 20
 NUM_PEOPLE = 5
 HIPS = [skeleton.LSP_JOINTS.index(name) for name in ("right_hip", "left_hip")]
-# What the records say of each person.
+# Labels of each person in the records.
 WITH_SMPL, WITH_JOINTS = (0, 1), (0, 1, 2)
 NEITHER = (3, 4)
 
 
 class Oracle:
-    """Reads a person's number off the grey of the image, and answers with the truth.
+    """Reads a person's number from the grey of the image and predicts their labels.
 
-    `move` (B, N, 3) -> (B, N, 3) and `shift_px` wrong the answer: its points in space, and its
-    keypoints in the crop.
+    `move` (B, N, 3) -> (B, N, 3) changes the predicted points in space, `shift_px` the keypoints in
+    the crop.
     """
 
     image_size = SIZE
@@ -36,7 +36,7 @@ class Oracle:
         self.smpl = smpl
         body = smpl(tf.constant(truth["pose"]), tf.constant(truth["betas"]))
         keypoints2d_norm = 2.0 * truth["keypoints_px"] / STORED - 1.0
-        self._everyone = Prediction(
+        self._all_people = Prediction(
             theta=tf.zeros([NUM_PEOPLE, 85]),
             camera=tf.zeros([NUM_PEOPLE, 3]),
             rotations=body.rotations,
@@ -50,7 +50,7 @@ class Oracle:
     def __call__(self, images, training=None):
         grey = (tf.reduce_mean(images, axis=[1, 2, 3]) + 1.0) * 127.5
         number = tf.cast(tf.round(grey / GREY_STEP), tf.int32)
-        return None, Prediction(*(tf.gather(part, number) for part in self._everyone))
+        return None, Prediction(*(tf.gather(part, number) for part in self._all_people))
 
     def with_mesh(self, prediction):
         return prediction
@@ -64,7 +64,7 @@ def smpl(tmp_path_factory):
 
 @pytest.fixture
 def truth(rng):
-    """Everyone's pose, betas and keypoints, float32."""
+    """Pose, betas and keypoints of all people, float32."""
     values = {
         "pose": 0.5 * rng.normal(size=(NUM_PEOPLE, 24, 3)),
         "betas": rng.normal(size=(NUM_PEOPLE, 10)),
@@ -79,7 +79,7 @@ def body(smpl, truth):
 
 
 def write(path, truth, joints, labelled=lambda number: np.ones(19, int), numbers=None):
-    """One shard with the people `numbers`; their 3D labels as WITH_SMPL and WITH_JOINTS say."""
+    """One shard with the people `numbers`; 3D labels for WITH_SMPL and WITH_JOINTS."""
     with tf.io.TFRecordWriter(str(path)) as writer:
         for number in range(NUM_PEOPLE) if numbers is None else numbers:
             image = np.full((STORED, STORED, 3), GREY_STEP * number, "uint8")
@@ -102,23 +102,23 @@ def write(path, truth, joints, labelled=lambda number: np.ones(19, int), numbers
 
 @pytest.fixture
 def files(tmp_path, truth, body):
-    """The shard of all people, whose joints stand 3 m in front of the camera."""
+    """The shard of all people; their joints are 3 m in front of the camera."""
     joints = body.joints3d.numpy()[:, :14] + np.float32([0.2, -0.1, 3.0])
     return write(tmp_path / "test_000.tfrecord", truth, joints)
 
 
-def evaluate(smpl, truth, files, **wrong):
-    return body_errors.Evaluation(Oracle(smpl, truth, **wrong), files, NUM_PEOPLE).run()
+def evaluate(smpl, truth, files, **changes):
+    return body_errors.Evaluation(Oracle(smpl, truth, **changes), files, NUM_PEOPLE).run()
 
 
 def centred_joints(body):
-    """(3, 14, 3) m, float64: the true joints of those who have some, mid-hips at the origin."""
+    """(3, 14, 3) m, float64: true joints of the people who have some, mid-hips at the origin."""
     joints = body.joints3d.numpy()[list(WITH_JOINTS), :14].astype(np.float64)
     return joints - joints[:, HIPS].mean(axis=1, keepdims=True)
 
 
 def centred_vertices(body):
-    """(2, V, 3) m: the true vertices of those who have SMPL labels, pelvis at the origin."""
+    """(2, V, 3) m: the true vertices of the people with SMPL labels, pelvis at the origin."""
     known = list(WITH_SMPL)
     return body.vertices.numpy()[known] - body.smpl_joints.numpy()[known, :1]
 
@@ -127,20 +127,20 @@ def mean_length_mm(points):
     return 1e3 * np.linalg.norm(points, axis=-1).mean()
 
 
-def test_the_truth_has_no_error_and_everyone_is_counted(smpl, truth, files):
+def test_body_errors_of_the_truth_are_zero_and_all_people_count(smpl, truth, files):
     results = evaluate(smpl, truth, files)
     assert results.pop("people") == NUM_PEOPLE
     assert set(results) == {"keypoints_px", "mpjpe_mm", "pa_mpjpe_mm", "vertices_mm"}
     assert results == pytest.approx(dict.fromkeys(results, 0.0), abs=2e-3)
 
 
-def test_where_the_body_stands_does_not_count(smpl, truth, files):
+def test_body_errors_ignore_the_position(smpl, truth, files):
     results = evaluate(smpl, truth, files, move=lambda points: points + 0.03)
     assert results["mpjpe_mm"] == pytest.approx(0, abs=2e-3)
     assert results["vertices_mm"] == pytest.approx(0, abs=2e-3)
 
 
-def test_a_tenth_too_large_is_a_tenth_of_the_joints_distances(smpl, truth, files, body):
+def test_body_errors_of_a_scaled_body(smpl, truth, files, body):
     results = evaluate(smpl, truth, files, move=lambda points: 1.1 * points)
     expected = 0.1 * mean_length_mm(centred_joints(body))
     assert results["mpjpe_mm"] == pytest.approx(expected, rel=1e-4)
@@ -149,7 +149,7 @@ def test_a_tenth_too_large_is_a_tenth_of_the_joints_distances(smpl, truth, files
     assert results["pa_mpjpe_mm"] == pytest.approx(0, abs=2e-3)
 
 
-def test_half_a_turn_is_seen_by_mpjpe_and_undone_by_procrustes(smpl, truth, files, body):
+def test_body_errors_of_half_a_rotation(smpl, truth, files, body):
     """About x a point moves by twice its distance from the axis."""
     results = evaluate(smpl, truth, files, move=lambda points: points * [1.0, -1.0, -1.0])
     expected = 2 * mean_length_mm(centred_joints(body)[..., 1:])
@@ -157,10 +157,10 @@ def test_half_a_turn_is_seen_by_mpjpe_and_undone_by_procrustes(smpl, truth, file
     assert results["pa_mpjpe_mm"] == pytest.approx(0, abs=2e-3)
 
 
-def test_procrustes_undoes_a_similarity_but_no_mirror(smpl, truth, files):
-    turn = Rotation.from_rotvec([0.3, -0.8, 0.5]).as_matrix().astype(np.float32)
+def test_body_errors_align_a_similarity_but_no_mirror(smpl, truth, files):
+    rotation = Rotation.from_rotvec([0.3, -0.8, 0.5]).as_matrix().astype(np.float32)
     shift = np.float32([0.2, -0.4, 1.0])
-    results = evaluate(smpl, truth, files, move=lambda points: 1.7 * points @ turn.T + shift)
+    results = evaluate(smpl, truth, files, move=lambda points: 1.7 * points @ rotation.T + shift)
     assert results["mpjpe_mm"] > 50
     assert results["pa_mpjpe_mm"] == pytest.approx(0, abs=5e-3)
     mirrored = evaluate(smpl, truth, files, move=lambda points: points * [-1.0, 1.0, 1.0])
@@ -168,13 +168,13 @@ def test_procrustes_undoes_a_similarity_but_no_mirror(smpl, truth, files):
 
 
 @pytest.mark.parametrize(("shift_px", "expected"), [((2.0, 0.0), 2.0), ((3.0, -4.0), 5.0)])
-def test_keypoints_are_measured_in_pixels_of_the_crop(smpl, truth, files, shift_px, expected):
+def test_body_errors_of_keypoints_are_in_pixels_of_the_crop(smpl, truth, files, shift_px, expected):
     results = evaluate(smpl, truth, files, shift_px=shift_px)
     assert results["keypoints_px"] == pytest.approx(expected, abs=1e-3)
     assert results["mpjpe_mm"] == pytest.approx(0, abs=2e-3)
 
 
-def test_only_people_with_3d_labels_count_in_3d(smpl, tmp_path, truth, body):
+def test_body_errors_in_3d_count_people_with_3d_labels(smpl, tmp_path, truth, body):
     """The labels of person 2, who has joints alone, are 10 % too small: a third of the mean."""
     joints = body.joints3d.numpy()[:, :14].copy()
     joints[2] /= 1.1
@@ -186,37 +186,39 @@ def test_only_people_with_3d_labels_count_in_3d(smpl, tmp_path, truth, body):
     assert results["people"] == NUM_PEOPLE
 
 
-def test_without_any_3d_label_there_is_no_3d_error(smpl, tmp_path, truth):
+def test_body_errors_without_3d_labels_have_no_3d_error(smpl, tmp_path, truth):
     files = write(tmp_path / "test_000.tfrecord", truth, None, numbers=(3, 4))
     results = evaluate(smpl, truth, files, shift_px=(0.0, 2.0))
     assert set(results) == {"people", "keypoints_px"}
     assert results == {"people": 2, "keypoints_px": pytest.approx(2.0, abs=1e-3)}
 
 
-def test_unlabelled_keypoints_do_not_count_nor_do_people_without_any(smpl, tmp_path, truth, body):
+def test_body_errors_ignore_unlabelled_keypoints_and_people_without_any(
+    smpl, tmp_path, truth, body
+):
     """Person 4 has no labelled keypoint; person 3 one, which is off by 20 px of the record."""
 
     def labelled(number):
         return {3: np.eye(19, dtype=int)[0], 4: np.zeros(19, int)}.get(number, np.ones(19, int))
 
-    believed = {**truth, "keypoints_px": truth["keypoints_px"].copy()}
-    believed["keypoints_px"][3, 0, 0] += 20
-    believed["keypoints_px"][3, 1:] += 1000
-    believed["keypoints_px"][4] += 1000
+    predicted = {**truth, "keypoints_px": truth["keypoints_px"].copy()}
+    predicted["keypoints_px"][3, 0, 0] += 20
+    predicted["keypoints_px"][3, 1:] += 1000
+    predicted["keypoints_px"][4] += 1000
     joints = body.joints3d.numpy()[:, :14]
     files = write(tmp_path / "test_000.tfrecord", truth, joints, labelled)
-    results = evaluate(smpl, believed, files)
+    results = evaluate(smpl, predicted, files)
     assert results["people"] == 4
     assert results["keypoints_px"] == pytest.approx(20 * SIZE / STORED / 4, abs=1e-3)
 
 
-def test_the_batch_size_does_not_matter(smpl, truth, files):
+def test_body_errors_do_not_depend_on_the_batch_size(smpl, truth, files):
     oracle = Oracle(smpl, truth, lambda points: 1.1 * points, (1.0, 1.0))
     few, all_ = (body_errors.Evaluation(oracle, files, batch_size).run() for batch_size in (2, 16))
     assert few == pytest.approx(all_, rel=1e-4, abs=2e-3)
 
 
-def test_no_records_and_broken_ones_are_refused(smpl, truth, files, tmp_path):
+def test_body_errors_refuse_empty_and_broken_shards(smpl, truth, files, tmp_path):
     with pytest.raises(InputError, match="coco hold no records"):
         evaluate(smpl, truth, write(tmp_path / "empty.tfrecord", truth, None, numbers=()))
     path = files["coco"][0]
@@ -227,12 +229,12 @@ def test_no_records_and_broken_ones_are_refused(smpl, truth, files, tmp_path):
         evaluate(smpl, truth, files)
 
 
-def test_nobody_with_labels_and_answers_that_are_not_finite_are_refused(smpl, truth, tmp_path):
-    nobody = write(
+def test_body_errors_refuse_people_without_labels_and_non_finite_predictions(smpl, truth, tmp_path):
+    unlabelled = write(
         tmp_path / "a.tfrecord", truth, None, lambda _: np.zeros(19, int), numbers=NEITHER
     )
-    with pytest.raises(InputError, match="Nobody in the shards of coco has keypoints"):
-        evaluate(smpl, truth, nobody)
+    with pytest.raises(InputError, match="No person in the shards of coco has labelled keypoints"):
+        evaluate(smpl, truth, unlabelled)
     some = write(tmp_path / "b.tfrecord", truth, None, numbers=NEITHER)
     with pytest.raises(InputError, match="not finite: train anew"):
         evaluate(smpl, truth, some, move=lambda points: points * np.nan)

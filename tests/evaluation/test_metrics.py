@@ -24,7 +24,7 @@ def independent(predicted, truth):
 
 
 @pytest.mark.parametrize("mirror", [1, -1])
-def test_random_bodies_equal_an_independent_restatement(rng, mirror):
+def test_metrics_equal_an_independent_implementation(rng, mirror):
     truth = rng.normal(size=(200, 14, 3))
     predicted = truth * [mirror, 1, 1] + 0.3 * rng.normal(size=truth.shape) + 2.0
     expected = independent(predicted, truth)
@@ -43,7 +43,7 @@ def test_the_originals_numbers():
         np.testing.assert_allclose(1e3 * found, golden[key], rtol=0, atol=1e-9)
 
 
-def test_pck_and_auc_equal_their_definitions(rng):
+def test_metrics_pck_and_auc_equal_their_definitions(rng):
     distance = rng.gamma(2.0, 0.06, size=(300, 17))
     thresholds = [0.001 * mm for mm in range(0, 151, 5)]
     curve = [np.mean(distance < threshold) for threshold in thresholds]
@@ -56,19 +56,19 @@ def test_pck_and_auc_equal_their_definitions(rng):
     assert np.isnan(metrics.pck(distance, 1.0, np.zeros_like(counts)))
 
 
-def test_a_perfect_prediction_is_not_nearer_than_nothing():
+def test_metrics_auc_of_a_perfect_prediction_is_30_of_31():
     distance = np.zeros((4, 14))
     assert metrics.pck(distance, metrics.PCK_M) == 1
     assert metrics.auc(distance) == 30 / 31
     assert metrics.pck(np.full((1, 1), metrics.PCK_M), metrics.PCK_M) == 0
 
 
-def test_percentiles_are_linear_between_the_people():
+def test_metrics_percentiles_are_linear_between_people():
     assert metrics.percentiles(np.arange(101.0))[95] == 95
     assert metrics.percentiles(np.array([0.0, 1.0]))[50] == 0.5
 
 
-def test_a_shift_of_30_mm_is_30_mm_and_nothing_after_alignment(rng):
+def test_metrics_of_a_shift_of_30_mm(rng):
     truth = rng.normal(size=(5, 14, 3))
     shifted = truth + np.array([0.0, 0.03, 0.0])
     np.testing.assert_allclose(metrics.mpjpe(shifted, truth), 0.03)
@@ -77,12 +77,12 @@ def test_a_shift_of_30_mm_is_30_mm_and_nothing_after_alignment(rng):
     np.testing.assert_allclose(metrics.mpjpe(*centred), 0, atol=1e-12)
 
 
-def test_a_mirrored_body_is_not_aligned_away(rng):
+def test_metrics_do_not_align_a_mirrored_body(rng):
     body = rng.normal(size=(8, 14, 3))
     assert metrics.pa_mpjpe(body * [-1, 1, 1], body).min() > 0.1
 
 
-def test_keypoint_error_looks_at_labelled_points_only():
+def test_metrics_keypoint_error_is_of_labelled_points():
     truth = np.zeros((2, 3, 2))
     predicted = np.array([[(3, 4), (100, 0), (0, 0)], [(1, 1)] * 3], float)
     labelled = np.array([[1, 0, 1], [0, 0, 0]])

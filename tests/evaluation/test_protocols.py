@@ -1,4 +1,4 @@
-"""The protocols from flags to files, with a model that knows the truth and known wrongs."""
+"""The protocols from flags to files, with a model that predicts the truth or known errors."""
 
 import csv
 import json
@@ -12,7 +12,7 @@ from hmr_tf import main
 from hmr_tf.body.skeleton import KEYPOINTS, LSP_HIPS, LSP_JOINTS, MPI_INF_3DHP_JOINTS
 from hmr_tf.data import h36m_names
 from hmr_tf.evaluation import evaluate_protocol, frames, predictions
-from hmr_tf.evaluation.protocols import perspective, published
+from hmr_tf.evaluation.protocols import body_errors, perspective, published
 from hmr_tf.evaluation.report import results
 from hmr_tf.files.errors import InputError
 from hmr_tf.inference.model import crop_function
@@ -39,10 +39,10 @@ def evaluate(smpl, tmp_path, monkeypatch):
     """Runs --mode=evaluate on `tmp_path/data`; gives results.json and the model."""
     if not flags.FLAGS.is_parsed():
         flags.FLAGS(["test"])
-    monkeypatch.setattr(evaluate_protocol, "TIMED", 2)
+    monkeypatch.setattr(evaluate_protocol, "TIMED_IMAGES", 2)
 
-    def evaluate_(protocol, wrong=None, **values):
-        oracle = fakes.Oracle(fakes.thetas(), smpl, **(wrong or {}))
+    def evaluate_(protocol, changes=None, **values):
+        oracle = fakes.Oracle(fakes.thetas(), smpl, **(changes or {}))
         monkeypatch.setattr("hmr_tf.cli.evaluate.load", lambda options: oracle)
         output = tmp_path / values.pop("output", "output")
         options = {
@@ -64,18 +64,18 @@ def evaluate(smpl, tmp_path, monkeypatch):
 
 @pytest.fixture
 def score(tmp_path, truth):
-    """Scores of what the oracle would say, `move` aside, without running it."""
+    """Scores of the oracle's predictions, changed by `move`, without running it."""
 
     def score_(protocol, move=lambda joints: joints, **given):
         plan = evaluate_protocol.plan(protocol, tmp_path / "data", given, allow_missing=True)
         files = [np.flatnonzero(plan.frames.file == k) for k in range(len(plan.frames.paths))]
-        who = [int(name[4:10]) for name in plan.frames.truth["filename"].astype(str)]
+        people_numbers = [int(name[4:10]) for name in plan.frames.truth["filename"].astype(str)]
         predicted = {
-            "joints3d": move(truth["joints3d"][who]),
-            "smpl_joints": truth["smpl_joints"][who],
+            "joints3d": move(truth["joints3d"][people_numbers]),
+            "smpl_joints": truth["smpl_joints"][people_numbers],
         }
         predicted = [{k: v[rows] for k, v in predicted.items()} for rows in files]
-        people = frames.with_predictions(plan.frames, predicted, plan.judged)
+        people = frames.with_predictions(plan.frames, predicted, plan.is_evaluated)
         return published.PROTOCOLS[protocol].score(people, plan.options, None)
 
     return score_
@@ -86,7 +86,7 @@ def shifted(joints):
 
 
 def about_the_hips(factor):
-    """Scales bodies, their hips' middle kept in place."""
+    """Scales bodies about the middle of their hips."""
 
     def scale(joints):
         hips = sum(joints[:, k] for k in LSP_HIPS)[:, None] / 2
@@ -95,7 +95,7 @@ def about_the_hips(factor):
     return scale
 
 
-def test_the_lists_of_human36m_are_the_originals():
+def test_h36m_sequences_are_the_originals():
     assert len(h36m_names.sequences_to_test((0, 1), (0, 1, 2, 3))) == 239
     assert len(h36m_names.sequences_to_test((0,), (3,))) == 30
     assert h36m_names.CORRUPT not in h36m_names.sequences_to_test((0, 1), (0,))
@@ -105,7 +105,7 @@ def test_the_lists_of_human36m_are_the_originals():
     ]
 
 
-def test_human36m_complete_gives_the_truth_no_error(evaluate, tmp_path, truth, capsys):
+def test_h36m_errors_of_the_truth_are_zero_on_the_complete_set(evaluate, tmp_path, truth, capsys):
     names = h36m_names.sequences_to_test((0, 1), h36m_names.CAMERAS)
     people = {name: (number % fakes.NUM_PEOPLE,) for number, name in enumerate(names)}
     fakes.write_h36m(tmp_path / "data", people, truth)
@@ -121,8 +121,8 @@ def test_human36m_complete_gives_the_truth_no_error(evaluate, tmp_path, truth, c
     assert "WakingDog" in printed
 
 
-def test_30_mm_off_the_root_is_30_mm_and_nothing_after_alignment(score, tmp_path, truth):
-    """All 14 joints move and the pelvis does not: seen from there each is 30 mm off."""
+def test_protocols_measure_a_shift_of_30_mm_from_the_root(score, tmp_path, truth):
+    """All 14 joints move and the pelvis does not: with it as root each is 30 mm off."""
     hips = truth["joints3d"][:, list(LSP_HIPS)].mean(1, keepdims=True)
     pelvis = truth["smpl_joints"][:, :1] - hips
     fakes.write_3dhp(tmp_path / "data", TS, truth)
@@ -140,7 +140,7 @@ def test_30_mm_off_the_root_is_30_mm_and_nothing_after_alignment(score, tmp_path
     assert found["mpjpe_mm"] == pytest.approx(0, abs=1e-3)
 
 
-def test_a_tenth_too_large_is_a_tenth_and_nothing_after_alignment(evaluate, tmp_path, truth):
+def test_h36m_errors_of_a_scaled_body(evaluate, tmp_path, truth):
     fakes.write_h36m(tmp_path / "data", P2_FEW, truth)
     content, _ = evaluate("h36m_p2", {"move": about_the_hips(1.1)})
     joints = truth["joints3d"][:, :14]
@@ -162,20 +162,20 @@ def test_a_tenth_too_large_is_a_tenth_and_nothing_after_alignment(evaluate, tmp_
     )
 
 
-def test_trials_and_joints_are_flags(score, tmp_path, truth):
+def test_h36m_trials_and_joints_are_flags(score, tmp_path, truth):
     fakes.write_h36m(tmp_path / "data", {**P2_FEW, "S9_Eating_1_cam3": (6,)}, truth)
     three = ("left_wrist", "right_wrist", "neck")
-    found = score("h36m_p2", about_the_hips(1.1), trials=("0", "1"), joints=three)
+    found = score("h36m_p2", about_the_hips(1.1), trials=(0, 1), joints=three)
     assert len(found.errors["mpjpe_mm"]) == 7
     assert tuple(found.tables["joint"]) == three
     assert len(score("h36m_p2").errors["mpjpe_mm"]) == 6
 
 
 @pytest.mark.parametrize("direction", [(0.0, 0.0), (0.25, -0.1)])
-def test_mpi_inf_3dhp_gives_the_truth_its_full_score(score, tmp_path, truth, direction):
+def test_mpi_inf_3dhp_scores_of_the_truth(score, tmp_path, truth, direction):
     fakes.write_3dhp(tmp_path / "data", TS, truth, direction)
-    for joints in ("14", "17"):
-        found = score("mpi_inf_3dhp", joints=(joints,))
+    for joints in (LSP_JOINTS, MPI_INF_3DHP_JOINTS):
+        found = score("mpi_inf_3dhp", joints=joints)
         assert found.metrics == pytest.approx(
             {
                 "mpjpe_mm": 0,
@@ -187,7 +187,7 @@ def test_mpi_inf_3dhp_gives_the_truth_its_full_score(score, tmp_path, truth, dir
             },
             abs=2e-3,
         )
-        assert len(found.tables["joint"]) == int(joints)
+        assert tuple(found.tables["joint"]) == joints
     assert list(found.tables["sequence"]) == list(TS)
     activities = {name: row["frames"] for name, row in found.tables["activity"].items()}
     assert activities == {"standing/walking": 3, "exercise": 3, "sitting": 3}
@@ -203,19 +203,19 @@ def test_mpi_inf_3dhp_from_flags_to_files(evaluate, tmp_path, truth, capsys):
     assert "72.90" in printed  # the paper's
 
 
-def test_without_perspective_correction_the_crops_view_counts(score, tmp_path, truth):
+def test_mpi_inf_3dhp_without_perspective_correction(score, tmp_path, truth):
     fakes.write_3dhp(tmp_path / "data", TS, truth, direction=(0.25, -0.1))
     found = score("mpi_inf_3dhp", perspective_correction=False).metrics
     joints = np.array([fakes.joints_3dhp(truth, person) for person in range(9)])
     joints = joints[:, [MPI_INF_3DHP_JOINTS.index(name) for name in LSP_JOINTS]]
     joints = joints - joints[:, list(LSP_HIPS)].mean(1, keepdims=True)
-    turn = fakes.smallest_turn(np.array([0.25, -0.1, 1.0]))
-    expected = np.linalg.norm(joints @ turn.T - joints, axis=-1).mean()
+    rotation = fakes.smallest_turn(np.array([0.25, -0.1, 1.0]))
+    expected = np.linalg.norm(joints @ rotation.T - joints, axis=-1).mean()
     assert found["mpjpe_mm"] == pytest.approx(1e3 * expected, rel=1e-3)
     assert found["pa_mpjpe_mm"] == pytest.approx(0, abs=2e-3)
 
 
-def test_the_universal_skeleton_is_the_truth_unless_it_is_switched_off(score, tmp_path, truth):
+def test_mpi_inf_3dhp_universal_skeleton(score, tmp_path, truth):
     fakes.write_3dhp(tmp_path / "data", TS, truth, universal_scale=1.1)
     joints = truth["joints3d"][:9, :14]
     size = np.linalg.norm(joints - joints[:, list(LSP_HIPS)].mean(1, keepdims=True), axis=-1)
@@ -226,20 +226,20 @@ def test_the_universal_skeleton_is_the_truth_unless_it_is_switched_off(score, tm
     assert found["mpjpe_mm"] == pytest.approx(0, abs=2e-3)
 
 
-def test_keypoints_of_the_truth_and_20_px_beside_it(evaluate, tmp_path, truth):
+def test_keypoints2d_errors_of_a_shift_of_20_px(evaluate, tmp_path, truth):
     records = [fakes.image_record(person, truth) for person in range(4)]
     fakes.write(tmp_path / "data" / "lsp" / "test_000.tfrecord", records)
     content, _ = evaluate("keypoints2d", {"shift_px": (12.0, 16.0)}, datasets=["lsp"])
     found = content["metrics"]
     assert found["keypoints_px"] == pytest.approx(20, abs=1e-3)
-    # 20 px of the crop are 40 of the stored image: whose box is longer than 200 passes.
+    # 20 px of the crop are 40 of the stored image: a box longer than 200 passes.
     points = truth["keypoints_px"][:4]
     boxes = (points.max(1) - points.min(1)).max(1)
     assert found["pck_box_percent"] == pytest.approx(100 * (0.2 * boxes > 40).mean())
     assert len(content["tables"]["joint"]) == len(KEYPOINTS)
 
 
-def test_results_are_written_as_a_table_and_a_page(evaluate, tmp_path, truth):
+def test_evaluate_writes_a_table_and_a_page(evaluate, tmp_path, truth):
     fakes.write_h36m(tmp_path / "data", P2_FEW, truth)
     content, _ = evaluate("h36m_p2", {"move": about_the_hips(1.1)})
     with open(tmp_path / "output" / "sequences.csv", newline="") as file:
@@ -258,23 +258,29 @@ def test_results_are_written_as_a_table_and_a_page(evaluate, tmp_path, truth):
     assert content["metrics"]["rendered_ms"] > content["metrics"]["model_ms"]
 
 
-def test_predictions_are_used_again_until_model_or_data_change(smpl, tmp_path, truth):
+def test_predictions_are_reused_until_model_or_data_change(smpl, tmp_path, truth):
     """Of three files one changes, one is cut off: those two are predicted anew."""
     fakes.write_h36m(tmp_path / "data", P2_FEW, truth)
     oracle = fakes.Oracle(fakes.thetas(), smpl)
-    answer, counts = crop_function(oracle, any_batch_size=True), []
+    function, counts = crop_function(oracle, any_batch_size=True), []
 
     def predict(digest="digest"):
         plan = evaluate_protocol.plan("h36m_p2", tmp_path / "data", {}, allow_missing=True)
         counts.clear()
-        files = (plan.frames, tmp_path / "kept")
-        found = predictions.of_files(answer, digest, *files, 2, counts.append)
-        joints = np.concatenate([part["joints3d"] for part in found])
-        who = [int(name[4:10]) for name in plan.frames.truth["filename"].astype(str)]
-        np.testing.assert_allclose(joints, truth["joints3d"][who], atol=1e-6)
+        predicted = predictions.predict_files(
+            function,
+            digest,
+            plan.frames,
+            tmp_path / "kept",
+            batch_size=2,
+            progress=counts.append,
+        )
+        joints = np.concatenate([part["joints3d"] for part in predicted])
+        people_numbers = [int(name[4:10]) for name in plan.frames.truth["filename"].astype(str)]
+        np.testing.assert_allclose(joints, truth["joints3d"][people_numbers], atol=1e-6)
         return counts
 
-    assert predict() == [0, 2, 2, 2]  # already there, then by batches
+    assert predict() == [0, 2, 2, 2]  # those on disk, then those of each batch
     assert predict() == [6]
     fakes.write_h36m(tmp_path / "data", {"S9_Eating_0_cam3": (6, 7, 8)}, truth)
     (kept,) = (tmp_path / "kept").glob("S11_Eating_0_cam3_*.npz")
@@ -284,7 +290,7 @@ def test_predictions_are_used_again_until_model_or_data_change(smpl, tmp_path, t
     assert not list((tmp_path / "kept").glob("*.partial"))
 
 
-def test_the_digest_is_of_all_weights(smpl):
+def test_predictions_digest_is_of_all_weights(smpl):
     oracle = fakes.Oracle(fakes.thetas(), smpl)
     digest = predictions.model_digest(oracle)
     assert predictions.model_digest(fakes.Oracle(fakes.thetas(), smpl)) == digest
@@ -292,7 +298,7 @@ def test_the_digest_is_of_all_weights(smpl):
     assert predictions.model_digest(oracle) != digest
 
 
-def test_runs_are_put_side_by_side(tmp_path, capsys):
+def test_compare_shows_runs_side_by_side(tmp_path, capsys):
     for name, value, root in (("a", 56.8, "hips"), ("b", 60.0, "pelvis")):
         content = {
             "protocol": "h36m_p2",
@@ -316,13 +322,13 @@ def test_runs_are_put_side_by_side(tmp_path, capsys):
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (None, "no results.json"),
-        ("[]", "no results.json"),
+        (None, "not a results.json"),
+        ("[]", "not a results.json"),
         ('{"protocol": "h36m_p1", "metrics": {}}', "different protocols"),
-        ('{"protocol": "h36m_p2", "metrics": {"x": "y"}}', "x is no number"),
+        ('{"protocol": "h36m_p2", "metrics": {"x": "y"}}', "x is not a number"),
     ],
 )
-def test_what_cannot_be_compared_is_refused(tmp_path, content, message):
+def test_compare_refuses_other_files(tmp_path, content, message):
     results.write(tmp_path, {"protocol": "h36m_p2", "metrics": {}})
     other = tmp_path / "other.json"
     if content:
@@ -333,12 +339,63 @@ def test_what_cannot_be_compared_is_refused(tmp_path, content, message):
         results.compare([tmp_path])
 
 
+@pytest.fixture
+def labelled_people(tmp_path, truth):
+    """TFRecords of five people: two with all labels, one with 3D joints, two with keypoints."""
+    thetas = fakes.thetas()
+    joints = truth["joints3d"][:, : len(LSP_JOINTS)] + (0.2, -0.1, 3.0)
+    records = []
+    for person in range(5):
+        labels = {}
+        if person < 3:
+            labels["lsp_joints"] = joints[person]
+        if person < 2:
+            labels["pose"] = thetas[person, 3:75].reshape(24, 3)
+            labels["betas"] = thetas[person, 75:]
+        records.append(fakes.image_record(person, truth, **labels))
+    return fakes.write(tmp_path / "data" / "coco" / "test_000.tfrecord", records)
+
+
+@pytest.mark.parametrize("protocol", ["", "body_errors"])
+def test_body_errors_protocol_equals_the_evaluation_of_a_training(
+    evaluate, labelled_people, protocol
+):
+    """With the same numbers at the top level of results.json, as before version 1.1."""
+    changes = {"move": about_the_hips(1.1), "shift_px": (3.0, -4.0)}
+    content, oracle = evaluate(protocol, changes, datasets=["coco"], allow_missing=False)
+    expected = body_errors.Evaluation(oracle, {"coco": [labelled_people]}, 4).run()
+    assert expected["keypoints_px"] == pytest.approx(5, abs=1e-2)
+    assert set(expected) == {*body_errors.DESCRIPTIONS, "people"}
+    for numbers in (content, content["metrics"]):
+        measured = {name: numbers[name] for name in expected}
+        assert measured == pytest.approx(expected, rel=1e-4, abs=1e-3)
+    assert content["load_path"] == "oracle"
+    assert content["protocol"] == "body_errors"
+    assert content["tables"]["sequence"]["test_000"]["frames"] == 5
+    assert content["metrics"]["model_ms"] > 0
+
+
+def test_body_errors_are_printed_and_compared_with_results_of_older_versions(
+    evaluate, labelled_people, tmp_path, capsys
+):
+    content, _ = evaluate("", {"shift_px": (3.0, -4.0)}, datasets=["coco"])
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == "    5.00  mean distance of the 19 keypoints, px of the crop"
+    assert lines[4] == "       5  people"
+    names = (*body_errors.DESCRIPTIONS, "people", "load_path")
+    (tmp_path / "old.json").write_text(json.dumps({name: content[name] for name in names}))
+    title, _, rows = results.compare([tmp_path / "old.json", tmp_path / "output"])
+    assert title == "body_errors"
+    assert ("people with labelled keypoints", "5", "5", "+0.00") in rows
+    assert len(rows) == 5
+
+
 def one_record(tmp_path, truth, **changes):
     folder = tmp_path / "data" / "tf_records_human36m_wjoints" / "test"
     fakes.write(folder / "S9_Eating_0_cam3.tfrecord", [fakes.image_record(0, truth, **changes)])
 
 
-def test_records_without_3d_truth_are_refused(evaluate, tmp_path, truth):
+def test_protocols_refuse_records_without_3d_truth(evaluate, tmp_path, truth):
     fakes.write_h36m(tmp_path / "data", P2_FEW, truth, with_joints=False)
     with pytest.raises(InputError, match=r"record 1 has no 3D truth \(6 of 6"):
         evaluate("h36m_p2")
@@ -349,18 +406,20 @@ def test_records_without_3d_truth_are_refused(evaluate, tmp_path, truth):
             evaluate("mpi_inf_3dhp")
 
 
-def test_missing_sequences_are_refused_unless_allowed(evaluate, tmp_path, truth):
+def test_protocols_refuse_missing_sequences_unless_allowed(evaluate, tmp_path, truth):
     fakes.write_h36m(tmp_path / "data", P2_FEW, truth)
     with pytest.raises(InputError, match=r"27 missing .*--allow_missing"):
         evaluate("h36m_p2", allow_missing=False)
     with pytest.raises(InputError, match="no shards match"):
         evaluate("mpi_inf_3dhp")
     fakes.write_3dhp(tmp_path / "data", {"train_0000": (0,)}, truth)
-    with pytest.raises(InputError, match="which of TS1 to TS6"):
+    with pytest.raises(InputError, match="not named after one of TS1 to TS6"):
         evaluate("mpi_inf_3dhp", allow_missing=False)
 
 
-def test_no_frames_and_wrong_numbers_of_joints_are_refused(evaluate, tmp_path, truth, monkeypatch):
+def test_protocols_refuse_files_without_frames_and_other_numbers_of_joints(
+    evaluate, tmp_path, truth, monkeypatch
+):
     folder = tmp_path / "data" / "tf_records_human36m_wjoints" / "test"
     fakes.write(folder / "S9_Eating_0_cam3.tfrecord", [])
     with pytest.raises(InputError, match="holds no frames"):
@@ -375,7 +434,7 @@ def test_no_frames_and_wrong_numbers_of_joints_are_refused(evaluate, tmp_path, t
         evaluate("h36m_p2")
 
 
-def test_numbers_that_are_none_are_refused(evaluate, tmp_path, truth):
+def test_protocols_refuse_non_finite_numbers(evaluate, tmp_path, truth):
     one_record(tmp_path, truth, lsp_joints=np.full((14, 3), np.inf))
     with pytest.raises(InputError, match="no 3D truth"):
         evaluate("h36m_p2")
@@ -387,28 +446,28 @@ def test_numbers_that_are_none_are_refused(evaluate, tmp_path, truth):
 @pytest.mark.parametrize(
     ("protocol", "values", "message"),
     [
-        ("h36m_p1", {"joints": ["17"]}, "--joints=17: give 14"),
+        ("h36m_p1", {"joints": ["17"]}, "--joints=17: give 14, or"),
         ("h36m_p1", {"joints": ["nose", "neck", "left_hip"]}, "--joints=nose"),
         ("h36m_p1", {"trials": ["2"]}, "--trials=2: give 0, 1 or 0,1"),
-        ("h36m_p1", {"universal": True}, "--universal means nothing"),
-        ("lsp_parts", {"root": "hips"}, "--root means nothing"),
-        ("keypoints2d", {"part_labels": "x"}, "--part_labels means nothing"),
+        ("h36m_p1", {"universal": True}, "--universal has no meaning"),
+        ("lsp_parts", {"root": "hips"}, "--root has no meaning"),
+        ("keypoints2d", {"part_labels": "x"}, "--part_labels has no meaning"),
         ("lsp_parts", {}, "needs --segmentation_dir"),
     ],
 )
-def test_flags_that_do_not_fit_are_refused(evaluate, protocol, values, message):
+def test_protocols_refuse_wrong_flags(evaluate, protocol, values, message):
     with pytest.raises(InputError, match=message):
         evaluate(protocol, **values)
 
 
-def test_every_protocol_says_what_it_is_ranked_by_and_has_labels():
+def test_protocols_have_labels_for_their_metrics():
     for protocol in published.PROTOCOLS.values():
         for numbers in protocol.published.values():
             assert set(numbers) <= set(results.LABELS)
         assert protocol.ranked_by in results.LABELS
 
 
-def test_the_real_test_frame_is_judged_in_millimetres(shared, tmp_path):
+def test_mpi_inf_3dhp_of_a_real_frame_is_in_millimetres(shared, tmp_path):
     """A frame of TS1: predictions are its own annot3, which its univ_annot3 is a scaling of."""
     converted = {"dataset": "mpi_inf_3dhp", "split": "test", "output_dir": str(tmp_path)}
     convert(data_dir=str(shared / "data_samples" / "mpi_inf_3dhp"), **converted)
@@ -422,7 +481,7 @@ def test_the_real_test_frame_is_judged_in_millimetres(shared, tmp_path):
     joints[:, :14] = truth["lsp_joints"]
     joints[:, :14] += (0.0, 0.03, 0.0)
     predicted = [{"joints3d": joints, "smpl_joints": np.zeros((1, 24, 3))}]
-    people = frames.with_predictions(plan.frames, predicted, plan.judged)
+    people = frames.with_predictions(plan.frames, predicted, plan.is_evaluated)
     options = {**plan.options, "perspective_correction": False}
     found = published.PROTOCOLS["mpi_inf_3dhp"].score(people, options, None).metrics
     assert found["mpjpe_mm"] == pytest.approx(0, abs=1e-3)
@@ -431,6 +490,6 @@ def test_the_real_test_frame_is_judged_in_millimetres(shared, tmp_path):
     assert 5 < found["mpjpe_mm"] < 200
     assert found["pa_mpjpe_mm"] == pytest.approx(0, abs=1)
     # The camera looks past the person by as much as the crop's centre is beside its own.
-    turn = perspective.from_crop_to_camera(truth)[0]
+    rotation = perspective.rotations_from_crop_to_camera(truth)[0]
     middle = truth["lsp_joints"][0].mean(0)
-    np.testing.assert_allclose(turn[:2, 2], (middle / np.linalg.norm(middle))[:2], atol=0.03)
+    np.testing.assert_allclose(rotation[:2, 2], (middle / np.linalg.norm(middle))[:2], atol=0.03)

@@ -1,4 +1,4 @@
-"""Charts and pages: places of things, and names of strangers that must not become markup."""
+"""Charts, pages and results files; names from files must not become markup."""
 
 import re
 import xml.etree.ElementTree as ET
@@ -35,14 +35,14 @@ def numbers(svg, tag, attribute):
     return [float(x.get(attribute)) for x in root.iter(f"{{http://www.w3.org/2000/svg}}{tag}")]
 
 
-def test_a_histogram_has_a_bar_for_each_filled_bin():
+def test_charts_histogram_has_a_bar_for_each_filled_bin():
     svg = charts.histogram(np.array([1.0, 1.0, 1.0, 9.0]), "mm & more", bins=10)
     heights = numbers(svg, "rect", "height")
     assert len(heights) == 2
     assert heights[0] == pytest.approx(3 * heights[1], rel=1e-2)
 
 
-def test_the_percentile_curve_rises_from_left_to_right():
+def test_charts_percentile_curve_rises():
     svg = charts.percentile_curve(np.arange(100.0), "mm")
     points = re.search('points="([^"]+)"', svg)[1].split()
     x, y = np.array([point.split(",") for point in points], float).T
@@ -50,20 +50,20 @@ def test_the_percentile_curve_rises_from_left_to_right():
     assert (np.diff(y) < 0).all()  # y points down
 
 
-def test_lines_lie_where_their_numbers_are():
+def test_charts_lines_are_at_their_numbers():
     svg = charts.lines({"a & b": ([0, 10], [8.0, 2.0]), "c": ([5], [4.0])}, "step", "px")
     assert re.findall(r'points="([^"]+)"', svg) == ["52.0,12.0 440.0,153.0", "246.0,106.0"]
     assert "a &amp; b" in svg
 
 
 @pytest.mark.parametrize("values", [np.zeros(3), np.array([5.0]), np.array([1e-9, 1e9])])
-def test_charts_of_odd_numbers_are_still_charts(values):
+def test_charts_of_extreme_numbers_are_valid(values):
     for svg in (charts.histogram(values, "mm"), charts.percentile_curve(values, "mm")):
         assert "nan" not in svg
         ET.fromstring(svg)
 
 
-def test_bars_are_as_long_as_their_numbers():
+def test_charts_bars_are_as_long_as_their_numbers():
     rows = {"neck": {"a": 10.0, "b": 20.0}, "<hip>": {"a": 40.0, "b": float("nan")}}
     svg = charts.bars(rows, {"a": "A", "b": "B"})
     widths = numbers(svg, "rect", "width")[:4]
@@ -72,7 +72,7 @@ def test_bars_are_as_long_as_their_numbers():
     assert widths[3] == 0
 
 
-def test_the_page_holds_everything_and_runs_nothing():
+def test_report_page_is_complete_and_has_no_script():
     errors = {"mpjpe_mm": np.array([1.0, 2.0, np.nan])}
     html = page.page(RESULTS, errors, "mpjpe_mm", [("best: <i>", b"\xff\xd8jpeg")])
     assert "<script" not in html
@@ -84,7 +84,7 @@ def test_the_page_holds_everything_and_runs_nothing():
     assert "nan" not in html.lower().replace("<meta name", "")
 
 
-def test_the_text_says_what_was_measured_and_what_is_missing():
+def test_results_text_has_settings_metrics_and_missing_sequences():
     text = results.describe(RESULTS)
     assert "--protocol=h36m_p2 --root=hips --trials=0" in text
     assert "INCOMPLETE: 1 missing" in text
@@ -92,14 +92,14 @@ def test_the_text_says_what_was_measured_and_what_is_missing():
     assert re.search(r"neck +40\.00 +-", text)
 
 
-def test_files_hold_no_nan_and_come_back(tmp_path):
+def test_results_files_have_no_nan_and_can_be_read(tmp_path):
     results.write(tmp_path, RESULTS)
     content = results.read(tmp_path)
     assert content["tables"]["joint"]["neck"]["pa_mpjpe_mm"] is None
     assert (tmp_path / "sequences.csv").read_text() == "sequence,frames,mpjpe_mm\na & b,3,50.0\n"
 
 
-def test_results_that_cannot_be_written_leave_the_last_ones(tmp_path, monkeypatch):
+def test_results_that_cannot_be_written_leave_the_old_ones(tmp_path, monkeypatch):
     def full(partial, path):
         raise OSError("No space left on device")
 
@@ -112,7 +112,7 @@ def test_results_that_cannot_be_written_leave_the_last_ones(tmp_path, monkeypatc
     assert {path.name: path.read_text() for path in tmp_path.iterdir()} == before
 
 
-def test_representative_people():
+def test_scores_representative_people():
     errors = np.array([5.0, 1.0, np.nan, 3.0, 2.0, 4.0])
     assert scores.representative(errors) == {
         "best": 1,
@@ -122,7 +122,7 @@ def test_representative_people():
     }
 
 
-def test_the_commit_is_the_checkouts(tmp_path, monkeypatch):
+def test_results_commit_is_that_of_the_checkout(tmp_path, monkeypatch):
     commit = results.commit()
     assert commit is None or re.fullmatch(r"[0-9a-f]{40}(-dirty)?", commit)
     monkeypatch.setenv("PATH", str(tmp_path))  # no git there

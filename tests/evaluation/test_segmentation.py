@@ -1,4 +1,4 @@
-"""Parts and silhouettes: an independent rasterizer, exact counts, known answers, bad files."""
+"""Parts and silhouettes: an independent rasterizer, exact counts, known errors, broken files."""
 
 import json
 
@@ -59,7 +59,7 @@ def scan(points_px, depth, faces, labels, size):
     return picture
 
 
-def test_part_maps_equal_an_independent_rasterizer_on_20_random_bodies(smpl, labels):
+def test_segmentation_equals_an_independent_rasterizer(smpl, labels):
     rng = np.random.default_rng(1)
     count, image_size = 20, 224
     pose = 0.4 * rng.normal(size=(count, 24, 3))
@@ -91,7 +91,7 @@ def test_part_maps_equal_an_independent_rasterizer_on_20_random_bodies(smpl, lab
         np.testing.assert_array_equal(drawn, expected)
 
 
-def test_counts_of_a_small_picture():
+def test_segmentation_counts_of_a_small_picture():
     truth = np.array([[0, 0, 1], [1, 2, 255]])
     predicted = np.array([[0, 1, 1], [2, 2, 1]])
     counts = metrics.label_counts(predicted, truth, 3)
@@ -123,13 +123,20 @@ def write_lsp(data_dir, smpl, people):
 
 
 def drawn_by(oracle, labels, person):
-    """The part map of the oracle's answer in the image: half of it is the crop's scale."""
+    """The part map of the oracle's prediction in the image; the crop has half of its scale."""
     half = np.float32([SIZE[1] // 2 / SIZE[1], SIZE[0] // 2 / SIZE[0]])
     corner_px = np.trunc(CENTER_PX * half) - fakes.SIZE // 2
     last = oracle.with_mesh(oracle.predictions_from_thetas([oracle.encoder.thetas])[0])
-    place = (np.float32(half), np.float32(corner_px), fakes.SIZE, SIZE)
-    vertices, camera_ = last.vertices[person], last.camera[person]
-    return segmentation.draw(vertices, camera_, oracle.smpl.faces, labels, *place)
+    return segmentation.draw(
+        last.vertices[person],
+        last.camera[person],
+        oracle.smpl.faces,
+        labels,
+        np.float32(half),
+        np.float32(corner_px),
+        fakes.SIZE,
+        SIZE,
+    )
 
 
 def write_pngs(folder, person, part_map):
@@ -144,7 +151,7 @@ def write_pngs(folder, person, part_map):
 def evaluate(tmp_path, monkeypatch):
     if not flags.FLAGS.is_parsed():
         flags.FLAGS(["test"])
-    monkeypatch.setattr(evaluate_protocol, "TIMED", 1)
+    monkeypatch.setattr(evaluate_protocol, "TIMED_IMAGES", 1)
 
     def evaluate_(oracle, **values):
         monkeypatch.setattr("hmr_tf.cli.evaluate.load", lambda options: oracle)
@@ -165,9 +172,7 @@ def evaluate(tmp_path, monkeypatch):
     return evaluate_
 
 
-def test_the_truth_is_perfect_and_known_wrongs_cost_what_they_should(
-    evaluate, smpl, labels, tmp_path
-):
+def test_segmentation_scores_of_the_truth_and_of_swapped_arms(evaluate, smpl, labels, tmp_path):
     """Person 0 as drawn; of person 1 the arms are swapped, and a strip beside is ignored."""
     oracle = write_lsp(tmp_path / "data", smpl, (0, 1, 2))
     first, second = (drawn_by(oracle, labels, person) for person in (0, 1))
@@ -194,9 +199,9 @@ def test_the_truth_is_perfect_and_known_wrongs_cost_what_they_should(
     assert tables["sequence"]["im1001.jpg"]["parts_accuracy_percent"] == 100
 
 
-def test_what_is_missing_or_wrong_is_refused(evaluate, smpl, tmp_path):
+def test_segmentation_refuses_missing_and_broken_files(evaluate, smpl, tmp_path):
     oracle = write_lsp(tmp_path / "data", smpl, (0,))
-    with pytest.raises(InputError, match="is no folder"):
+    with pytest.raises(InputError, match="is not a folder"):
         evaluate(oracle)
     blank = np.zeros(SIZE, np.uint8)
     write_pngs(tmp_path / "pngs", 0, blank)
@@ -214,8 +219,8 @@ def test_what_is_missing_or_wrong_is_refused(evaluate, smpl, tmp_path):
     with pytest.raises(InputError, match="damaged"):
         evaluate(oracle)
     path.write_bytes(b"GIF89a" + bytes(40))
-    with pytest.raises(InputError, match="no PNG"):
+    with pytest.raises(InputError, match="not a PNG"):
         evaluate(oracle)
     path.unlink()
-    with pytest.raises(InputError, match="finds nobody to judge: im1001"):
+    with pytest.raises(InputError, match="has no person to evaluate: im1001"):
         evaluate(oracle)

@@ -1,7 +1,7 @@
-"""Errors of a model on people whose truth is known: mesh, joints and keypoints.
+"""Errors of mesh, joints and keypoints on people with any labels.
 
-`Evaluation` does it for files. A training that validates on batches it reads itself calls `compare`
-inside its graph, `errors` on what that gives as numpy, and `averages` in the end: same numbers.
+`Evaluation` measures a network that is being trained; `score` is the protocol body_errors, on
+predictions that are kept on disk. Both use the same formulas.
 """
 
 import numpy as np
@@ -9,6 +9,7 @@ import tensorflow as tf
 from tqdm import tqdm
 
 from hmr_tf.body import camera
+from hmr_tf.body.rotation import matrix_from_axis_angle
 from hmr_tf.body.skeleton import (
     KEYPOINTS,
     LSP_JOINTS,
@@ -19,20 +20,27 @@ from hmr_tf.body.skeleton import (
 )
 from hmr_tf.data import pipeline, shards
 from hmr_tf.evaluation import metrics
+from hmr_tf.evaluation.protocols import keypoints2d, scores
 from hmr_tf.files.errors import InputError
 
 _PELVIS = indices(("pelvis",), SMPL_JOINTS)
-_NUM_LSP = len(LSP_JOINTS)
+_POSED_PER_BATCH = 16
+DESCRIPTIONS = {
+    "keypoints_px": f"mean distance of the {len(KEYPOINTS)} keypoints, px of the crop",
+    "mpjpe_mm": f"MPJPE, {len(LSP_JOINTS)} joints, mid-hips at the origin, mm",
+    "pa_mpjpe_mm": "the same after Procrustes alignment, mm",
+    "vertices_mm": "mean distance of the vertices, pelvis at the origin, mm",
+}
 
 
 class Evaluation:
-    """Everyone in some files, and the graph that compares; a training runs it after each epoch."""
+    """All people of some files, and the graph that compares them with a network."""
 
     def __init__(self, hmr, files, batch_size):
         """Args:
         hmr: `networks.hmr.HMR`.
-        files: dataset name -> shard paths, as `shard_files.find` gives them.
-        batch_size: how many people at once.
+        files: dataset name -> shard paths, as `shards.find` gives them.
+        batch_size: people per batch.
 
         Raises:
           InputError: no records.
@@ -49,54 +57,64 @@ class Evaluation:
         self._compare = tf.function(lambda batch: compare(hmr, batch), input_signature=[batch])
 
     def run(self):
-        """Runs the model over everyone and averages the errors.
+        """Mean errors of the network as it is now.
 
         Returns:
           dict of `keypoints_px`; `mpjpe_mm` and `pa_mpjpe_mm` where 3D joints are known;
-          `vertices_mm` where SMPL parameters are; and `people`, the number of people behind the
-          first.
+          `vertices_mm` where SMPL parameters are; and `people`, the number of people with labelled
+          keypoints.
 
         Raises:
-          InputError: a broken record, nobody with labels, answers that are not finite.
+          InputError: a broken record, no person with labels, predictions that are not finite.
         """
-        rows = []
+        batches = []
         try:
+            # disable=None: no bar without a terminal
             with tqdm(
                 total=self._num_people, desc="Evaluating", unit="person", disable=None
-            ) as bar:  # disable=None: only where somebody watches
+            ) as bar:
                 for (batch,) in self._dataset:
                     predicted, truth = tf.nest.map_structure(
                         lambda part: part.numpy(), self._compare(batch)
                     )
                     if not np.isfinite(predicted["vertices"]).all():
-                        raise InputError("The model's answers are not finite: train anew.")
-                    rows.append(errors(predicted, truth, self._size))
+                        raise InputError("The model's predictions are not finite: train anew.")
+                    batches.append(self._errors(predicted, truth))
                     bar.update(len(batch["image"]))
         except tf.errors.OpError as error:
             explained = pipeline.explain_data_error(error, self._files)
             if explained is None:
                 raise
             raise explained from error
-        found = averages(rows)
-        if not found["people"]:
-            raise InputError(f"Nobody in the shards of {', '.join(self._files)} has keypoints.")
-        return found
+        means = mean_errors(
+            {name: np.concatenate([errors[name] for errors in batches]) for name in DESCRIPTIONS}
+        )
+        if not means["people"]:
+            raise InputError(
+                f"No person in the shards of {', '.join(self._files)} has labelled keypoints."
+            )
+        return means
 
-
-def averages(rows):
-    """Means over the people whose truth is known, as `Evaluation.run` returns them.
-
-    Args:
-      rows: list of what `errors` gave for each batch.
-    """
-    columns = {name: np.concatenate([row[name] for row in rows]) for name in rows[0]}
-    known = {name: values[np.isfinite(values)] for name, values in columns.items()}
-    means = {name: float(values.mean()) for name, values in known.items() if len(values)}
-    return {"people": len(known["keypoints_px"]), **means}
+    def _errors(self, predicted, truth):
+        keypoints_px, labels_px = (
+            camera.pixels_from_norm(part["keypoints2d_norm"][..., :2], self._size)
+            for part in (predicted, truth)
+        )
+        return {
+            "keypoints_px": metrics.keypoint_error(
+                keypoints_px, labels_px, truth["keypoints2d_norm"][..., 2] > 0
+            ),
+            **_joint_errors_mm(predicted["lsp_joints"], truth["lsp_joints"], truth["has_joints"]),
+            "vertices_mm": np.where(
+                truth["has_smpl"],
+                1e3 * metrics.mpjpe(predicted["vertices"], truth["vertices"]),
+                np.nan,
+            ),
+        }
 
 
 def compare(hmr, batch):
-    """Prediction and truth as bodies, in the same camera frame, metres.
+    """Prediction and labels as bodies, in the same camera frame, metres.
 
     Args:
       hmr: `networks.hmr.HMR`.
@@ -107,59 +125,96 @@ def compare(hmr, batch):
       (B, V, 3), pelvis at the origin; in the second also has_joints and has_smpl (B,).
     """
     last = hmr.with_mesh(hmr(batch["image"], training=False)[-1])
-    body = hmr.smpl(batch["rotations"], batch["betas"])
     predicted = {
         "keypoints2d_norm": last.keypoints2d_norm,
         "lsp_joints": lsp_joints_from_keypoints(last.joints3d),
-        "vertices": last.vertices - tf.gather(last.smpl_joints, _PELVIS, axis=1),
+        "vertices": _centred_vertices(last),
     }
-    vertices = body.vertices - tf.gather(body.smpl_joints, _PELVIS, axis=1)
     truth = {
         "keypoints2d_norm": batch["keypoints2d_norm"],
         "lsp_joints": batch["lsp_joints"],
-        "vertices": vertices,
+        "vertices": _centred_vertices(hmr.smpl(batch["rotations"], batch["betas"])),
         "has_joints": batch["has_joints"],
         "has_smpl": batch["has_smpl"],
     }
     return predicted, truth
 
 
-def errors(predicted, truth, image_size):
-    """Each person's errors, of one batch.
+def _centred_vertices(body):
+    """(B, V, 3), pelvis at the origin; body: `Prediction` or `smpl.Body`."""
+    return body.vertices - tf.gather(body.smpl_joints, _PELVIS, axis=1)
 
-    Args:
-      predicted, truth: what `compare` gives, as numpy arrays.
-      image_size: side of the crop.
 
-    Returns:
-      dict of (B,) arrays keypoints_px, mpjpe_mm, pa_mpjpe_mm and vertices_mm; nan where the truth
-      is not known.
-    """
-    pixels = [
-        camera.pixels_from_norm(part["keypoints2d_norm"][..., :2], image_size)
-        for part in (predicted, truth)
-    ]
-    labelled = truth["keypoints2d_norm"][..., 2] > 0
-    joints, true_joints = (
-        centred_on_hips(part["lsp_joints"].astype(np.float64)) for part in (predicted, truth)
-    )
+def _joint_errors_mm(predicted, truth, has_joints):
+    """Errors of (B, 14, 3) joints, mid-hips at the origin; nan without `has_joints` (B,)."""
+    predicted, truth = (centred_on_hips(joints.astype(np.float64)) for joints in (predicted, truth))
     return {
-        "keypoints_px": metrics.keypoint_error(*pixels, labelled),
-        "mpjpe_mm": _known(1e3 * metrics.mpjpe(joints, true_joints), truth["has_joints"]),
-        "pa_mpjpe_mm": _known(1e3 * metrics.pa_mpjpe(joints, true_joints), truth["has_joints"]),
-        "vertices_mm": _known(
-            1e3 * metrics.mpjpe(predicted["vertices"], truth["vertices"]), truth["has_smpl"]
-        ),
+        "mpjpe_mm": np.where(has_joints, 1e3 * metrics.mpjpe(predicted, truth), np.nan),
+        "pa_mpjpe_mm": np.where(has_joints, 1e3 * metrics.pa_mpjpe(predicted, truth), np.nan),
     }
 
 
-def _known(errors, has_truth):
-    return np.where(has_truth, errors, np.nan)
+def mean_errors(errors):
+    """Means over the people whose labels are known, as `Evaluation.run` returns them.
+
+    Args:
+      errors: name of DESCRIPTIONS -> (N,) of each person, nan where the label is not known.
+    """
+    known = {name: values[np.isfinite(values)] for name, values in errors.items()}
+    means = {name: float(values.mean()) for name, values in known.items() if len(values)}
+    return {**means, "people": len(known["keypoints_px"])}
 
 
-DESCRIPTIONS = {
-    "keypoints_px": f"mean distance of the {len(KEYPOINTS)} keypoints, px of the crop",
-    "mpjpe_mm": f"MPJPE, {_NUM_LSP} joints, mid-hips at the origin, mm",
-    "pa_mpjpe_mm": "the same after Procrustes alignment, mm",
-    "vertices_mm": "mean distance of the vertices, pelvis at the origin, mm",
-}
+def score(frames, options, hmr):
+    """Scores of mesh, joints and keypoints.
+
+    Args:
+      frames: Frames.
+      options: not used; they only choose the files.
+      hmr: the model, for its body.
+    """
+    truth, predicted = frames.truth, frames.predicted
+    errors = {
+        "keypoints_px": metrics.keypoint_error(
+            predicted["keypoints_px"].astype(float),
+            keypoints2d.labels_in_crop(frames),
+            truth["keypoints_px"][..., 2] > 0,
+        ),
+        **_joint_errors_mm(
+            lsp_joints_from_keypoints(predicted["joints3d"]),
+            truth["lsp_joints"],
+            truth["has_joints"],
+        ),
+        "vertices_mm": _vertex_errors_mm(frames, hmr),
+    }
+    errors = {name: values for name, values in errors.items() if np.isfinite(values).any()}
+
+    def means_of(is_member):
+        means = mean_errors({name: values[is_member] for name, values in errors.items()})
+        return {name: means.get(name, float("nan")) for name in errors}
+
+    tables = {"sequence": scores.by_group(frames.sequences, means_of)}
+    return scores.Scores(mean_errors(errors), tables, errors)
+
+
+def _vertex_errors_mm(frames, hmr):
+    """(N,) mean distance of the vertices, pelvis at the origin; nan without SMPL parameters."""
+    errors = np.full(len(frames.file), np.nan)
+    labelled = np.flatnonzero(frames.truth["has_smpl"])
+    for start in range(0, len(labelled), _POSED_PER_BATCH):
+        people = labelled[start : start + _POSED_PER_BATCH]
+        thetas = tf.constant(frames.predicted["theta"][people])
+        last = hmr.with_mesh(hmr.predictions_from_thetas([thetas])[0])
+        rotations = matrix_from_axis_angle(tf.constant(frames.truth["pose"][people]))
+        body = hmr.smpl(rotations, tf.constant(frames.truth["betas"][people]))
+        vertices, true_vertices = (_centred_vertices(x).numpy() for x in (last, body))
+        errors[people] = 1e3 * metrics.mpjpe(vertices, true_vertices)
+    return errors
+
+
+def describe(results):
+    """Printed lines of the dict of results.json."""
+    lines = [
+        f"{results[name]:8.2f}  {text}" for name, text in DESCRIPTIONS.items() if name in results
+    ]
+    return "\n".join([*lines, f"{results['people']:8d}  people"])

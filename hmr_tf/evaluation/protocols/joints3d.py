@@ -11,7 +11,7 @@ from hmr_tf.evaluation import metrics
 from hmr_tf.evaluation.protocols import perspective, scores
 from hmr_tf.files.errors import InputError
 
-# Names that are none of the 19 keypoints -> the SMPL joint that stands for them.
+# Names that are not among the 19 keypoints -> the SMPL joint that is used for them.
 _SMPL_NAMES = {"pelvis": "pelvis", "spine": "spine2", "head": "head"}
 # `activity_annotation` of MPI-INF-3DHP's test set (its README).
 ACTIVITIES = {
@@ -29,12 +29,12 @@ ACTIVITIES = {
 class _Distances(NamedTuple):
     """(N, K) metres."""
 
-    plain: np.ndarray  # roots put upon each other
+    plain: np.ndarray  # both roots at the origin
     aligned: np.ndarray  # after the best similarity transform
 
 
 def decode_reference(serialized):
-    """Labels of a record of MPI-INF-3DHP's test set: with its 17 joints as reference_*."""
+    """Labels of a record of MPI-INF-3DHP's test set, with its 17 joints as reference_*."""
     reference = record.decode_reference(serialized)
     named = {f"reference_{name}": value for name, value in reference.items()}
     return {**record.decode_labels(serialized), **named}
@@ -47,7 +47,7 @@ def check_h36m(frames, options):
 
 
 def check_mpi_inf_3dhp(frames, options):
-    """As `check_h36m`; both truths, and the joints that tell the camera, must be there."""
+    """As `check_h36m`, for annot3, univ_annot3 and the joints that give the camera."""
     for field in ("lsp_joints", "reference_joints", "reference_universal_joints"):
         _check_joints(frames, field, "mpi_inf_3dhp")
     return np.ones(len(frames.file), bool), []
@@ -61,24 +61,24 @@ def score_h36m(frames, options):
       options: dict of root, "hips" or "pelvis", and joints, names of `LSP_JOINTS`.
     """
     names = options["joints"]
-    every = frames.truth["lsp_joints"].astype(float)
-    truth = every[:, list(skeleton.indices(names, LSP_JOINTS))]
-    # Its pelvis is by definition the middle between its hips, so the true root is always that.
-    root = skeleton.middle_of_hips(every)
-    found = _distances(_predicted(frames, names), _predicted_root(frames, options), truth, root)
+    joints = frames.truth["lsp_joints"].astype(float)
+    truth = joints[:, list(skeleton.indices(names, LSP_JOINTS))]
+    # Human3.6M defines the pelvis as the middle of the hips: the true root of both --root.
+    root = skeleton.middle_of_hips(joints)
+    distances = _distances(_predicted(frames, names), _predicted_root(frames, options), truth, root)
     sequences = frames.sequences
-    by_sequence = scores.by_group(sequences, lambda who: _errors_mm(found, who))
+    by_sequence = scores.by_group(sequences, lambda rows: _errors_mm(distances, rows))
     by_action = {
         action: scores.mean_of_rows(rows) for action, rows in _rows_of_actions(by_sequence).items()
     }
     over_actions = scores.mean_of_rows(list(by_action.values()))
-    per_frame = _per_frame_mm(found)
+    per_frame = _per_frame_mm(distances)
     overall = {
         **{name: float(values.mean()) for name, values in per_frame.items()},
-        **{_with("actions", name): over_actions[name] for name in per_frame},
-        **{_with("median", name): float(np.median(values)) for name, values in per_frame.items()},
+        **{_with_word("actions", name): over_actions[name] for name in per_frame},
+        **{_with_word("median", name): float(np.median(x)) for name, x in per_frame.items()},
     }
-    tables = {"action": by_action, "sequence": by_sequence, "joint": _by_joint(names, found)}
+    tables = {"action": by_action, "sequence": by_sequence, "joint": _by_joint(names, distances)}
     return scores.Scores(overall, tables, per_frame)
 
 
@@ -92,34 +92,33 @@ def score_mpi_inf_3dhp(frames, options):
     """
     names = options["joints"]
     field = "reference_universal_joints" if options["universal"] else "reference_joints"
-    every = frames.truth[field].astype(float)
-    truth = every[:, list(skeleton.indices(names, MPI_INF_3DHP_JOINTS))]
+    joints = frames.truth[field].astype(float)
+    truth = joints[:, list(skeleton.indices(names, MPI_INF_3DHP_JOINTS))]
     roots = ("pelvis",) if options["root"] == "pelvis" else ("right_hip", "left_hip")
-    root = every[:, list(skeleton.indices(roots, MPI_INF_3DHP_JOINTS))].mean(1, keepdims=True)
+    root = joints[:, list(skeleton.indices(roots, MPI_INF_3DHP_JOINTS))].mean(1, keepdims=True)
     predicted, predicted_root = _predicted(frames, names), _predicted_root(frames, options)
     if options["perspective_correction"]:
-        turns = perspective.from_crop_to_camera(frames.truth)
+        rotations = perspective.rotations_from_crop_to_camera(frames.truth)
         predicted, predicted_root = (
-            np.einsum("bCc,bkc->bkC", turns, points) for points in (predicted, predicted_root)
+            np.einsum("bCc,bkc->bkC", rotations, points) for points in (predicted, predicted_root)
         )
-    found = _distances(predicted, predicted_root, truth, root)
+    distances = _distances(predicted, predicted_root, truth, root)
 
-    def metrics_of(who):
-        return {**_errors_mm(found, who), **_shares_percent(found, who)}
+    def metrics_of(rows):
+        return {**_errors_mm(distances, rows), **_shares_percent(distances, rows)}
 
     activities = frames.truth["reference_activity"]
     activities = np.array([ACTIVITIES.get(int(x), f"activity {x}") for x in activities])
     tables = {
         "sequence": scores.by_group(frames.sequences, metrics_of),
         "activity": scores.by_group(activities, metrics_of, tuple(ACTIVITIES.values())),
-        "joint": _by_joint(names, found),
+        "joint": _by_joint(names, distances),
     }
-    everybody = np.ones(len(frames.file), bool)
-    return scores.Scores(metrics_of(everybody), tables, _per_frame_mm(found))
+    return scores.Scores(metrics_of(...), tables, _per_frame_mm(distances))
 
 
 def _check_joints(frames, field, dataset):
-    """InputError where one has none or no numbers; `dataset`: what must be converted then."""
+    """InputError if a record has no finite joints; `dataset`: name for the converter."""
     wrong = ~(np.isfinite(frames.truth[field]).all((1, 2)) & frames.truth["has_joints"])
     if wrong.any():
         first = int(wrong.argmax())
@@ -131,7 +130,7 @@ def _check_joints(frames, field, dataset):
 
 
 def _predicted(frames, names):
-    """(N, K, 3) the predicted joints of these names."""
+    """(N, K, 3) predicted joints of these names."""
     keypoints, smpl = (frames.predicted[key].astype(float) for key in ("joints3d", "smpl_joints"))
     columns = [
         keypoints[:, KEYPOINTS.index(name)]
@@ -155,17 +154,17 @@ def _distances(predicted, predicted_root, truth, root):
     )
 
 
-def _errors_mm(found, who):
-    return {name: float(values.mean()) for name, values in _per_frame_mm(found, who).items()}
+def _errors_mm(distances, rows):
+    return {name: float(values.mean()) for name, values in _per_frame_mm(distances, rows).items()}
 
 
-def _per_frame_mm(found, who=...):
+def _per_frame_mm(distances, rows=...):
     names = ("mpjpe_mm", "pa_mpjpe_mm")
-    return {name: 1e3 * part[who].mean(axis=1) for name, part in zip(names, found)}
+    return {name: 1e3 * part[rows].mean(axis=1) for name, part in zip(names, distances)}
 
 
-def _shares_percent(found, who):
-    plain, aligned = (part[who] for part in found)
+def _shares_percent(distances, rows):
+    plain, aligned = (part[rows] for part in distances)
     return {
         "pck_percent": 100 * metrics.pck(plain, metrics.PCK_M),
         "auc_percent": 100 * metrics.auc(plain),
@@ -182,37 +181,28 @@ def _rows_of_actions(by_sequence):
     return {action: rows for action, rows in groups.items() if rows}
 
 
-def _by_joint(names, found):
-    plain, aligned = (1e3 * part.mean(axis=0) for part in found)
+def _by_joint(names, distances):
+    plain, aligned = (1e3 * part.mean(axis=0) for part in distances)
     return {
         name: {"mpjpe_mm": float(plain[k]), "pa_mpjpe_mm": float(aligned[k])}
         for k, name in enumerate(names)
     }
 
 
-def _with(word, metric):
+def _with_word(word, metric):
     """("median", "mpjpe_mm") -> "mpjpe_median_mm"."""
     name, unit = metric.rsplit("_", 1)
     return f"{name}_{word}_{unit}"
 
 
-def joint_names(values, vocabulary):
-    """What --joints means.
-
-    Args:
-      values: () for the default, the 14 of LSP; ("14",), ("17",), or names.
-      vocabulary: the names there are.
-
-    Raises:
-      InputError: another number, a name that is not there, or the same one twice.
-    """
-    known = {str(len(LSP_JOINTS)): LSP_JOINTS, str(len(vocabulary)): vocabulary}
-    values = tuple(values) or LSP_JOINTS
-    names = known.get(values[0], values) if len(values) == 1 else values
+def check_joint_names(names, vocabulary):
+    """InputError for names of --joints that are not in the vocabulary, too few, or twice there."""
+    sets = {tuple(joints): str(len(joints)) for joints in (LSP_JOINTS, MPI_INF_3DHP_JOINTS)}
+    known = [text for joints, text in sets.items() if set(joints) <= set(vocabulary)]
     unknown = [name for name in names if name not in vocabulary]
     if unknown or len(set(names)) < len(names) or len(names) < 3:
+        given = sets.get(tuple(names), ",".join(names))
         raise InputError(
-            f"--joints={','.join(values)}: give {' or '.join(known)}, or three names or more out "
-            f"of {', '.join(vocabulary)}."
+            f"--joints={given}: give {' or '.join(known)}, or three names or more out of "
+            f"{', '.join(vocabulary)}."
         )
-    return tuple(names)

@@ -7,7 +7,7 @@ from hmr_tf.evaluation import metrics
 from hmr_tf.evaluation.protocols import scores
 from hmr_tf.files.errors import InputError
 
-# Metric -> share of which length of the person; the lengths stand in `_lengths`.
+# Metric -> (length of the person, as in `_lengths`; share of it that is the threshold).
 _PCK = {
     "pck_torso_percent": ("torso", 0.5),
     "pck_head_percent": ("head", 0.5),
@@ -18,9 +18,9 @@ _HEAD = (("neck", "head_top"),)
 
 
 def check(frames, options):
-    """Before anything is predicted: InputError where nobody has a labelled keypoint."""
+    """Before anything is predicted: InputError if no person has a labelled keypoint."""
     if not (frames.truth["keypoints_px"][..., 2] > 0).any():
-        raise InputError(f"Nobody in {frames.paths[0].parent} has labelled keypoints.")
+        raise InputError(f"No person in {frames.paths[0].parent} has labelled keypoints.")
     return np.ones(len(frames.file), bool), []
 
 
@@ -29,7 +29,7 @@ def score(frames, options):
 
     PCK: the share of keypoints nearer to their label than half of the torso (shoulder to opposite
     hip, the longer of the two), half of the head (neck to its top) or a fifth of the longer side of
-    the labels' box. Who lacks the labels that such a length needs is left out of that one.
+    the labels' box. People without the labels for a length are left out of its PCK.
 
     Args:
       frames: Frames.
@@ -38,31 +38,31 @@ def score(frames, options):
     truth, predicted = frames.truth, frames.predicted
     labelled = truth["keypoints_px"][..., 2] > 0
     pixels = labels_in_crop(frames)
-    found = predicted["keypoints_px"].astype(float)
-    distance = metrics.distances(found, pixels)
+    keypoints_px = predicted["keypoints_px"].astype(float)
+    distance = metrics.distances(keypoints_px, pixels)
     lengths = _lengths(pixels, labelled)
-    error = metrics.keypoint_error(found, pixels, labelled)
+    error = metrics.keypoint_error(keypoints_px, pixels, labelled)
 
-    def metrics_of(who, keypoints=...):
-        counted = labelled[who]
-        rows = {"keypoints_px": _mean(distance[who][:, keypoints], counted[:, keypoints])}
+    def metrics_of(people, keypoints=...):
+        is_labelled = labelled[people]
+        row = {"keypoints_px": _mean(distance[people][:, keypoints], is_labelled[:, keypoints])}
         for name, (part, share) in _PCK.items():
-            limit = share * lengths[part][who, None]
-            counts = counted[:, keypoints] & np.isfinite(limit)
-            rows[name] = 100 * metrics.pck(distance[who][:, keypoints], limit, counts)
-        return rows
+            threshold = share * lengths[part][people, None]
+            counts = is_labelled[:, keypoints] & np.isfinite(threshold)
+            row[name] = 100 * metrics.pck(distance[people][:, keypoints], threshold, counts)
+        return row
 
-    everybody = np.ones(len(error), bool)
-    by_joint = {name: metrics_of(everybody, [k]) for k, name in enumerate(KEYPOINTS)}
+    all_people = np.ones(len(error), bool)
+    by_joint = {name: metrics_of(all_people, [k]) for k, name in enumerate(KEYPOINTS)}
     by_joint = {name: row for name, row in by_joint.items() if np.isfinite(row["keypoints_px"])}
-    overall = metrics_of(everybody)
+    overall = metrics_of(all_people)
     overall["keypoints_median_px"] = float(np.nanmedian(error))
     tables = {"sequence": scores.by_group(frames.sequences, metrics_of), "joint": by_joint}
     return scores.Scores(overall, tables, {"keypoints_px": error})
 
 
 def labels_in_crop(frames):
-    """(N, 19, 2) float64 pixels of the crop where the labels are; (0, 0) in the file if not."""
+    """(N, 19, 2) float64 labels in pixels of the crop; without meaning where not labelled."""
     scale_xy, corner_px = (frames.predicted[name][:, None] for name in ("scale_xy", "corner_px"))
     return frames.truth["keypoints_px"][..., :2] * scale_xy.astype(float) - corner_px
 

@@ -1,24 +1,24 @@
-"""How a body that was seen in a crop stands in front of the camera that took the whole picture."""
+"""Perspective correction: from the view of a crop to that of the camera of the photograph."""
 
 import numpy as np
 
 from hmr_tf.body.skeleton import lsp_joints_from_keypoints
 
 
-def from_crop_to_camera(truth):
-    """Turns from the view along the ray through each crop's centre to the camera's own view.
+def rotations_from_crop_to_camera(truth):
+    """Rotations from the view along the ray through each crop's centre to the camera's view.
 
-    A network sees a person in the crop as if the camera looked at them; the truth is as seen by the
-    camera that looks past them ("perspective correction" of Mehta et al. 2017, section 3.3). No
-    camera is in the records, but its pixels of the true joints are: the direction X / Z at the
-    crop's centre follows from those of the joints by linear regression.
+    A network predicts a person in the crop as if the camera looked straight at them; the labels are
+    in the frame of a camera that looks past them ("perspective correction" of Mehta et al. 2017,
+    section 3.3). The records have no camera, but the pixels of the true joints: the direction X / Z
+    at the crop's centre follows from those of the joints by linear regression.
 
     Args:
-      truth: dict of joints (N, 14, 3), camera coordinates; keypoints_px (N, 19, 3); center_px
+      truth: dict of lsp_joints (N, 14, 3), camera coordinates; keypoints_px (N, 19, 3); center_px
         (N, 2).
 
     Returns:
-      (N, 3, 3) rotation matrices, the smallest turn from the optical axis to the ray.
+      (N, 3, 3) rotation matrices, the smallest rotation from the optical axis to the ray.
     """
     joints = truth["lsp_joints"].astype(float)
     directions = joints[..., :2] / joints[..., 2:]
@@ -28,10 +28,10 @@ def from_crop_to_camera(truth):
     slope = ((pixels - mean_px) * (directions - mean_direction)).sum(1)
     slope /= np.where(spread > 0, spread, 1)
     ray = mean_direction[:, 0] + slope * (truth["center_px"] - mean_px[:, 0])
-    return _turns_to(np.concatenate([ray, np.ones((len(ray), 1))], axis=1))
+    return _rotations_to(np.concatenate([ray, np.ones((len(ray), 1))], axis=1))
 
 
-def _turns_to(rays):
+def _rotations_to(rays):
     """(N, 3) directions with z > 0 -> (N, 3, 3) the smallest rotations that take z there."""
     x, y, z = (rays / np.linalg.norm(rays, axis=1, keepdims=True)).T
     # Rodrigues' formula about (-y, x, 0), whose length is the sine and z the cosine.

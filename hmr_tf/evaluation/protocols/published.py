@@ -1,31 +1,33 @@
-"""The tables of the paper: which files, which joints, which metrics, and the published numbers."""
+"""The protocols: files, joints and metrics of the paper's tables, and the published numbers."""
 
 from pathlib import Path
 from typing import Callable, NamedTuple
 
 from hmr_tf.body.skeleton import LSP_JOINTS, MPI_INF_3DHP_JOINTS
 from hmr_tf.data import h36m_names, record, shards
-from hmr_tf.evaluation.protocols import joints3d, keypoints2d, segmentation
+from hmr_tf.evaluation.protocols import body_errors, joints3d, keypoints2d, segmentation
 from hmr_tf.files.errors import InputError
 
 _UNPAIRED = "paper, unpaired"
-# Flags that have values for other modes too: whether one was given for a protocol is not known.
+# Flags with a default that other modes use: whether one was given is not known.
 _ALWAYS_GIVEN = {"datasets", "split"}
 TESTSET_3DHP = ("TS1", "TS2", "TS3", "TS4", "TS5", "TS6")
 
 
 class Protocol(NamedTuple):
-    """One way to measure."""
+    """One way to measure; a new one is one more entry of PROTOCOLS."""
 
     title: str
-    find: Callable  # data_dir, options -> paths of TFRecords, names of those that are missing
+    find: Callable  # data_dir, options -> paths of TFRecords, names of the missing ones
     options: dict  # flags that vary it -> their defaults; None: must be given
-    check: Callable  # Frames, options -> (N,) bool who is judged, names of what is missing
+    check: Callable  # Frames, options -> (N,) bool who is evaluated, names of missing labels
     score: Callable  # Frames, options, hmr -> Scores
-    ranked_by: str  # of `Scores.errors`: what the people of the report are chosen by
-    published: dict  # whose -> {metric: number}
-    decode: Callable = record.decode_labels  # serialized record -> its truth
-    joints: tuple = ()  # vocabulary of --joints
+    ranked_by: str  # name of `Scores.errors` that chooses the people of the report
+    published: dict  # source -> {metric: number}
+    decode: Callable = record.decode_labels  # serialized record -> its labels
+    joints: tuple = ()  # names that --joints may have
+    # Whether results.json has the metrics at its top level too, as before version 1.1.
+    has_top_level_metrics: bool = False
 
 
 def _h36m(cameras):
@@ -40,14 +42,15 @@ def _mpi_inf_3dhp(data_dir, options):
     paths = shards.find(data_dir, "mpi_inf_3dhp", "test")
     if any(path.stem in TESTSET_3DHP for path in paths):
         return _sequences(data_dir, "mpi_inf_3dhp", TESTSET_3DHP)
-    which = f"{TESTSET_3DHP[0]} to {TESTSET_3DHP[-1]}"
-    return paths, [f"{paths[0].name} does not say which of {which} it holds"]
+    names = f"{TESTSET_3DHP[0]} to {TESTSET_3DHP[-1]}"
+    return paths, [f"{paths[0].name} is not named after one of {names}"]
 
 
 def _sequences(data_dir, dataset, names):
     """The files `NAME.tfrecord` of a dataset's test split, and the names that have none."""
-    there = {path.stem: path for path in shards.find(data_dir, dataset, "test")}
-    return [there[name] for name in names if name in there], [n for n in names if n not in there]
+    paths = {path.stem: path for path in shards.find(data_dir, dataset, "test")}
+    missing = [name for name in names if name not in paths]
+    return [paths[name] for name in names if name in paths], missing
 
 
 def _shards(data_dir, options):
@@ -144,16 +147,29 @@ PROTOCOLS = {
         ranked_by="keypoints_px",
         published={},
     ),
+    "body_errors": Protocol(
+        title="Mesh, joints and keypoints",
+        find=_shards,
+        options={"datasets": None, "split": "test"},
+        check=keypoints2d.check,
+        score=body_errors.score,
+        ranked_by="keypoints_px",
+        published={},
+        has_top_level_metrics=True,
+    ),
 }
 
 
+DEFAULT = "body_errors"  # without --protocol
+
+
 def varying(name):
-    """The flags that can be given with a protocol: its own, and those that only others know."""
-    own = {flag for protocol in PROTOCOLS.values() for flag in protocol.options}
-    return own - _ALWAYS_GIVEN | set(PROTOCOLS[name].options)
+    """Flags that vary protocols: those of this one, and those of others, to be refused."""
+    flags = {flag for protocol in PROTOCOLS.values() for flag in protocol.options}
+    return flags - _ALWAYS_GIVEN | set(PROTOCOLS[name].options)
 
 
-def options_of(name, given):
+def options_from_flags(name, given):
     """The values of the flags that vary a protocol.
 
     Args:
@@ -161,40 +177,31 @@ def options_of(name, given):
       given: flag -> value; None, an empty list or text where it was not given.
 
     Returns:
-      dict flag -> value, for every flag that the protocol knows.
+      dict flag -> value, for every flag of the protocol.
 
     Raises:
-      InputError: a flag that it does not know, one that is missing, or a value that is none.
+      InputError: a flag of another protocol, a missing flag, or a wrong value.
     """
     protocol = PROTOCOLS[name]
     given = {flag: value for flag, value in given.items() if value not in (None, (), "")}
     for flag in given:
         if flag not in protocol.options:
             known = ", ".join(f"--{option}" for option in protocol.options)
-            raise InputError(f"--{flag} means nothing to --protocol={name}: it takes {known}.")
+            raise InputError(f"--{flag} has no meaning for --protocol={name}: it takes {known}.")
     options = {**protocol.options, **given}
     missing = [flag for flag, value in options.items() if value is None]
     if missing:
-        raise InputError(f"--protocol={name} needs --{missing[0]}; see --help.")
+        raise InputError(f"--protocol={name} needs --{missing[0]}; see --help --mode=evaluate.")
     if "joints" in given:
-        options["joints"] = joints3d.joint_names(given["joints"], protocol.joints)
-    if "trials" in given:
-        options["trials"] = _trials(given["trials"])
+        joints3d.check_joint_names(given["joints"], protocol.joints)
     return options
 
 
-def _trials(values):
-    known = {str(trial): trial for trial in h36m_names.TRIALS}
-    if not set(values) <= set(known):
-        raise InputError(f"--trials={','.join(values)}: give 0, 1 or 0,1.")
-    return tuple(known[value] for value in sorted(set(values)))
-
-
 def find(name, data_dir, options, allow_missing):
-    """The TFRecord files of a protocol, and the names of the sequences that are not there.
+    """The TFRecord files of a protocol, and the names of the missing sequences.
 
     Raises:
-      InputError: nothing is there, or something is missing without `allow_missing`.
+      InputError: there are no files, or some are missing without `allow_missing`.
     """
     paths, missing = PROTOCOLS[name].find(Path(data_dir), options)
     if not paths:
@@ -207,10 +214,10 @@ def find(name, data_dir, options, allow_missing):
 
 
 def refuse_missing(name, missing, allow_missing):
-    """InputError that names what a protocol lacks, unless that is allowed."""
+    """InputError that names the missing parts of a test set, unless they are allowed."""
     if missing and not allow_missing:
         shown = ", ".join(missing[:3]) + (", ..." if len(missing) > 3 else "")
         raise InputError(
             f"--protocol={name}: {len(missing)} missing ({shown}): convert the whole test set, or "
-            "pass --allow_missing to evaluate what is there."
+            "pass --allow_missing to evaluate a part of it."
         )

@@ -1,4 +1,4 @@
-"""What an evaluation comes to: numbers over all people, by group, and for each person."""
+"""Scores of an evaluation: numbers over all people, by group, and for each person."""
 
 from typing import NamedTuple
 
@@ -10,18 +10,18 @@ from hmr_tf.files.errors import InputError
 class Scores(NamedTuple):
     """Names of metrics end in their unit: _mm, _px, or _percent."""
 
-    metrics: dict  # name -> number, over everybody
+    metrics: dict  # name -> number, over all people
     tables: dict  # "action", "sequence", "joint" ... -> {row: {metric: number}}
-    errors: dict  # name -> (N,) of each person; nan where the truth says nothing
+    errors: dict  # name -> (N,) of each person; nan where there is no label
 
 
 def by_group(groups, metrics_of, order=None):
     """Metrics of the people of each group.
 
     Args:
-      groups: (N,) name of each person's.
-      metrics_of: (N,) bool who -> dict of numbers.
-      order: names, of which those that occur are kept in that order; None: as they come.
+      groups: (N,) name of the group of each person.
+      metrics_of: (N,) bool, the members of a group -> dict of numbers.
+      order: names in the order of the result; None: in order of appearance.
 
     Returns:
       {name: {"frames": number of people, metric: number}}
@@ -30,8 +30,8 @@ def by_group(groups, metrics_of, order=None):
     names = [name for name in order if name in names] if order else names
     rows = {}
     for name in names:
-        who = groups == name
-        rows[name] = {"frames": int(who.sum()), **metrics_of(who)}
+        is_member = groups == name
+        rows[name] = {"frames": int(is_member.sum()), **metrics_of(is_member)}
     return rows
 
 
@@ -48,16 +48,16 @@ _SHOWN = {"best": 0.0, "median": 0.5, "95th percentile": 0.95, "worst": 1.0}
 
 
 def representative(errors, shares=_SHOWN):
-    """Which people to show: {title: index}.
+    """People for the report: {title: index}.
 
     Args:
-      errors: (N,) what people are ranked by; nan is left out.
+      errors: (N,) ranks the people; nan is left out.
       shares: {title: share of the people who are better}.
 
     Raises:
-      InputError: nobody has an error.
+      InputError: no person has an error.
     """
     order = np.argsort(errors, kind="stable")[: np.isfinite(errors).sum()]
     if not len(order):
-        raise InputError("Nobody has labels to compare with: choose other data.")
+        raise InputError("No person has labels to compare with: choose other data.")
     return {name: int(order[round(share * (len(order) - 1))]) for name, share in shares.items()}

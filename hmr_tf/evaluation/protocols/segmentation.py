@@ -23,14 +23,14 @@ _NUM_LABELS = len(parts.PARTS)
 
 
 class Truth(NamedTuple):
-    """What people drew into one image."""
+    """Hand-made labels of one image."""
 
     is_person: np.ndarray  # (H, W) bool
     parts: np.ndarray  # (H, W) uint8, numbers of `parts.PARTS`, or `metrics.IGNORED`
 
 
 def paths(folder, filename):
-    """Where the two files of an image are."""
+    """Paths of the two files of an image."""
     return [Path(folder) / name.format(Path(filename).stem) for name in (MASK, PARTS)]
 
 
@@ -44,25 +44,25 @@ def read(folder, filename, size):
     mask, labels = (_read_png(path, size) for path in (mask_path, parts_path))
     if not np.isin(labels, [*range(_NUM_LABELS), metrics.IGNORED]).all():
         raise InputError(
-            f"{parts_path} holds other numbers than 0 to {_NUM_LABELS - 1} and "
+            f"{parts_path} has other numbers than 0 to {_NUM_LABELS - 1} and "
             f"{metrics.IGNORED}: pass UPi-S1h's files, not those of its 31 regions."
         )
     return Truth(mask > 0, labels)
 
 
 def _read_png(path, size):
-    """(H, W) uint8; the header is looked at before the picture is unpacked."""
+    """(H, W) uint8; the header is checked before the picture is decoded."""
     try:
         content = path.read_bytes()
     except OSError as error:
         raise InputError(f"{path} cannot be read: {error.strerror}.") from error
-    found = tuple(int.from_bytes(content[i : i + 4], "big") for i in (20, 16))
+    stored_size = tuple(int.from_bytes(content[i : i + 4], "big") for i in (20, 16))
     if not content.startswith(b"\x89PNG\r\n\x1a\n") or content[12:16] != b"IHDR":
-        raise InputError(f"{path} is no PNG file: unpack UPi-S1h again.")
-    if found != tuple(size):
+        raise InputError(f"{path} is not a PNG file: unpack UPi-S1h again.")
+    if stored_size != tuple(size):
         raise InputError(
-            f"{path} has {found[1]} x {found[0]} pixels, its image {size[1]} x {size[0]}: use the "
-            "small LSP images (150 px people), for which UPi-S1h was made."
+            f"{path} has {stored_size[1]} x {stored_size[0]} pixels, its image {size[1]} x "
+            f"{size[0]}: use the small LSP images (150 px people), for which UPi-S1h was made."
         )
     try:
         return tf.io.decode_png(content, channels=1)[..., 0].numpy()
@@ -70,12 +70,12 @@ def _read_png(path, size):
         raise InputError(f"{path} is damaged: unpack UPi-S1h again.") from error
 
 
-def draw(vertices, camera_, faces, face_labels, scale_xy, corner_px, image_size, size):
+def draw(vertices, weak_camera, faces, face_labels, scale_xy, corner_px, image_size, size):
     """The parts of one body, at the size of the image that its crop was cut from.
 
     Args:
       vertices: (V, 3) metres, as the model gives them.
-      camera_: (3,) weak perspective of the crop.
+      weak_camera: (3,) weak perspective of the crop.
       faces, face_labels: (F, 3) and (F,) numbers of `parts.PARTS`.
       scale_xy, corner_px: (2,) pixel of the image * scale - corner is that of the crop.
       image_size: side of the crop.
@@ -84,7 +84,7 @@ def draw(vertices, camera_, faces, face_labels, scale_xy, corner_px, image_size,
     Returns:
       (H, W) int32 labels, 0 where there is no body.
     """
-    translation = camera.perspective_translation(camera_[None], image_size, SPIN_FOCAL_PX)
+    translation = camera.perspective_translation(weak_camera[None], image_size, SPIN_FOCAL_PX)
     points, depth = camera.project_perspective(
         vertices[None] + translation[:, None], SPIN_FOCAL_PX, (image_size / 2, image_size / 2)
     )
@@ -112,8 +112,9 @@ def score(frames, options, hmr):
         counts.append(_counts(drawn, truth))
     counts = [np.stack(kind) for kind in zip(*counts)]  # (N, 3, 3) and (N, 8, 3)
 
-    def metrics_of(who):
-        return _percent(*(kind[who].sum(0) for kind in counts))
+    def metrics_of(rows):
+        person, by_part = (kind[rows].sum(0) for kind in counts)
+        return _percent(person, by_part)
 
     by_part = dict(zip(parts.PARTS, metrics.f1(counts[1].sum(0)).tolist()))
     wrong = 100 * (1 - counts[1][:, -1, 0] / counts[1][:, -1, 1])
@@ -121,35 +122,34 @@ def score(frames, options, hmr):
         "sequence": scores.by_group(np.array(names), metrics_of),
         "part": {name: {"f1": value} for name, value in by_part.items()},
     }
-    everybody = np.ones(len(names), bool)
-    return scores.Scores(metrics_of(everybody), tables, {"wrong_pixels_percent": wrong})
+    return scores.Scores(metrics_of(...), tables, {"wrong_pixels_percent": wrong})
 
 
 def check(frames, options):
-    """Before anything is predicted: which images can be judged.
+    """Before anything is predicted: which images can be evaluated.
 
     Args:
       frames: Frames without predictions.
       options: as in `score`.
 
     Returns:
-      (N,) bool, and the names of the test images that are not there or have no segmentation.
+      (N,) bool, and the names of the test images without a record or a segmentation.
 
     Raises:
-      InputError: --segmentation_dir is missing, or one that is there is wrong.
+      InputError: --segmentation_dir is missing, or a file of it is wrong.
     """
     folder = options["segmentation_dir"]
     if not folder or not Path(folder).is_dir():
         raise InputError(
-            f"--segmentation_dir={folder} is no folder: pass UPi-S1h's data/lsp, with "
+            f"--segmentation_dir={folder} is not a folder: pass UPi-S1h's data/lsp, with "
             f"{MASK.format('im1001')} and {PARTS.format('im1001')}."
         )
     names = _names(frames)
-    is_there = np.array([all(path.is_file() for path in paths(folder, name)) for name in names])
-    for number in np.flatnonzero(is_there):
+    is_evaluated = np.array([all(path.is_file() for path in paths(folder, name)) for name in names])
+    for number in np.flatnonzero(is_evaluated):
         read(folder, names[number], frames.truth["size"][number])
-    judged = {Path(name).stem for name, there in zip(names, is_there) if there}
-    return is_there, [name for name in TEST_IMAGES if name not in judged]
+    evaluated = {Path(names[number]).stem for number in np.flatnonzero(is_evaluated)}
+    return is_evaluated, [name for name in TEST_IMAGES if name not in evaluated]
 
 
 def _names(frames):
@@ -182,20 +182,20 @@ def _face_labels(smpl, path):
 
 
 def _drawn(frames, hmr, face_labels):
-    """Yields the part map of each person, at the size of the stored image."""
+    """Yields the part map of each predicted body, at the size of the stored image."""
     predicted, sizes = frames.predicted, frames.truth["size"]
     for start in range(0, len(sizes), _POSED_AT_ONCE):
         theta = tf.constant(predicted["theta"][start : start + _POSED_AT_ONCE])
         body = hmr.with_mesh(hmr.predictions_from_thetas([theta])[0])
         for row in range(len(theta)):
             number = start + row
-            place = predicted["scale_xy"][number], predicted["corner_px"][number]
             yield draw(
                 body.vertices[row],
                 body.camera[row],
                 hmr.smpl.faces,
                 face_labels,
-                *place,
+                predicted["scale_xy"][number],
+                predicted["corner_px"][number],
                 hmr.image_size,
                 tuple(int(side) for side in sizes[number]),
             )

@@ -1,4 +1,4 @@
-"""Small charts as SVG text, to stand inside a page."""
+"""Small charts as SVG text, for the report."""
 
 import html
 
@@ -11,7 +11,7 @@ _STYLE = "font:11px sans-serif"
 
 
 def histogram(values, unit, bins=40):
-    """How often which error occurs. The rarest high hundredth is cut off on the right.
+    """Histogram of errors; the largest hundredth is cut off on the right.
 
     Args:
       values: (N,) finite numbers.
@@ -33,7 +33,7 @@ def histogram(values, unit, bins=40):
 
 
 def percentile_curve(values, unit):
-    """Which share of the people has at most which error."""
+    """Cumulative distribution: the share of the people with at most this error."""
     end = _round_up(np.percentile(values, 99))
     shares = np.linspace(0, 100, 201)
     points = [
@@ -45,7 +45,7 @@ def percentile_curve(values, unit):
 
 
 def lines(series, x_label, y_label):
-    """Curves over axes that begin at zero; their names stand in the upper right corner.
+    """Curves over axes that begin at zero; their names are in the upper right corner.
 
     Args:
       series: name -> ((N,) x, (N,) y), finite numbers.
@@ -93,7 +93,7 @@ def bars(rows, series):
 
 
 def _finite(value):
-    """What is unknown has no bar."""
+    """An unknown value has no bar."""
     return value if np.isfinite(value) else 0.0
 
 

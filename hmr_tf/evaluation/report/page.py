@@ -1,4 +1,4 @@
-"""Results as one HTML file that needs nothing beside it: tables, charts, people."""
+"""Results as one self-contained HTML file: tables, charts, people."""
 
 import base64
 import html
@@ -27,13 +27,13 @@ figcaption { color: #555; font-size: 13px }
 """
 
 
-def page(found, errors, ranked_by, people):
+def page(content, errors, ranked_by, people):
     """The report.
 
     Args:
-      found: the dict of results.json.
+      content: the dict of results.json.
       errors: {metric: (N,)}, `Scores.errors`.
-      ranked_by: which of them the people are chosen by.
+      ranked_by: the one of them that chooses the people.
       people: list of (caption, bytes of a JPEG).
 
     Returns:
@@ -42,18 +42,18 @@ def page(found, errors, ranked_by, people):
     values = errors[ranked_by][np.isfinite(errors[ranked_by])]
     unit = results.label(ranked_by)
     parts = [
-        _head(found),
+        _head(content),
         "<h2>Results</h2>",
-        _metrics(found),
+        _table(*results.metrics_table(content)),
         "<h2>Errors of the people</h2>",
         f'<div class="charts">{charts.histogram(values, unit)}'
         f"{charts.percentile_curve(values, unit)}</div>",
-        _percentiles(found["percentiles"]),
+        _percentiles(content["percentiles"]),
         "<h2>People</h2>",
         *(_person(caption, jpeg) for caption, jpeg in people),
-        *_groups(found["tables"]),
+        *_groups(content["tables"]),
     ]
-    return _document(found["title"], parts)
+    return _document(content["title"], parts)
 
 
 def comparison(title, header, rows):
@@ -61,18 +61,18 @@ def comparison(title, header, rows):
     return _document(f"{title}: runs compared", [f"<h1>{_safe(title)}</h1>", _table(header, rows)])
 
 
-def _head(found):
-    options = [f"--{name}={results.option(value)}" for name, value in found["options"].items()]
-    counts, missing = found["counts"], found["missing"]
-    command = " ".join([f"--protocol={found['protocol']}", *options])
+def _head(content):
+    options = [f"--{name}={results.option(value)}" for name, value in content["options"].items()]
+    counts, missing = content["counts"], content["missing"]
+    command = " ".join([f"--protocol={content['protocol']}", *options])
     lines = [
-        f"<h1>{_safe(found['title'])}</h1>",
+        f"<h1>{_safe(content['title'])}</h1>",
         f"<p><code>{_safe(command)}</code><br>",
-        f"Model: <code>{_safe(found['load_path'])}</code> "
-        f"(SHA-256 <code>{_safe(found['model_digest'][:16])}</code>)<br>",
-        f"Commit: <code>{_safe(found['commit'] or 'unknown')}</code><br>",
+        f"Model: <code>{_safe(content['load_path'])}</code> "
+        f"(SHA-256 <code>{_safe(content['model_digest'][:16])}</code>)<br>",
+        f"Commit: <code>{_safe(content['commit'] or 'unknown')}</code><br>",
         f"{counts['frames']} frames of {counts['sequences']} files; timed on "
-        f"{_safe(found['device'])}</p>",
+        f"{_safe(content['device'])}</p>",
     ]
     if missing:
         lines.append(
@@ -80,21 +80,6 @@ def _head(found):
             f"the numbers are not the protocol's</summary>{_safe(', '.join(missing))}</details>"
         )
     return "\n".join(lines)
-
-
-def _metrics(found):
-    columns = {"here": found["metrics"], **found["published"]}
-    rows = [
-        (
-            results.label(name),
-            *(
-                results.number(values[name]) if name in values else ""
-                for values in columns.values()
-            ),
-        )
-        for name in found["metrics"]
-    ]
-    return _table(("", *columns), rows)
 
 
 def _percentiles(percentiles):
@@ -115,7 +100,7 @@ def _person(caption, jpeg):
 
 
 def _groups(tables):
-    """A chart of the joints or parts, tables of the other groups."""
+    """A table of every group; of joints and parts also a chart."""
     for title, rows in tables.items():
         yield f"<h2>By {_safe(title)}</h2>"
         columns = list(next(iter(rows.values())))
@@ -144,5 +129,5 @@ def _document(title, parts):
 
 
 def _safe(text):
-    """Names come from files of strangers."""
+    """Names come from files that are not trusted."""
     return html.escape(str(text))

@@ -1,4 +1,4 @@
-"""A few people of a test set as pictures: the crop, the body over it, the body from the side."""
+"""Pictures of people of a test set: the crop, the body over it, the body from the side."""
 
 import cv2
 import numpy as np
@@ -9,15 +9,15 @@ from hmr_tf.rendering import drawing, render
 
 
 def draw(frames, person, hmr):
-    """(S, 3 S, 3) uint8 of one person; without faces to draw, the crop with the keypoints only.
+    """(S, 3 S, 3) uint8 of one person; without faces to draw only the crop and the keypoints.
 
     Args:
       frames: Frames with predictions.
-      person: which of them.
+      person: index of the person.
       hmr: the model.
     """
     path = frames.paths[frames.file[person]]
-    image = predictions.crop_of(path, frames.number[person], hmr.image_size)
+    image = predictions.read_crop(path, frames.number[person], hmr.image_size)
     pixels = drawing.uint8_from_norm(image)
     keypoints = frames.predicted["keypoints_px"][person]
     marked = drawing.draw_keypoints(pixels.numpy(), keypoints, np.ones(len(keypoints), bool))
@@ -25,17 +25,20 @@ def draw(frames, person, hmr):
         return np.concatenate([pixels.numpy(), marked], axis=1)
     theta = tf.constant(frames.predicted["theta"][person][None])
     body = hmr.with_mesh(hmr.predictions_from_thetas([theta])[0])
-    seen = body.camera, hmr.smpl.faces, hmr.image_size
-    overlay, _ = render.render_body(body.vertices, *seen, background=pixels[None])
-    side, _ = render.render_body(render.side_view(body.vertices), *seen)
+    overlay, _ = render.render_body(
+        body.vertices, body.camera, hmr.smpl.faces, hmr.image_size, background=pixels[None]
+    )
+    side, _ = render.render_body(
+        render.side_view(body.vertices), body.camera, hmr.smpl.faces, hmr.image_size
+    )
     return np.concatenate([pixels.numpy(), overlay[0].numpy(), side[0].numpy()], axis=1)
 
 
-def jpeg(picture):
+def encode_jpeg(picture):
     """(H, W, 3) uint8 -> the bytes of a JPEG file."""
-    done, content = cv2.imencode(
+    is_encoded, content = cv2.imencode(
         ".jpg", cv2.cvtColor(picture, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, 90]
     )
-    if not done:
+    if not is_encoded:
         raise RuntimeError("OpenCV could not encode a picture")
     return content.tobytes()

@@ -1,4 +1,4 @@
-"""Results as files and as text: results.json, sequences.csv, the printed table, runs compared."""
+"""Results as files and text: results.json, sequences.csv, the printed table, comparisons."""
 
 import csv
 import io
@@ -37,19 +37,20 @@ LABELS = {
     "model_ms": "one image, given the box, ms",
     "rendered_ms": "the same with rendering, ms",
     "frames": "frames",
+    "people": "people with labelled keypoints",
 }
 RESULTS, SEQUENCES = "results.json", "sequences.csv"
 _MAX_BYTES = 2**26
-_SHOWN = 5  # names of what is missing; results.json and the report have all
+_MAX_SHOWN = 5  # names of missing sequences; results.json and the report have all
 
 
 def label(metric):
-    """A metric's name for people."""
+    """A metric's name in tables."""
     return LABELS.get(metric, metric)
 
 
 def number(value):
-    """A metric's value for people."""
+    """A metric's value in tables."""
     if isinstance(value, int):
         return str(value)
     return "-" if value is None or not math.isfinite(value) else f"{value:.2f}"
@@ -65,27 +66,34 @@ def write(folder, results):
 
 
 def read(path):
-    """What `write` wrote; InputError where a file is none of these."""
+    """The dict of a results.json, also of one of a version before 1.1 without --protocol.
+
+    Raises:
+      InputError: the file is not a results.json.
+    """
     path = Path(path)
     path = path / RESULTS if path.is_dir() else path
     try:
         if path.stat().st_size > _MAX_BYTES:
             raise ValueError("it is too large")
         content = json.loads(path.read_text())
+        if "metrics" not in content and "keypoints_px" in content:  # before version 1.1
+            numbers = {name: value for name, value in content.items() if name in LABELS}
+            content = {**content, "protocol": "body_errors", "metrics": numbers}
         if not (isinstance(content["metrics"], dict) and isinstance(content["protocol"], str)):
             raise TypeError("metrics and protocol have other types")
         for name, value in content["metrics"].items():
             if not (value is None or type(value) in (int, float)):
-                raise TypeError(f"{name} is no number")
+                raise TypeError(f"{name} is not a number")
         return content
     except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise InputError(
-            f"--compare={path} is no results.json of --protocol=... ({error!r})."
+            f"--compare={path} is not a results.json of --mode=evaluate ({error!r})."
         ) from error
 
 
 def describe(results):
-    """The printed table: what was measured, how, and beside it what was published."""
+    """The printed text: settings, metrics beside the published ones, tables of groups."""
     counts = results["counts"]
     lines = [
         results["title"],
@@ -102,7 +110,7 @@ def describe(results):
 
 
 def metrics_table(results):
-    """(header, rows) of text: every metric, and beside it what was published."""
+    """(header, rows) of text: every metric beside the published ones."""
     columns = {"here": results["metrics"], **results["published"]}
     rows = [
         (label(name), *(number(x[name]) if name in x else "" for x in columns.values()))
@@ -121,7 +129,7 @@ def compare(paths):
       (title, header, rows) of text: a column for each run, and differences from the first.
 
     Raises:
-      InputError: fewer than two, no results, or results of different protocols.
+      InputError: fewer than two files, other files, or different protocols.
     """
     if len(paths) < 2:
         raise InputError("--compare needs two results.json or more, with commas between.")
@@ -141,7 +149,7 @@ def compare(paths):
     options = list(dict.fromkeys(name for run in runs for name in run.get("options", {})))
     for name in options:
         values = [option(run.get("options", {}).get(name)) for run in runs]
-        if len(set(values)) > 1:  # what makes the runs hard to compare stands in the table
+        if len(set(values)) > 1:  # the table shows the options that differ
             rows.append((f"--{name}", values[0], *(x for value in values[1:] for x in (value, ""))))
     header = ["", str(paths[0])]
     for path in paths[1:]:
@@ -150,20 +158,20 @@ def compare(paths):
 
 
 def text_table(header, rows):
-    """Lines with the columns under each other: the first to the left, numbers to the right."""
+    """Lines of aligned columns: the first to the left, numbers to the right."""
     cells = [[str(cell) for cell in row] for row in (header, *rows)]
     widths = [max(map(len, column)) for column in zip(*cells)]
     return [
         "  ".join(
-            cell.ljust(width) if place == 0 else cell.rjust(width)
-            for place, (cell, width) in enumerate(zip(row, widths))
+            cell.ljust(width) if column == 0 else cell.rjust(width)
+            for column, (cell, width) in enumerate(zip(row, widths))
         ).rstrip()
         for row in cells
     ]
 
 
 def commit():
-    """The checkout's commit, with "-dirty" where files differ; None where there is no git."""
+    """The checkout's commit, with "-dirty" where files differ; None without git."""
     root = Path(__file__).resolve().parents[3]
     if not (root / ".git").exists():
         return None
@@ -184,12 +192,12 @@ def _settings(results):
 def _missing(results):
     missing = results["missing"]
     if missing:
-        shown = ", ".join(missing[:_SHOWN]) + (", ..." if len(missing) > _SHOWN else "")
+        shown = ", ".join(missing[:_MAX_SHOWN]) + (", ..." if len(missing) > _MAX_SHOWN else "")
         yield f"INCOMPLETE: {len(missing)} missing: {shown}"
 
 
 def option(value):
-    """A flag's value as on the command line; the usual joints by their number."""
+    """A flag's value as on the command line; 14 and 17 for the usual joints."""
     if isinstance(value, (tuple, list)):
         numbers = {tuple(names): str(len(names)) for names in (LSP_JOINTS, MPI_INF_3DHP_JOINTS)}
         return numbers.get(tuple(value), ",".join(map(str, value)))
@@ -212,7 +220,7 @@ def _csv(title, rows):
 
 
 def _without_nan(value):
-    """JSON knows no NaN: null stands for it."""
+    """NaN becomes null, as JSON has no NaN."""
     if isinstance(value, dict):
         return {key: _without_nan(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):

@@ -1,4 +1,4 @@
-"""How long one image takes, given the person's box: the paper's 0.04 s."""
+"""Run time for one image, given the person's box: the paper's 0.04 s."""
 
 import statistics
 import time
@@ -10,11 +10,11 @@ from hmr_tf.rendering import drawing, render
 _WARM_UP = 2
 
 
-def measure(answer, images, faces):
+def measure(predict, images, faces):
     """Median time from one crop to one body, one image at a time.
 
     Args:
-      answer: `inference.model.crop_function` of a network.
+      predict: `inference.model.crop_function` of a network.
       images: list of (S, S, 3) crops in [-1, 1].
       faces: (F, 3) of its mesh, or None.
 
@@ -23,36 +23,41 @@ def measure(answer, images, faces):
       with the body drawn over the crop, for a model that has faces.
     """
     images = [image[None] for image in images]
-    times = {"model_ms": lambda image: _predict(answer, image)}
+    functions = {"model_ms": lambda image: _to_numpy(predict(image))}
     if faces is not None and len(faces):
-        times["rendered_ms"] = lambda image: _draw(_predict(answer, image), image, faces)
-    return {name: _median_ms(run, images) for name, run in times.items()}
+        functions["rendered_ms"] = lambda image: _draw(_to_numpy(predict(image)), image, faces)
+    return {name: _median_ms(function, images) for name, function in functions.items()}
 
 
 def device():
-    """Where that was: the GPU's name, or CPU."""
+    """Name of the GPU, or CPU."""
     gpus = tf.config.list_physical_devices("GPU")
     if not gpus:
         return "CPU"
     return tf.config.experimental.get_device_details(gpus[0]).get("device_name", "GPU")
 
 
-def _predict(answer, image):
-    return {name: value.numpy() for name, value in answer(image).items()}
+def _to_numpy(named):
+    return {name: value.numpy() for name, value in named.items()}
 
 
 def _draw(body, image, faces):
-    pixels = drawing.uint8_from_norm(image)
-    seen = body["camera"], faces, image.shape[1]
-    return render.render_body(body["vertices"], *seen, background=pixels)[0].numpy()
+    picture, _ = render.render_body(
+        body["vertices"],
+        body["camera"],
+        faces,
+        image.shape[1],
+        background=drawing.uint8_from_norm(image),
+    )
+    return picture.numpy()
 
 
-def _median_ms(run, images):
+def _median_ms(function, images):
     for image in images[:1] * _WARM_UP:
-        run(image)
+        function(image)
     times = []
     for image in images:
         start = time.perf_counter()
-        run(image)
+        function(image)
         times.append(1e3 * (time.perf_counter() - start))
     return statistics.median(times)

@@ -1,11 +1,11 @@
-"""How human predicted bodies are: joint angles and betas beside those of motion capture.
+"""Plausibility of predicted bodies: joint angles and betas beside those of motion capture.
 
-What the adversarial prior is for (paper, figure 5): without it reprojection alone gives monsters.
+The purpose of the adversarial prior (paper, figure 5): reprojection alone gives monsters.
 """
 
 import numpy as np
 
-SHARE = 0.99  # of the prior's angles that lie within its range
+SHARE = 0.99  # of the angles of motion capture are in their range
 SIGMA = 3.0  # betas are in standard deviations
 
 
@@ -35,7 +35,7 @@ def beyond(betas, sigma=SIGMA):
 
 
 def _canonical(poses):
-    """The same rotations by vectors no longer than pi: networks also answer with longer ones."""
+    """The same rotations with angles up to pi; networks also predict larger ones."""
     angle = np.linalg.norm(poses, axis=-1, keepdims=True)
-    turns = np.round(angle / (2 * np.pi))
-    return poses * (1.0 - 2 * np.pi * turns / np.maximum(angle, 1e-12))
+    whole_rotations = np.round(angle / (2 * np.pi))
+    return poses * (1.0 - 2 * np.pi * whole_rotations / np.maximum(angle, 1e-12))
