@@ -15,17 +15,9 @@ from hmr_tf.cli import predict, quickstart
 from hmr_tf.files.errors import InputError
 from hmr_tf.networks import checkpoint, encoder, released
 from tests.fakes import tiny_hmr
+from tests.fakes.commands import run_command
 
 SIZE = 64
-
-
-def convert(**values):
-    saved = flagsaver.save_flag_values(to_tfrecords.OPTIONS)
-    to_tfrecords.OPTIONS(["to_tfrecords", *(f"--{name}={value}" for name, value in values.items())])
-    try:
-        to_tfrecords.main(["to_tfrecords"])
-    finally:
-        flagsaver.restore_flag_values(saved, to_tfrecords.OPTIONS)
 
 
 def run(**values):
@@ -46,7 +38,8 @@ def folder(tmp_path_factory):
         ("synthetic", "test", 3),
         ("synthetic_mocap", "train", 20),
     ):
-        convert(dataset=dataset, split=split, limit=limit, output_dir=data, records_per_shard=4)
+        counts = {"limit": limit, "records_per_shard": 4}
+        run_command(to_tfrecords, dataset=dataset, split=split, output_dir=data, **counts)
     train(root, num_steps=2)
     return root
 

@@ -146,9 +146,9 @@ def compare(paths):
             is_known = None not in (other.get(name), value)
             cells.append(f"{other[name] - value:+.2f}" if is_known else "-")
         rows.append((label(name), *cells))
-    options = list(dict.fromkeys(name for run in runs for name in run.get("options", {})))
-    for name in options:
-        values = [option(run.get("options", {}).get(name)) for run in runs]
+    settings = [run.get("options", {}) for run in runs]  # none in versions before 1.1
+    for name in (name for name in settings[0] if all(name in options for options in settings)):
+        values = [option(options[name]) for options in settings]
         if len(set(values)) > 1:  # the table shows the options that differ
             rows.append((f"--{name}", values[0], *(x for value in values[1:] for x in (value, ""))))
     header = ["", str(paths[0])]
