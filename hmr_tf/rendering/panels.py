@@ -1,4 +1,4 @@
-"""The six pictures of the original's demo: photograph, skeleton, overlay, and three views."""
+"""The six panels of the original's demo: photograph, skeleton, overlay, and three views."""
 
 import cv2
 import numpy as np
@@ -26,7 +26,7 @@ def overlay(image, people, faces, with_skeleton=True):
 
 
 def transparent(image, people, faces):
-    """(H, W, 4) uint8 RGBA: the bodies alone, seen as in the photograph."""
+    """(H, W, 4) uint8 RGBA: the bodies without the photograph."""
     if not people:
         return np.zeros((*image.shape[:2], 4), np.uint8)
     picture, mask = scene.draw(people, faces, image.shape[:2])
@@ -34,7 +34,7 @@ def transparent(image, people, faces):
 
 
 def skeletons(image, people):
-    """(H, W, 3) uint8: the keypoints of everybody drawn into the picture."""
+    """(H, W, 3) uint8: the keypoints of all people drawn on the picture."""
     for person in people:
         points = person["keypoints2d_px"]
         image = drawing.draw_keypoints(image, points, np.ones(len(points), bool))

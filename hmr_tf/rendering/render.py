@@ -7,14 +7,14 @@ RGB, points in them (x, y).
 import numpy as np
 import tensorflow as tf
 
-from hmr_tf.body import camera as body_camera
+from hmr_tf.body.camera import CROP_FOCAL_PX, perspective_translation, project_perspective
 from hmr_tf.rendering.zbuffer import Fragments, rasterize
 
-# The original's body colour, and its three lights: the direction towards each times its strength
+# The original's body colour, and its three lights: direction towards the light times strength
 # (`util/renderer.py`). Right above in front, left behind, left below in front; 200 m away and more.
 LIGHT_BLUE = (0.65, 0.74, 0.86)
 STUDIO_LIGHTS = ((0.76, -0.41, -0.50), (-0.77, 0.01, 0.64), (-0.36, 0.29, -0.54))
-# Of a photograph so many pixels are drawn at once: beside the picture that takes some 200 MB.
+# Pixels of a photograph that are drawn at once: they take some 200 MB beside the picture.
 STRIP_PIXELS = 2**21
 
 
@@ -22,9 +22,9 @@ def render_body(vertices, camera, faces, image_size=224, color=LIGHT_BLUE, backg
     """Draws each body over its crop, as HMR's weak-perspective camera sees it.
 
     Args:
-      vertices: (B, V, 3) metres, turned by the global rotation but not moved.
-      camera: (B, 3) weak perspective: scale, shift. The picture is taken with a pinhole of 500 px
-        focal length, from where it gives that scale (the original's `util/renderer.py:239-262`).
+      vertices: (B, V, 3) metres, rotated by the global rotation but not translated.
+      camera: (B, 3) weak perspective: scale, translation. A pinhole of 500 px focal length draws,
+        at the distance that gives this scale (the original's `util/renderer.py:239-262`).
       faces: (F, 3) int32.
       image_size: int, side of the crop in pixels.
       color: (3,) RGB in 0..1, or one for each vertex, (B, V, 3).
@@ -34,11 +34,16 @@ def render_body(vertices, camera, faces, image_size=224, color=LIGHT_BLUE, backg
       (B, S, S, 3) uint8 pictures and (B, S, S) bool masks of the body.
     """
     camera = tf.convert_to_tensor(camera, tf.float32)
-    translation = body_camera.perspective_translation(camera, image_size)
-    center_px = (0.5 * image_size, 0.5 * image_size)
-    size = (image_size, image_size)
+    translation = perspective_translation(camera, image_size)
     return render_scene(
-        vertices, translation, faces, body_camera.CROP_FOCAL_PX, center_px, size, color, background
+        vertices,
+        translation,
+        faces,
+        focal_px=CROP_FOCAL_PX,
+        principal_px=(0.5 * image_size, 0.5 * image_size),
+        size=(image_size, image_size),
+        color=color,
+        background=background,
     )
 
 
@@ -47,8 +52,8 @@ def render_scene(
 ):
     """Draws bodies with any pinhole camera, for instance over the whole photograph.
 
-    Several people of one photograph are drawn in one go, each hidden by who is in front, when their
-    vertices are joined to one mesh (1, N * V, 3).
+    Several people of one photograph hide each other when their vertices are joined to one mesh,
+    (1, N * V, 3).
 
     Args:
       vertices: (B, V, 3) metres.
@@ -64,7 +69,7 @@ def render_scene(
       (B, H, W, 3) uint8 pictures and (B, H, W) bool masks of the bodies.
     """
     points = tf.convert_to_tensor(vertices, tf.float32) + translation[:, None]
-    mesh = (*body_camera.project_perspective(points, focal_px, principal_px), faces)
+    mesh = (*project_perspective(points, focal_px, principal_px), faces)
     colors = shade(points, faces, color)
     rows = max(1, STRIP_PIXELS // size[1])
     strips = [
@@ -163,10 +168,10 @@ def part_map(fragments, face_labels):
 
 
 def side_view(vertices, degrees=90.0):
-    """Turns bodies (B, V, 3) about the vertical through their middle.
+    """Rotates bodies (B, V, 3) about the vertical axis through their centre.
 
-    By 90 degrees the viewer comes to stand at the left edge of the former picture: at the right
-    hand of a person who faced the camera. Same sense as the original's `util/renderer.py:rotated`.
+    At 90 degrees they are seen from the left edge of the original picture: from the right of a
+    person who faces the camera. Same direction as the original's `util/renderer.py:rotated`.
     """
     cos, sin = float(np.cos(np.radians(degrees))), float(np.sin(np.radians(degrees)))
     center = tf.reduce_mean(vertices, axis=1, keepdims=True)

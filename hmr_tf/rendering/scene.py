@@ -1,24 +1,24 @@
-"""All people of one photograph drawn together, as the camera sees them or turned."""
+"""Draws all people of one photograph, as the camera sees them or rotated."""
 
 import numpy as np
 
 from hmr_tf.body import camera
 from hmr_tf.rendering import render
 
-# In pictures that turn people: metres from the camera at least, and how far to the edge they go.
+# In rotated views: least distance from the camera in metres, and used share of the half picture.
 _NEAREST, _REACH = 0.1, 0.95
 
 
 def draw(people, faces, size, background=None, degrees=0.0):
-    """The bodies of one photograph, those in front before those behind.
+    """Draws the bodies of one photograph; near ones hide far ones.
 
     Args:
       people: list of Person, at least one, of one camera.
       faces: (F, 3).
       size: (height, width) of the picture.
       background: (H, W, 3) uint8 of that size, or None for white.
-      degrees: turn everybody about the vertical through their common middle, and step back until
-        all of them are in the picture.
+      degrees: rotation of all people about the vertical axis through their common centre; they
+        then move away from the camera until all of them are in the picture.
 
     Returns:
       (H, W, 3) uint8 picture and (H, W) bool mask of the bodies.
@@ -28,33 +28,34 @@ def draw(people, faces, size, background=None, degrees=0.0):
     if degrees:
         points = render.side_view(points[None], degrees)[0].numpy()
         points, pinhole = _all_in_view(points, pinhole, size)
-    shifts = np.arange(len(people))[:, None, None] * len(people[0]["vertices"])
+    first_vertex = np.arange(len(people))[:, None, None] * len(people[0]["vertices"])
     picture, mask = render.render_scene(
         points[None],
         np.zeros((1, 3), np.float32),
-        (np.asarray(faces) + shifts).reshape(-1, 3).astype(np.int32),
-        pinhole.focal_px,
-        pinhole.principal_px,
-        size,
+        (np.asarray(faces) + first_vertex).reshape(-1, 3).astype(np.int32),
+        focal_px=pinhole.focal_px,
+        principal_px=pinhole.principal_px,
+        size=size,
         background=None if background is None else background[None],
     )
     return picture[0].numpy(), mask[0].numpy()
 
 
 def _all_in_view(points, pinhole, size):
-    """Moves points away from the camera until all are in the picture; those that are stay.
+    """Moves points away from the camera until all are in the picture.
 
-    They move along the ray through their middle m, by d m / m_z, so that m stays on its pixel c.
-    There a point p is then at c + f (p_xy - p_z m_xy / m_z) / (p_z + d), which gives d.
+    They move along the ray through their centre m, by d m / m_z, so that m stays on its pixel c.
+    A point p is then drawn at c + f (p_xy - p_z m_xy / m_z) / (p_z + d), which gives d; d is 0
+    where all points are in the picture already.
 
     Args:
-      points: (N, 3) metres, their middle before the camera.
+      points: (N, 3) metres, their centre in front of the camera.
       pinhole: camera.Pinhole.
       size: (height, width) of the picture.
 
     Returns:
-      (N, 3) points and the Pinhole, whose principal point differs where the middle was near the
-      edge of the picture or outside: it is now a quarter of the picture inside.
+      (N, 3) points, and the Pinhole: its principal point moves where the centre was less than a
+      quarter of the picture from an edge, to that distance.
     """
     width_height = np.array(size[::-1], np.float32)
     ray = points.mean(axis=0) / points[:, 2].mean()

@@ -1,8 +1,8 @@
-"""Which face of a mesh each pixel sees: a z-buffer made of TensorFlow ops. No OpenGL.
+"""A z-buffer in TensorFlow ops, which finds the face that each pixel sees. No OpenGL.
 
-Runs where TensorFlow runs, but not under `jit_compile`: the amount of work depends on the mesh.
-Each triangle's box is spread out to its pixels, all boxes of the batch in one list; a pixel keeps
-the nearest of the triangles that cover its centre. No gradients.
+It runs wherever TensorFlow runs, but not under `jit_compile`: array sizes depend on the mesh. The
+pixels in the bounding boxes of all triangles of the batch are listed; a pixel keeps the nearest of
+the triangles that cover its centre. No gradients.
 """
 
 from typing import NamedTuple
@@ -17,12 +17,12 @@ _ROW_BIT = 32
 
 
 class Fragments(NamedTuple):
-    """What each pixel sees."""
+    """The face that each pixel sees."""
 
-    face: tf.Tensor  # (B, H, W) int32, -1 where there is nothing
-    depth: tf.Tensor  # (B, H, W) in the unit of the input, infinite where there is nothing
-    # Of the N pixels that see a face, in no order; most pixels of a picture see none.
-    pixel: tf.Tensor  # (N,) int32, where in the flattened (B, H, W)
+    face: tf.Tensor  # (B, H, W) int32, -1 where there is no face
+    depth: tf.Tensor  # (B, H, W) in the unit of the input, infinite where there is no face
+    # For the N pixels that see a face, in no order; most pixels of a picture see none.
+    pixel: tf.Tensor  # (N,) int32, index into the flattened (B, H, W)
     barycentric: tf.Tensor  # (N, 3) perspective-correct weights of the face's corners
 
 
@@ -52,17 +52,17 @@ class _Window(NamedTuple):
 def rasterize(points_px, depth, faces, height, width, corner_px=(0, 0)):
     """Finds the face that each pixel centre sees.
 
-    Only the front of a face is seen: its corners run counter-clockwise in the picture, as SMPL's do
-    where the outside of the body looks at the viewer. A pixel on an edge that two faces share is
-    drawn once and never left out. The nearest face wins; of equally near ones the first. A face
-    with a corner at or behind the camera, or over a million pixels away, is left out whole.
+    Only front faces are seen: their corners run counter-clockwise in the picture, as SMPL's do
+    where the outside of the body faces the viewer. A pixel on an edge that two faces share is
+    drawn once and never left out. The nearest face wins, the first of equally near ones. A face
+    with a corner at or behind the camera, or over a million pixels away, is not drawn.
 
     Args:
       points_px: (B, V, 2) x to the right and y down, in pixels; a pixel's centre lies at +0.5.
       depth: (B, V) distance along the viewing direction, > 0 in front of the camera.
       faces: (F, 3) int32 corners.
       height, width: int, size of the picture.
-      corner_px: int x, y of its first pixel: a picture may be drawn in parts.
+      corner_px: int x, y of its first pixel, to draw a picture in parts.
 
     Returns:
       Fragments.
@@ -201,7 +201,7 @@ def _edges(corners, x, y):
 
 
 def _nearest(covered, num_pixels):
-    """What each pixel sees: 1 / depth, <= 0 where nothing is; face; and the rows of `covered`.
+    """For each pixel 1 / depth, <= 0 where there is no face, and face; and rows of `covered`.
 
     Of equally near faces the first is seen.
     """

@@ -189,6 +189,12 @@ def test_options_encoders_have_builders():
     assert set(options.ENCODERS) == set(encoder.ENCODERS)
 
 
+def test_options_bn_momentum_is_the_encoders():
+    from hmr_tf.networks import encoder
+
+    assert FIELDS["bn_momentum"].default == encoder.BN_MOMENTUM
+
+
 def test_options_formats_have_writers():
     from hmr_tf.exporters import outputs
 

@@ -47,7 +47,7 @@ def draw_part(model, body, names, size=224, camera=CENTERED):
     return render.part_map(fragments, labels).numpy()[0] == 1
 
 
-def test_head_up_and_the_left_hand_on_the_right_of_the_picture(model, pose_body):
+def test_render_head_is_up_and_left_hand_on_the_right(model, pose_body):
     body = pose_body()
     body_px = middle_px(render.render_body(body.vertices, [CENTERED], model.faces)[1][0])
     assert middle_px(draw_part(model, body, ["head"]))[1] < body_px[1] - 40
@@ -56,7 +56,7 @@ def test_head_up_and_the_left_hand_on_the_right_of_the_picture(model, pose_body)
     assert middle_px(draw_part(model, body, ["right_hand"]))[0] < body_px[0] - 40
 
 
-def test_positive_shift_moves_right_and_down_by_the_scale(model, pose_body):
+def test_render_positive_translation_moves_right_and_down(model, pose_body):
     vertices = pose_body().vertices
     place = [
         middle_px(render.render_body(vertices, [camera], model.faces)[1][0])
@@ -68,7 +68,7 @@ def test_positive_shift_moves_right_and_down_by_the_scale(model, pose_body):
 
 
 @pytest.mark.parametrize("size", [224, 96])
-def test_the_body_is_drawn_where_project_puts_it(model, pose_body, size):
+def test_render_draws_the_body_where_project_puts_it(model, pose_body, size):
     body = pose_body(left_shoulder=(0, 0, -1.2))
     camera = tf.constant([CENTERED])
     keypoints = body_camera.pixels_from_norm(body_camera.project(body.joints3d, camera), size)[0]
@@ -78,7 +78,7 @@ def test_the_body_is_drawn_where_project_puts_it(model, pose_body, size):
         assert mask[y - 2 : y + 3, x - 2 : x + 3].any(), name
 
 
-def test_the_camera_is_the_originals():
+def test_render_camera_is_the_originals():
     """`util/renderer.py:239-262`: translation [tx, ty, 500 / (0.5 * size * s)], focal 500 px."""
     points = tf.constant([[[0.3, -0.2, 0.0]]])
     translation = body_camera.perspective_translation(tf.constant([[0.9, 0.1, 0.2]]), 224)
@@ -89,7 +89,7 @@ def test_the_camera_is_the_originals():
     np.testing.assert_allclose(pixels[0, 0], [112 * (1 + 0.9 * 0.4), 112], rtol=1e-5)
 
 
-def test_background_stays_and_body_hides_it(model, pose_body, rng):
+def test_render_body_hides_the_background(model, pose_body, rng):
     background = rng.integers(0, 256, (1, 64, 64, 3)).astype(np.uint8)
     vertices = pose_body().vertices
     picture, mask = render.render_body(vertices, [CENTERED], model.faces, 64, background=background)
@@ -102,13 +102,13 @@ def test_background_stays_and_body_hides_it(model, pose_body, rng):
 
 
 @pytest.mark.parametrize("camera", [(0.8, 50.0, 0.0), (0.8, 0.0, -50.0), (0.0, 0.0, 0.0)])
-def test_a_body_out_of_the_picture_leaves_the_background(model, pose_body, camera):
+def test_render_body_out_of_the_picture_leaves_the_background(model, pose_body, camera):
     picture, mask = render.render_body(pose_body().vertices, [camera], model.faces, 32)
     assert mask.numpy().sum() <= 1  # s = 0: a body infinitely far away is a dot
     assert (picture[~mask].numpy() == 255).all()
 
 
-def test_light_falls_from_above_in_front(model, pose_body):
+def test_render_light_falls_from_above_in_front(model, pose_body):
     # Blue body: every shade keeps the order of the channels, and the lit side is brighter.
     picture, mask = render.render_body(pose_body().vertices, [CENTERED], model.faces)
     red, green, blue = picture.numpy()[mask.numpy()].mean(0)
@@ -118,7 +118,7 @@ def test_light_falls_from_above_in_front(model, pose_body):
     np.testing.assert_array_equal(picture, same)
 
 
-def test_normals_point_out_of_the_body(model):
+def test_vertex_normals_point_out_of_the_body(model):
     sphere = tf.constant(model.v_template[None], tf.float32)
     normals = render.vertex_normals(sphere, model.faces)[0].numpy()
     np.testing.assert_allclose(np.linalg.norm(normals, axis=1), 1, atol=1e-5)
@@ -129,7 +129,7 @@ def test_normals_point_out_of_the_body(model):
     assert normals[crown, 1] > 0.7
 
 
-def test_whole_photograph_equals_the_crop_it_contains(model, pose_body):
+def test_render_scene_of_photograph_contains_the_crop(model, pose_body):
     """A crop is a window of the photograph: same focal length, principal point moved."""
     vertices = pose_body().vertices
     crop, crop_mask = render.render_body(vertices, [CENTERED], model.faces, 128)
@@ -145,7 +145,7 @@ def test_whole_photograph_equals_the_crop_it_contains(model, pose_body):
 
 
 @pytest.mark.parametrize("with_background", [True, False])
-def test_a_huge_photograph_is_drawn_in_strips_without_a_trace(
+def test_render_scene_in_strips_equals_the_whole(
     model, pose_body, rng, monkeypatch, with_background
 ):
     vertices = pose_body(left_shoulder=(0, 0, -1.2)).vertices
@@ -163,7 +163,7 @@ def test_a_huge_photograph_is_drawn_in_strips_without_a_trace(
     assert expected[1].numpy().any(axis=(0, 2)).sum() > 3 * 17
 
 
-def test_people_hide_each_other(model, pose_body):
+def test_render_scene_near_people_hide_far_ones(model, pose_body):
     vertices = pose_body().vertices[0].numpy()
     two = np.concatenate([vertices + np.float32([0, 0, 1]), vertices])[None]
     colors = np.repeat(np.float32([[1, 0, 0], [0, 1, 0]]), len(vertices), axis=0)[None]
@@ -177,10 +177,10 @@ def test_people_hide_each_other(model, pose_body):
 
 def test_side_view_shows_the_face_in_profile(model, pose_body):
     body = pose_body()
-    turned = render.side_view(body.vertices)
-    np.testing.assert_allclose(render.side_view(turned, -90.0), body.vertices, atol=1e-5)
+    rotated = render.side_view(body.vertices)
+    np.testing.assert_allclose(render.side_view(rotated, -90.0), body.vertices, atol=1e-5)
     nose, ears = (
-        np.einsum("kv,vc->kc", model.keypoint_regressor, turned[0])[list(indices)].mean(0)
+        np.einsum("kv,vc->kc", model.keypoint_regressor, rotated[0])[list(indices)].mean(0)
         for indices in (
             skeleton.indices(["nose"], skeleton.KEYPOINTS),
             skeleton.indices(["left_ear", "right_ear"], skeleton.KEYPOINTS),
@@ -190,7 +190,7 @@ def test_side_view_shows_the_face_in_profile(model, pose_body):
     assert nose[0] > ears[0] + 0.05
 
 
-def test_overlay_in_a_tf_function_equals_eager(model, pose_body):
+def test_render_in_a_tf_function_equals_eager(model, pose_body):
     vertices, camera = pose_body().vertices, tf.constant([CENTERED])
     eager, _ = render.render_body(vertices, camera, model.faces, 64)
     traced, _ = tf.function(lambda v, c: render.render_body(v, c, model.faces, 64))(

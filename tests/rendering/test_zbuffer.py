@@ -57,7 +57,7 @@ LOWER_LEFT = [[0, 0], [0, 4], [4, 4]]
 UPPER_RIGHT = [[0, 0], [4, 4], [4, 0]]
 
 
-def test_one_triangle_covers_the_centres_it_contains():
+def test_zbuffer_triangle_covers_the_centres_it_contains():
     face, barycentric, depth = draw([[0, 1], [0, 4], [4, 4]], [2, 2, 2], [[0, 1, 2]])
     expected = [[-1, -1, -1, -1], [0, -1, -1, -1], [0, 0, -1, -1], [0, 0, 0, -1]]
     np.testing.assert_array_equal(face, expected)
@@ -67,12 +67,12 @@ def test_one_triangle_covers_the_centres_it_contains():
     np.testing.assert_array_equal(barycentric[0, 0], [0, 0, 0])
 
 
-def test_sizes_are_height_then_width_and_points_x_then_y():
+def test_zbuffer_sizes_are_height_width_and_points_x_y():
     face, _, _ = draw([[3, 0], [3, 2], [5, 2], [5, 0]], [1] * 4, [[0, 1, 2], [0, 2, 3]], 2, 6)
     np.testing.assert_array_equal(face >= 0, [[0, 0, 0, 1, 1, 0]] * 2)
 
 
-def test_pixels_on_a_shared_edge_are_drawn_once_by_the_first_face():
+def test_zbuffer_draws_a_shared_edge_once_with_the_first_face():
     points = LOWER_LEFT + UPPER_RIGHT  # the diagonal runs through four pixel centres
     for faces in ([[0, 1, 2], [3, 4, 5]], [[3, 4, 5], [0, 1, 2]]):
         face, _, _ = draw(points, [1] * 6, faces)
@@ -80,7 +80,7 @@ def test_pixels_on_a_shared_edge_are_drawn_once_by_the_first_face():
         assert (face >= 0).all()
 
 
-def test_no_pixel_is_lost_between_faces_that_share_edges(rng):
+def test_zbuffer_loses_no_pixel_between_faces(rng):
     angles = np.sort(rng.uniform(0, 2 * np.pi, 50))[::-1]
     rim = 60 * np.stack([np.cos(angles), np.sin(angles)], 1)
     for centre in rng.uniform(8, 24, size=(20, 2)):
@@ -90,7 +90,7 @@ def test_no_pixel_is_lost_between_faces_that_share_edges(rng):
         assert (face >= 0).all()
 
 
-def test_the_nearer_face_wins_in_either_order():
+def test_zbuffer_nearer_face_wins_in_either_order():
     points, depth = LOWER_LEFT + LOWER_LEFT, [3, 3, 3, 2, 2, 2]
     near_last, _, distance = draw(points, depth, [[0, 1, 2], [3, 4, 5]])
     near_first, _, _ = draw(points, depth, [[3, 4, 5], [0, 1, 2]])
@@ -99,7 +99,7 @@ def test_the_nearer_face_wins_in_either_order():
     assert distance[3, 0] == pytest.approx(2)
 
 
-def test_faces_that_cross_are_split_where_they_cross():
+def test_zbuffer_splits_faces_where_they_cross():
     # One face is near on the left, the other on the right; they cross in the middle of the picture.
     quad = [[0, 0], [0, 4], [4, 4], [4, 0]]
     points, depth = quad + quad, [1, 1, 3, 3, 3, 3, 1, 1]
@@ -107,14 +107,14 @@ def test_faces_that_cross_are_split_where_they_cross():
     np.testing.assert_array_equal(face >= 2, [[0, 0, 1, 1]] * 4)
 
 
-def test_the_back_of_a_face_is_not_seen():
+def test_zbuffer_does_not_draw_the_back_of_a_face():
     face, barycentric, depth = draw(LOWER_LEFT, [1, 1, 1], [[0, 2, 1]])
     assert (face == -1).all()
     assert (barycentric == 0).all()
     assert np.isinf(depth).all()
 
 
-def test_the_outside_of_the_body_is_its_front():
+def test_zbuffer_draws_the_outside_of_the_body():
     # A closed mesh drawn with its inside only would show the far side.
     model = body_model.read_model()
     points = model.v_template * [1, -1, -1] + [0, 0, 5]
@@ -125,13 +125,13 @@ def test_the_outside_of_the_body_is_its_front():
 
 
 @pytest.mark.parametrize("bad", [-1.0, 0.0, np.nan, np.inf])
-def test_a_face_with_a_corner_behind_the_camera_is_left_out(bad):
+def test_zbuffer_leaves_out_a_face_with_a_corner_behind_the_camera(bad):
     face, _, _ = draw(LOWER_LEFT + UPPER_RIGHT, [1, 1, bad, 1, 1, 1], [[0, 1, 2], [3, 4, 5]])
     assert face[3, 0] == -1
     assert face[0, 3] == 1
 
 
-def test_corners_outside_the_picture():
+def test_zbuffer_takes_corners_outside_the_picture():
     face, _, _ = draw([[-100, -100], [-100, 900], [900, 900]], [1] * 3, [[0, 1, 2]])
     np.testing.assert_array_equal(face, np.tril(np.ones((4, 4))) - 1)
     for far in ([1e7, 0], [np.nan, 0], [0, -np.inf], [0, -5]):
@@ -139,7 +139,7 @@ def test_corners_outside_the_picture():
         assert (draw(beside, [1] * 3, [[0, 1, 2]])[0] == -1).all()
 
 
-def test_nothing_to_draw():
+def test_zbuffer_with_nothing_to_draw():
     for faces in (np.zeros((0, 3), int), [[0, 0, 0]]):
         face, barycentric, depth = draw(LOWER_LEFT, [1] * 3, faces)
         assert face.shape == depth.shape == barycentric.shape[:2] == (4, 4)
@@ -166,7 +166,7 @@ def assert_same(fragments, expected):
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_random_meshes_equal_the_slow_rasterizer(seed):
+def test_zbuffer_random_meshes_equal_the_slow_rasterizer(seed):
     points, depth, faces = random_mesh(np.random.default_rng(seed))
     assert_same(draw(points, depth, faces, 30, 40), slow_rasterizer(points, depth, faces, 30, 40))
 
@@ -179,7 +179,7 @@ def body_in_picture(yaw, size):
     return pixels.astype(np.float32), points[:, 2].astype(np.float32), model.faces
 
 
-def test_the_body_equals_the_slow_rasterizer():
+def test_zbuffer_body_equals_the_slow_rasterizer():
     pixels, depth, faces = body_in_picture(0.7, 224)
     # Asking only the faces near a pixel's tile keeps the slow one bearable.
     face, _, _ = draw(pixels, depth, faces, 224, 224)
@@ -193,7 +193,7 @@ def test_the_body_equals_the_slow_rasterizer():
         np.testing.assert_array_equal(face[top * 32 :][:32, left * 32 :][:, :32], tile)
 
 
-def test_a_batch_is_its_images_one_by_one(rng):
+def test_zbuffer_batch_equals_its_images_one_by_one(rng):
     points, depth = zip(*(random_mesh(rng)[:2] for _ in range(3)))
     faces = random_mesh(rng)[2]
     together = pictures(rasterize(points, depth, faces, 40, 40))
@@ -204,13 +204,16 @@ def test_a_batch_is_its_images_one_by_one(rng):
 
 
 def draw_eagerly(points, depth, faces):
-    window = zbuffer._Window(*map(tf.constant, (0, 0, 40, 40)))
-    arguments = map(tf.constant, ([points], [depth], faces))
-    return pictures(zbuffer._rasterize.python_function(*arguments, window))
+    tf.config.run_functions_eagerly(True)
+    try:
+        inputs = (tf.constant(x) for x in ([points], [depth], faces))
+        return pictures(rasterize(*inputs, 40, 40))
+    finally:
+        tf.config.run_functions_eagerly(False)
 
 
 @pytest.mark.parametrize("corner", [(0, 0), (13, 0), (5, 29), (-3, 38)])
-def test_a_part_shows_what_the_whole_picture_shows_there(rng, corner):
+def test_zbuffer_window_equals_that_part_of_the_picture(rng, corner):
     points, depth, faces = random_mesh(rng)
     left, top = corner
     part = pictures(rasterize([points], [depth], faces, 11, 17, corner_px=corner))
@@ -221,7 +224,7 @@ def test_a_part_shows_what_the_whole_picture_shows_there(rng, corner):
         np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-6)
 
 
-def test_the_picture_does_not_depend_on_how_much_is_tested_at_once(rng, monkeypatch):
+def test_zbuffer_does_not_depend_on_max_candidates(rng, monkeypatch):
     points, depth, faces = random_mesh(rng)
     expected = draw(points, depth, faces, 40, 40)
     monkeypatch.setattr(zbuffer, "MAX_CANDIDATES", 700)  # less than one picture
@@ -230,14 +233,14 @@ def test_the_picture_does_not_depend_on_how_much_is_tested_at_once(rng, monkeypa
         np.testing.assert_allclose(part[0], whole, rtol=1e-5, atol=1e-6)
 
 
-def test_eager_equals_tf_function(rng):
+def test_zbuffer_eager_equals_tf_function(rng):
     points, depth, faces = random_mesh(rng)
     eager = draw_eagerly(points, depth, faces)
     for part, expected in zip(eager, draw(points, depth, faces, 40, 40)):
         np.testing.assert_allclose(part[0], expected, rtol=1e-5, atol=1e-6)
 
 
-def test_triangles_that_each_fill_the_picture_fit_into_memory():
+def test_zbuffer_many_full_triangles_fit_into_memory():
     # 100 full pictures of 400 x 400: 16 million candidates, drawn in slices.
     depth = np.repeat(np.arange(100, 0, -1), 3)
     points = np.float32([[-10, -10], [-10, 900], [900, -10]] * 100)
