@@ -27,9 +27,10 @@ docs: .venv/.tested-with
 
 venv: .venv/.installed
 
+# Changed requirements are installed into the .venv that is there; another PYTHON makes it anew.
 .venv/.installed: requirements.txt
 	@$(PYTHON) -c 'import sys; sys.exit(0 if (3, 9) <= sys.version_info < (3, 14) else "hmr_tf runs on Python 3.9 to 3.13, for which there is TensorFlow: make PYTHON=python3.11 venv")'
-	$(PYTHON) -m venv --clear .venv
+	[ "$$(cat .venv/.made-with 2>/dev/null)" = "$(PYTHON) $(GPU)" ] || $(PYTHON) -m venv --clear .venv
 	$(BIN)/python -m pip install --disable-pip-version-check -r requirements.txt $(if $(GPU),'tensorflow[and-cuda]')
 	@echo "$(PYTHON) $(GPU)" > .venv/.made-with
 	touch $@

@@ -54,6 +54,23 @@ def test_make_refuses_a_python_without_tensorflow_before_pip_does(version, tmp_p
     assert not (tmp_path / ".venv").exists()
 
 
+@pytest.mark.skipif(not shutil.which("make"), reason="needs make")
+@pytest.mark.parametrize(("made_with", "cleared"), [("./python ", False), ("python3.9 ", True)])
+def test_make_keeps_the_environment_when_requirements_change(made_with, cleared, tmp_path):
+    """Programs may be running from it; another Python makes it anew."""
+    program = '#!/bin/sh\necho "$@" >> called\n'
+    for path in (tmp_path / "python", tmp_path / ".venv" / "bin" / "python"):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(program)
+        path.chmod(0o755)
+    (tmp_path / ".venv" / ".made-with").write_text(made_with)
+    status, error = make("venv", "PYTHON=./python", cwd=tmp_path)
+    assert status == 0, error
+    called = (tmp_path / "called").read_text().splitlines()
+    assert any("pip install" in line and "-r requirements.txt" in line for line in called)
+    assert ("-m venv --clear .venv" in called) is cleared
+
+
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory):
     """Built without network, by the setuptools of this environment, from a copy of the files."""
