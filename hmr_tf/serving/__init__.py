@@ -1,1 +1,1 @@
-"""The trained network without this code: SavedModel, TensorFlow Lite."""
+"""Exports of the trained network that run without this code: SavedModel, TensorFlow Lite."""

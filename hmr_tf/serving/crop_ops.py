@@ -1,7 +1,7 @@
 """The test-time crop as TensorFlow operations, for servers where no Python runs.
 
-The same pixels as `inference.person.crop_person` of one box: only those that end in the crop are
-computed, in the fixed-point arithmetic with which `cv2.resize` filters uint8.
+The pixels are those of `inference.person.crop_person`. Only the crop is computed, in the
+fixed-point arithmetic with which `cv2.resize` filters uint8.
 """
 
 from typing import NamedTuple
@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from hmr_tf.data import crop
 
-_ONE = 1 << 11  # a whole weight; OpenCV's INTER_RESIZE_COEF_SCALE
+_ONE = 1 << 11  # the weight 1; OpenCV's INTER_RESIZE_COEF_SCALE
 
 
 class Crops(NamedTuple):
@@ -60,7 +60,7 @@ def person_scale(extent, image_size):
 def _bilinear(image, x, y):
     """(H, W, 3) uint8 at the columns x and rows y, both (N, S) -> (N, S, S, 3) uint8.
 
-    The shifts are those of OpenCV's HResizeLinear and VResizeLinear, which keep within 32 bits.
+    The bit shifts are those of OpenCV's HResizeLinear and VResizeLinear, which fit into 32 bits.
     """
     height, width = tf.unstack(tf.shape(image)[:2])
     pixels, shape = tf.reshape(image, [-1, 3]), tf.shape(x)
@@ -70,10 +70,10 @@ def _bilinear(image, x, y):
     rows = tf.concat(rows, axis=1) * width  # (N, 2S): the rows above, then those below
 
     def weighted(columns, weights):
-        found = tf.gather(pixels, rows[..., None] + columns[:, None])
-        # Along a row the colours lie side by side: one weight for each is the quickest broadcast.
-        found = tf.reshape(tf.cast(found, tf.int32), [number, 2 * size, 3 * size])
-        return found * tf.repeat(weights, 3, axis=1)[:, None]
+        colors = tf.gather(pixels, rows[..., None] + columns[:, None])
+        # The three colours of a pixel are neighbours: repeated weights are the fastest broadcast.
+        colors = tf.reshape(tf.cast(colors, tf.int32), [number, 2 * size, 3 * size])
+        return colors * tf.repeat(weights, 3, axis=1)[:, None]
 
     mixed = tf.add_n([weighted(*side) for side in zip(columns, column_weights)])
     mixed = tf.bitwise.right_shift(mixed, 4) * tf.concat(row_weights, axis=1)[..., None]
@@ -83,7 +83,7 @@ def _bilinear(image, x, y):
 
 
 def _neighbours(at, side):
-    """Float places along an axis -> int32 pixels (before, after), and their weights, of 2 ** 11."""
+    """Float positions along an axis -> int32 pixels (before, after) and weights (sum 2 ** 11)."""
     before = tf.floor(at)
     weight = tf.cast(tf.round((at - before) * _ONE), tf.int32)
     before = tf.cast(before, tf.int32)

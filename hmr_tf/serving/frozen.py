@@ -1,7 +1,7 @@
-"""A trained network as two functions of constants: the quickest form, and the one that is exported.
+"""A trained network as two functions with constant weights: the fastest form, which is exported.
 
-Without variables nothing is read or copied in a call, and TensorFlow arranges the weights of the
-convolutions for the processor once. The network goes through SMPL once, for the last stage alone.
+A call reads and copies no variables, and TensorFlow arranges the weights of the convolutions for
+the processor once. SMPL is computed once, for the last stage alone.
 """
 
 from typing import Callable, NamedTuple
@@ -32,14 +32,14 @@ class Frozen(NamedTuple):
 
 
 def freeze(hmr, dtype="float32"):
-    """The functions of an HMR; they keep a copy of its weights and do not follow its training.
+    """The functions of an HMR, with a copy of its weights.
 
     Args:
       hmr: `networks.hmr.HMR`.
-      dtype: of the encoder, one of `DTYPES`. Regressor, SMPL and camera are float32 always.
+      dtype: of the encoder, one of `DTYPES`. Regressor, SMPL and camera are always float32.
     """
     size = hmr.image_size
-    encoder = hmr.encoder if dtype == "float32" else recast(hmr.encoder, dtype)
+    encoder = hmr.encoder if dtype == "float32" else cast_encoder(hmr.encoder, dtype)
 
     def last_theta(image):
         features = tf.cast(encoder(image, training=False), tf.float32)
@@ -48,7 +48,7 @@ def freeze(hmr, dtype="float32"):
     image = tf.TensorSpec([None, size, size, 3], tf.float32, name="image")
     pose = tf.TensorSpec([None, 24, 3], tf.float32, name="pose")
     betas = tf.TensorSpec([None, theta.NUM_BETAS], tf.float32, name="betas")
-    regress, pose_body = _constant(last_theta, image), _constant(hmr.smpl, pose, betas)
+    regress, pose_body = _freeze(last_theta, image), _freeze(hmr.smpl, pose, betas)
     return Frozen(
         theta=lambda image: regress(tf.convert_to_tensor(image))[0],
         body=lambda pose, betas: Body(*pose_body(*map(tf.convert_to_tensor, (pose, betas)))),
@@ -56,17 +56,17 @@ def freeze(hmr, dtype="float32"):
     )
 
 
-def recast(encoder, dtype):
-    """The same Keras network computing in `dtype`, its batch statistics and input in float32."""
+def cast_encoder(encoder, dtype):
+    """A copy of the encoder that computes in `dtype`; its input stays float32."""
     config = encoder.get_config()
     for layer in config["layers"]:
         if layer["class_name"] != "InputLayer":
             layer["config"]["dtype"] = dtype
-    twin = keras.Model.from_config(config)
-    twin.set_weights(encoder.get_weights())
-    return twin
+    cast = keras.Model.from_config(config)
+    cast.set_weights(encoder.get_weights())
+    return cast
 
 
-def _constant(function, *specs):
-    """A concrete function in which every variable has become a constant."""
+def _freeze(function, *specs):
+    """A concrete function with constants in place of its variables."""
     return convert_variables_to_constants_v2(tf.function(function).get_concrete_function(*specs))

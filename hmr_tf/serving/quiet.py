@@ -1,4 +1,4 @@
-"""What TensorFlow says that is no business of whoever typed a command."""
+"""Hides TensorFlow's output that does not concern the user of a command."""
 
 import contextlib
 import logging
@@ -8,10 +8,10 @@ import tempfile
 
 
 @contextlib.contextmanager
-def no_notes():
-    """Its notes are not printed, its warnings are: it would name files that get another name."""
+def only_warnings():
+    """Hides TensorFlow's info messages, which name temporary files, but not its warnings."""
     loggers = [logging.getLogger(name) for name in ("tensorflow", "absl")]
-    for logger in loggers:  # their levels would not do: TensorFlow sets those while it saves
+    for logger in loggers:  # not their levels: TensorFlow changes them while it saves
         logger.addFilter(_is_warning)
     try:
         yield
@@ -25,21 +25,21 @@ def _is_warning(record):
 
 
 @contextlib.contextmanager
-def held_back():
-    """Nothing that C++ prints is seen; where the block fails all of it is, on standard error."""
-    with tempfile.TemporaryFile() as said:
+def output_only_on_failure():
+    """Hides all output, that of C++ too; if the block fails, it goes to standard error."""
+    with tempfile.TemporaryFile() as output:
         try:
-            with _into(said):
+            with _redirected(output):
                 yield
         except BaseException:
-            said.seek(0)
-            sys.stderr.write(said.read().decode("utf-8", "replace"))
+            output.seek(0)
+            sys.stderr.write(output.read().decode("utf-8", "replace"))
             raise
 
 
 @contextlib.contextmanager
-def _into(file):
-    """What goes to standard output and standard error goes to a file."""
+def _redirected(file):
+    """Redirects standard output and standard error to a file."""
     streams, numbers = (sys.stdout, sys.stderr), (1, 2)
     for stream in streams:
         stream.flush()

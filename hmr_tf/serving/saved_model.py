@@ -1,11 +1,11 @@
-"""The trained network as a SavedModel: TF Serving and TensorFlow load it without this code.
+"""Exports the trained network as a SavedModel, which TF Serving and TensorFlow load without us.
 
-Three signatures, of any number of people each:
+It has three signatures, each for any number of people:
 
   serving_default      `image` (B, S, S, 3) float32 RGB in [-1, 1], people cropped already
   predict_image_bytes  `image_bytes` (M,) JPEG or PNG files and `boxes` (N, 4) float32 x, y, width,
                        height of the people: all in one photograph, M = 1, or one in each, M = N
-  body                 `pose` (B, 24, 3) axis-angle and `betas` (B, 10): SMPL as a service
+  body                 `pose` (B, 24, 3) axis-angle and `betas` (B, 10): SMPL alone
 """
 
 import contextlib
@@ -20,8 +20,8 @@ from hmr_tf.files.errors import InputError
 from hmr_tf.serving import frozen, quiet, signatures, warmup
 
 _FILE = "saved_model.pb"
-EXTRA = "assets.extra"  # where TF Serving looks for warm-up requests
-# For --batching_parameters_file: batches are filled up to one of few sizes, all of them soon warm.
+EXTRA = "assets.extra"  # TF Serving's folder of warm-up requests
+# For --batching_parameters_file: batches are padded to one of a few sizes.
 BATCHING = """\
 max_batch_size { value: 32 }
 batch_timeout_micros { value: 5000 }
@@ -37,9 +37,9 @@ allowed_batch_sizes: 32
 
 
 def export(hmr, path, dtype="float32"):
-    """Writes a SavedModel, warm-up requests, a batching configuration and the mesh's names.
+    """Writes a SavedModel, warm-up requests, a batching configuration and the joint names.
 
-    The folder appears whole: a server that watches its parent never loads half a model.
+    The folder appears when it is complete: a server that watches its parent loads no half model.
 
     Args:
       hmr: `networks.hmr.HMR`.
@@ -47,7 +47,7 @@ def export(hmr, path, dtype="float32"):
       dtype: of the encoder, one of `frozen.DTYPES`; everything else is float32.
 
     Raises:
-      InputError: there is something else in the folder, or it is a file.
+      InputError: the folder holds other files, or is a file.
       OSError: the folder cannot be written.
     """
     path = Path(path)
@@ -59,8 +59,8 @@ def export(hmr, path, dtype="float32"):
             "saved_model/1"
         )
     module = tf.Module()
-    module.endpoints = _endpoints(frozen.freeze(hmr, dtype))
-    with _appearing(path) as folder, quiet.no_notes():
+    module.endpoints = _functions(frozen.freeze(hmr, dtype))
+    with _new_folder(path) as folder, quiet.only_warnings():
         tf.saved_model.save(module, str(folder), signatures=dict(module.endpoints))
         extra = folder / EXTRA
         extra.mkdir()
@@ -69,8 +69,8 @@ def export(hmr, path, dtype="float32"):
         (extra / "body.json").write_text(json.dumps(_names(hmr.smpl)))
 
 
-def _endpoints(network):
-    """Name -> tf.function of the signatures that this module's docstring lists."""
+def _functions(network):
+    """dict: name of a signature in this module's docstring -> its tf.function."""
     size = network.image_size
     image = tf.TensorSpec([None, size, size, 3], tf.float32, name="image")
     image_bytes = tf.TensorSpec([None], tf.string, name="image_bytes")
@@ -78,25 +78,25 @@ def _endpoints(network):
     pose = tf.TensorSpec([None, len(skeleton.SMPL_JOINTS), 3], tf.float32, name="pose")
     betas = tf.TensorSpec([None, theta.NUM_BETAS], tf.float32, name="betas")
 
-    def of_crops(image):
-        return signatures.answers_of_crops(network, image)
+    def predict_crops(image):
+        return signatures.predict_crops(network, image)
 
-    def of_photos(image_bytes, boxes):
-        return signatures.answers_of_photos(network, image_bytes, boxes)
+    def predict_photos(image_bytes, boxes):
+        return signatures.predict_photos(network, image_bytes, boxes)
 
-    def of_bodies(pose, betas):
-        return signatures.answers_of_bodies(network, pose, betas)
+    def pose_bodies(pose, betas):
+        return signatures.pose_bodies(network, pose, betas)
 
     return {
-        "serving_default": tf.function(of_crops, input_signature=[image]),
-        "predict_image_bytes": tf.function(of_photos, input_signature=[image_bytes, boxes]),
-        "body": tf.function(of_bodies, input_signature=[pose, betas]),
+        "serving_default": tf.function(predict_crops, input_signature=[image]),
+        "predict_image_bytes": tf.function(predict_photos, input_signature=[image_bytes, boxes]),
+        "body": tf.function(pose_bodies, input_signature=[pose, betas]),
     }
 
 
 @contextlib.contextmanager
-def _appearing(path):
-    """A new folder that takes the place of `path` once the block has ended well."""
+def _new_folder(path):
+    """Yields a new folder, which replaces `path` if the block raises nothing."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=f".{path.name}_", dir=path.parent) as work:
         new = Path(work) / "new"
@@ -111,7 +111,7 @@ def _appearing(path):
 
 
 def _names(smpl):
-    """What the numbers of an answer belong to."""
+    """Names of the joints and the faces of the mesh that a prediction's arrays refer to."""
     return {
         "keypoints": skeleton.KEYPOINTS,
         "smpl_joints": skeleton.SMPL_JOINTS,

@@ -1,6 +1,6 @@
-"""What the exported model answers, as functions of TensorFlow: each checks its own input.
+"""The signatures of the exported model as TensorFlow functions, each with checks of its input.
 
-A server gives the message of the check that failed to the client, and goes on.
+A server returns the message of a failed check to the client, and goes on.
 """
 
 import tensorflow as tf
@@ -10,25 +10,25 @@ from hmr_tf.data import crop
 from hmr_tf.networks.prediction import named
 from hmr_tf.serving import crop_ops, photo_ops
 
-# People in one request, and bodies: what bounds a server's memory, about 3 GB and 0.2 GB.
+# Limits of one request, which bound a server's memory to about 3 GB and 0.2 GB.
 MAX_PEOPLE = 128
 MAX_BODIES = 1024
-_PHOTOS_AT_ONCE = 4  # decoded side by side
+_PHOTOS_AT_ONCE = 4  # decoded in parallel
 
 
-def answers_of_crops(network, image):
+def predict_crops(network, image):
     """`serving_default`: `frozen.Frozen`, (B, S, S, 3) -> dict of named tensors."""
     size = network.image_size
     image = tf.ensure_shape(image, [None, size, size, 3])
-    with tf.control_dependencies([_from_one_to(MAX_PEOPLE, image, "image", "people")]):
+    with tf.control_dependencies([_check_number(MAX_PEOPLE, image, "image", "people")]):
         return named(network.predict(tf.identity(image)), size)
 
 
-def answers_of_photos(network, image_bytes, boxes):
-    """`predict_image_bytes`: what `inference.person.Person` holds, without names and box."""
+def predict_photos(network, image_bytes, boxes):
+    """`predict_image_bytes`: the arrays of `inference.person.Person`, without names and box."""
     size = network.image_size
     image_bytes, boxes = tf.ensure_shape(image_bytes, [None]), tf.ensure_shape(boxes, [None, 4])
-    with tf.control_dependencies(_valid(image_bytes, boxes)):
+    with tf.control_dependencies(_check_request(image_bytes, boxes)):
         boxes = tf.reshape(boxes, [tf.size(image_bytes), -1, 4])
     by_photo = tf.map_fn(
         lambda photo: _crops_of_photo(*photo, size),
@@ -43,18 +43,18 @@ def answers_of_photos(network, image_bytes, boxes):
     )
     crops = tf.nest.map_structure(lambda x: tf.reshape(x, [-1, *x.shape[2:]]), by_photo)
     prediction = network.predict(tf.cast(crops.pixels, tf.float32) / 127.5 - 1.0)
-    found = named(prediction, size)
+    arrays = named(prediction, size)
     pinhole = camera.Pinhole(
         camera.CROP_FOCAL_PX / crop.CROP_PX * tf.reduce_max(crops.photo_xy, axis=1, keepdims=True),
         crops.photo_xy / 2,
     )
     pose = theta.split(prediction.theta).pose
     return {
-        **found,
+        **arrays,
         "pose": pose,
         "global_orient": pose[:, 0],
         "body_pose": pose[:, 1:],
-        "keypoints2d_px": crop.to_image(found["keypoints2d_px"], crops),
+        "keypoints2d_px": crop.to_image(arrays["keypoints2d_px"], crops),
         "transl": camera.place_in_photograph(
             prediction.camera, size, crops.scale_xy, crops.corner_px, pinhole
         ),
@@ -67,19 +67,19 @@ def _crops_of_photo(content, boxes, image_size):
     """`crop_ops.Crops` of the people of one photograph."""
     image = photo_ops.decode(content)
     photo_xy = tf.cast(tf.reverse(tf.shape(image)[:2], [0]), tf.float32)
-    with tf.control_dependencies(_people_seen(photo_xy, boxes, image_size)):
+    with tf.control_dependencies(_check_boxes(photo_xy, boxes, image_size)):
         return crop_ops.crop_people(image, boxes, image_size)
 
 
-def answers_of_bodies(network, pose, betas):
+def pose_bodies(network, pose, betas):
     """`body`: (B, 24, 3) axis-angle and (B, 10) -> the mesh, its joints and rotations."""
     pose = tf.ensure_shape(pose, [None, len(skeleton.SMPL_JOINTS), 3])
     betas = tf.ensure_shape(betas, [None, theta.NUM_BETAS])
-    same = tf.debugging.Assert(
+    same_number = tf.debugging.Assert(
         tf.shape(pose)[0] == tf.shape(betas)[0],
-        ["pose and betas must be of as many bodies; received", tf.shape(pose), tf.shape(betas)],
+        ["pose and betas must have equal lengths; received", tf.shape(pose), tf.shape(betas)],
     )
-    with tf.control_dependencies([_from_one_to(MAX_BODIES, pose, "pose", "bodies"), same]):
+    with tf.control_dependencies([_check_number(MAX_BODIES, pose, "pose", "bodies"), same_number]):
         body = network.body(tf.identity(pose), betas)
     return {
         "vertices": body.vertices,
@@ -89,16 +89,16 @@ def answers_of_bodies(network, pose, betas):
     }
 
 
-def _from_one_to(most, tensor, name, what):
+def _check_number(most, tensor, name, what):
     number = tf.shape(tensor)[0]
     return tf.debugging.Assert(
         (number >= 1) & (number <= most),
-        [f"{name} must be of 1 to {most} {what}; received", number],
+        [f"{name} must have 1 to {most} {what}; received", number],
     )
 
 
-def _valid(image_bytes, boxes):
-    """Checks of a request that need no photograph."""
+def _check_request(image_bytes, boxes):
+    """Checks that need no photograph."""
     photos, people = tf.size(image_bytes), tf.shape(boxes)[0]
     finite = tf.debugging.Assert(
         tf.reduce_all(tf.math.is_finite(boxes)) & tf.reduce_all(boxes[:, 2:] > 0),
@@ -108,17 +108,17 @@ def _valid(image_bytes, boxes):
         (photos == 1) | (photos == people),
         ["image_bytes must hold one photograph, or one for each box; received", photos, people],
     )
-    return [_from_one_to(MAX_PEOPLE, boxes, "boxes", "people"), finite, paired]
+    return [_check_number(MAX_PEOPLE, boxes, "boxes", "people"), finite, paired]
 
 
-def _people_seen(photo_xy, boxes, image_size):
-    """Checks of the boxes of one photograph, those of `inference.person.crop_person`."""
+def _check_boxes(photo_xy, boxes, image_size):
+    """Checks the boxes of one photograph, as `inference.person.crop_person` does."""
     inside = (boxes[:, :2] < photo_xy) & (boxes[:, :2] + boxes[:, 2:] > 0)
     scaled = photo_xy * crop_ops.person_scale(boxes[:, 2:], image_size)
     return [
         tf.debugging.Assert(
             tf.reduce_all(inside),
-            ["A box lies outside its photograph, which is of width and height", photo_xy],
+            ["A box lies outside its photograph, which has the width and height", photo_xy],
         ),
         tf.debugging.Assert(
             tf.reduce_all(tf.reduce_prod(scaled, axis=1) <= crop.MAX_SCALED_PIXELS),

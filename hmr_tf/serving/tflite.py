@@ -1,4 +1,4 @@
-"""The network for phones: a TensorFlow Lite file that takes one crop."""
+"""Exports the network for phones: a TensorFlow Lite file that takes one crop."""
 
 from pathlib import Path
 
@@ -13,39 +13,39 @@ FILE_NAME = "hmr.tflite"
 
 
 def export(hmr, folder, dtype="float32"):
-    """Writes FILE_NAME into a folder; returns its path and its error.
+    """Writes FILE_NAME into a folder; returns its path and its numerical error.
 
     Args:
       hmr: `networks.hmr.HMR`.
-      folder: exists.
-      dtype: float32, or float16, which stores the weights so, in half the space.
+      folder: an existing folder.
+      dtype: of the stored weights: float32, or float16 in half the space.
 
     Returns:
-      Path, and the largest distance of a vertex to that of `hmr` on a picture of noise, metres.
+      Path, and the largest distance of a vertex from that of `hmr` for a random image, metres.
     """
     network = frozen.freeze(hmr)
     size = network.image_size
-    answer = tf.function(lambda image: named(network.predict(image), size))
+    predict = tf.function(lambda image: named(network.predict(image), size))
     image = tf.TensorSpec([1, size, size, 3], tf.float32, name="image")
     module = tf.Module()
-    module.answer = answer
+    module.predict = predict
     converter = tf.lite.TFLiteConverter.from_concrete_functions(
-        [answer.get_concrete_function(image)], module
+        [predict.get_concrete_function(image)], module
     )
     if dtype == "float16":
         converter.optimizations = [tf.lite.Optimize.DEFAULT]
         converter.target_spec.supported_types = [tf.float16]
     path = Path(folder) / FILE_NAME
-    # It names temporary files, and lists the constants of the graph as operations left over.
-    with quiet.no_notes(), quiet.held_back():
+    # The converter prints names of temporary files and a list of the graph's constants.
+    with quiet.only_warnings(), quiet.output_only_on_failure():
         content = converter.convert()
     atomic.write_bytes(path, content)
-    noise = np.random.default_rng(0).uniform(-1, 1, (1, size, size, 3)).astype(np.float32)
-    expected = network.predict(noise).vertices
-    return path, float(tf.reduce_max(tf.norm(run(path, noise)["vertices"] - expected, axis=-1)))
+    image = np.random.default_rng(0).uniform(-1, 1, (1, size, size, 3)).astype(np.float32)
+    expected = network.predict(image).vertices
+    return path, float(tf.reduce_max(tf.norm(run(path, image)["vertices"] - expected, axis=-1)))
 
 
 def run(path, image):
-    """Answers of a file as a dict of arrays; image: (1, S, S, 3) float32."""
+    """Predictions of a .tflite file as a dict of arrays; image: (1, S, S, 3) float32."""
     runner = tf.lite.Interpreter(str(path)).get_signature_runner()
     return runner(image=image)

@@ -1,8 +1,8 @@
-"""Requests that TF Serving sends a model before users do, so that the first user does not wait.
+"""Writes warm-up requests, which TF Serving sends to a model when it loads it.
 
-The file is a TFRecord of `tensorflow_serving.apis.PredictionLog` messages. They are few and small,
-so they are written in protobuf's wire format here and TF Serving's package is not needed: every
-field used is length-delimited, which is its key, its length and its bytes.
+The file is a TFRecord of `tensorflow_serving.apis.PredictionLog` messages. They are written in
+protobuf's wire format here, so that TF Serving's package is not needed: every field used is
+length-delimited, which is its key, its length and its bytes.
 """
 
 import tensorflow as tf
@@ -19,7 +19,7 @@ _KEY, _VALUE = 1, 2  # of an entry of a map
 
 
 def write(path, image_size):
-    """Writes the requests: every signature, for one person and for some."""
+    """Writes requests of every signature, for one person and for several."""
     with tf.io.TFRecordWriter(str(path)) as writer:
         for signature, inputs in requests(image_size):
             writer.write(prediction_log(signature, inputs))
@@ -31,7 +31,7 @@ def requests(image_size):
     jpeg = tf.make_tensor_proto([tf.io.encode_jpeg(grey).numpy()])
 
     def filled(value, *shape):
-        """The value stands in it once, however large the shape."""
+        """A TensorProto that stores the value once, whatever its shape."""
         return tf.make_tensor_proto(value, tf.float32, shape)
 
     for people in _PEOPLE:
@@ -58,7 +58,7 @@ def _field(number, content):
 
 
 def _varint(value):
-    """Seven bits a byte, the lowest first; the highest bit says that more follow."""
+    """Seven bits a byte, the lowest first; the highest bit is set if more follow."""
     encoded = bytearray()
     while value > 127:
         encoded.append(value & 127 | 128)

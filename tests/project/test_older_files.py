@@ -9,7 +9,7 @@ import tensorflow as tf
 from tensorflow import keras
 
 import hmr_tf
-from hmr_tf.cli.options import Config
+from hmr_tf.cli.options import Options
 from hmr_tf.data import record
 from hmr_tf.networks import checkpoint, discriminator, encoder, hmr
 from hmr_tf.training import run
@@ -83,7 +83,7 @@ def test_old_run_predicts_the_same_people(small_networks, predictions):
 
 def test_old_run_resumes_with_the_same_steps(small_networks, predictions, tmp_path):
     """Two more steps, from the same records in the same order with the same dropout."""
-    config = Config(
+    options = Options(
         mode="train",
         load_path=str(OLD / "run"),
         model_dir=str(tmp_path / "run"),
@@ -99,7 +99,7 @@ def test_old_run_resumes_with_the_same_steps(small_networks, predictions, tmp_pa
         log_step=1,
         log_img_step=0,
     )
-    run.train(config)
+    run.train(options)
     prefix = checkpoint.find(tmp_path / "run")
     assert prefix.endswith("ckpt-5")
     theta = checkpoint.load(prefix)(predictions["images"], training=False)[-1].theta

@@ -13,7 +13,7 @@ from hmr_tf.serving import quiet
 
 def test_nobody_is_heard_while_all_goes_well(capfd):
     os.write(1, b"before\n")
-    with quiet.held_back():
+    with quiet.output_only_on_failure():
         os.write(1, b"from C++\n")
         os.write(2, b"a note of C++\n")
         subprocess.run([sys.executable, "-c", "print('another program')"], check=True)
@@ -22,7 +22,7 @@ def test_nobody_is_heard_while_all_goes_well(capfd):
 
 
 def test_all_is_heard_after_a_fault(capfd):
-    with pytest.raises(ValueError, match="the reason"), quiet.held_back():
+    with pytest.raises(ValueError, match="the reason"), quiet.output_only_on_failure():
         fail_with_a_note()
     os.write(1, b"after\n")
     assert capfd.readouterr() == ("after\n", "what C++ knew, \ufffd\n")
@@ -41,7 +41,7 @@ def test_notes_are_dropped_and_warnings_heard(tmp_path, monkeypatch):
     module = tf.Module()
     module.same = tf.function(lambda x: x, input_signature=[tf.TensorSpec([])])
     absl_logging.set_verbosity(absl_logging.INFO)
-    with quiet.no_notes():
+    with quiet.only_warnings():
         tf.saved_model.save(module, str(tmp_path), signatures=module.same)
         for logger in loggers:
             logger.warning("a warning")

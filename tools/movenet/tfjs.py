@@ -43,7 +43,7 @@ def save(model, weights, folder):
         lambda image: {"people": pruned(image)},
         input_signature=[tf.TensorSpec([1, None, None, 3], tf.int32, name="image")],
     )
-    with quiet.no_notes():
+    with quiet.only_warnings():
         tf.saved_model.save(module, folder, signatures=module.find)
 
 
