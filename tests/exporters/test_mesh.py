@@ -5,7 +5,7 @@ import tensorflow as tf
 from hmr_tf.body import body_model
 from hmr_tf.body.smpl import SMPL
 from hmr_tf.exporters.axes import from_y_up
-from hmr_tf.exporters.mesh import write_ply
+from hmr_tf.exporters.mesh import write_obj, write_ply
 from hmr_tf.exporters.smpl_npz import write_smpl_npz
 from tests.fakes import other_programs
 from tests.fakes.motions import walker
@@ -67,3 +67,12 @@ def test_ply_is_read_by_blender(tmp_path, rng):
     write_ply(tmp_path / "a.ply", bodies, [(0, 1, 2), (2, 3, 4)])
     (points,) = other_programs.read_with_blender(tmp_path / "a.ply").values()
     np.testing.assert_allclose(points, bodies.reshape(-1, 3), atol=1e-6)
+
+
+def test_obj_counts_vertices_from_one(tmp_path):
+    write_obj(tmp_path / "a.obj", [np.eye(3), np.eye(3)], np.array([[0, 1, 2]]))
+    lines = (tmp_path / "a.obj").read_text().splitlines()
+    assert [line for line in lines if line[0] in "of"] == [
+        *("o person_0", "f 1 2 3"),
+        *("o person_1", "f 4 5 6"),
+    ]

@@ -1,0 +1,40 @@
+"""The files of a photograph, read back."""
+
+import cv2
+import numpy as np
+import pytest
+
+from hmr_tf.body.skeleton import KEYPOINTS
+from hmr_tf.exporters import outputs
+from hmr_tf.inference.model import Model
+from tests.fakes import tiny_hmr
+
+BOX = (40, 10, 30, 60)
+
+
+@pytest.fixture
+def picture(rng):
+    return rng.integers(0, 256, size=(90, 160, 3), dtype=np.uint8)
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory):
+    return Model(*tiny_hmr.with_body(tmp_path_factory.mktemp("body")))
+
+
+def test_written_files_open_elsewhere(tmp_path, model, picture):
+    found = model.predict(picture, [BOX, (80, 5, 60, 80)])
+    photograph = outputs.Scene(picture, found, model.body)
+    written = outputs.write(tmp_path / "out", "me", photograph, outputs.PHOTO_WRITERS)
+    paths = dict(zip(outputs.PHOTO_WRITERS, written))
+    assert cv2.imread(str(paths["overlay"])).shape == picture.shape
+    assert cv2.imread(str(paths["transparent"]), cv2.IMREAD_UNCHANGED).shape == (90, 160, 4)
+    assert cv2.imread(str(paths["panels"])).shape == (2 * (90 + 24), 3 * 160, 3)
+    lines = paths["obj"].read_text().splitlines()
+    assert sum(line.startswith("v ") for line in lines) == 2 * len(found[0].vertices)
+    assert max(int(n) for line in lines if line[0] == "f" for n in line.split()[1:]) == 120
+    assert paths["ply"].read_bytes().startswith(b"ply")
+    with np.load(paths["npz"]) as arrays:
+        assert arrays["theta"].shape == (2, 85)
+        np.testing.assert_array_equal(arrays["vertices"][1], found[1].vertices)
+        assert tuple(arrays["joint_names"]) == KEYPOINTS

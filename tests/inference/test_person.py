@@ -1,0 +1,102 @@
+"""A person's crop, and predictions in the photograph's pixels and camera."""
+
+import numpy as np
+import pytest
+
+from hmr_tf.body import camera
+from hmr_tf.body.skeleton import KEYPOINTS, SMPL_JOINTS
+from hmr_tf.data import crop as crops
+from hmr_tf.files.errors import InputError
+from hmr_tf.inference import person
+from hmr_tf.inference.model import Model
+from tests.fakes import tiny_hmr
+
+BOX = (40, 10, 30, 60)
+
+
+@pytest.fixture
+def picture(rng):
+    return rng.integers(0, 256, size=(90, 160, 3), dtype=np.uint8)
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory):
+    return Model(*tiny_hmr.with_body(tmp_path_factory.mktemp("body")))
+
+
+def seen_by(points, pinhole):
+    return pinhole.focal_px * points[:, :2] / points[:, 2:] + pinhole.principal_px
+
+
+def test_keypoints_come_back_in_the_photographs_pixels(model, picture):
+    """A point's place in the crop and its place in the photograph show the same thing."""
+    (found,) = model.predict(picture, BOX)
+    _, crop = person.crop_person(picture, BOX, tiny_hmr.SIZE)
+    weak = camera.project(found.joints3d[None], found.camera[None])[0]
+    expected = crops.to_image(camera.pixels_from_norm(weak, tiny_hmr.SIZE), crop)
+    np.testing.assert_allclose(found.keypoints2d_px, expected, atol=1e-2)
+
+
+def test_a_person_has_named_results(model, picture):
+    first, second = model.predict(picture, [BOX, (0, 0, 50, 80)])
+    assert first.joint_names == KEYPOINTS
+    assert first.smpl_joint_names == SMPL_JOINTS
+    np.testing.assert_array_equal(first["box"], BOX)
+    np.testing.assert_array_equal(second.theta[3:75].reshape(24, 3), second.pose)
+    np.testing.assert_array_equal(second.pose[0], second.global_orient)
+    np.testing.assert_array_equal(second.pose[1:], second.body_pose)
+    np.testing.assert_array_equal(second.theta[75:], second.betas)
+    with pytest.raises(AttributeError, match="a person has no shape, only theta"):
+        _ = first.shape
+
+
+@pytest.mark.parametrize(
+    "given", [{}, {"focal_px": 300.0}, {"focal_px": 900, "principal_px": (5, 99)}]
+)
+@pytest.mark.parametrize("box", [None, BOX])
+def test_the_placed_body_falls_on_the_same_pixels(model, picture, box, given):
+    """Points at the body's own depth do for any camera; the others the better the longer it is."""
+    (found,) = model.predict(picture, [box], **given)
+    pinhole = person.pinhole_of(picture, *(given.get(k) for k in ("focal_px", "principal_px")))
+    assert found.focal_px == np.float32(pinhole.focal_px)
+    np.testing.assert_array_equal(found.principal_px, np.float32(pinhole.principal_px))
+    flat = found.joints3d * (1, 1, 0) + found.transl
+    np.testing.assert_allclose(seen_by(flat, pinhole), found.keypoints2d_px, rtol=0.03, atol=1.0)
+    (far,) = model.predict(picture, [box], focal_px=1e5)
+    pixels = seen_by(far.joints3d + far.transl, person.pinhole_of(picture, 1e5))
+    np.testing.assert_allclose(pixels, found.keypoints2d_px, rtol=0.03, atol=1.0)
+
+
+def test_the_whole_photograph_has_the_originals_camera():
+    """500 px for 224 (`util/renderer.py:239`); all people share it, so that they can meet."""
+    pinhole = person.pinhole_of(np.zeros((448, 200, 3), np.uint8))
+    assert pinhole == camera.Pinhole(1000.0, (100, 224))
+    weak = np.float32([0.9, 0.1, -0.2])
+    crop = crops.Crop(np.array([0.5, 0.5]), np.array([-62, 0]), (224, 224))
+    place = crop.scale_xy[None], crop.corner_px[None]
+    transl = camera.place_in_photograph(weak[None], 224, *place, pinhole)[0]
+    expected = camera.perspective_translation(weak[None], 224)[0]
+    np.testing.assert_allclose(transl, expected, rtol=1e-6)
+
+
+def test_the_person_box_ends_in_the_middle_of_the_crop(picture):
+    _, crop = person.crop_person(picture, BOX, 224)
+    np.testing.assert_allclose(crops.to_crop((55, 40), crop), (112, 112), atol=1)
+    corners = crops.to_crop([(40, 10), (70, 70)], crop)
+    assert np.linalg.norm(corners[1] - corners[0]) == pytest.approx(crops.PERSON_PX, rel=0.02)
+
+
+def test_without_a_box_the_whole_photograph_is_seen(picture):
+    pixels, crop = person.crop_person(picture, None, 224)
+    assert pixels.shape == (224, 224, 3)
+    corners = crops.to_crop([(0, 0), (160, 90)], crop)
+    np.testing.assert_allclose(corners, [(0, 49), (224, 175)], atol=1)
+
+
+@pytest.mark.parametrize(
+    "box",
+    [(0, 0, 0, 10), (500, 0, 10, 10), (0, -50, 10, 20), (0, 0, -1, 5), (np.nan, 0, 1, 1)],
+)
+def test_boxes_with_nothing_in_them_are_refused(model, picture, box):
+    with pytest.raises(InputError, match="The box"):
+        model.predict(picture, box)

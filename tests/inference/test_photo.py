@@ -1,0 +1,131 @@
+"""Photographs: which files are found, and how they are read."""
+
+import struct
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from hmr_tf.files.errors import InputError
+from hmr_tf.inference import photo
+
+
+@pytest.fixture
+def picture(rng):
+    return rng.integers(0, 256, size=(90, 160, 3), dtype=np.uint8)
+
+
+def test_reads_grey_alpha_and_16_bit_as_rgb(tmp_path, picture):
+    grey, alpha = picture[..., 0], np.dstack([picture, picture[..., :1]])
+    deep = picture.astype(np.uint16) * 257
+    for name, image in (("grey", grey), ("alpha", alpha), ("deep", deep)):
+        path = tmp_path / f"{name}.png"
+        cv2.imwrite(str(path), image)
+        read = photo.read_image(path)
+        assert (read.shape, read.dtype) == ((90, 160, 3), np.uint8)
+    cv2.imwrite(str(tmp_path / "colour.png"), picture[..., ::-1])
+    np.testing.assert_array_equal(photo.read_image(tmp_path / "colour.png"), picture)
+
+
+@pytest.mark.parametrize("content", [b"", b"no image", b"\xff\xd8\xff\xe0 half a jpeg"])
+def test_refuses_what_is_no_image(tmp_path, content):
+    path = tmp_path / "photo.jpg"
+    path.write_bytes(content)
+    with pytest.raises(InputError, match=r"photo\.jpg"):
+        photo.read_image(path)
+
+
+@pytest.mark.parametrize("ending", [".png", ".bmp"])
+def test_photo_refuses_more_pixels_than_memory_should_hold(tmp_path, picture, ending):
+    """The header alone says so: nothing is decoded, whatever limits OpenCV was started with."""
+    content = bytearray(cv2.imencode(ending, picture)[1].tobytes())
+    place, order = (16, ">II") if ending == ".png" else (18, "<II")
+    struct.pack_into(order, content, place, 20000, 20000)
+    path = tmp_path / f"huge{ending}"
+    path.write_bytes(content)
+    with pytest.raises(InputError, match=r"huge.* has 20000 x 20000 pixels: .* at most 128 Mi"):
+        photo.read_image(path)
+
+
+@pytest.mark.parametrize("ending", photo.ENDINGS)
+def test_refuses_half_a_photograph_and_nobody_else_speaks(tmp_path, picture, ending, capfd):
+    _, whole = cv2.imencode(ending.replace(".jfif", ".jpg"), picture)
+    path = tmp_path / f"half{ending}"
+    path.write_bytes(whole.tobytes()[: len(whole) // 2])
+    with pytest.raises(InputError, match=rf"half\{ending} is (damaged|no image)"):
+        photo.read_image(path)
+    lines = capfd.readouterr().err.splitlines()
+    assert not [line for line in lines if "tensorflow/core" not in line]  # main.py mutes that
+
+
+def test_a_file_a_folder_and_a_pattern(tmp_path):
+    for name in ("b.png", "a.JPG", "c.txt", "d.bmp", ".half.png"):
+        (tmp_path / name).touch()
+    assert [p.name for p in photo.find(tmp_path)] == ["a.JPG", "b.png", "d.bmp"]
+    assert [p.name for p in photo.find(f"{tmp_path}/*.b*")] == ["d.bmp"]
+    assert photo.find("none.jpg") == [Path("none.jpg")]
+    for path, said in (
+        (f"{tmp_path}/*.gif", "matches no file"),
+        (tmp_path / "x", "no photographs"),
+    ):
+        (tmp_path / "x").mkdir(exist_ok=True)
+        with pytest.raises(InputError, match=said):
+            photo.find(path)
+
+
+def test_photo_folder_is_read_by_content_and_names_what_cannot_be(tmp_path, picture):
+    """Endings decide nothing for pictures; what is no picture is left alone."""
+    encode = {ending: cv2.imencode(ending, picture)[1].tobytes() for ending in (".jpg", ".webp")}
+    heic = struct.pack(">I4s4sI", 24, b"ftyp", b"heic", 0) + b"mif1heic" + bytes(40)
+    contents = {
+        "a.jfif": encode[".jpg"],
+        "b": encode[".webp"],
+        "c.JPG_large": encode[".jpg"],
+        "d.HEIC": heic,
+        "e.jpg": heic,
+        "f.gif": b"GIF89a" + bytes(40),
+        "g.NEF": b"II*\0" + bytes(40),
+        "h.txt": b"BMI and other texts",
+        "i.json": b"{}",
+        "j.avi": b"RIFF" + bytes(4) + b"AVI LIST",
+        "k.mp4": struct.pack(">I4s4s", 24, b"ftyp", b"isom") + bytes(40),
+        "._a.jpg": b"\0\5\x16\7",
+    }
+    for name, content in contents.items():
+        (tmp_path / name).write_bytes(content)
+    (tmp_path / "l.jpg").mkdir()
+    found = photo.find(tmp_path)
+    assert [path.name for path in found] == [
+        name for name in contents if name[:2] in "a.bc.d.e.f.g."
+    ]
+    for path in found[:3]:
+        assert photo.read_image(path).shape == picture.shape
+    for path, said in zip(
+        found[3:], ("HEIC, which is not read: .*heif-convert", "HEIC", "GIF", "camera raw")
+    ):
+        with pytest.raises(InputError, match=rf"{path.name} is {said}"):
+            photo.read_image(path)
+
+
+def with_orientation(jpeg, orientation):
+    """The JPEG with an EXIF block of that one entry: tag 0x0112, one 16-bit number."""
+    entry = struct.pack("<HHIHH", 0x0112, 3, 1, orientation, 0)
+    tiff = b"II*\0" + struct.pack("<IH", 8, 1) + entry + struct.pack("<I", 0)
+    exif = b"Exif\0\0" + tiff
+    return jpeg[:2] + b"\xff\xe1" + struct.pack(">H", len(exif) + 2) + exif + jpeg[2:]
+
+
+@pytest.mark.parametrize(("orientation", "turns"), [(1, 0), (3, 2), (6, 3), (8, 1)])
+def test_a_photograph_is_turned_upright(tmp_path, orientation, turns):
+    """`turns`: quarters of a turn to the left; 6, a camera held upright, is one to the right."""
+    stored = np.zeros((32, 48, 3), np.uint8)
+    stored[:, :24] = (255, 0, 0)
+    stored[16:, 24:] = (0, 0, 255)
+    path = tmp_path / "photo.jpg"
+    encoded = cv2.imencode(".jpg", stored[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 100])[1]
+    path.write_bytes(with_orientation(encoded.tobytes(), orientation))
+    image = photo.read_image(path)
+    expected = np.rot90(stored, turns)
+    assert image.shape == expected.shape
+    assert np.abs(image.astype(int) - expected).mean() < 8

@@ -1,0 +1,34 @@
+"""People of one photograph drawn together and turned."""
+
+import cv2
+import numpy as np
+import pytest
+
+from hmr_tf.body import camera
+from hmr_tf.inference import person
+from hmr_tf.rendering import scene
+
+
+@pytest.mark.parametrize("degrees", [60.0, -60.0, 180.0])
+def test_turned_people_are_all_in_the_picture(degrees):
+    """One far behind another who stands at the edge; each is a tetrahedron."""
+    corners = np.float32([(0, -0.8, 0), (-0.5, 0.8, -0.3), (0.5, 0.8, -0.3), (0, 0.8, 0.6)])
+    faces = np.array([(0, 1, 2), (0, 2, 3), (0, 3, 1), (1, 3, 2)])
+    pinhole = {"focal_px": np.float32(400.0), "principal_px": np.float32([100, 80])}
+    people = [
+        person.Person(vertices=corners, transl=np.float32(place), **pinhole)
+        for place in ((-0.9, 0, 4), (2, 1, 12))
+    ]
+    _, mask = scene.draw(people, faces, (160, 200), degrees=degrees)
+    count, *_ = cv2.connectedComponentsWithStats(mask.astype(np.uint8))
+    assert count - 1 == 2
+    assert not mask[[0, -1]].any()
+    assert not mask[:, [0, -1]].any()
+
+
+def test_a_turned_person_who_is_in_the_picture_stays_where_he_is():
+    pinhole = camera.Pinhole(200.0, (50.0, 40.0))
+    points = np.float32([(-0.1, 0, 4), (0.3, 0.2, 4.2)])
+    moved, seen = scene._all_in_view(points, pinhole, (80, 100))
+    np.testing.assert_array_equal(moved, points)
+    np.testing.assert_allclose(seen.principal_px, pinhole.principal_px, atol=1e-5)
