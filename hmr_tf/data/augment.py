@@ -1,8 +1,8 @@
-"""One sample -> one training example: shift, scale, crop, flip. Pure; the dice are thrown apart.
+"""Augmentation of one sample: translate, scale, crop, flip. Pure; `jitter` draws the numbers.
 
 The pixels are the original's (`data_loader.py:269-337`): resize the whole image, repeat its edge,
-slice, flip. Only the pixels that end in the crop are touched here. An operation on few numbers
-costs as much as on many, so what is small (`jitter`, `move_labels`) takes many samples at once.
+slice, flip. Only the crop's pixels are computed here. An operation costs the same on few numbers as
+on many, so `jitter` and `move_labels` take many samples at once.
 """
 
 from typing import NamedTuple
@@ -18,7 +18,7 @@ MIRRORED_SMPL = skeleton.mirror(skeleton.SMPL_JOINTS)
 
 
 class Jitter(NamedTuple):
-    """How samples are varied, in the order in which it is applied."""
+    """Random changes of samples, in the order in which they are applied."""
 
     translation_px: tf.Tensor  # (..., 2) whole stored pixels, x and y, added to the crop's centre
     scale: tf.Tensor  # (...) factor on the size of the stored image
@@ -37,14 +37,14 @@ def jitter(seed, count, trans_max, scale_min, scale_max):
     """Draws the jitter of `count` samples.
 
     Args:
-      seed: (2,) integers; the same seed draws the same, eagerly and inside `tf.data`.
+      seed: (2,) integers; the same seed draws the same numbers, eagerly and inside `tf.data`.
       count: N.
-      trans_max: pixels; shifts are whole numbers in [-trans_max, trans_max - 1], because the
-        original's random integer leaves the upper end out (`util/data_utils.py:181`).
+      trans_max: pixels; translations are whole numbers in [-trans_max, trans_max - 1], because the
+        original's random integers exclude the upper end (`util/data_utils.py:181`).
       scale_min, scale_max: scales are uniform between them.
 
     Returns:
-      Jitter with N rows; every second one flips.
+      Jitter with N rows, half of them with a flip on average.
     """
     uniform = tf.random.stateless_uniform([count, 4], seed)
     return Jitter(
@@ -55,7 +55,7 @@ def jitter(seed, count, trans_max, scale_min, scale_max):
 
 
 def training_crop(sample, translation_px, scale, flip, image_size):
-    """Cuts the network's input out of one sample and moves the labels along.
+    """Cuts the network's input out of one sample and moves its labels into the crop.
 
     Args:
       sample: dict of `record.decode`.
@@ -70,15 +70,15 @@ def training_crop(sample, translation_px, scale, flip, image_size):
 
 
 def no_jitter(scale=1.0):
-    """The Jitter of one sample that only scales."""
+    """The Jitter of one sample that scales and does nothing else."""
     return Jitter(tf.zeros([2]), tf.constant(scale, tf.float32), tf.constant(False))
 
 
 def crop_image(sample, translation_px, scale, flip, image_size):
-    """The image's part of `training_crop`: (S, S, 3) float32 in [-1, 1], and its Placement."""
+    """The image of `training_crop`: (S, S, 3) float32 in [-1, 1], and its Placement."""
     stored_size = tf.shape(sample["image"])[:2]
     scaled_size = tf.maximum(tf.cast(tf.cast(stored_size, tf.float32) * scale, tf.int32), 1)
-    # The size is cut to whole pixels, so the two axes' factors differ a little; labels follow them.
+    # The size is cut to whole pixels, so the factors of the two axes differ a little.
     scale_xy = (tf.cast(scaled_size, tf.float32) / tf.cast(stored_size, tf.float32))[::-1]
     centre = tf.cast((sample["center_px"] + translation_px) * scale_xy, tf.int32)
     corner = centre - image_size // 2
@@ -87,7 +87,7 @@ def crop_image(sample, translation_px, scale, flip, image_size):
 
 
 def move_labels(sample, placement, image_size):
-    """The labels' part of `training_crop`, of one sample or of a batch.
+    """The labels of `training_crop`, of one sample or of a batch.
 
     Args:
       sample: dict of `record.decode`, each value (..., its shape there); the image is not used.
@@ -96,7 +96,7 @@ def move_labels(sample, placement, image_size):
 
     Returns:
       dict of keypoints2d_norm (..., 19, 3): x and y in [-1, 1] of the crop, further out where a
-      labelled point lies outside, and 1, or (0, 0, 0) if unlabelled; joints (..., 14, 3) metres;
+      labelled point lies outside, and 1, or (0, 0, 0) if unlabelled; lsp_joints (..., 14, 3) m;
       rotations (..., 24, 3, 3); betas (..., 10); has_joints and has_smpl (...) bool.
     """
     points = crop.to_crop(sample["keypoints_px"][..., :2], placement)
@@ -122,9 +122,9 @@ def mirror_keypoints(points, image_size):
 
 
 def mirror_joints(joints):
-    """(..., 14, 3) metres -> the mirrored body's, about its mean.
+    """(..., 14, 3) metres -> the joints of the mirrored body, with their mean as origin.
 
-    The original moves the mean of the 14 to the origin here, and leaves unflipped bodies in place
+    The original moves the mean to the origin here, but not that of unflipped bodies
     (`util/data_utils.py:333-345`); the loss centres both on the hips.
     """
     mirrored = tf.gather(joints, MIRRORED_JOINTS, axis=-2) * [-1.0, 1.0, 1.0]
@@ -132,7 +132,7 @@ def mirror_joints(joints):
 
 
 def _normalized(points, image_size):
-    """Pixels of the crop to [-1, 1], S to 1; what is not labelled to zero."""
+    """Pixels of the crop -> [-1, 1]; points that are not labelled -> zeros."""
     labelled = points[..., 2:] > 0
     norm = 2.0 * (points[..., :2] / image_size) - 1.0
     norm = tf.concat([norm, tf.ones_like(norm[..., :1])], axis=-1)
@@ -146,7 +146,7 @@ def _window(image, stored_size, scaled_size, corner, flip, image_size):
     """
     rows = tf.range(image_size)
     rows_columns = tf.stack([rows, tf.where(flip, rows[::-1], rows)])
-    # Which pixel of the scaled image each row and column shows: beyond the edge, the edge's.
+    # The pixel of the scaled image that each row and column shows; the edge is repeated.
     pixel = tf.clip_by_value(corner[:, None] + rows_columns, 0, scaled_size[:, None] - 1)
     step = tf.cast(stored_size, tf.float32) / tf.cast(scaled_size, tf.float32)
     source = tf.cast(pixel, tf.float32) * step[:, None]
@@ -159,7 +159,7 @@ def _window(image, stored_size, scaled_size, corner, flip, image_size):
     image = tf.slice(image, tf.concat([first, [0]], 0), tf.concat([end - first, [3]], 0))
     low, high = low - first[:, None], high - first[:, None]
     lines = _interpolate(tf.cast(image, tf.float32), low[0], high[0], weight[0])
-    # Gathering along the first axis copies whole lines: two transpositions cost less than columns.
+    # Gathering along the first axis copies whole lines: two transposes cost less than columns.
     lines = _interpolate(tf.transpose(lines, [1, 0, 2]), low[1], high[1], weight[1])
     window = tf.transpose(lines, [1, 0, 2]) * (1 / 127.5) - 1.0
     return tf.ensure_shape(window, [image_size, image_size, 3])

@@ -1,4 +1,4 @@
-"""What Human3.6M's recordings are called in the original's file names."""
+"""Names of Human3.6M's recordings, as in the original's file names."""
 
 TEST_SUBJECTS = ("S9", "S11")
 # Names, with their slip, and order of the original's `benchmark/evaluate_h36m.py:96-100`.
@@ -8,7 +8,7 @@ ACTIONS = (
     "WalkTogether",
 )
 TRIALS, CAMERAS = (0, 1), (0, 1, 2, 3)  # 60457274, the fourth, stands in front
-# Its video is broken, and nobody evaluates it.
+# This recording's video is broken; no evaluation uses it.
 CORRUPT = "S11_Directions_1_cam0"
 
 
@@ -18,7 +18,7 @@ def sequence_name(subject, action, trial, camera):
 
 
 def sequences_to_test(trials, cameras):
-    """Names of the test subjects' recordings without the broken one, in the original's order."""
+    """Names of the test subjects' recordings without the corrupt one, in the original's order."""
     names = [
         sequence_name(subject, action, trial, camera)
         for action in ACTIONS
@@ -30,5 +30,5 @@ def sequences_to_test(trials, cameras):
 
 
 def action_of(sequence):
-    """Action of a name, as "S9_Directions_0_cam0"."""
+    """Action in the name of a sequence, as "S9_Directions_0_cam0"."""
     return sequence.split("_")[1]

@@ -1,4 +1,4 @@
-"""Shards -> batches: the `tf.data` that training and validation read."""
+"""Shards -> batches: the `tf.data` pipelines of training and validation."""
 
 import re
 from typing import NamedTuple
@@ -21,7 +21,7 @@ _DATA_ERRORS = (
 
 
 class Augmentation(NamedTuple):
-    """How training samples are varied; see the flags of the same names."""
+    """Augmentation of training samples; see the flags of the same names."""
 
     trans_max: int  # pixels
     scale_min: float
@@ -43,21 +43,21 @@ def training(
     part=None,
     service="",
 ):
-    """The endless training input: the same seed gives the same batches.
+    """The endless training input; the same seed gives the same batches.
 
     Args:
-      files: dataset name -> shard paths, `shard_files.Split.training`.
-      mocap_files: dataset name -> shard paths, `shard_files.find_mocap`; None without the prior.
+      files: dataset name -> shard paths, `shards.Split.training`.
+      mocap_files: dataset name -> shard paths, `shards.find_mocap`; None without the prior.
       batch_size: B, people in a batch of all workers together.
       num_stage: T, bodies of motion capture per person.
       image_size: S, pixels.
       augmentation: Augmentation.
       use_3d: True: half of each batch is from datasets with 3D labels, if there are others too.
-        False: 3D labels are switched off. Among themselves, datasets have shares by their sizes.
+        False: 3D labels are switched off. Datasets are sampled in proportion to their sizes.
       seed: int.
       part: `stream.Part`, which rows of which batches; None: all.
       service: address of a tf.data service that decodes and crops, as grpc://host:port. Its
-        workers divide the records among them in no fixed order: the seed decides no longer.
+        workers process records in no fixed order, so that the seed does not determine batches.
 
     Returns:
       Dataset of (batch, mocap), dicts of b and of T * b rows, where b is B over the number of
@@ -87,14 +87,14 @@ def training(
 
 
 def with_waiting(dataset):
-    """Dataset of (*element, seconds): how long whoever took the element had to wait for it."""
-    # zip takes from its datasets in turn: time, element, time.
+    """Dataset of (*element, seconds): how long the reader waited for the element."""
+    # zip reads its datasets in turn: time, element, time.
     clock = tf.data.Dataset.counter().map(lambda _: tf.timestamp())
     timed = tf.data.Dataset.zip((clock, dataset, clock)).map(
-        lambda asked, element, given: (*element, tf.cast(given - asked, tf.float32))
+        lambda before, element, after: (*element, tf.cast(after - before, tf.float32))
     )
     options = tf.data.Options()
-    options.experimental_optimization.inject_prefetch = False  # it would take in advance
+    options.experimental_optimization.inject_prefetch = False  # it would read ahead
     return timed.with_options(options)
 
 
@@ -102,7 +102,7 @@ def validation(files, *, batch_size, image_size):
     """Every record once, in order, without jitter.
 
     Args:
-      files: dataset name -> shard paths, `shard_files.Split.validation`.
+      files: dataset name -> shard paths, `shards.Split.validation`.
       batch_size: people in a batch; the last one is smaller.
       image_size: pixels.
 
@@ -112,24 +112,24 @@ def validation(files, *, batch_size, image_size):
     paths = shards.paths(files)
     num_batches = -(-shards.count_records(paths) // batch_size)
     records = tf.data.TFRecordDataset([str(path) for path in paths])
-    plain = augment.no_jitter(image_size / crop.CROP_PX)
-    crops = _crops(records.map(lambda serialized: (serialized, plain)).enumerate(), image_size)
+    jitter = augment.no_jitter(image_size / crop.CROP_PX)
+    crops = _crops(records.map(lambda serialized: (serialized, jitter)).enumerate(), image_size)
     batches = _batches(crops, batch_size, image_size, drop_remainder=False)
     dataset = batches.map(lambda batch: (batch,)).prefetch(tf.data.AUTOTUNE)
     return dataset.apply(tf.data.experimental.assert_cardinality(num_batches))
 
 
 def explain_data_error(error, files, mocap_files=None):
-    """Which file broke the input: tf.data's own errors name an operation, not a file.
+    """Finds the file behind a tf.data error, which names an operation but no file.
 
     Args:
-      error: what was raised while a dataset of this module was read, in `fit()` or outside.
-      files: dataset name -> shard paths that were read, or the whole `shard_files.Split`.
+      error: raised while a dataset of this module was read, in `fit()` or outside.
+      files: dataset name -> shard paths that were read, or the whole `shards.Split`.
       mocap_files: dataset name -> shard paths, or None.
 
     Returns:
-      InputError naming file and record, or the index whose count is wrong; None if the files are
-      not at fault. Reads them all.
+      InputError naming file and record, or the index whose count is wrong; None if all files are
+      intact. Reads them all.
     """
     if not isinstance(error, _DATA_ERRORS) or "IteratorGetNext" not in str(error):
         return None
@@ -142,13 +142,13 @@ def explain_data_error(error, files, mocap_files=None):
             shards.check_indexes(images)
         for path, decode in tqdm(checks, "Looking for the broken record", unit="file", delay=2):
             record.check_shards([path], decode)
-    except InputError as found:
-        return found
+    except InputError as input_error:
+        return input_error
     return None
 
 
 def _jitters(augmentation, image_size, seed, first):
-    """One Jitter for each person of the training from the `first` on, drawn many at a time."""
+    """Dataset of one Jitter for each person from the `first` on, drawn many at a time."""
 
     shrink = image_size / crop.CROP_PX
     limits = augmentation.scale_min * shrink, augmentation.scale_max * shrink
@@ -161,7 +161,7 @@ def _jitters(augmentation, image_size, seed, first):
 
 
 def _varied(augmentation, seed):
-    """(image, number in the stream) -> the image in other colours, with something before it."""
+    """A function (image, number in the stream) -> image with random colours and occlusion."""
     changes = []
     if augmentation.color:
         addons.require("augment_color")
@@ -171,8 +171,8 @@ def _varied(augmentation, seed):
         changes.append((addons.random_cutout, seed + 2))
 
     def vary(image, number):
-        for change, own in changes:
-            image = change(image, [own, number])
+        for change, change_seed in changes:
+            image = change(image, [change_seed, number])
         return image
 
     return vary
@@ -201,8 +201,8 @@ def _batches(crops, batch_size, image_size, drop_remainder):
 
 
 def _without_3d(batch):
-    nobody = tf.zeros_like(batch["has_joints"])
-    return {**batch, "has_joints": nobody, "has_smpl": nobody}
+    none = tf.zeros_like(batch["has_joints"])
+    return {**batch, "has_joints": none, "has_smpl": none}
 
 
 def _mocap(files, rows_per_batch, rows, seed, part):
@@ -219,18 +219,18 @@ def _mocap(files, rows_per_batch, rows, seed, part):
         return {"rotations": rotations, "betas": mocap["betas"]}
 
     records = stream.shuffled(paths, stream.SHUFFLED_MOCAP, seed, part.first_batch * rows_per_batch)
-    own = stream.shared(records, rows_per_batch, part)
-    poses = own.map(
+    records = stream.shared(records, rows_per_batch, part)
+    poses = records.map(
         lambda _, serialized: record.decode_mocap(serialized), num_parallel_calls=tf.data.AUTOTUNE
     )
     return poses.batch(rows, drop_remainder=True).map(bodies)
 
 
 def _served(address):
-    """A transformation: what stands before it runs on the workers of a tf.data service."""
+    """A transformation that runs the pipeline before it on the workers of a tf.data service."""
     if not re.fullmatch(r"grpc://[^:/]+:\d+", address):
         raise InputError(f"--tf_data_service={address} is no address as grpc://host:port")
-    # A job of its own for each reader: those that share a name share the first one's records, even
-    # where the second asks for others.
+    # Without a job name: readers of one name share the first one's records, even if the second
+    # asks for others.
     policy = tf.data.experimental.service.ShardingPolicy.DYNAMIC
     return tf.data.experimental.service.distribute(policy, address)

@@ -1,7 +1,7 @@
-"""The TFRecord schema: encode beside decode. On disk the original's feature keys, in memory ours.
+"""The TFRecord schema: encode and decode, with the original's feature keys on disk.
 
-The original's files are read unchanged, and its loader reads ours. Written by its
-`datasets/common.py:76-217` and `smpl_to_tfrecords.py`, read by its `util/data_utils.py:13-100`.
+The original's records are read unchanged, and its loader reads ours: see its
+`datasets/common.py:76-217`, `smpl_to_tfrecords.py` and `util/data_utils.py:13-100`.
 """
 
 from typing import NamedTuple, Optional
@@ -17,7 +17,7 @@ _NUM_JOINTS = len(skeleton.LSP_JOINTS)
 _NUM_FACE = len(skeleton.FACE_KEYPOINTS)
 _NUM_REFERENCE = len(skeleton.MPI_INF_3DHP_JOINTS)
 
-# A record without joints has no mosh/gt3d; nobody writes NaN, so it stands for "not there".
+# A record without joints has no mosh/gt3d; NaN, which no record contains, stands for "absent".
 _IMAGE_FEATURES = {
     "image/encoded": tf.io.FixedLenFeature([], tf.string),
     "image/filename": tf.io.FixedLenFeature([], tf.string, ""),
@@ -35,7 +35,7 @@ _MOCAP_FEATURES = {
     "pose": tf.io.FixedLenFeature([24, 3], tf.float32),
     "shape": tf.io.FixedLenFeature([10], tf.float32),
 }
-# What the original has no keys for; NaN as above.
+# Keys that the original does not have; NaN as above.
 _NO_REFERENCE = [np.nan] * 3 * _NUM_REFERENCE
 _REFERENCE_FEATURES = {
     "mpi_inf_3dhp/annot3": tf.io.FixedLenFeature([_NUM_REFERENCE, 3], tf.float32, _NO_REFERENCE),
@@ -52,15 +52,15 @@ JOINT_COUNTS = {
 
 
 class Reference(NamedTuple):
-    """What MPI-INF-3DHP's test set holds beside, for evaluation. Order: `MPI_INF_3DHP_JOINTS`."""
+    """MPI-INF-3DHP's own labels, for evaluation. Order: `MPI_INF_3DHP_JOINTS`."""
 
     joints: np.ndarray  # (17, 3) metres, camera coordinates: its annot3
     universal_joints: np.ndarray  # (17, 3) the same in a skeleton of one size: its univ_annot3
-    activity: int  # 1 to 7; 0 where it does not say
+    activity: int  # 1 to 7; 0: unknown
 
 
 class ImageRecord(NamedTuple):
-    """One person as a record holds it; points are pixels of the stored image."""
+    """One person as stored in a record; points are pixels of the stored image."""
 
     jpeg: bytes
     filename: str  # base name of the source image
@@ -104,7 +104,7 @@ def encode(record):
 
 def _features_3d(record):
     has_smpl = record.pose is not None
-    # -1 is what the original stores where nobody knows; meta/has_3d says not to use it
+    # The original stores -1 for unknown values; meta/has_3d is 0 then.
     pose, betas = (record.pose, record.betas) if has_smpl else (-np.ones(72), -np.ones(10))
     features = {
         "mosh/gt3d": _floats(np.reshape(record.lsp_joints, (_NUM_JOINTS, 3))),
@@ -152,8 +152,9 @@ def decode(serialized):
 
     Returns:
       dict: image (H, W, 3) uint8 RGB, keypoints_px (19, 3) x, y, labelled (0 or 1), center_px (2,),
-      joints (14, 3) m, pose (24, 3), betas (10,), has_joints () bool, has_smpl () bool, filename
-      () string. joints are zeros without has_joints; pose and betas mean nothing without has_smpl.
+      lsp_joints (14, 3) m, pose (24, 3), betas (10,), has_joints () bool, has_smpl () bool,
+      filename () string. lsp_joints are zeros without has_joints; pose and betas are undefined
+      without has_smpl.
 
     Raises:
       tf.errors.InvalidArgumentError: a feature is missing, or the image is not readable.
@@ -166,7 +167,7 @@ def decode(serialized):
 def decode_labels(serialized):
     """As `decode`, but with size (2,) int32, height and width, in place of the image: much faster.
 
-    Of a broken image only the beginning is looked at.
+    It reads only the header of the image.
     """
     features = tf.io.parse_single_example(serialized, _IMAGE_FEATURES)
     size = tf.io.extract_jpeg_shape(features["image/encoded"])[:2]
@@ -198,7 +199,7 @@ def _labels(features):
 
 
 def decode_reference(serialized):
-    """() string tensor -> dict with the fields of Reference; the joints are NaN where it has none.
+    """() string tensor -> dict with the fields of Reference; joints are NaN where it has none.
 
     Raises as `decode`.
     """
@@ -215,8 +216,8 @@ def decode_mocap(serialized):
 def check_shards(paths, decode=decode):
     """Reads and decodes every record of the shards; returns how many there are.
 
-    For whoever met a `tf.errors.OpError` while reading through tf.data, which names no file: call
-    this with the same files and decoder, and raise the first error anew when it finds nothing.
+    After a `tf.errors.OpError` of tf.data, which names no file, call this with the same files and
+    decoder to find the record; raise the first error again if this raises none.
 
     Raises:
       InputError: a file is missing, a record is corrupt, its image is unreadable or a feature is
@@ -247,7 +248,7 @@ def _records(path):
 
 
 def _corrupt(path, number, error):
-    # TensorFlow wraps its reason: {{function_node ...}} reason [Op:Name]
+    # TensorFlow's messages have the form: {{function_node ...}} reason [Op:Name]
     reason = str(getattr(error, "message", error)).split("[Op:")[0].rsplit("}} ", 1)[-1]
     reason = " ".join(reason.split())[:200]
     return InputError(
@@ -262,7 +263,7 @@ def _serialize(features):
 
 
 def _integers(values):
-    """Cut towards zero, as the original does."""
+    """int64 feature; values are cut towards zero, as the original does."""
     values = np.ravel(values).astype(np.int64)
     return tf.train.Feature(int64_list=tf.train.Int64List(value=values))
 

@@ -1,4 +1,4 @@
-"""Which shard files there are, which are kept out of training, how many records they hold.
+"""Finds the shard files of datasets, splits off validation shards, counts records.
 
 A dataset's shards are written by `data_prep/writing`, with an index of their counts beside them.
 """
@@ -12,16 +12,16 @@ from typing import NamedTuple, Optional
 
 from hmr_tf.files.errors import InputError
 
-# Where the original keeps the shards (`util/data_utils.py:113-131`, `data_loader.py:201-208`).
+# The original's places of shards (`util/data_utils.py:113-131`, `data_loader.py:201-208`).
 PATTERN = "{dataset}/{split}_*.tfrecord"
 OTHER_PATTERNS = {
     "h36m": "tf_records_human36m_wjoints/{split}/*.tfrecord",
     "mpi_inf_3dhp": "mpi_inf_3dhp/{split}/*.tfrecord",
 }
 MOCAP_PATTERN = "mocap_neutrMosh/neutrSMPL_{dataset}_*.tfrecord"
-# Datasets with 3D labels, where no index says so.
+# Datasets with 3D labels, for shards without an index.
 WITH_3D = ("h36m", "mpi_inf_3dhp", "synthetic")
-# People whom data_prep/to_tfrecords.py converts.
+# Datasets of people that data_prep/to_tfrecords.py converts.
 CONVERTED = ("coco", "h36m", "lsp", "lsp_ext", "mpi_inf_3dhp", "mpii", "synthetic")
 
 
@@ -34,18 +34,18 @@ class Split(NamedTuple):
 
 class _Index(NamedTuple):
     path: Path
-    has_3d: Optional[bool]  # None: it does not say
+    has_3d: Optional[bool]  # None: not stated
     counts: dict  # shard path -> number of records
 
 
 def split(data_dir, datasets, val_datasets=(), val_shards=1):
-    """Finds the shards of the training split and keeps some of them out.
+    """Finds the shards of the training split and keeps some of them for validation.
 
     Args:
       data_dir: folder of TFRecords.
       datasets: names to train on.
-      val_datasets: names to validate on. The last `val_shards` files of one that is trained on too
-        are kept out of training; of one that is not, all files are used.
+      val_datasets: names to validate on. Of a dataset that is also trained on, the last
+        `val_shards` files are kept for validation; of any other, all files.
       val_shards: number of files.
 
     Returns:
@@ -75,7 +75,7 @@ def split(data_dir, datasets, val_datasets=(), val_shards=1):
 
 
 def find(data_dir, dataset, split="train"):
-    """Sorted paths of one dataset's shards; InputError with what there is where there are none."""
+    """Sorted paths of one dataset's shards; InputError if there are none."""
     pattern = OTHER_PATTERNS.get(dataset, PATTERN).format(dataset=dataset, split=split)
     return _matching(data_dir, pattern, _remedy(data_dir, dataset, split))
 
@@ -97,12 +97,12 @@ def find_mocap(mocap_dir, datasets):
 
 
 def paths(files):
-    """Dataset name -> paths becomes one list of paths."""
+    """dict of dataset name -> paths, as one list of paths."""
     return [path for group in files.values() for path in group]
 
 
 def has_3d(dataset, files):
-    """Whether the dataset's records carry 3D labels: its index says, or its name."""
+    """Whether the dataset's records have 3D labels, by its index or else by its name."""
     for index in _indexes(files[0].parent):
         if index.has_3d is not None and files[0] in index.counts:
             return index.has_3d
@@ -110,13 +110,13 @@ def has_3d(dataset, files):
 
 
 def count_records(files):
-    """Number of records in the shard files, from the indexes beside them or else by counting."""
+    """Number of records in the shard files, from the indexes beside them or by counting."""
     counts = indexed_counts(files)
     return sum(counts[path] if path in counts else _count(path) for path in files)
 
 
 def indexed_counts(files):
-    """Shard path -> number of records, as the indexes say that know any of `files`."""
+    """dict: shard path -> number of records, from all indexes that list any of `files`."""
     counts = {}
     for folder in {path.parent for path in files}:
         for index in _indexes(folder):
@@ -126,14 +126,14 @@ def indexed_counts(files):
 
 
 def check_indexes(files):
-    """Counts the records of the shard files: InputError where an index says another number."""
+    """Counts the records of the shard files; InputError where an index states another number."""
     for folder in sorted({path.parent for path in files}):
         for index in _indexes(folder):
             paths = [path for path in files if path in index.counts]
-            said, held = sum(index.counts[path] for path in paths), sum(map(_count, paths))
-            if said != held:
+            stated, held = sum(index.counts[path] for path in paths), sum(map(_count, paths))
+            if stated != held:
                 raise InputError(
-                    f"{index.path} says {said} records, the shards hold {held}: convert again"
+                    f"{index.path} states {stated} records, the shards hold {held}: convert again"
                 )
 
 
@@ -153,7 +153,7 @@ def _matching(data_dir, pattern, remedy):
     data_dir = Path(data_dir)
     if not data_dir.is_dir():
         raise InputError(f"--data_dir={data_dir} is not a folder: pass the folder of the TFRecords")
-    # Hidden ones are halves that a killed process left.
+    # Hidden files are incomplete: a killed process left them.
     files = sorted(path for path in data_dir.glob(pattern) if not path.name.startswith("."))
     if not files:
         present = sorted(path.name for path in data_dir.iterdir() if path.is_dir())
@@ -165,7 +165,7 @@ def _matching(data_dir, pattern, remedy):
 
 
 def _indexes(folder):
-    """Yields an _Index for each index file; InputError for one that has not the right form."""
+    """Yields an _Index for each index file; InputError for a damaged one."""
     for path in sorted(folder.glob("*index.json")):
         try:
             content = json.loads(path.read_text())
@@ -180,14 +180,14 @@ def _indexes(folder):
 
 
 def _count(path):
-    """How many records a file holds: counted once, as long as it stays as it is."""
+    """Number of records in a file, cached while its size and time stay the same."""
     status = os.stat(path)
     return _walk(path, status.st_size, status.st_mtime_ns)
 
 
 @functools.cache
 def _walk(path, size, _changed):
-    """Walks over a TFRecord file: 8 bytes of length, 4 of checksum, the record, 4 of checksum."""
+    """Counts TFRecord's records: 8 bytes of length, 4 of checksum, the record, 4 of checksum."""
     position, records = 0, 0
     with open(path, "rb") as file:
         while position < size:

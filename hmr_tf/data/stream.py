@@ -1,7 +1,7 @@
-"""Which records come when: the endless stream of people and of motion capture.
+"""The order of records: the endless, shuffled stream of people and of motion capture.
 
-What comes at a place of the stream follows from the seed and the place alone, so that a stopped
-training goes on in the middle and several workers divide the stream without talking.
+The record at a position of the stream depends on the seed and the position alone, so that training
+resumes in the middle of a pass and workers divide the stream without communication.
 """
 
 from typing import NamedTuple
@@ -19,16 +19,16 @@ FILES_AT_ONCE = 16
 
 
 class Part(NamedTuple):
-    """Which part of the endless stream of batches a dataset gives; the default is all of it."""
+    """The part of the endless stream of batches that a dataset contains; the default is all."""
 
     first_batch: int = 0
-    worker: int = 0  # this worker's number, and how many there are: each has a block of the rows
+    worker: int = 0  # index of this worker; each worker has a block of the rows of every batch
     num_workers: int = 1
-    num_replicas: int = 1  # of this worker; each row block is cut into so many, one after another
+    num_replicas: int = 1  # of this worker: they get its block in so many parts, one after another
 
 
 def sources(files, use_3d, batch_size):
-    """The groups of shard paths that take turns in a batch."""
+    """The groups of shard paths that alternate in a batch: with 3D labels, and without."""
     files = {name: paths for name, paths in files.items() if shards.count_records(paths)}
     if not files:
         raise InputError("the shards of --datasets hold no records: convert the datasets again")
@@ -52,7 +52,7 @@ def sources(files, use_3d, batch_size):
 
 
 def rows(batch_size, part):
-    """How many people of each batch a replica has."""
+    """Number of people of each batch that one replica gets."""
     replicas = part.num_workers * part.num_replicas
     if batch_size % replicas:
         raise InputError(
@@ -62,9 +62,9 @@ def rows(batch_size, part):
 
 
 def in_turn(sources, seed, first):
-    """Records of each group of shards in turn: each part of a batch (a replica's) has all kinds.
+    """Records of the groups of shards in turn, so that each replica's rows have all kinds.
 
-    `first`: how many records to leave out, a multiple of the number of groups.
+    `first`: number of records to skip, a multiple of the number of groups.
     """
     first //= len(sources)
     streams = [
@@ -77,10 +77,10 @@ def in_turn(sources, seed, first):
 
 
 def shuffled(paths, buffer_size, seed, first):
-    """Records of all files, each once per pass, for ever; a dataset's share follows its size.
+    """Endless records of all files, each once per pass, so datasets count by their sizes.
 
-    The order of a pass follows from the seed and its number, so that leaving out the `first`
-    records costs at most the reading of one pass.
+    The order of a pass depends on the seed and its number, so that skipping the `first` records
+    reads at most one pass.
     """
     files = tf.constant([str(path) for path in paths])
 
@@ -99,12 +99,12 @@ def shuffled(paths, buffer_size, seed, first):
 
 
 def _in_order(strings, buffer_size, seed, number):
-    """`strings.shuffle` for a seed that is a tensor: `Dataset.shuffle` compares it with None's."""
+    """`strings.shuffle` with a tensor as seed, which `Dataset.shuffle` does not accept."""
     shuffled = tf.raw_ops.ShuffleDataset(
         input_dataset=tf.data.experimental.to_variant(strings),
         buffer_size=tf.constant(buffer_size, tf.int64),
         seed=tf.constant(seed, tf.int64),
-        seed2=number + 1,  # two zeros would mean: any order
+        seed2=number + 1,  # two zeros would mean a random order
         output_types=[tf.string],
         output_shapes=[[]],
         reshuffle_each_iteration=False,
@@ -113,23 +113,22 @@ def _in_order(strings, buffer_size, seed, number):
 
 
 def shared(rows, rows_per_batch, part):
-    """Dataset of (number in the stream, row): those of this worker."""
+    """Dataset of (number in the stream, row) with the rows of this worker."""
     numbered = rows.enumerate(part.first_batch * rows_per_batch)
     if part.num_workers == 1:
         return numbered
-    own = rows_per_batch // part.num_workers
-    return numbered.filter(lambda number, _: number % rows_per_batch // own == part.worker)
+    block = rows_per_batch // part.num_workers
+    return numbered.filter(lambda number, _: number % rows_per_batch // block == part.worker)
 
 
 def file_names(files, *, batch_size, use_3d, seed, number):
-    """Who is in a batch of `training` with the same arguments.
+    """The photographs in a batch of `pipeline.training` with the same arguments.
 
     Args:
-      number: of the batch, the first one being 0.
+      number: index of the batch.
 
     Returns:
-      Two lists of B and fewer: file names of the photographs, and of those whose labels are not
-      finite.
+      Two lists: the file names of all B photographs, and of those whose labels are not finite.
     """
     names, broken = [], []
     records = in_turn(sources(files, use_3d, batch_size), seed, number * batch_size)

@@ -1,1 +1,1 @@
-"""Bytes on disk: atomic writing, safe reading of untrusted files, and the error a user reads."""
+"""Files on disk: atomic writing, safe reading of untrusted files, errors for users."""

@@ -1,10 +1,10 @@
-"""Files that are whole or not there: nobody reads half of what a full disk or a kill cut off.
+"""Atomic writing: a file is complete or absent, even after a full disk or a killed process.
 
     with written("mesh.npz") as unfinished:
         np.savez(unfinished, ...)
     write_text("mesh.json", text)
 
-A process that is killed outright leaves a hidden file at most; its name begins with `UNFINISHED`.
+A killed process leaves at most a hidden file whose name begins with `UNFINISHED`.
 """
 
 import contextlib
@@ -17,19 +17,19 @@ UNFINISHED = ".unfinished_"
 
 @contextlib.contextmanager
 def written(path):
-    """Gives another name to write to. The file gets its own when all of it is on the disk.
+    """Yields a temporary name to write to; the file is renamed when all of it is on the disk.
 
-    What was at `path` before stays until then, and for good where the writing fails.
+    An older file at `path` stays until then, and also if the writing fails.
 
     Args:
       path: the file; its folder exists.
 
     Yields:
-      Path in the same folder and with the same ending, from which writers such as OpenCV's and
-      numpy's tell what to write.
+      Path in the same folder and with the same ending, by which writers such as OpenCV's and
+      numpy's choose the format.
 
     Raises:
-      OSError: the file cannot be put there, or nothing was written.
+      OSError: the file cannot be renamed, or nothing was written.
     """
     with unfinished(path) as partial:
         yield partial
@@ -49,11 +49,11 @@ def write_bytes(path, content):
 
 @contextlib.contextmanager
 def unfinished(path):
-    """The name alone, of which nothing is left in the end, for who calls `finish` themselves.
+    """Yields the temporary name for callers that call `finish`; without it the file is deleted.
 
-    It is nobody else's: a worker may outlive its killed parent by a moment, and on a cluster two
-    may write the same file. It is short, so that a file whose own name is as long as can be is
-    written too.
+    The name is unique: a worker may outlive its killed parent by a moment, and two machines of a
+    cluster may write the same file. It is short, so that files with the longest names can be
+    written, too.
     """
     path = Path(path)
     partial = path.with_name(f"{UNFINISHED}{secrets.token_hex(4)}{path.suffix}")
@@ -64,7 +64,7 @@ def unfinished(path):
 
 
 def finish(partial, path):
-    """Waits until the file is on the disk, even if the power fails, and gives it its name."""
+    """Waits until the file is safe on the disk, and renames it."""
     with open(partial, "rb") as file:
         os.fsync(file.fileno())
     os.replace(partial, path)

@@ -1,8 +1,8 @@
-"""The one exception that a user, not a programmer, is meant to read."""
+"""The exception for errors of the user's input."""
 
 
 class InputError(Exception):
-    """A file, flag or record from outside is unusable.
+    """A file, flag or record of the user is unusable.
 
     The message is one line: what was wrong, what is allowed, what to do. Commands print it and exit
     with code 2.

@@ -1,8 +1,8 @@
-"""Reads the pickles of SMPL and MoSh without running anything that is in them.
+"""Reads the pickles of SMPL and MoSh without running any code in them.
 
-Those files were written by Python 2: numpy arrays, scipy's sparse matrices, and chumpy objects,
-which stand for arrays. Only these come back, built by the functions below; any other name is
-refused. chumpy and scipy are not needed.
+Python 2 wrote those files: numpy arrays, scipy's sparse matrices, and chumpy objects, which wrap
+arrays. Only these are built, by the functions below; any other name is refused. chumpy and scipy
+are not needed.
 """
 
 import collections
@@ -18,7 +18,7 @@ from hmr_tf.files.errors import InputError
 
 # No file of SMPL or MoSh is larger, packed or unpacked (SMPL with 300 betas: 247 MB).
 MAX_BYTES = 2**29
-# A sparse matrix says its own size; a false one would fill the memory (SMPL's are 24 x 6,890).
+# A sparse matrix states its own size; a false one would fill the memory (SMPL's are 24 x 6,890).
 MAX_DENSE_ENTRIES = 2**26
 
 
@@ -26,11 +26,11 @@ def load(path):
     """Reads a pickle file of Python 2 or 3, of at most `MAX_BYTES`.
 
     Returns:
-      What was pickled: containers, numbers, strings, arrays; for anything chumpy or sparse an
-      object that only `to_array` understands.
+      the pickled containers, numbers, strings and arrays; chumpy and sparse objects come as
+      objects for `to_array`.
 
     Raises:
-      InputError: missing, too large, no pickle, or a pickle with other things in it.
+      InputError: the file is missing, too large or no pickle, or holds other objects.
     """
     try:
         size = os.path.getsize(path)
@@ -52,7 +52,7 @@ def loads(content):
         return _Unpickler(io.BytesIO(content), encoding="latin1").load()
     except InputError:
         raise
-    except Exception as error:  # whatever a damaged stream trips over is the file's fault
+    except Exception as error:  # a damaged stream can raise any kind
         reason = f"{type(error).__name__}: {error}"[:200]
         raise InputError(f"no readable pickle ({reason}); download it again") from error
 
@@ -61,7 +61,7 @@ def to_array(value):
     """Array, number, list, chumpy or sparse object of a pickle -> dense float64 array.
 
     Raises:
-      InputError: `value` holds no numbers, or says a shape that it does not have.
+      InputError: `value` holds no numbers, or states a wrong shape.
     """
     try:
         if isinstance(value, _Sparse):
@@ -77,12 +77,12 @@ def to_array(value):
         return array.astype(np.float64)
     except InputError:
         raise
-    except Exception as error:  # a false shape, index or kind is the file's fault too
+    except Exception as error:  # a false shape, index or kind can raise any kind
         raise InputError(f"not an array: {error}") from error
 
 
 def _dense(sparse):
-    """Bounds are checked by numpy: a false index raises, it does not write elsewhere."""
+    """Sparse -> dense array; numpy checks the bounds of the indices."""
     state = sparse.state
     shape = tuple(int(side) for side in state.get("_shape", state.get("shape")))
     if len(shape) != 2 or min(shape) < 0 or math.prod(shape) > MAX_DENSE_ENTRIES:
@@ -101,7 +101,7 @@ def _dense(sparse):
 
 
 class _StandIn:
-    """Keeps the pickled state and does nothing with it."""
+    """Keeps the pickled state of an object and runs nothing."""
 
     state = None
 
@@ -124,32 +124,32 @@ _SPARSE = {name: type(f"_{name}", (_Sparse,), {"format": name}) for name in ("cs
 
 
 class _NdarrayName:
-    """What the name `numpy.ndarray` stands for: only an argument of `_reconstruct`."""
+    """Replaces `numpy.ndarray`, which is only an argument of `_reconstruct`."""
 
 
 def _reconstruct(subtype, shape, _typecode):
-    """numpy's first half of an array; the second is the state that BUILD sets."""
+    """An empty array, as numpy pickles arrays; BUILD sets its state next."""
     if subtype is not _NdarrayName or shape != (0,):
         raise InputError("holds a kind of array that SMPL files do not have")
     return np.empty(0)
 
 
 def _reconstructor(cls, base, state):
-    """Python 2's way of making an object of a class without a constructor."""
+    """Python 2's function that makes an object without its constructor."""
     if not (isinstance(cls, type) and issubclass(cls, _StandIn)) or base is not object or state:
         raise InputError("holds an object that SMPL files do not have")
     return cls()
 
 
 def _dtype(name, align=False, copy=True):
-    """Always a copy: its byte order is set later."""
+    """A new dtype each time, as its byte order is set later."""
     if not re.fullmatch(r"[biufcSUO]\d*", str(name)):
         raise InputError(f"holds an array of the type {name}")
     return np.dtype(str(name), False, True)
 
 
 def _frombuffer(content, dtype, shape, order):
-    """An array as pickle protocol 5 has it."""
+    """An array of pickle protocol 5."""
     if dtype.kind == "O":
         raise InputError("holds objects where numbers should be")
     return np.frombuffer(content, dtype).reshape(shape, order=order).copy()
@@ -198,7 +198,7 @@ _ALLOWED = {
 
 
 class _Unpickler(pickle._Unpickler):
-    """pickle's Python version: states can be checked, memory is not taken on the stream's word."""
+    """pickle's Python version, which checks states and allocates no memory on a false claim."""
 
     dispatch = dict(pickle._Unpickler.dispatch)  # noqa: RUF012 (pickle's own way to extend it)
 

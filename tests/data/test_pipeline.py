@@ -384,7 +384,9 @@ def test_an_index_that_is_no_longer_true_is_named(said, held, tmp_path):
     for read in (files, Split({}, files)):
         found = pipeline.explain_data_error(caught.value, read)
         assert isinstance(found, InputError)
-        assert str(found) == (f"{index} says {said} records, the shards hold {held}: convert again")
+        assert str(found) == (
+            f"{index} states {said} records, the shards hold {held}: convert again"
+        )
 
 
 def test_other_errors_are_not_explained_away(shards):

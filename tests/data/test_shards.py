@@ -149,7 +149,7 @@ def test_a_count_that_is_wrong_is_named(data_dir):
     path = data_dir / "lsp_ext" / "train_index.json"
     index = {"shards": [{"file": file.name, "records": 2} for file in files[:2]]}
     path.write_text(json.dumps(index))
-    with pytest.raises(InputError, match="says 4 records, the shards hold 5") as error:
+    with pytest.raises(InputError, match="states 4 records, the shards hold 5") as error:
         shards.check_indexes(files)
     assert str(path) in str(error.value)
 
