@@ -66,8 +66,8 @@ def _bone_matrices(rotations, rest_joints, parents):
 
     chain = [rigid(rotations[:, 0], rest_joints[:, 0])]
     for joint, parent in list(enumerate(parents))[1:]:
-        own = rigid(rotations[:, joint], rest_joints[:, joint] - rest_joints[:, parent])
-        chain.append(tf.matmul(chain[parent], own))
+        local_transform = rigid(rotations[:, joint], rest_joints[:, joint] - rest_joints[:, parent])
+        chain.append(tf.matmul(chain[parent], local_transform))
     chain = tf.stack(chain, axis=1)
     start = tf.concat([rest_joints, tf.zeros_like(rest_joints[..., :1])], axis=2)[..., None]
     return chain - tf.pad(tf.matmul(chain, start), [[0, 0], [0, 0], [0, 0], [3, 0]])

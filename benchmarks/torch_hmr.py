@@ -102,15 +102,15 @@ class Smpl(nn.Module):
         rest = torch.einsum("jv,bvc->bjc", self.joint_regressor, shaped)
         bent = (rotations[:, 1:] - torch.eye(3)).flatten(1)
         posed = shaped + (bent @ self.posedirs).view(shaped.shape)
-        turns, places = [rotations[:, 0]], [rest[:, 0]]
+        global_rotations, joints = [rotations[:, 0]], [rest[:, 0]]
         for joint, parent in list(enumerate(self.parents))[1:]:
-            bone = rest[:, joint] - rest[:, parent]
-            places.append(places[parent] + (turns[parent] @ bone[..., None])[..., 0])
-            turns.append(turns[parent] @ rotations[:, joint])
-        turns, places = torch.stack(turns, 1), torch.stack(places, 1)
-        shifts = places - (turns @ rest[..., None])[..., 0]
-        bones = torch.cat([turns, shifts[..., None]], dim=-1).flatten(2)
-        matrices = (self.weights @ bones).view(*posed.shape[:2], 3, 4)
+            offset = rest[:, joint] - rest[:, parent]
+            joints.append(joints[parent] + (global_rotations[parent] @ offset[..., None])[..., 0])
+            global_rotations.append(global_rotations[parent] @ rotations[:, joint])
+        global_rotations, joints = torch.stack(global_rotations, 1), torch.stack(joints, 1)
+        translations = joints - (global_rotations @ rest[..., None])[..., 0]
+        transforms = torch.cat([global_rotations, translations[..., None]], dim=-1).flatten(2)
+        matrices = (self.weights @ transforms).view(*posed.shape[:2], 3, 4)
         vertices = (matrices[..., :3] @ posed[..., None])[..., 0] + matrices[..., 3]
         return vertices, torch.einsum("kv,bvc->bkc", self.keypoint_regressor, vertices)
 

@@ -77,23 +77,23 @@ def predict_photographs(model, paths, folder, formats, boxes=None, camera=None, 
     with tqdm(paths, "Predicting", unit="photo", leave=False, disable=len(paths) < 2) as bar:
         for start in range(0, len(paths), _PHOTOGRAPHS_PER_BATCH):
             batch = paths[start : start + _PHOTOGRAPHS_PER_BATCH]
-            good, found = [], dict.fromkeys(batch)
+            readable, results = [], dict.fromkeys(batch)
             for path in batch:
                 try:
-                    good.append((path, *_photograph(path, model, boxes)))
+                    readable.append((path, *_photograph(path, model, boxes)))
                 except InputError as error:
-                    found[path] = error
-            images, of_images = [image for _, image, _ in good], [b for *_, b in good]
-            for (path, image, _), people in zip(
-                good, model.predict_batch(images, of_images, **camera or {})
-            ):
-                found[path] = people
+                    results[path] = error
+            images = [image for _, image, _ in readable]
+            boxes_of_images = [image_boxes for *_, image_boxes in readable]
+            predictions = model.predict_batch(images, boxes_of_images, **camera or {})
+            for (path, image, _), people in zip(readable, predictions):
+                results[path] = people
                 if not isinstance(people, InputError):
                     scene = outputs.Scene(image, people, model.body, up_axis)
                     written += outputs.write(folder, names[path], scene, formats)
             problems += [
-                said if str(path) in (said := str(error)) else f"{path}: {said}"
-                for path, error in found.items()
+                str(error) if str(path) in str(error) else f"{path}: {error}"
+                for path, error in results.items()
                 if isinstance(error, InputError)
             ]
             bar.update(len(batch))
@@ -178,10 +178,10 @@ def _drawing_model(options):
 
 
 def _boxes(options):
-    """What --box, --boxes or --json_path says, as `boxes.BoxesByName`; or None."""
+    """Boxes of --box, --boxes or --json_path as `boxes.BoxesByName`, or None."""
     given = [name for name in ("box", "boxes", "json_path") if getattr(options, name)]
     if len(given) > 1:
-        raise InputError(f"--{given[0]} and --{given[1]} both say where people are: pass one.")
+        raise InputError(f"--{given[0]} and --{given[1]} both give boxes of people: pass one.")
     if not given:
         return None
     from hmr_tf.inference import boxes, openpose

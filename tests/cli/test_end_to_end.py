@@ -115,10 +115,10 @@ def test_export_saved_model_gives_the_same_numbers(folder, rng):
     images = tf.constant(rng.uniform(-1, 1, size=(3, SIZE, SIZE, 3)), tf.float32)
     hmr = checkpoint.load(str(folder / "model"))
     body = hmr.with_mesh(hmr(images)[-1])
-    answer = served(image=images)
-    np.testing.assert_allclose(answer["theta"], body.theta, atol=1e-4)
-    np.testing.assert_allclose(answer["vertices"], body.vertices, atol=1e-4)
-    assert answer["vertices"].shape == (3, 6890, 3)
+    predicted = served(image=images)
+    np.testing.assert_allclose(predicted["theta"], body.theta, atol=1e-4)
+    np.testing.assert_allclose(predicted["vertices"], body.vertices, atol=1e-4)
+    assert predicted["vertices"].shape == (3, 6890, 3)
 
 
 def test_predict_writes_picture_mesh_and_arrays(folder, rng):

@@ -127,18 +127,18 @@ def test_protocols_measure_a_shift_of_30_mm_from_the_root(score, tmp_path, truth
     hips = truth["joints3d"][:, list(LSP_HIPS)].mean(1, keepdims=True)
     pelvis = truth["smpl_joints"][:, :1] - hips
     fakes.write_3dhp(tmp_path / "data", TS, truth)
-    found = score("mpi_inf_3dhp", shifted, root="pelvis").metrics
-    assert found["mpjpe_mm"] == pytest.approx(30, abs=1e-3)
-    assert found["pa_mpjpe_mm"] == pytest.approx(0, abs=1e-3)
+    measured = score("mpi_inf_3dhp", shifted, root="pelvis").metrics
+    assert measured["mpjpe_mm"] == pytest.approx(30, abs=1e-3)
+    assert measured["pa_mpjpe_mm"] == pytest.approx(0, abs=1e-3)
     # Of the thresholds 0, 5 ... 150 mm 35 and more let it pass, and 30, within float32, perhaps.
-    assert 31 * found["auc_percent"] / 100 == pytest.approx(24.5, abs=0.5)
-    assert found["pck_percent"] == 100
+    assert 31 * measured["auc_percent"] / 100 == pytest.approx(24.5, abs=0.5)
+    assert measured["pck_percent"] == 100
     fakes.write_h36m(tmp_path / "data", P2_FEW, truth)
     offset_mm = 1e3 * np.linalg.norm(pelvis[:6] - (0.0, 0.03, 0.0), axis=-1).mean()
-    found = score("h36m_p2", shifted, root="pelvis").metrics
-    assert found["mpjpe_mm"] == pytest.approx(offset_mm, abs=1e-3)
-    found = score("h36m_p2", shifted, root="hips").metrics
-    assert found["mpjpe_mm"] == pytest.approx(0, abs=1e-3)
+    measured = score("h36m_p2", shifted, root="pelvis").metrics
+    assert measured["mpjpe_mm"] == pytest.approx(offset_mm, abs=1e-3)
+    measured = score("h36m_p2", shifted, root="hips").metrics
+    assert measured["mpjpe_mm"] == pytest.approx(0, abs=1e-3)
 
 
 def test_h36m_errors_of_a_scaled_body(evaluate, tmp_path, truth):
@@ -147,14 +147,14 @@ def test_h36m_errors_of_a_scaled_body(evaluate, tmp_path, truth):
     joints = truth["joints3d"][:, :14]
     size = np.linalg.norm(joints - joints[:, list(LSP_HIPS)].mean(1, keepdims=True), axis=-1)
     error = 100 * size.mean(1)  # a tenth, in mm, of each person
-    found, tables = content["metrics"], content["tables"]
-    assert found["mpjpe_mm"] == pytest.approx(error[:6].mean(), rel=1e-4)
-    assert found["mpjpe_median_mm"] == pytest.approx(np.median(error[:6]), rel=1e-4)
+    measured, tables = content["metrics"], content["tables"]
+    assert measured["mpjpe_mm"] == pytest.approx(error[:6].mean(), rel=1e-4)
+    assert measured["mpjpe_median_mm"] == pytest.approx(np.median(error[:6]), rel=1e-4)
     # Eating: the mean of the means of S9's two frames and of S11's one.
     eating = (error[3] + error[4:6].mean()) / 2
     assert tables["action"]["Eating"]["mpjpe_mm"] == pytest.approx(eating, rel=1e-4)
-    assert found["mpjpe_actions_mm"] == pytest.approx((error[:3].mean() + eating) / 2, rel=1e-4)
-    assert found["pa_mpjpe_mm"] == pytest.approx(0, abs=1e-3)
+    assert measured["mpjpe_actions_mm"] == pytest.approx((error[:3].mean() + eating) / 2, rel=1e-4)
+    assert measured["pa_mpjpe_mm"] == pytest.approx(0, abs=1e-3)
     assert tables["joint"]["head_top"]["mpjpe_mm"] == pytest.approx(
         100 * size[:6, KEYPOINTS.index("head_top")].mean(), rel=1e-4
     )
@@ -166,9 +166,9 @@ def test_h36m_errors_of_a_scaled_body(evaluate, tmp_path, truth):
 def test_h36m_trials_and_joints_are_flags(score, tmp_path, truth):
     fakes.write_h36m(tmp_path / "data", {**P2_FEW, "S9_Eating_1_cam3": (6,)}, truth)
     three = ("left_wrist", "right_wrist", "neck")
-    found = score("h36m_p2", about_the_hips(1.1), trials=(0, 1), joints=three)
-    assert len(found.errors["mpjpe_mm"]) == 7
-    assert tuple(found.tables["joint"]) == three
+    measured = score("h36m_p2", about_the_hips(1.1), trials=(0, 1), joints=three)
+    assert len(measured.errors["mpjpe_mm"]) == 7
+    assert tuple(measured.tables["joint"]) == three
     assert len(score("h36m_p2").errors["mpjpe_mm"]) == 6
 
 
@@ -176,8 +176,8 @@ def test_h36m_trials_and_joints_are_flags(score, tmp_path, truth):
 def test_mpi_inf_3dhp_scores_of_the_truth(score, tmp_path, truth, direction):
     fakes.write_3dhp(tmp_path / "data", TS, truth, direction)
     for joints in (LSP_JOINTS, MPI_INF_3DHP_JOINTS):
-        found = score("mpi_inf_3dhp", joints=joints)
-        assert found.metrics == pytest.approx(
+        measured = score("mpi_inf_3dhp", joints=joints)
+        assert measured.metrics == pytest.approx(
             {
                 "mpjpe_mm": 0,
                 "pa_mpjpe_mm": 0,
@@ -188,9 +188,9 @@ def test_mpi_inf_3dhp_scores_of_the_truth(score, tmp_path, truth, direction):
             },
             abs=2e-3,
         )
-        assert tuple(found.tables["joint"]) == joints
-    assert list(found.tables["sequence"]) == list(TS)
-    activities = {name: row["frames"] for name, row in found.tables["activity"].items()}
+        assert tuple(measured.tables["joint"]) == joints
+    assert list(measured.tables["sequence"]) == list(TS)
+    activities = {name: row["frames"] for name, row in measured.tables["activity"].items()}
     assert activities == {"standing/walking": 3, "exercise": 3, "sitting": 3}
 
 
@@ -206,37 +206,37 @@ def test_mpi_inf_3dhp_from_flags_to_files(evaluate, tmp_path, truth, capsys):
 
 def test_mpi_inf_3dhp_without_perspective_correction(score, tmp_path, truth):
     fakes.write_3dhp(tmp_path / "data", TS, truth, direction=(0.25, -0.1))
-    found = score("mpi_inf_3dhp", perspective_correction=False).metrics
+    measured = score("mpi_inf_3dhp", perspective_correction=False).metrics
     joints = np.array([fakes.joints_3dhp(truth, person) for person in range(9)])
     joints = joints[:, [MPI_INF_3DHP_JOINTS.index(name) for name in LSP_JOINTS]]
     joints = joints - joints[:, list(LSP_HIPS)].mean(1, keepdims=True)
     rotation = fakes.smallest_turn(np.array([0.25, -0.1, 1.0]))
     expected = np.linalg.norm(joints @ rotation.T - joints, axis=-1).mean()
-    assert found["mpjpe_mm"] == pytest.approx(1e3 * expected, rel=1e-3)
-    assert found["pa_mpjpe_mm"] == pytest.approx(0, abs=2e-3)
+    assert measured["mpjpe_mm"] == pytest.approx(1e3 * expected, rel=1e-3)
+    assert measured["pa_mpjpe_mm"] == pytest.approx(0, abs=2e-3)
 
 
 def test_mpi_inf_3dhp_universal_skeleton(score, tmp_path, truth):
     fakes.write_3dhp(tmp_path / "data", TS, truth, universal_scale=1.1)
     joints = truth["joints3d"][:9, :14]
     size = np.linalg.norm(joints - joints[:, list(LSP_HIPS)].mean(1, keepdims=True), axis=-1)
-    found = score("mpi_inf_3dhp").metrics
-    assert found["mpjpe_mm"] == pytest.approx(100 * size.mean(), rel=1e-4)
-    assert found["pa_mpjpe_mm"] == pytest.approx(0, abs=2e-3)
-    found = score("mpi_inf_3dhp", universal=False).metrics
-    assert found["mpjpe_mm"] == pytest.approx(0, abs=2e-3)
+    measured = score("mpi_inf_3dhp").metrics
+    assert measured["mpjpe_mm"] == pytest.approx(100 * size.mean(), rel=1e-4)
+    assert measured["pa_mpjpe_mm"] == pytest.approx(0, abs=2e-3)
+    measured = score("mpi_inf_3dhp", universal=False).metrics
+    assert measured["mpjpe_mm"] == pytest.approx(0, abs=2e-3)
 
 
 def test_keypoints2d_errors_of_a_shift_of_20_px(evaluate, tmp_path, truth):
     records = [fakes.image_record(person, truth) for person in range(4)]
     fakes.write(tmp_path / "data" / "lsp" / "test_000.tfrecord", records)
     content, _ = evaluate("keypoints2d", {"shift_px": (12.0, 16.0)}, datasets=["lsp"])
-    found = content["metrics"]
-    assert found["keypoints_px"] == pytest.approx(20, abs=1e-3)
+    measured = content["metrics"]
+    assert measured["keypoints_px"] == pytest.approx(20, abs=1e-3)
     # 20 px of the crop are 40 of the stored image: a box longer than 200 passes.
     points = truth["keypoints_px"][:4]
     boxes = (points.max(1) - points.min(1)).max(1)
-    assert found["pck_box_percent"] == pytest.approx(100 * (0.2 * boxes > 40).mean())
+    assert measured["pck_box_percent"] == pytest.approx(100 * (0.2 * boxes > 40).mean())
     assert len(content["tables"]["joint"]) == len(KEYPOINTS)
 
 
@@ -489,12 +489,12 @@ def test_mpi_inf_3dhp_of_a_real_frame_is_in_millimetres(shared, tmp_path):
     predicted = [{"joints3d": joints, "smpl_joints": np.zeros((1, 24, 3))}]
     people = frames.with_predictions(plan.frames, predicted, plan.is_evaluated)
     options = {**plan.options, "perspective_correction": False}
-    found = published.PROTOCOLS["mpi_inf_3dhp"].score(people, options, None).metrics
-    assert found["mpjpe_mm"] == pytest.approx(0, abs=1e-3)
+    measured = published.PROTOCOLS["mpi_inf_3dhp"].score(people, options, None).metrics
+    assert measured["mpjpe_mm"] == pytest.approx(0, abs=1e-3)
     options["universal"] = True
-    found = published.PROTOCOLS["mpi_inf_3dhp"].score(people, options, None).metrics
-    assert 5 < found["mpjpe_mm"] < 200
-    assert found["pa_mpjpe_mm"] == pytest.approx(0, abs=1)
+    measured = published.PROTOCOLS["mpi_inf_3dhp"].score(people, options, None).metrics
+    assert 5 < measured["mpjpe_mm"] < 200
+    assert measured["pa_mpjpe_mm"] == pytest.approx(0, abs=1)
     # The camera looks past the person by as much as the crop's centre is beside its own.
     rotation = perspective.rotations_from_crop_to_camera(truth)[0]
     middle = truth["lsp_joints"][0].mean(0)

@@ -183,18 +183,18 @@ def test_segmentation_scores_of_the_truth_and_of_swapped_arms(evaluate, smpl, la
     write_pngs(tmp_path / "pngs", 0, first)
     write_pngs(tmp_path / "pngs", 1, swapped)
     content = evaluate(oracle)
-    found, tables = content["metrics"], content["tables"]
+    measured, tables = content["metrics"], content["tables"]
     assert content["counts"]["frames"] == 2  # the third has no segmentation
     assert len(content["missing"]) == 998
-    assert found["foreground_accuracy_percent"] == 100
-    assert found["foreground_f1"] == 1
+    assert measured["foreground_accuracy_percent"] == 100
+    assert measured["foreground_f1"] == 1
     arms = [np.sum(second == arm) for arm in (1, 2)]
     accuracy = 1 - sum(arms) / (2 * first.size)
-    assert found["parts_accuracy_percent"] == pytest.approx(100 * accuracy)
+    assert measured["parts_accuracy_percent"] == pytest.approx(100 * accuracy)
     # An arm's hits are the first person's; what one arm gains wrongly the other loses.
     hits = [np.sum(first == arm) for arm in (1, 2)]
     f1 = [2 * hit / (2 * hit + sum(arms)) for hit in hits]
-    assert found["parts_f1"] == pytest.approx((5 + sum(f1)) / 7)
+    assert measured["parts_f1"] == pytest.approx((5 + sum(f1)) / 7)
     assert tables["part"]["left_arm"]["f1"] == pytest.approx(f1[0])
     assert tables["sequence"]["im1001.jpg"]["parts_accuracy_percent"] == 100
 
