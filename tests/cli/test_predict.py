@@ -26,7 +26,7 @@ def model(tmp_path_factory):
     return Model(*tiny_hmr.with_body(tmp_path_factory.mktemp("body")))
 
 
-def test_a_command_that_writes_nothing_leaves_no_folder(tmp_path, model, picture, monkeypatch):
+def test_predict_command_that_fails_leaves_no_folder(tmp_path, model, picture, monkeypatch):
     monkeypatch.setattr(mode, "_drawing_model", lambda options: model)
     outputs.write_png(tmp_path / "me.png", picture)
     given = {"mode": "predict", "load_path": "x", "img_path": str(tmp_path / "me.png")}
@@ -36,7 +36,7 @@ def test_a_command_that_writes_nothing_leaves_no_folder(tmp_path, model, picture
     assert [path.name for path in tmp_path.iterdir()] == ["me.png"]
 
 
-def test_one_bad_file_among_others(tmp_path, model, picture):
+def test_predict_command_leaves_out_bad_files(tmp_path, model, picture):
     folder = tmp_path / "photos"
     folder.mkdir()
     for number in range(10):
@@ -54,7 +54,7 @@ def test_one_bad_file_among_others(tmp_path, model, picture):
         np.testing.assert_allclose(arrays["theta"][0], alone.theta, atol=1e-5)
 
 
-def test_photographs_of_one_name_do_not_overwrite_each_other(tmp_path, model, picture):
+def test_predict_command_names_files_of_one_name_apart(tmp_path, model, picture):
     paths = [tmp_path / name for name in ("a.png", "a.bmp", "x/b.png", "y/b.png")]
     for path in paths:
         path.parent.mkdir(exist_ok=True)

@@ -92,7 +92,9 @@ def resized_padded_sliced(image, centre, shift, scale, flip, image_size):
         ((1, 1), (0, 0), (0, 0), 1.0, 8),
     ],
 )
-def test_pixels_are_those_of_resize_pad_slice(rng, size, centre, shift, scale, image_size, flip):
+def test_augment_pixels_are_those_of_resize_pad_slice(
+    rng, size, centre, shift, scale, image_size, flip
+):
     image = rng.integers(0, 256, (*size, 3)).astype("uint8")
     got = crop(sample_of(image, centre), shift, scale, flip, image_size)["image"]
     slow = resized_padded_sliced(image, centre, shift, scale, flip, image_size)
@@ -100,7 +102,7 @@ def test_pixels_are_those_of_resize_pad_slice(rng, size, centre, shift, scale, i
     assert np.abs(got).max() <= 1
 
 
-def test_black_and_white_become_minus_one_and_one():
+def test_augment_maps_black_and_white_to_minus_one_and_one():
     image = np.zeros((8, 8, 3), "uint8")
     image[:, 4:] = 255
     got = crop(sample_of(image, (4, 4)), image_size=8)["image"]
@@ -108,12 +110,12 @@ def test_black_and_white_become_minus_one_and_one():
     np.testing.assert_array_equal(got[:, 4:], 1)
 
 
-def test_an_image_scaled_to_nothing_is_one_pixel():
+def test_augment_scales_to_one_pixel_at_least():
     image = np.full((3, 3, 3), 255, "uint8")
     np.testing.assert_array_equal(crop(sample_of(image), scale=0.1, image_size=4)["image"], 1)
 
 
-def test_keypoints_follow_the_pixels():
+def test_augment_keypoints_follow_the_pixels():
     """A bright pixel and the label on it end at the same place of the crop."""
     image = np.zeros((41, 31, 3), "uint8")
     image[24, 18] = 255
@@ -130,7 +132,7 @@ def test_keypoints_follow_the_pixels():
         assert (row, column) == pytest.approx((y, x), abs=1e-4)
 
 
-def test_unlabelled_points_are_zero_and_labelled_ones_may_lie_outside():
+def test_augment_unlabelled_points_are_zero_and_labelled_may_lie_outside():
     keypoints = np.zeros((19, 3), "float32")
     keypoints[0] = 500, -500, 1
     keypoints[1] = 8, 8, 0
@@ -140,7 +142,7 @@ def test_unlabelled_points_are_zero_and_labelled_ones_may_lie_outside():
     np.testing.assert_array_equal(norm[1:], 0)
 
 
-def test_a_flip_renames_left_and_right(rng):
+def test_augment_flip_swaps_left_and_right(rng):
     sample = random_sample(rng)
     plain, flipped = crop(sample), crop(sample, flip=True)
     np.testing.assert_array_equal(flipped["image"], plain["image"][:, ::-1])
@@ -154,7 +156,7 @@ def test_a_flip_renames_left_and_right(rng):
     np.testing.assert_array_equal(flipped["betas"], plain["betas"])
 
 
-def test_mirrored_twice_is_the_same(rng):
+def test_augment_mirrored_twice_is_the_same(rng):
     points = tf.constant(rng.uniform(0, 224, (19, 3)).astype("float32"))
     twice = augment.mirror_keypoints(augment.mirror_keypoints(points, 224), 224)
     np.testing.assert_allclose(twice, points, atol=1e-4)
@@ -163,7 +165,7 @@ def test_mirrored_twice_is_the_same(rng):
     np.testing.assert_allclose(twice, joints - tf.reduce_mean(joints, 0), atol=1e-6)
 
 
-def test_jitter_stays_in_its_ranges_and_follows_its_seed():
+def test_augment_jitter_stays_in_its_ranges_and_follows_its_seed():
     draw = augment.jitter([7, 5], 300, 3, 0.8, 1.2)
     assert set(draw.translation_px.numpy().ravel()) == {-3, -2, -1, 0, 1, 2}  # no upper end
     scale = draw.scale.numpy()
@@ -175,13 +177,13 @@ def test_jitter_stays_in_its_ranges_and_follows_its_seed():
         assert np.array_equal(again.scale, draw.scale) == equal
 
 
-def test_no_jitter_can_be_asked_for():
+def test_augment_without_jitter():
     draw = augment.jitter([7, 5], 4, 0, 1.0, 1.0)
     np.testing.assert_array_equal(draw.translation_px, 0)
     np.testing.assert_array_equal(draw.scale, 1)
 
 
-def test_labels_of_a_batch_are_those_of_its_samples(rng):
+def test_augment_labels_of_a_batch_are_those_of_its_samples(rng):
     samples = [random_sample(rng) for _ in range(4)]
     draws = augment.jitter([0, 3], 4, 5, 0.8, 1.2)
     assert 0 < draws.flip.numpy().sum() < 4
@@ -196,7 +198,7 @@ def test_labels_of_a_batch_are_those_of_its_samples(rng):
         np.testing.assert_allclose(value, [example[name] for example in single], atol=1e-6)
 
 
-def test_the_same_eagerly_and_in_tf_data(rng):
+def test_augment_is_the_same_eagerly_and_in_tf_data(rng):
     sample = random_sample(rng)
     draws = augment.jitter([0, 1], 4, 5, 0.8, 1.2)
 
@@ -217,7 +219,7 @@ def flips():
     return compare.load("flips")
 
 
-def test_flips_are_the_originals(flips):
+def test_augment_flips_are_the_originals(flips):
     mirrored = augment.mirror_keypoints(flips["kp"].T, 12)
     np.testing.assert_allclose(mirrored, flips["kp_flipped"].T, atol=1e-6)
     for golden in ("joints3d_flipped", "reflect_joints3d"):
@@ -232,7 +234,7 @@ def test_flips_are_the_originals(flips):
     np.testing.assert_allclose(example["rotations"], expected, atol=2e-6)
 
 
-def test_range_and_border_are_the_originals(flips):
+def test_augment_range_and_border_are_the_originals(flips):
     sample = sample_of(flips["image"] * 255, (6, 6))
     plain, wide = (crop(sample, image_size=size)["image"] for size in (12, 18))
     np.testing.assert_allclose(plain, flips["image_rescaled"], atol=1e-6)
@@ -264,7 +266,7 @@ def expected_samples(shared, dataset):
 
 @pytest.mark.parametrize("forced", FORCED)
 @pytest.mark.parametrize("dataset", ["lsp", "lsp_ext", "mpii", "coco", "mpi_inf_3dhp_train"])
-def test_labels_are_the_originals(shared, dataset, forced):
+def test_augment_labels_are_the_originals(shared, dataset, forced):
     for row, sample in expected_samples(shared, dataset):
         example = crop(sample, FORCED[forced][:2], *FORCED[forced][2:], image_size=224)
         np.testing.assert_allclose(
@@ -274,7 +276,7 @@ def test_labels_are_the_originals(shared, dataset, forced):
 
 @pytest.mark.parametrize("forced", FORCED)
 @pytest.mark.parametrize("dataset", ["mpi_inf_3dhp_train", "h36m_ref"])
-def test_3d_labels_are_the_originals(shared, dataset, forced):
+def test_augment_3d_labels_are_the_originals(shared, dataset, forced):
     for row, sample in expected_samples(shared, dataset):
         example = crop(sample, FORCED[forced][:2], *FORCED[forced][2:], image_size=224)
         got = [example[name].ravel() for name in ("rotations", "betas", "lsp_joints")]
@@ -284,7 +286,7 @@ def test_3d_labels_are_the_originals(shared, dataset, forced):
 
 @pytest.mark.parametrize("forced", FORCED)
 @pytest.mark.parametrize("dataset", ["lsp", "lsp_ext"])
-def test_pixels_are_the_originals(shared, dataset, forced):
+def test_augment_pixels_are_the_originals(shared, dataset, forced):
     for row, sample in expected_samples(shared, dataset):
         example = crop(sample, FORCED[forced][:2], *FORCED[forced][2:], image_size=224)
         mean = example["image"].mean((0, 1))

@@ -16,13 +16,13 @@ def image(rng):
 
 @pytest.mark.parametrize("make", [crop.crop_inside, crop.crop_padded])
 @pytest.mark.parametrize("center", [(250, 160), (3, 5), (499, 332)])
-def test_points_return_to_the_image(make, center, image, rng):
+def test_crop_points_return_to_the_image(make, center, image, rng):
     _, where = make(image, 0.61, center, 224)
     points = rng.uniform(0, 300, (19, 2))
     np.testing.assert_allclose(crop.to_image(crop.to_crop(points, where), where), points, atol=1e-9)
 
 
-def test_x_moves_with_the_scale_of_x():
+def test_crop_moves_x_with_the_scale_of_x():
     image = np.zeros((10, 1000, 3), np.uint8)
     scaled, scale_xy = crop.scale_image(image, 0.75)
     assert scaled.shape[:2] == (7, 750)
@@ -32,7 +32,7 @@ def test_x_moves_with_the_scale_of_x():
 
 
 @pytest.mark.parametrize("center", [(250, 160), (0, 0), (500, 333), (120.5, 31.5)])
-def test_a_padded_crop_is_the_slice_of_the_edge_padded_image(center, image):
+def test_crop_padded_is_the_slice_of_the_edge_padded_image(center, image):
     """The original's `scale_and_crop`, written out: round half to even, pad 112, slice."""
     pixels, where = crop.crop_padded(image, 0.8, center, 224)
     scaled, scale_xy = crop.scale_image(image, 0.8)
@@ -42,13 +42,13 @@ def test_a_padded_crop_is_the_slice_of_the_edge_padded_image(center, image):
     assert where.corner_px.tolist() == [x - 112, y - 112]
 
 
-def test_half_pixels_round_to_even(image):
+def test_crop_centre_rounds_half_to_even(image):
     for center, start in ((100.5, 100), (101.5, 102)):
         assert crop.crop_padded(image, 1.0, (center, center), 2)[1].corner_px[0] == start - 1
 
 
 @pytest.mark.parametrize("center", [(-400, 20), (250, 5000), (1e6, -1e6)])
-def test_a_centre_outside_still_gives_a_whole_crop(center, image):
+def test_crop_with_its_centre_outside_is_whole(center, image):
     pixels, where = crop.crop_padded(image, 1.0, center, 224)
     assert pixels.shape == (224, 224, 3) == (*where.size, 3)
     start = np.clip(center, 0, [WIDTH, HEIGHT]) - 112
@@ -56,11 +56,11 @@ def test_a_centre_outside_still_gives_a_whole_crop(center, image):
 
 
 @pytest.mark.parametrize("size", [223, 97])
-def test_odd_sizes_are_kept(size, image):
+def test_crop_keeps_odd_sizes(size, image):
     assert crop.crop_padded(image, 1.0, (250, 160), size)[0].shape == (size, size, 3)
 
 
-def test_a_stored_crop_ends_where_the_image_ends(image):
+def test_crop_inside_ends_where_the_image_ends(image):
     pixels, where = crop.crop_inside(image, 1.0, (30.7, 300.2), 100)
     np.testing.assert_array_equal(pixels, image[250:333, 0:80])
     assert where.corner_px.tolist() == [0, 250]
@@ -68,7 +68,7 @@ def test_a_stored_crop_ends_where_the_image_ends(image):
     np.testing.assert_allclose(crop.to_crop((30.7, 300.2), where), [30.7, 50.2])
 
 
-def test_a_marked_pixel_is_found_at_its_place_in_the_crop(image):
+def test_crop_shows_a_marked_pixel_at_its_place(image):
     image[:] = 0
     image[200:204, 300:304] = 255
     for make in (crop.crop_inside, crop.crop_padded):
@@ -79,24 +79,24 @@ def test_a_marked_pixel_is_found_at_its_place_in_the_crop(image):
 
 
 @pytest.mark.parametrize("center", [(-300, 100), (100, 600), (-5000, -5000)])
-def test_a_person_outside_the_image_is_refused(center, image):
+def test_crop_refuses_a_person_outside_the_image(center, image):
     with pytest.raises(InputError, match="outside"):
         crop.crop_inside(image, 1.0, center, 400)
 
 
-def test_a_person_of_a_pixel_is_refused_before_memory_ends(image):
+def test_crop_refuses_a_person_of_a_pixel(image):
     with pytest.raises(InputError, match="too small"):
         crop.crop_padded(image, 1000.0, (250, 160), 224)
 
 
-def test_the_box_counts_labelled_points_only():
+def test_crop_box_counts_labelled_points_only():
     points = np.array([[5.0, 9.0], [-70.0, 900.0], [7.0, 3.0]])
     low, high = crop.box_of_labelled(points, [1, 0, 2])
     assert low.tolist() == [5, 3]
     assert high.tolist() == [7, 9]
 
 
-def test_a_whole_image_moves_no_point(image, rng):
+def test_crop_of_the_whole_image_moves_no_point(image, rng):
     points = rng.uniform(-50, 500, (19, 2))
     where = crop.whole_image(image)
     assert where.size == (HEIGHT, WIDTH)
@@ -105,7 +105,7 @@ def test_a_whole_image_moves_no_point(image, rng):
 
 @pytest.mark.parametrize("scale", [0.13, 0.5, 0.61, 0.999, 1.0, 1.001, 1.0021, 1.5, 2.0, 3.7])
 @pytest.mark.parametrize("center", [(250, 160), (20, 30), (480, 320)])
-def test_a_crop_is_a_part_of_the_whole_image_scaled(scale, center, image):
+def test_crop_is_a_part_of_the_whole_image_scaled(scale, center, image):
     """Only the corner with the crop is resized, in the same pixels."""
     pixels, where = crop.crop_inside(image, scale, center, 100)
     scaled, scale_xy = crop.scale_image(image, scale)

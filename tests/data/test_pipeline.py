@@ -89,7 +89,7 @@ def take(dataset, number):
     return list(itertools.islice(dataset, number))
 
 
-def test_a_batch_has_the_promised_shapes(shards):
+def test_pipeline_batch_has_the_documented_shapes(shards):
     batch, mocap = training(shards, ["coco", "h36m"], mocap=True, use_3d=True).element_spec
     expected = {
         "image": (4, IMAGE_SIZE, IMAGE_SIZE, 3),
@@ -107,7 +107,7 @@ def test_a_batch_has_the_promised_shapes(shards):
     }
 
 
-def test_every_person_comes_once_per_pass_in_a_new_order(shards):
+def test_pipeline_gives_every_person_once_per_pass_in_a_new_order(shards):
     batches = take(training(shards, ["coco"]), 6)
     passes = [np.concatenate([greys(batch) for batch, _ in batches[i : i + 3]]) for i in (0, 3)]
     for one_pass in passes:
@@ -116,7 +116,7 @@ def test_every_person_comes_once_per_pass_in_a_new_order(shards):
     assert list(passes[0]) != sorted(passes[0])
 
 
-def test_half_of_a_batch_has_3d_labels_whatever_the_sizes(shards):
+def test_pipeline_half_of_a_batch_has_3d_labels(shards):
     for batch, _ in take(training(shards, ["coco", "h36m"], use_3d=True), 4):
         np.testing.assert_array_equal(greys(batch) >= 100, batch["has_joints"])
         assert batch["has_joints"].numpy().sum() == batch["has_smpl"].numpy().sum() == 2
@@ -131,7 +131,7 @@ def arrays(elements):
 
 
 @pytest.mark.parametrize("first", [1, 3, 7])
-def test_the_stream_can_be_begun_anywhere(shards, first):
+def test_pipeline_starts_anywhere_in_the_stream(shards, first):
     """What comes then is what would have come: people, jitter, bodies; 7 is in another pass."""
     names = ["coco", "h36m"]
     whole = take(training(shards, names, **EVERYTHING), first + 2)[first:]
@@ -140,7 +140,7 @@ def test_the_stream_can_be_begun_anywhere(shards, first):
         np.testing.assert_array_equal(ours, theirs)
 
 
-def test_the_order_does_not_hang_on_the_global_seed(shards):
+def test_pipeline_order_ignores_the_global_seed(shards):
     """A process that resumes has drawn other numbers before."""
     seen = []
     for seed in (0, 1, None):
@@ -152,12 +152,12 @@ def test_the_order_does_not_hang_on_the_global_seed(shards):
 
 
 @pytest.mark.parametrize(("num_workers", "num_replicas"), [(2, 1), (1, 2), (2, 2)])
-def test_replicas_have_the_rows_of_the_batch_in_turn(shards, num_workers, num_replicas):
+def test_pipeline_replicas_share_the_rows_of_the_batch(shards, num_workers, num_replicas):
     check_rows(shards, num_workers, num_replicas, JITTER)
 
 
 @pytest.mark.usefixtures("tensorflow_addons")
-def test_replicas_have_the_colours_and_squares_of_the_batch(shards):
+def test_pipeline_replicas_share_the_colours_and_squares_of_the_batch(shards):
     check_rows(shards, 2, 2, JITTER._replace(color=True, occlusion=True))
 
 
@@ -179,12 +179,12 @@ def check_rows(shards, num_workers, num_replicas, augmentation):
             np.testing.assert_array_equal(np.concatenate(b), a)
 
 
-def test_a_batch_that_cannot_be_shared_is_refused(shards):
+def test_pipeline_refuses_a_batch_that_cannot_be_shared(shards):
     with pytest.raises(InputError, match="--batch_size=4 cannot be shared by 3 replicas"):
         training(shards, ["coco"], part=Part(num_workers=3))
 
 
-def test_waiting_is_measured():
+def test_pipeline_measures_waiting():
     slow = tf.data.Dataset.range(3).map(
         lambda x: (x, tf.py_function(lambda: time.sleep(0.05), [], []))[:1]
     )
@@ -195,7 +195,7 @@ def test_waiting_is_measured():
     assert float(seconds) < 0.05
 
 
-def test_people_of_a_batch_are_named(shards, tmp_path):
+def test_pipeline_names_the_people_of_a_batch(shards, tmp_path):
     names = ["coco", "h36m"]
     files = {name: shards[name] for name in names}
     batch = take(training(shards, names, use_3d=True), 3)[2][0]
@@ -210,12 +210,12 @@ def test_people_of_a_batch_are_named(shards, tmp_path):
     assert broken == ["6.jpg"]
 
 
-def test_one_kind_fills_the_batch(shards):
+def test_pipeline_one_kind_fills_the_batch(shards):
     (batch, _), *_ = take(training(shards, ["h36m"], use_3d=True, batch_size=3), 1)
     assert batch["has_joints"].numpy().all()
 
 
-def test_without_3d_the_labels_are_switched_off_and_sizes_decide(shards):
+def test_pipeline_without_3d_switches_labels_off_and_samples_by_size(shards):
     batches = [batch for batch, _ in take(training(shards, ["coco", "h36m"], batch_size=6), 3)]
     seen = np.concatenate([greys(batch) for batch in batches])
     assert sorted(seen) == [*range(12), *range(100, 106)]
@@ -224,7 +224,7 @@ def test_without_3d_the_labels_are_switched_off_and_sizes_decide(shards):
     )
 
 
-def test_the_seed_decides_everything(shards):
+def test_pipeline_is_determined_by_its_seed(shards):
     def run(seed):
         dataset = training(shards, ["coco"], mocap=True, augmentation=JITTER, seed=seed)
         return tf.nest.flatten([tf.nest.map_structure(np.array, e) for e in take(dataset, 4)])
@@ -235,13 +235,13 @@ def test_the_seed_decides_everything(shards):
     assert any(np.any(a != b) for a, b in zip(first, other))
 
 
-def test_jitter_differs_between_people_and_passes(shards):
+def test_pipeline_jitter_differs_between_people_and_passes(shards):
     batches = take(training(shards, ["coco"], augmentation=JITTER, batch_size=12), 2)
     points = np.concatenate([batch["keypoints2d_norm"].numpy()[:, 0, 0] for batch, _ in batches])
     assert len(np.unique(points)) > 15
 
 
-def test_motion_capture_is_shuffled_and_loses_its_global_rotation(shards):
+def test_pipeline_mocap_is_shuffled_without_global_rotation(shards):
     (_, mocap), *_ = take(training(shards, ["coco"], mocap=True), 1)
     betas = mocap["betas"].numpy()[:, 0]
     assert len(set(betas)) == 12
@@ -251,11 +251,11 @@ def test_motion_capture_is_shuffled_and_loses_its_global_rotation(shards):
     )
 
 
-def test_without_the_prior_mocap_is_empty(shards):
+def test_pipeline_without_the_prior_has_no_mocap(shards):
     assert all(mocap == {} for _, mocap in take(training(shards, ["coco"]), 2))
 
 
-def test_validation_reads_all_in_order_and_keeps_its_labels(shards):
+def test_pipeline_validation_reads_all_in_order_and_keeps_labels(shards):
     files = {name: shards[name] for name in ("coco", "h36m")}
     dataset = pipeline.validation(files, batch_size=5, image_size=IMAGE_SIZE)
     batches = [batch for (batch,) in dataset]
@@ -284,7 +284,7 @@ def read_validation(path, image_size):
     return batch
 
 
-def test_validation_crops_without_jitter(varied):
+def test_pipeline_validation_crops_without_jitter(varied):
     batch = read_validation(varied, IMAGE_SIZE)
     for row, serialized in enumerate(tf.data.TFRecordDataset(str(varied))):
         plain = augment.training_crop(record.decode(serialized), *augment.no_jitter(), IMAGE_SIZE)
@@ -292,7 +292,7 @@ def test_validation_crops_without_jitter(varied):
             np.testing.assert_allclose(batch[name][row], value, atol=1e-6, err_msg=name)
 
 
-def test_a_smaller_network_sees_the_same_part_of_the_picture(varied):
+def test_pipeline_smaller_network_sees_the_same_part(varied):
     """So that --img_size changes the sharpness and not the person."""
     large, small = (read_validation(varied, size)["keypoints2d_norm"] for size in (224, 56))
     assert np.ptp(large.numpy(), axis=(0, 1))[:2].min() > 0.3
@@ -301,7 +301,7 @@ def test_a_smaller_network_sees_the_same_part_of_the_picture(varied):
 
 @pytest.mark.usefixtures("tensorflow_addons")
 @pytest.mark.parametrize("flag", ["color", "occlusion"])
-def test_the_optional_augmentations_change_the_image_alone(shards, flag):
+def test_pipeline_optional_augmentations_change_the_image_alone(shards, flag):
     plain, changed = (
         take(training(shards, ["h36m"], augmentation=NO_JITTER._replace(**{flag: on})), 1)[0][0]
         for on in (False, True)
@@ -311,17 +311,17 @@ def test_the_optional_augmentations_change_the_image_alone(shards, flag):
         np.testing.assert_array_equal(value, changed[name])
 
 
-def test_3d_without_a_3d_dataset_says_what_to_do(shards):
+def test_pipeline_refuses_3d_without_a_3d_dataset(shards):
     with pytest.raises(InputError, match=r"--datasets=coco.*h36m.*--nouse_3d_label"):
         training(shards, ["coco"], use_3d=True)
 
 
-def test_an_odd_batch_has_no_halves(shards):
+def test_pipeline_refuses_an_odd_batch(shards):
     with pytest.raises(InputError, match="--batch_size=5 is odd"):
         training(shards, ["coco", "h36m"], use_3d=True, batch_size=5)
 
 
-def test_empty_shards_are_refused(shards, tmp_path):
+def test_pipeline_refuses_empty_shards(shards, tmp_path):
     empty = write(tmp_path / "train_0.tfrecord", [])
     with pytest.raises(InputError, match="no records"):
         training({"coco": [empty]}, ["coco"])
@@ -337,7 +337,7 @@ def cut_jpeg():
 
 
 @pytest.mark.parametrize("fault", ["checksum", "cut", "jpeg", "schema"])
-def test_a_broken_record_names_its_file_and_number(shards, tmp_path, fault):
+def test_pipeline_error_names_file_and_record(shards, tmp_path, fault):
     bad = {"jpeg": cut_jpeg(), "schema": b"no Example"}.get(fault, person(2, False))
     path = write(tmp_path / "train_7.tfrecord", [person(1, False), bad, person(3, False)])
     content = bytearray(path.read_bytes())
@@ -359,7 +359,7 @@ def test_a_broken_record_names_its_file_and_number(shards, tmp_path, fault):
     assert "\n" not in str(found)
 
 
-def test_a_broken_record_is_found_when_fit_meets_it(shards, tmp_path):
+def test_pipeline_error_in_fit_names_file_and_record(shards, tmp_path):
     path = write(tmp_path / "train_0.tfrecord", [person(1, False), cut_jpeg()])
     model = tf.keras.Sequential([tf.keras.layers.Flatten(), tf.keras.layers.Dense(1)])
     model.compile(loss="mse")
@@ -373,7 +373,7 @@ def test_a_broken_record_is_found_when_fit_meets_it(shards, tmp_path):
 
 
 @pytest.mark.parametrize(("said", "held"), [(2, 3), (4, 3)])
-def test_an_index_that_is_no_longer_true_is_named(said, held, tmp_path):
+def test_pipeline_error_names_a_wrong_index(said, held, tmp_path):
     path = write(tmp_path / "train_0.tfrecord", [person(grey, False) for grey in range(held)])
     index = tmp_path / "train_index.json"
     index.write_text(json.dumps({"shards": [{"file": path.name, "records": said}]}))
@@ -389,7 +389,7 @@ def test_an_index_that_is_no_longer_true_is_named(said, held, tmp_path):
         )
 
 
-def test_other_errors_are_not_explained_away(shards):
+def test_pipeline_leaves_other_errors_alone(shards):
     files = {"coco": shards["coco"]}
     assert pipeline.explain_data_error(ValueError("no"), files) is None
     with pytest.raises(tf.errors.InvalidArgumentError) as caught:

@@ -39,7 +39,7 @@ def parse(serialized):
     return tf.train.Example.FromString(serialized).features.feature
 
 
-def test_a_2d_record_comes_back(person):
+def test_record_2d_comes_back(person):
     sample = record.decode(record.encode(person))
     np.testing.assert_allclose(sample["keypoints_px"][:, :2], person.keypoints_px, rtol=1e-6)
     np.testing.assert_array_equal(sample["keypoints_px"][:, 2], person.labelled > 0)
@@ -52,7 +52,7 @@ def test_a_2d_record_comes_back(person):
     assert not np.any(sample["lsp_joints"])
 
 
-def test_a_3d_record_comes_back(person_3d):
+def test_record_3d_comes_back(person_3d):
     sample = record.decode(record.encode(person_3d))
     for key in ("lsp_joints", "pose", "betas"):
         np.testing.assert_allclose(sample[key], getattr(person_3d, key), rtol=1e-6)
@@ -60,7 +60,7 @@ def test_a_3d_record_comes_back(person_3d):
     assert sample["has_smpl"]
 
 
-def test_joints_without_a_body_model_are_marked_as_the_original_does(person_3d):
+def test_record_of_joints_without_smpl_is_marked_as_the_originals(person_3d):
     serialized = record.encode(person_3d._replace(pose=None, betas=None))
     sample = record.decode(serialized)
     assert sample["has_joints"]
@@ -68,7 +68,7 @@ def test_joints_without_a_body_model_are_marked_as_the_original_does(person_3d):
     assert set(parse(serialized)["mosh/pose"].float_list.value) == {-1.0}
 
 
-def test_a_reference_comes_back_and_training_does_not_see_it(person_3d, rng):
+def test_record_reference_comes_back_and_training_ignores_it(person_3d, rng):
     reference = record.Reference(rng.normal(size=(17, 3)), rng.normal(size=(17, 3)), 5)
     serialized = record.encode(person_3d._replace(reference=reference))
     found = record.decode_reference(serialized)
@@ -79,14 +79,14 @@ def test_a_reference_comes_back_and_training_does_not_see_it(person_3d, rng):
         np.testing.assert_array_equal(record.decode(serialized)[key], value)
 
 
-def test_a_record_without_a_reference_has_no_numbers_there(person_3d):
+def test_record_without_a_reference_has_nan_there(person_3d):
     found = record.decode_reference(record.encode(person_3d))
     assert np.isnan(found["joints"]).all()
     assert np.isnan(found["universal_joints"]).all()
     assert found["activity"] == 0
 
 
-def test_the_keys_are_the_originals(person, person_3d):
+def test_record_keys_are_the_originals(person, person_3d):
     image_keys = [f"image/{key}" for key in KEYS_2D]
     assert sorted(parse(record.encode(person._replace(has_face=False)))) == image_keys
     assert sorted(parse(record.encode(person))) == sorted([*image_keys, "image/face_pts"])
@@ -95,7 +95,7 @@ def test_the_keys_are_the_originals(person, person_3d):
     assert sorted(written) == sorted([*image_keys, "image/cam", *keys_3d])
 
 
-def test_order_of_the_numbers_is_the_originals(person_3d):
+def test_record_order_of_numbers_is_the_originals(person_3d):
     features = parse(record.encode(person_3d))
     assert list(features["image/height"].int64_list.value) == [30]
     assert list(features["image/width"].int64_list.value) == [40]
@@ -108,7 +108,7 @@ def test_order_of_the_numbers_is_the_originals(person_3d):
     assert list(face[10:]) == [2, 0, 1, 2, 0]
 
 
-def test_decode_gives_the_same_inside_tf_data(person_3d):
+def test_record_decodes_the_same_inside_tf_data(person_3d):
     serialized = record.encode(person_3d)
     eager = record.decode(serialized)
     mapped = next(iter(tf.data.Dataset.from_tensors(serialized).map(record.decode)))
@@ -117,7 +117,7 @@ def test_decode_gives_the_same_inside_tf_data(person_3d):
         np.testing.assert_array_equal(value, mapped[key])
 
 
-def test_static_shapes_are_known_inside_tf_data(person):
+def test_record_shapes_are_known_inside_tf_data(person):
     spec = tf.data.Dataset.from_tensors(record.encode(person)).map(record.decode).element_spec
     assert spec["image"].shape.as_list() == [None, None, 3]
     assert spec["keypoints_px"].shape == (19, 3)
@@ -125,7 +125,7 @@ def test_static_shapes_are_known_inside_tf_data(person):
     assert spec["center_px"].shape == (2,)
 
 
-def test_mocap_comes_back(rng):
+def test_record_of_mocap_comes_back(rng):
     pose, betas = rng.normal(size=72), rng.normal(size=10)
     serialized = record.encode_mocap(pose, betas)
     decoded = record.decode_mocap(serialized)
@@ -134,7 +134,7 @@ def test_mocap_comes_back(rng):
     assert sorted(parse(serialized)) == ["pose", "shape"]
 
 
-def test_the_same_record_is_the_same_bytes(person_3d):
+def test_record_is_the_same_bytes_each_time(person_3d):
     assert record.encode(person_3d) == record.encode(person_3d)
 
 
@@ -145,19 +145,19 @@ def write(path, records):
     return path
 
 
-def test_shards_are_counted(tmp_path, person):
+def test_record_check_counts_the_records(tmp_path, person):
     path = write(tmp_path / "a.tfrecord", [record.encode(person)] * 3)
     assert record.check_shards([path, path]) == 6
 
 
-def test_a_cut_shard_names_file_and_record(tmp_path, person):
+def test_record_check_names_a_cut_shard(tmp_path, person):
     path = write(tmp_path / "a.tfrecord", [record.encode(person)] * 3)
     path.write_bytes(path.read_bytes()[:-20])
     with pytest.raises(InputError, match=r"a\.tfrecord: record 3 is corrupt \(truncated"):
         record.check_shards([path])
 
 
-def test_a_flipped_byte_names_file_and_record(tmp_path, person):
+def test_record_check_names_a_flipped_byte(tmp_path, person):
     serialized = record.encode(person)
     path = write(tmp_path / "a.tfrecord", [serialized] * 3)
     content = bytearray(path.read_bytes())
@@ -171,19 +171,19 @@ def test_a_flipped_byte_names_file_and_record(tmp_path, person):
     ("bad", "reason"),
     [(b"no protobuf", "parse"), (record.encode_mocap(np.zeros(72), np.zeros(10)), "image/")],
 )
-def test_a_record_of_something_else_is_named(bad, reason, tmp_path, person):
+def test_record_check_names_a_record_of_another_kind(bad, reason, tmp_path, person):
     path = write(tmp_path / "a.tfrecord", [record.encode(person), bad])
     with pytest.raises(InputError, match=rf"a\.tfrecord: record 2 .*{reason}"):
         record.check_shards([path])
 
 
-def test_a_cut_jpeg_is_named(tmp_path, person):
+def test_record_check_names_a_cut_jpeg(tmp_path, person):
     bad = record.encode(person._replace(jpeg=person.jpeg[:200]))
     path = write(tmp_path / "a.tfrecord", [record.encode(person), bad])
     with pytest.raises(InputError, match=r"record 2 .*JPEG"):
         record.check_shards([path])
 
 
-def test_a_missing_shard_is_named(tmp_path):
+def test_record_check_names_a_missing_shard(tmp_path):
     with pytest.raises(InputError, match=r"no TFRecord file .*b\.tfrecord"):
         record.check_shards([tmp_path / "b.tfrecord"])

@@ -36,7 +36,7 @@ def names(files):
     return {dataset: [path.name for path in paths] for dataset, paths in files.items()}
 
 
-def test_the_originals_folders_are_found(data_dir):
+def test_shards_are_found_in_the_originals_folders(data_dir):
     found = shards.split(data_dir, ["lsp_ext", "mpi_inf_3dhp", "h36m"]).training
     assert names(found) == {
         "lsp_ext": ["train_000.tfrecord", "train_001.tfrecord", "train_002.tfrecord"],
@@ -47,7 +47,7 @@ def test_the_originals_folders_are_found(data_dir):
     assert names(shards.find_mocap(data_dir, ["H3.6"])) == {"H3.6": ["neutrSMPL_H3.6_000.tfrecord"]}
 
 
-def test_the_last_shards_are_kept_out_of_training(data_dir):
+def test_shards_at_the_end_are_kept_for_validation(data_dir):
     found = shards.split(data_dir, ["lsp_ext"], ["lsp_ext", "coco"], 2)
     assert names(found.training) == {"lsp_ext": ["train_000.tfrecord"]}
     assert names(found.validation) == {
@@ -67,23 +67,23 @@ def test_the_last_shards_are_kept_out_of_training(data_dir):
         (([],), "--datasets is empty"),
     ],
 )
-def test_nothing_left_is_said(data_dir, arguments, message):
+def test_shards_refuse_a_split_that_leaves_none(data_dir, arguments, message):
     with pytest.raises(InputError, match=message):
         shards.split(data_dir, *arguments)
 
 
-def test_what_a_killed_process_left_is_no_shard(data_dir):
+def test_shards_exclude_hidden_files(data_dir):
     files = shards.find(data_dir, "h36m")
     (files[0].parent / f"{atomic.UNFINISHED}0.tfrecord").write_text("half")
     assert shards.find(data_dir, "h36m") == files
 
 
-def test_a_missing_folder_is_named(tmp_path):
+def test_shards_name_a_missing_folder(tmp_path):
     with pytest.raises(InputError, match=r"--data_dir=.*nowhere is not a folder"):
         shards.split(tmp_path / "nowhere", ["coco"])
 
 
-def test_missing_motion_capture_names_the_way_out(data_dir):
+def test_shards_of_mocap_missing_name_the_remedies(data_dir):
     with pytest.raises(InputError, match=r"jointLim_\*.*--dataset=mosh .*--encoder_only"):
         shards.find_mocap(data_dir, ["CMU", "jointLim"])
     with pytest.raises(InputError, match=r"--dataset=synthetic_mocap .*--encoder_only"):
@@ -92,7 +92,7 @@ def test_missing_motion_capture_names_the_way_out(data_dir):
         shards.find_mocap(data_dir, [])
 
 
-def test_records_are_counted_from_the_index_or_from_the_files(data_dir):
+def test_shards_are_counted_from_the_index_or_the_files(data_dir):
     files = shards.find(data_dir, "lsp_ext")
     assert shards.count_records(files) == 6
     index = {"has_3d": True, "shards": [{"file": "train_000.tfrecord", "records": 500}]}
@@ -101,16 +101,16 @@ def test_records_are_counted_from_the_index_or_from_the_files(data_dir):
     assert shards.has_3d("lsp_ext", files)
 
 
-def test_without_an_index_the_name_says_what_has_3d(data_dir):
+def test_shards_without_an_index_have_3d_by_name(data_dir):
     for name, has_3d in (("coco", False), ("mpi_inf_3dhp", True)):
         assert shards.has_3d(name, shards.find(data_dir, name)) == has_3d
 
 
-def test_an_empty_shard_counts_nothing(tmp_path):
+def test_shards_without_records_count_zero(tmp_path):
     assert shards.count_records([write(tmp_path / "a.tfrecord", 0)]) == 0
 
 
-def test_a_cut_shard_names_file_and_record(tmp_path):
+def test_shards_name_a_cut_file(tmp_path):
     path = write(tmp_path / "a.tfrecord", 3)
     whole = path.read_bytes()
     for length in (len(whole) - 1, len(whole) - 15):
@@ -135,7 +135,7 @@ def test_a_cut_shard_names_file_and_record(tmp_path):
         "[" * 100_000,
     ],
 )
-def test_an_unreadable_index_is_named(content, data_dir):
+def test_shards_name_an_unreadable_index(content, data_dir):
     (data_dir / "lsp_ext" / "train_index.json").write_text(content)
     files = shards.find(data_dir, "lsp_ext")
     for use in (shards.count_records, lambda files: shards.has_3d("lsp_ext", files)):
@@ -143,7 +143,7 @@ def test_an_unreadable_index_is_named(content, data_dir):
             use(files)
 
 
-def test_a_count_that_is_wrong_is_named(data_dir):
+def test_shards_name_a_wrong_count(data_dir):
     files = shards.find(data_dir, "lsp_ext")
     shards.check_indexes(files)
     path = data_dir / "lsp_ext" / "train_index.json"
@@ -154,17 +154,17 @@ def test_a_count_that_is_wrong_is_named(data_dir):
     assert str(path) in str(error.value)
 
 
-def test_the_converted_datasets_are_the_converters():
+def test_shards_know_the_converters_datasets():
     people = [name for name, source in SOURCES.items() if source.folder != "mocap_neutrMosh"]
     assert sorted(shards.CONVERTED) == sorted(people)
 
 
-def test_the_command_that_helps_names_the_split(data_dir):
+def test_shards_remedy_names_the_split(data_dir):
     with pytest.raises(InputError, match=r"--dataset=lsp .*--split=test`$"):
         shards.find(data_dir, "lsp", "test")
 
 
-def test_files_without_an_index_are_counted_once(tmp_path, monkeypatch):
+def test_shards_without_an_index_are_counted_once(tmp_path, monkeypatch):
     path = tmp_path / "train_000.tfrecord"
     with tf.io.TFRecordWriter(str(path)) as writer:
         for _ in range(3):

@@ -64,7 +64,7 @@ def forward(tree, rows):
 
 
 @pytest.mark.parametrize("up_axis", ["y", "z"])
-def test_the_angles_lead_to_smpls_joints(model, smpl, tmp_path, up_axis):
+def test_bvh_angles_lead_to_smpls_joints(model, smpl, tmp_path, up_axis):
     person = walker(frames=6)
     bvh.write_bvh(tmp_path / "a.bvh", person, model, fps=25, up_axis=up_axis)
     tree, rows, seconds = read(tmp_path / "a.bvh")
@@ -77,7 +77,7 @@ def test_the_angles_lead_to_smpls_joints(model, smpl, tmp_path, up_axis):
 
 
 @pytest.mark.parametrize(("up_axis", "up"), [("y", 1), ("z", 2)])
-def test_the_skeleton_at_rest_stands_up(model, tmp_path, up_axis, up):
+def test_bvh_skeleton_at_rest_stands_up(model, tmp_path, up_axis, up):
     bvh.write_bvh(tmp_path / "a.bvh", walker(frames=1), model, up_axis=up_axis, units_per_metre=1)
     tree, rows, _ = read(tmp_path / "a.bvh")
     rest = forward(tree, np.zeros_like(rows))
@@ -85,7 +85,7 @@ def test_the_skeleton_at_rest_stands_up(model, tmp_path, up_axis, up):
     assert np.abs(rest["left_wrist"][0, up] - rest["right_wrist"][0, up]) < 1e-5
 
 
-def test_bones_are_those_of_the_persons_shape(model, tmp_path):
+def test_bvh_offsets_are_those_of_the_persons_shape(model, tmp_path):
     person = walker(frames=1)
     bvh.write_bvh(tmp_path / "a.bvh", person, model, units_per_metre=1)
     tree, _, _ = read(tmp_path / "a.bvh")
@@ -96,7 +96,7 @@ def test_bones_are_those_of_the_persons_shape(model, tmp_path):
     assert sum(name.startswith("end") for name in tree) == 5  # hands, feet, head
 
 
-def test_a_turn_past_half_a_turn_goes_on_counting(model, tmp_path):
+def test_bvh_angles_continue_past_180_degrees(model, tmp_path):
     poses = np.zeros((40, 24, 3))
     poses[:, 0, 1] = np.linspace(0, 4 * np.pi, 40)
     poses[:, 3, 0] = np.linspace(0, np.pi, 40)  # through the pole of x
@@ -106,7 +106,7 @@ def test_a_turn_past_half_a_turn_goes_on_counting(model, tmp_path):
     assert rows[-1, 5] == pytest.approx(720, abs=1e-3)
 
 
-def test_frames_nobody_saw_are_filled(model, tmp_path):
+def test_bvh_fills_missing_frames(model, tmp_path):
     person = walker(frames=5)
     gap = motion.from_arrays("a", person.betas, person.rotations, person.transl, [2, 3, 7, 8, 9])
     bvh.write_bvh(tmp_path / "a.bvh", gap, model)
@@ -114,13 +114,13 @@ def test_frames_nobody_saw_are_filled(model, tmp_path):
 
 
 @pytest.mark.parametrize("options", [{"fps": 0}, {"fps": np.nan}, {"up_axis": "x"}])
-def test_a_bad_rate_or_axis_leaves_no_file(model, tmp_path, options):
+def test_bvh_refuses_a_bad_rate_or_axis_and_leaves_no_file(model, tmp_path, options):
     with pytest.raises(ValueError, match=r"fps|up_axis"):
         bvh.write_bvh(tmp_path / "a.bvh", walker(frames=1), model, **options)
     assert not list(tmp_path.iterdir())
 
 
-def test_bvhio_reads_the_same_joints(model, smpl, tmp_path):
+def test_bvh_read_by_bvhio_has_the_same_joints(model, smpl, tmp_path):
     bvhio = pytest.importorskip("bvhio", reason="bvhio is not installed: tests/requirements.txt")
     person = walker(frames=6)
     bvh.write_bvh(tmp_path / "a.bvh", person, model, fps=25)
@@ -133,7 +133,7 @@ def test_bvhio_reads_the_same_joints(model, smpl, tmp_path):
         np.testing.assert_allclose(ours, expected[frame], atol=1e-5)
 
 
-def test_blender_reads_the_same_joints(model, smpl, tmp_path):
+def test_bvh_read_by_blender_has_the_same_joints(model, smpl, tmp_path):
     person = walker(frames=6)
     bvh.write_bvh(tmp_path / "a.bvh", person, model, fps=24)
     found = other_programs.read_with_blender(tmp_path / "a.bvh", frame=4)  # it counts from 1

@@ -29,7 +29,7 @@ def clip():
 
 
 @pytest.mark.parametrize("wanted", [*outputs.PHOTO_WRITERS, *outputs.MOTION_WRITERS])
-def test_no_half_file_of_any_format(wanted, scene, clip, tmp_path):
+def test_full_disk_leaves_no_half_file_of_any_format(wanted, scene, clip, tmp_path):
     write, content = (
         (outputs.PHOTO_WRITERS[wanted], scene)
         if wanted in outputs.PHOTO_WRITERS
@@ -48,7 +48,7 @@ def test_no_half_file_of_any_format(wanted, scene, clip, tmp_path):
 
 
 @pytest.mark.parametrize("num_bytes", [0, 10, 2_000, 20_000])
-def test_no_half_video(num_bytes, tmp_path):
+def test_full_disk_leaves_no_half_video(num_bytes, tmp_path):
     rng = np.random.default_rng(0)
 
     def write():

@@ -50,7 +50,7 @@ def two_people(model):
 
 
 @pytest.mark.parametrize("frame", [0, 4, 8])
-def test_the_skin_is_smpls(two_people, plain_smpl, frame):
+def test_gltf_skin_is_smpls(two_people, plain_smpl, frame):
     (first, second), content = two_people
     meshes = Glb(content).skinned(frame / FPS)
     np.testing.assert_allclose(meshes[0], vertices_of(plain_smpl, first, frame), atol=1e-5)
@@ -62,19 +62,19 @@ def test_the_skin_is_smpls(two_people, plain_smpl, frame):
 @pytest.mark.parametrize(
     ("frame", "there"), [(0, False), (2, False), (3, True), (8, True), (9, False)]
 )
-def test_who_is_away_has_no_size(two_people, frame, there):
+def test_gltf_absent_people_are_scaled_to_zero(two_people, frame, there):
     _, content = two_people
     size = np.ptp(Glb(content).skinned(frame / FPS)[1], axis=0).max()
     assert size > 1 if there else size < 1e-6
 
 
-def test_the_file_itself_shows_the_first_frame(two_people, plain_smpl):
+def test_gltf_at_rest_shows_the_first_frame(two_people, plain_smpl):
     people, content = two_people
     for person, vertices in zip(people, Glb(content).skinned()):
         np.testing.assert_allclose(vertices, vertices_of(plain_smpl, person, 0), atol=1e-5)
 
 
-def test_the_pelvis_walks_and_turns_go_the_short_way(two_people, model):
+def test_gltf_animates_the_pelvis_and_rotations_take_the_short_way(two_people, model):
     (person, _), content = two_people
     file = Glb(content)
     animation = file.document["animations"][0]
@@ -92,7 +92,7 @@ def test_the_pelvis_walks_and_turns_go_the_short_way(two_people, model):
             assert (np.sum(values[1:] * values[:-1], axis=1) > 0).all()
 
 
-def test_a_turn_past_half_a_turn_is_blended_on_its_way(model):
+def test_gltf_blends_rotations_past_180_degrees(model):
     angles = np.radians([170, 178, 186, 194])
     poses = np.zeros((4, 24, 3))
     poses[:, 0, 1] = angles
@@ -103,7 +103,7 @@ def test_a_turn_past_half_a_turn_is_blended_on_its_way(model):
         assert (turned * expected.inv()).magnitude() < 1e-3
 
 
-def test_joints_have_names_and_rest_where_smpl_has_them(two_people, model):
+def test_gltf_joints_have_smpls_names_and_rest_places(two_people, model):
     people, content = two_people
     file = Glb(content)
     nodes = file.document["nodes"]
@@ -114,7 +114,7 @@ def test_joints_have_names_and_rest_where_smpl_has_them(two_people, model):
         np.testing.assert_allclose(places, rest_body(model, person.betas)[1], atol=1e-6)
 
 
-def test_betas_are_in_the_mesh_and_told(two_people, model):
+def test_gltf_mesh_has_the_betas(two_people, model):
     people, content = two_people
     file = Glb(content)
     for person, mesh in zip(people, file.document["meshes"]):
@@ -123,13 +123,13 @@ def test_betas_are_in_the_mesh_and_told(two_people, model):
         assert mesh["extras"]["betas"] == person.betas.tolist()
 
 
-def test_people_share_faces_and_weights(two_people):
+def test_gltf_people_share_faces_and_weights(two_people):
     primitives = [mesh["primitives"][0] for mesh in Glb(two_people[1]).document["meshes"]]
     assert primitives[0]["indices"] == primitives[1]["indices"]
     assert primitives[0]["attributes"]["WEIGHTS_0"] == primitives[1]["attributes"]["WEIGHTS_0"]
 
 
-def test_one_frame_is_a_still(model, plain_smpl):
+def test_gltf_of_one_frame_has_no_animation(model, plain_smpl):
     person = walker(frames=1, start=40)
     file = Glb(glb.glb([person], model))
     assert "animations" not in file.document
@@ -144,7 +144,7 @@ def morph_weights(file):
     return file.array(sampler["output"]).reshape(len(file.array(sampler["input"])), -1)
 
 
-def test_pose_morphs_make_every_frame_exact(model, smpl):
+def test_gltf_pose_morphs_make_every_frame_exact(model, smpl):
     person = walker(frames=5)
     file = Glb(glb.glb([person], model, fps=FPS, pose_morphs=5))
     for frame, weights in enumerate(morph_weights(file)):
@@ -154,13 +154,13 @@ def test_pose_morphs_make_every_frame_exact(model, smpl):
         np.testing.assert_allclose(ours, vertices_of(smpl, person, frame), atol=1e-5)
 
 
-def test_one_pose_morph_makes_a_still_exact(model, smpl):
+def test_gltf_one_pose_morph_makes_a_still_exact(model, smpl):
     person = walker(frames=1)
     file = Glb(glb.glb([person], model, pose_morphs=1))
     np.testing.assert_allclose(file.skinned()[0], vertices_of(smpl, person, 0), atol=1e-5)
 
 
-def test_more_pose_morphs_come_nearer(model, smpl):
+def test_gltf_more_pose_morphs_come_nearer(model, smpl):
     person = walker(frames=8)
 
     def error(number):
@@ -174,7 +174,7 @@ def test_more_pose_morphs_come_nearer(model, smpl):
     assert errors[-1] < 1e-6
 
 
-def test_shape_morphs_are_smpls_betas(model):
+def test_gltf_shape_morphs_are_smpls_betas(model):
     person = walker(frames=2)
     file = Glb(glb.glb([person], model, shape_morphs=True, pose_morphs=1))
     mesh = file.document["meshes"][0]
@@ -187,7 +187,7 @@ def test_shape_morphs_are_smpls_betas(model):
     np.testing.assert_allclose(taller, expected, atol=1e-6)
 
 
-def test_a_body_whose_vertices_follow_many_joints_keeps_the_strongest_four(tmp_path):
+def test_gltf_keeps_the_four_largest_weights_of_a_vertex(tmp_path):
     model = body_model.read_model(tiny_body.write(tmp_path / "body.npz"))
     file = Glb(glb.glb([walker(frames=2)], model))
     attributes = file.document["meshes"][0]["primitives"][0]["attributes"]
@@ -200,7 +200,7 @@ def test_a_body_whose_vertices_follow_many_joints_keeps_the_strongest_four(tmp_p
 
 
 @pytest.mark.parametrize(("people", "fps"), [([], 30), ([walker(frames=1)], 0)])
-def test_nobody_or_no_rate_is_refused(model, people, fps):
+def test_gltf_refuses_no_people_and_no_rate(model, people, fps):
     with pytest.raises(ValueError, match="must not be empty and fps must be positive"):
         glb.glb(people, model, fps=fps)
 
@@ -219,7 +219,7 @@ def write(folder, name, model):
     return path
 
 
-def test_khronos_validator_finds_nothing(model, tmp_path):
+def test_gltf_passes_the_khronos_validator(model, tmp_path):
     paths = [write(tmp_path, name, model) for name in FILES]
     reports = other_programs.run_node("gltf_validate.cjs", "gltf-validator", *paths).splitlines()
     assert len(reports) == len(paths)
@@ -230,7 +230,7 @@ def test_khronos_validator_finds_nothing(model, tmp_path):
 @pytest.mark.parametrize(
     ("name", "frame"), [("still", 0), ("two_people", 5), ("every_morph", 2), ("every_morph", 3)]
 )
-def test_three_js_skins_as_we_do(model, smpl, plain_smpl, tmp_path, name, frame):
+def test_gltf_read_by_three_js_is_skinned_alike(model, smpl, plain_smpl, tmp_path, name, frame):
     people, options = FILES[name]
     path = write(tmp_path, name, model)
     output = other_programs.run_node("three_skin.cjs", "three", path, frame / FPS)
@@ -242,7 +242,7 @@ def test_three_js_skins_as_we_do(model, smpl, plain_smpl, tmp_path, name, frame)
 
 
 @pytest.mark.parametrize(("name", "frame"), [("two_people", 5), ("every_morph", 2)])
-def test_blender_skins_as_we_do(model, smpl, plain_smpl, tmp_path, name, frame):
+def test_gltf_read_by_blender_is_skinned_alike(model, smpl, plain_smpl, tmp_path, name, frame):
     people, options = FILES[name]
     found = other_programs.read_with_blender(write(tmp_path, name, model), frame)
     meshes = [points for points in found.values() if len(points) == len(model.v_template)]

@@ -7,7 +7,7 @@ from hmr_tf.body.measure import measure
 from hmr_tf.exporters.measure_picture import COLORS, measure_picture
 
 
-def test_every_tape_lies_on_the_body_at_its_height():
+def test_measure_picture_draws_tapes_on_the_body():
     model = body_model.read_model()
     vertices, joints = rest_body(model)
     found = measure(vertices, joints, model.faces, model.lbs_weights)

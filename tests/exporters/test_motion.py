@@ -27,24 +27,24 @@ def points_of(model, person):
     ("up_axis", "right", "up", "towards_viewer"),
     [("y", (1, 0, 0), (0, 1, 0), (0, 0, 1)), ("z", (1, 0, 0), (0, 0, 1), (0, -1, 0))],
 )
-def test_where_the_cameras_directions_point_in_files(up_axis, right, up, towards_viewer):
+def test_axes_of_the_camera_in_files(up_axis, right, up, towards_viewer):
     camera = np.array([(1, 0, 0), (0, -1, 0), (0, 0, -1)])  # right, up, towards the viewer
     np.testing.assert_array_equal(axes.from_camera(camera, up_axis), [right, up, towards_viewer])
 
 
-def test_another_axis_is_refused():
+def test_axes_refuse_another_letter():
     with pytest.raises(ValueError, match="up_axis must be one of y, z; received 'x'"):
         axes.from_camera(np.zeros(3), "x")
 
 
-def test_predictions_stand_in_files_where_the_camera_saw_them(model):
+def test_motion_from_camera_keeps_the_points(model):
     seen = walker(frames=3)
     person = motion.from_camera("a", model, seen.betas, seen.rotations, seen.transl)
     expected = axes.from_camera(points_of(model, seen))
     np.testing.assert_allclose(points_of(model, person), expected, atol=1e-5)
 
 
-def test_one_shape_for_all_frames_and_the_pelvis_stays(model, rng):
+def test_motion_has_one_shape_and_the_pelvis_stays(model, rng):
     seen = walker(frames=4)
     betas = seen.betas + 0.3 * rng.normal(size=(4, 10))
     person = motion.from_camera("a", model, betas, seen.rotations, seen.transl)
@@ -67,14 +67,14 @@ def test_a_shape_of_other_betas_is_refused(model, betas):
         rest_body(model, betas)
 
 
-def test_turning_a_motion_turns_its_points(model):
+def test_motion_rotates_with_its_frame(model):
     person = walker(frames=3)
     matrix = Rotation.from_rotvec([0.3, -1, 2]).as_matrix()
     turned = points_of(model, motion.rotate_frame(person, matrix, model))
     np.testing.assert_allclose(turned, points_of(model, person) @ matrix.T, atol=1e-5)
 
 
-def test_missing_frames_lie_between_their_neighbours():
+def test_motion_gaps_are_interpolated():
     poses = np.zeros((3, 24, 3))
     poses[:, 5, 2] = np.radians([0, 90, 170])
     transl = np.array([(0, 0, 0), (1, 2, 3), (1, 2, 4)])
@@ -86,12 +86,12 @@ def test_missing_frames_lie_between_their_neighbours():
     np.testing.assert_allclose(whole.transl[:3], [(0, 0, 0), (1 / 3, 2 / 3, 1), (2 / 3, 4 / 3, 2)])
 
 
-def test_without_gaps_nothing_is_changed():
+def test_motion_without_gaps_is_unchanged():
     person = walker(frames=4, start=3)
     assert motion.without_gaps(person) is person
 
 
-def test_every_way_to_give_rotations_is_the_same_motion(rng):
+def test_motion_takes_axis_angle_and_matrices(rng):
     pose = rng.normal(size=(2, 24, 3))
     matrices = Rotation.from_rotvec(pose.reshape(-1, 3)).as_matrix().reshape(2, 24, 3, 3)
     for rotations in (pose, pose.reshape(2, 72), matrices):
@@ -110,7 +110,7 @@ def test_every_way_to_give_rotations_is_the_same_motion(rng):
         ({"frames": [1, 1]}, "frames of 'a' must rise"),
     ],
 )
-def test_what_is_no_motion_is_refused(changes, message):
+def test_motion_refuses_wrong_arrays(changes, message):
     good = {"betas": np.zeros(10), "rotations": np.zeros((2, 72))}
     with pytest.raises(ValueError, match=message):
         motion.from_arrays("a", **{**good, **changes})

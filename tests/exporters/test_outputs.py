@@ -22,7 +22,7 @@ def model(tmp_path_factory):
     return Model(*tiny_hmr.with_body(tmp_path_factory.mktemp("body")))
 
 
-def test_written_files_open_elsewhere(tmp_path, model, picture):
+def test_outputs_of_a_photograph_are_readable(tmp_path, model, picture):
     found = model.predict(picture, [BOX, (80, 5, 60, 80)])
     photograph = outputs.Scene(picture, found, model.body)
     written = outputs.write(tmp_path / "out", "me", photograph, outputs.PHOTO_WRITERS)

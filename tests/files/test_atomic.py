@@ -11,7 +11,7 @@ def names(folder):
     return sorted(path.name for path in folder.iterdir())
 
 
-def test_a_file_appears_when_it_is_whole(tmp_path):
+def test_atomic_file_appears_when_it_is_whole(tmp_path):
     with atomic.written(tmp_path / "a.png") as unfinished:
         assert (unfinished.parent, unfinished.suffix) == (tmp_path, ".png")
         unfinished.write_text("whole")
@@ -23,7 +23,7 @@ def test_a_file_appears_when_it_is_whole(tmp_path):
 
 @pytest.mark.parametrize("fault", [ValueError, OSError, KeyboardInterrupt, SystemExit])
 @pytest.mark.parametrize("before", [None, "the last one"])
-def test_a_fault_in_the_middle_leaves_what_was_there(tmp_path, fault, before):
+def test_atomic_write_that_fails_leaves_the_old_file(tmp_path, fault, before):
     path = tmp_path / "a.obj"
     if before:
         path.write_text(before)
@@ -39,7 +39,7 @@ def test_a_fault_in_the_middle_leaves_what_was_there(tmp_path, fault, before):
     assert not before or path.read_text() == before
 
 
-def test_what_cannot_be_put_there_is_an_error(tmp_path):
+def test_atomic_write_to_a_wrong_place_is_an_error(tmp_path):
     (tmp_path / "a").mkdir()
     with pytest.raises(IsADirectoryError), atomic.written(tmp_path / "a") as unfinished:
         unfinished.write_text("whole")
@@ -48,7 +48,7 @@ def test_what_cannot_be_put_there_is_an_error(tmp_path):
     assert names(tmp_path) == ["a"]
 
 
-def test_the_longest_name_and_what_others_may_read(tmp_path):
+def test_atomic_write_takes_the_longest_name_and_keeps_permissions(tmp_path):
     umask = os.umask(0o022)
     try:
         with atomic.written(tmp_path / ("a" * 251 + ".txt")) as unfinished:

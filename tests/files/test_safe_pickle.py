@@ -13,7 +13,7 @@ from hmr_tf.files.errors import InputError
 from tests.fakes import python2_pickle
 
 
-def test_a_python_2_file_comes_back(tmp_path, rng):
+def test_pickle_of_python_2_comes_back(tmp_path, rng):
     dense = rng.normal(size=(5, 9)) * (rng.uniform(size=(5, 9)) > 0.6)
     big = rng.normal(size=(4, 3, 12))
     chosen = np.arange(big.size).reshape(big.shape)[:, :, :10].ravel()
@@ -52,7 +52,7 @@ def test_a_python_2_file_comes_back(tmp_path, rng):
 
 @pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
 @pytest.mark.parametrize("kind", ["csc_matrix", "csr_matrix", "coo_matrix"])
-def test_todays_files_come_back_too(protocol, kind, tmp_path, rng):
+def test_pickle_of_python_3_comes_back(protocol, kind, tmp_path, rng):
     dense = np.round(rng.normal(size=(6, 7)), 1) * (rng.uniform(size=(6, 7)) > 0.5)
     value = collections.OrderedDict(
         dense=dense, sparse=getattr(sparse, kind)(dense), names=np.array(["a", "bc"]), flag=True
@@ -66,7 +66,7 @@ def test_todays_files_come_back_too(protocol, kind, tmp_path, rng):
 
 
 @pytest.mark.parametrize("protocol", [0, 2, 4])
-def test_a_pickle_that_runs_a_command_is_refused(protocol, tmp_path):
+def test_pickle_that_runs_a_command_is_refused(protocol, tmp_path):
     marker = tmp_path / "marker"
     path = tmp_path / "evil.pkl"
     path.write_bytes(
@@ -93,7 +93,7 @@ def test_a_pickle_that_runs_a_command_is_refused(protocol, tmp_path):
         b"P1\n.",
     ],
 )
-def test_other_ways_to_run_or_to_fill_memory_are_refused(stream, tmp_path):
+def test_pickle_that_runs_code_or_fills_memory_is_refused(stream, tmp_path):
     path = tmp_path / "evil.pkl"
     path.write_bytes(stream)
     with pytest.raises(InputError, match=r"evil\.pkl"):
@@ -108,7 +108,7 @@ def array_stream(shape, content):
 
 
 @pytest.mark.parametrize("shape", [(10**9,), (3,), (-2,), (2, 2)])
-def test_an_array_of_another_size_than_it_says_is_refused(shape, tmp_path):
+def test_pickle_array_of_another_size_is_refused(shape, tmp_path):
     path = tmp_path / "lie.pkl"
     path.write_bytes(array_stream(shape, b"\0" * 16))
     with pytest.raises(InputError, match="for an array of shape"):
@@ -116,7 +116,7 @@ def test_an_array_of_another_size_than_it_says_is_refused(shape, tmp_path):
 
 
 @pytest.mark.parametrize(("key", "value"), [("_shape", (10**6, 10**6)), ("indices", [0, 99, 1])])
-def test_a_lying_sparse_matrix_is_refused(key, value, tmp_path):
+def test_pickle_sparse_matrix_with_false_shape_is_refused(key, value, tmp_path):
     matrix = python2_pickle.OldSparse(sparse.csc_matrix(np.eye(3)))
     setattr(matrix, key, value)
     loaded = safe_pickle.load(python2_pickle.write(tmp_path / "lie.pkl", matrix))
@@ -127,14 +127,14 @@ def test_a_lying_sparse_matrix_is_refused(key, value, tmp_path):
 @pytest.mark.parametrize(
     "content", [b"", b"\x80", b"\x80\x02}", b"PK\x03\x04", b"<html>404</html>"]
 )
-def test_a_file_that_is_no_pickle_is_refused(content, tmp_path):
+def test_pickle_refuses_other_files(content, tmp_path):
     path = tmp_path / "page.pkl"
     path.write_bytes(content)
     with pytest.raises(InputError, match=r"page\.pkl"):
         safe_pickle.load(path)
 
 
-def test_every_cut_of_a_file_is_refused(tmp_path):
+def test_pickle_cut_anywhere_is_refused(tmp_path):
     path = python2_pickle.write(
         tmp_path / "m.pkl", {"a": python2_pickle.Ch(np.arange(4.0)), "b": np.arange(3)}
     )
@@ -145,7 +145,7 @@ def test_every_cut_of_a_file_is_refused(tmp_path):
             safe_pickle.load(path)
 
 
-def test_a_missing_or_large_file_is_refused(tmp_path, monkeypatch):
+def test_pickle_missing_or_too_large_is_refused(tmp_path, monkeypatch):
     with pytest.raises(InputError, match="No such file"):
         safe_pickle.load(tmp_path / "none.pkl")
     path = tmp_path / "large.pkl"
@@ -156,6 +156,6 @@ def test_a_missing_or_large_file_is_refused(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("value", ["text", None, {"a": 1}, [1, "b"], safe_pickle._Ch()])
-def test_what_is_no_array_says_so(value):
+def test_pickle_value_that_is_no_array_is_refused(value):
     with pytest.raises(InputError, match="not an array"):
         safe_pickle.to_array(value)

@@ -14,7 +14,7 @@ def openpose(path, *places):
     return path
 
 
-def test_openpose_of_one_photograph_and_a_folder_of_them(tmp_path):
+def test_boxes_from_openpose_files_and_folders(tmp_path):
     one = openpose(tmp_path / "any.json", (5, 6), (50, 60))
     assert boxes.read(one).find("a") == [(5, 6, 10, 20), (50, 60, 10, 20)]
     folder = tmp_path / "folder"
@@ -24,7 +24,7 @@ def test_openpose_of_one_photograph_and_a_folder_of_them(tmp_path):
     assert boxes.read(folder).by_name == {"a": [(1, 2, 10, 20)], "b": [(3, 4, 10, 20)]}
 
 
-def test_coco(tmp_path):
+def test_boxes_from_coco(tmp_path):
     content = {
         "images": [{"id": 1, "file_name": "dir/a.jpg"}, {"id": 2, "file_name": "b.jpg"}],
         "annotations": [
@@ -49,7 +49,7 @@ def test_boxes_of_a_photograph_by_any_of_its_names():
     assert named._replace(default=[(0, 0, 1, 1)]).find("3") == [(0, 0, 1, 1)]
 
 
-def test_csv(tmp_path):
+def test_boxes_from_csv(tmp_path):
     (tmp_path / "a.csv").write_text(
         "\ufeffimage,x,y,width,height,score\na.jpg,1,2,3,4,1\na.jpg,5,6,7,8,1\n",  # as Excel's
         encoding="utf-8",
@@ -70,7 +70,7 @@ def test_csv(tmp_path):
         ("a.csv", "image,x,y,width,height\n", "no row below the columns"),
     ],
 )
-def test_other_files_are_refused(tmp_path, name, content, said):
+def test_boxes_refuse_other_files(tmp_path, name, content, said):
     if content is not None:
         (tmp_path / name).write_text(content)
     with pytest.raises(InputError, match=said) as error:

@@ -13,29 +13,29 @@ def model(tmp_path_factory):
 
 
 @pytest.mark.parametrize("image", [np.zeros((5, 5)), np.zeros((5, 5, 3)), np.zeros((1, 5, 5, 3))])
-def test_what_is_no_picture_is_refused(model, image):
+def test_predict_refuses_arrays_that_are_no_image(model, image):
     with pytest.raises(ValueError, match=r"image must be \(H, W, 3\) uint8 RGB; received"):
         model.predict(image)
 
 
-def test_crops_of_another_shape_are_refused(model):
+def test_predict_crops_refuses_another_shape(model):
     with pytest.raises(ValueError, match=r"images must be \(B, 16, 16, 3\)"):
         model.predict_crops(np.zeros((1, 224, 224, 3)))
 
 
-def test_a_picture_of_one_pixel(model):
+def test_predict_takes_an_image_of_one_pixel(model):
     (found,) = model.predict(np.full((1, 1, 3), 99, np.uint8))
     assert np.isfinite(found.vertices).all()
 
 
-def test_prediction_does_not_depend_on_the_batch(model, rng):
+def test_predict_crops_does_not_depend_on_the_batch(model, rng):
     images = rng.uniform(-1, 1, size=(3, 16, 16, 3)).astype(np.float32)
     together = model.predict_crops(images)["theta"]
     alone = [model.predict_crops(images[i : i + 1])["theta"][0] for i in range(3)]
     np.testing.assert_allclose(together, alone, atol=1e-5)
 
 
-def test_the_network_sees_rgb_from_minus_one_to_one(model, monkeypatch, rng):
+def test_predict_gives_the_network_rgb_from_minus_one_to_one(model, monkeypatch, rng):
     """Parity fact 1 of the original: 2 * (x / 255 - 0.5), as in training."""
     seen, answer = [], model.predict_crops
     monkeypatch.setattr(model, "predict_crops", lambda x: [seen.append(x), answer(x)][1])

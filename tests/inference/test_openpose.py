@@ -24,7 +24,7 @@ def scale_and_center(box):
 
 @pytest.mark.parametrize("key", ["pose_keypoints", "pose_keypoints_2d"])
 @pytest.mark.parametrize(("threshold", "suffix"), [(0.2, ""), (0.5, "_thr05")])
-def test_scale_and_centre_are_the_originals(tmp_path, key, threshold, suffix):
+def test_openpose_scale_and_centre_are_the_originals(tmp_path, key, threshold, suffix):
     golden = json.loads((compare.FOLDER / "openpose.json").read_text())
     people = [person["pose_keypoints"] for person in golden["json"]["people"]]
     found = openpose.read(write(tmp_path / "people.json", *people, key=key), threshold)
@@ -34,7 +34,7 @@ def test_scale_and_centre_are_the_originals(tmp_path, key, threshold, suffix):
     np.testing.assert_allclose(center, golden[f"center{suffix}"], rtol=bar)
 
 
-def test_who_has_no_confident_place_is_left_out(tmp_path):
+def test_openpose_leaves_out_people_without_extent(tmp_path):
     unsure = np.full((18, 3), 0.1)
     point = [[5, 5, 0.9], [5, 5, 0.8], [80, 80, 0.2]]
     person = [[10, 20, 0.5], [40, 60, 0.7], [900, 900, 0.19]]
@@ -56,7 +56,7 @@ def test_who_has_no_confident_place_is_left_out(tmp_path):
         ('{"people": [{"pose_keypoints_2d": [NaN, 1, 1, 2, 3, 0.9]}]}', "no person has keypoints"),
     ],
 )
-def test_what_is_no_openpose_is_said(tmp_path, content, said):
+def test_openpose_refuses_other_files(tmp_path, content, said):
     path = tmp_path / "people.json"
     if content is not None:
         path.write_text(content)

@@ -28,7 +28,7 @@ def seen_by(points, pinhole):
     return pinhole.focal_px * points[:, :2] / points[:, 2:] + pinhole.principal_px
 
 
-def test_keypoints_come_back_in_the_photographs_pixels(model, picture):
+def test_person_keypoints_are_in_the_photographs_pixels(model, picture):
     """A point's place in the crop and its place in the photograph show the same thing."""
     (found,) = model.predict(picture, BOX)
     _, crop = person.crop_person(picture, BOX, tiny_hmr.SIZE)
@@ -37,7 +37,7 @@ def test_keypoints_come_back_in_the_photographs_pixels(model, picture):
     np.testing.assert_allclose(found.keypoints2d_px, expected, atol=1e-2)
 
 
-def test_a_person_has_named_results(model, picture):
+def test_person_has_named_arrays(model, picture):
     first, second = model.predict(picture, [BOX, (0, 0, 50, 80)])
     assert first.joint_names == KEYPOINTS
     assert first.smpl_joint_names == SMPL_JOINTS
@@ -54,7 +54,7 @@ def test_a_person_has_named_results(model, picture):
     "given", [{}, {"focal_px": 300.0}, {"focal_px": 900, "principal_px": (5, 99)}]
 )
 @pytest.mark.parametrize("box", [None, BOX])
-def test_the_placed_body_falls_on_the_same_pixels(model, picture, box, given):
+def test_person_transl_projects_to_the_same_pixels(model, picture, box, given):
     """Points at the body's own depth do for any camera; the others the better the longer it is."""
     (found,) = model.predict(picture, [box], **given)
     pinhole = person.pinhole_of(picture, *(given.get(k) for k in ("focal_px", "principal_px")))
@@ -67,7 +67,7 @@ def test_the_placed_body_falls_on_the_same_pixels(model, picture, box, given):
     np.testing.assert_allclose(pixels, found.keypoints2d_px, rtol=0.03, atol=1.0)
 
 
-def test_the_whole_photograph_has_the_originals_camera():
+def test_person_pinhole_is_the_originals_for_a_whole_photograph():
     """500 px for 224 (`util/renderer.py:239`); all people share it, so that they can meet."""
     pinhole = person.pinhole_of(np.zeros((448, 200, 3), np.uint8))
     assert pinhole == camera.Pinhole(1000.0, (100, 224))
@@ -79,14 +79,14 @@ def test_the_whole_photograph_has_the_originals_camera():
     np.testing.assert_allclose(transl, expected, rtol=1e-6)
 
 
-def test_the_person_box_ends_in_the_middle_of_the_crop(picture):
+def test_person_crop_has_the_box_in_its_middle(picture):
     _, crop = person.crop_person(picture, BOX, 224)
     np.testing.assert_allclose(crops.to_crop((55, 40), crop), (112, 112), atol=1)
     corners = crops.to_crop([(40, 10), (70, 70)], crop)
     assert np.linalg.norm(corners[1] - corners[0]) == pytest.approx(crops.PERSON_PX, rel=0.02)
 
 
-def test_without_a_box_the_whole_photograph_is_seen(picture):
+def test_person_crop_without_a_box_is_the_whole_photograph(picture):
     pixels, crop = person.crop_person(picture, None, 224)
     assert pixels.shape == (224, 224, 3)
     corners = crops.to_crop([(0, 0), (160, 90)], crop)
@@ -97,6 +97,6 @@ def test_without_a_box_the_whole_photograph_is_seen(picture):
     "box",
     [(0, 0, 0, 10), (500, 0, 10, 10), (0, -50, 10, 20), (0, 0, -1, 5), (np.nan, 0, 1, 1)],
 )
-def test_boxes_with_nothing_in_them_are_refused(model, picture, box):
+def test_predict_refuses_boxes_without_pixels(model, picture, box):
     with pytest.raises(InputError, match="The box"):
         model.predict(picture, box)

@@ -16,7 +16,7 @@ def picture(rng):
     return rng.integers(0, 256, size=(90, 160, 3), dtype=np.uint8)
 
 
-def test_reads_grey_alpha_and_16_bit_as_rgb(tmp_path, picture):
+def test_photo_reads_grey_alpha_and_16_bit_as_rgb(tmp_path, picture):
     grey, alpha = picture[..., 0], np.dstack([picture, picture[..., :1]])
     deep = picture.astype(np.uint16) * 257
     for name, image in (("grey", grey), ("alpha", alpha), ("deep", deep)):
@@ -29,7 +29,7 @@ def test_reads_grey_alpha_and_16_bit_as_rgb(tmp_path, picture):
 
 
 @pytest.mark.parametrize("content", [b"", b"no image", b"\xff\xd8\xff\xe0 half a jpeg"])
-def test_refuses_what_is_no_image(tmp_path, content):
+def test_photo_refuses_what_is_no_image(tmp_path, content):
     path = tmp_path / "photo.jpg"
     path.write_bytes(content)
     with pytest.raises(InputError, match=r"photo\.jpg"):
@@ -49,7 +49,7 @@ def test_photo_refuses_more_pixels_than_memory_should_hold(tmp_path, picture, en
 
 
 @pytest.mark.parametrize("ending", photo.ENDINGS)
-def test_refuses_half_a_photograph_and_nobody_else_speaks(tmp_path, picture, ending, capfd):
+def test_photo_refuses_half_a_file_without_other_output(tmp_path, picture, ending, capfd):
     _, whole = cv2.imencode(ending.replace(".jfif", ".jpg"), picture)
     path = tmp_path / f"half{ending}"
     path.write_bytes(whole.tobytes()[: len(whole) // 2])
@@ -59,7 +59,7 @@ def test_refuses_half_a_photograph_and_nobody_else_speaks(tmp_path, picture, end
     assert not [line for line in lines if "tensorflow/core" not in line]  # main.py mutes that
 
 
-def test_a_file_a_folder_and_a_pattern(tmp_path):
+def test_photo_paths_of_a_file_a_folder_and_a_pattern(tmp_path):
     for name in ("b.png", "a.JPG", "c.txt", "d.bmp", ".half.png"):
         (tmp_path / name).touch()
     assert [p.name for p in photo.find(tmp_path)] == ["a.JPG", "b.png", "d.bmp"]
@@ -117,7 +117,7 @@ def with_orientation(jpeg, orientation):
 
 
 @pytest.mark.parametrize(("orientation", "turns"), [(1, 0), (3, 2), (6, 3), (8, 1)])
-def test_a_photograph_is_turned_upright(tmp_path, orientation, turns):
+def test_photo_is_rotated_upright(tmp_path, orientation, turns):
     """`turns`: quarters of a turn to the left; 6, a camera held upright, is one to the right."""
     stored = np.zeros((32, 48, 3), np.uint8)
     stored[:, :24] = (255, 0, 0)

@@ -11,12 +11,12 @@ def person(x, name=None):
     return {"box": (x, 0, 10, 20), "name": name}
 
 
-def test_overlap_of_known_boxes():
+def test_tracking_overlap_of_known_boxes():
     shared = tracking.overlap([(0, 0, 10, 10)], [(0, 0, 10, 10), (5, 0, 10, 10), (20, 0, 5, 5)])
     np.testing.assert_allclose(shared, [[1, 1 / 3, 0]])
 
 
-def test_two_people_walk_past_each_other_in_any_order():
+def test_tracking_follows_two_people_who_pass_each_other():
     frames = []
     for number in range(10):
         pair = [person(3 * number, "right"), person(100 - 3 * number, "left")]
@@ -26,7 +26,7 @@ def test_two_people_walk_past_each_other_in_any_order():
     assert all(len({p["name"] for p in track.people}) == 1 for track in found)
 
 
-def test_a_gap_is_bridged_and_a_long_one_is_not():
+def test_tracking_bridges_short_gaps_only():
     gap = [[]] * tracking.MAX_GAP
     bridged, lost = ([[person(0)], *empty, [person(1)]] for empty in (gap[1:], gap))
     assert [track.frames for track in tracking.track_people(bridged)] == [[0, tracking.MAX_GAP]]
@@ -35,7 +35,7 @@ def test_a_gap_is_bridged_and_a_long_one_is_not():
 
 
 @pytest.mark.parametrize("kind", ["one_euro", "savgol"])
-def test_noise_goes_and_slow_motion_stays(kind, rng):
+def test_smoothing_removes_noise_and_keeps_slow_motion(kind, rng):
     time = np.arange(200) / 25
     truth = np.stack([np.sin(0.5 * time), np.full(200, 3.0)], axis=1)
     noisy = truth + rng.normal(scale=0.05, size=truth.shape)
@@ -46,7 +46,7 @@ def test_noise_goes_and_slow_motion_stays(kind, rng):
 
 
 @pytest.mark.parametrize("kind", ["one_euro", "savgol"])
-def test_who_walks_is_not_left_behind(kind, rng):
+def test_smoothing_does_not_lag_behind_a_walk(kind, rng):
     """At 1 m/s, in metres: the filter of one direction alone is 0.09 m late."""
     truth = np.arange(100)[:, None] / 25
     calm = tracking.smooth(truth + rng.normal(scale=0.02, size=truth.shape), kind, truth[:, 0])
@@ -56,7 +56,7 @@ def test_who_walks_is_not_left_behind(kind, rng):
 
 @pytest.mark.parametrize("kind", tracking.SMOOTHERS)
 @pytest.mark.parametrize("length", [1, 2, 5, 40])
-def test_filtered_rotations_are_rotations(kind, length, rng):
+def test_smoothing_of_rotations_gives_rotations(kind, length, rng):
     turns = Rotation.from_rotvec(rng.normal(scale=2, size=(length * 24, 3))).as_matrix()
     calm = tracking.smooth_rotations(turns.reshape(length, 24, 3, 3), kind, np.arange(length) / 25)
     np.testing.assert_allclose(

@@ -10,7 +10,7 @@ from hmr_tf.rendering import scene
 
 
 @pytest.mark.parametrize("degrees", [60.0, -60.0, 180.0])
-def test_turned_people_are_all_in_the_picture(degrees):
+def test_scene_shows_all_rotated_people(degrees):
     """One far behind another who stands at the edge; each is a tetrahedron."""
     corners = np.float32([(0, -0.8, 0), (-0.5, 0.8, -0.3), (0.5, 0.8, -0.3), (0, 0.8, 0.6)])
     faces = np.array([(0, 1, 2), (0, 2, 3), (0, 3, 1), (1, 3, 2)])
@@ -26,7 +26,7 @@ def test_turned_people_are_all_in_the_picture(degrees):
     assert not mask[:, [0, -1]].any()
 
 
-def test_a_turned_person_who_is_in_the_picture_stays_where_he_is():
+def test_scene_keeps_people_who_are_in_the_picture():
     pinhole = camera.Pinhole(200.0, (50.0, 40.0))
     points = np.float32([(-0.1, 0, 4), (0.3, 0.2, 4.2)])
     moved, seen = scene._all_in_view(points, pinhole, (80, 100))

@@ -35,7 +35,7 @@ def assert_same(crop_people, size, image, boxes):
 
 
 @pytest.mark.parametrize(("height", "width"), [(333, 500), (1200, 1600), (37, 53), (600, 3)])
-def test_the_same_pixels_as_numpy_and_opencv(height, width, rng):
+def test_crop_ops_give_the_pixels_of_numpy_and_opencv(height, width, rng):
     image = rng.integers(0, 256, (height, width, 3), np.uint8)
     boxes = random_boxes(rng, height, width, 8)
     edges = [[0, 0, width, height], [width - 2, height - 2, 50, 90], [-40, -70, 41, 71]]
@@ -43,14 +43,14 @@ def test_the_same_pixels_as_numpy_and_opencv(height, width, rng):
     assert_same(crop_224, 224, image, boxes)
 
 
-def test_odd_sizes_and_exact_halves(rng):
+def test_crop_ops_odd_sizes_and_exact_halves(rng):
     image = rng.integers(0, 256, (300, 240, 3), np.uint8)
     boxes = random_boxes(rng, 300, 240, 8)
     boxes[0, 2:] = 51 / 0.5, 68 / 0.5
     assert_same(crop_63, 63, image, boxes)
 
 
-def test_the_same_on_real_photographs(shared, rng):
+def test_crop_ops_on_real_photographs(shared, rng):
     paths = sorted((shared / "lsp_ext" / "images").glob("*.jpg"))[:10]
     assert paths
     for path in paths:
@@ -58,7 +58,7 @@ def test_the_same_on_real_photographs(shared, rng):
         assert_same(crop_224, 224, image, random_boxes(rng, *image.shape[:2], 3))
 
 
-def test_points_go_back_as_those_of_numpy(rng):
+def test_crop_ops_points_return_as_in_numpy(rng):
     image = np.zeros((90, 160, 3), np.uint8)
     boxes, points = random_boxes(rng, 90, 160, 5), rng.uniform(0, 224, (5, 19, 2))
     crops = crop_224(image, boxes)

@@ -41,14 +41,14 @@ def with_exif(jpeg, segment):
 
 
 @pytest.mark.parametrize("suffix", [".jpg", ".png"])
-def test_reads_the_pixels_that_opencv_reads(photo, suffix, tmp_path):
+def test_photo_ops_read_the_pixels_that_opencv_reads(photo, suffix, tmp_path):
     content = encoded(photo, suffix)
     (tmp_path / "photo").write_bytes(content)
     np.testing.assert_array_equal(decode(content), photos.read_image(tmp_path / "photo"))
 
 
 @pytest.mark.parametrize("suffix", [".jpg", ".png"])
-def test_grey_becomes_three_channels(photo, suffix):
+def test_photo_ops_read_grey_as_three_channels(photo, suffix):
     image = decode(encoded(photo[..., 0], suffix)).numpy()
     assert image.shape == photo.shape
     assert (image[..., 0] == image[..., 2]).all()
@@ -56,7 +56,7 @@ def test_grey_becomes_three_channels(photo, suffix):
 
 @pytest.mark.parametrize("order", ["<", ">"])
 @pytest.mark.parametrize("value", range(1, 9))
-def test_turns_upright_as_opencv_does(photo, value, order, tmp_path):
+def test_photo_ops_rotate_upright_as_opencv(photo, value, order, tmp_path):
     content = with_exif(encoded(photo, ".jpg"), exif(value, order, start=8 + 2 * value))
     (tmp_path / "photo.jpg").write_bytes(content)
     upright = photos.read_image(tmp_path / "photo.jpg")
@@ -68,12 +68,12 @@ def test_turns_upright_as_opencv_does(photo, value, order, tmp_path):
     "segment",
     [exif(0), exif(9), exif(77), exif(6)[:-24] + bytes(24), exif(6).replace(b"Exif", b"exif")],
 )
-def test_nonsense_in_the_exif_is_upright(segment):
+def test_photo_ops_ignore_damaged_exif(segment):
     jpeg = b"\xff\xd8" + segment
     assert photo_ops.orientation(tf.constant(jpeg)) == 1
 
 
-def test_exif_that_points_out_of_the_file_is_upright(rng):
+def test_photo_ops_ignore_exif_that_points_out_of_the_file(rng):
     for start in (0xFFFFFFFF, 0x7FFFFFFF, 4090, 70000):
         content = exif(6).replace(struct.pack("<I", 8), struct.pack("<I", start), 1)
         assert photo_ops.orientation(tf.constant(b"\xff\xd8" + content)) == 1
@@ -93,19 +93,19 @@ def test_exif_that_points_out_of_the_file_is_upright(rng):
         (b"\x89PNG\r\n\x1a\n", "PNG"),
     ],
 )
-def test_what_is_no_image_is_refused(content, said):
+def test_photo_ops_refuse_what_is_no_image(content, said):
     with pytest.raises(tf.errors.InvalidArgumentError, match=said):
         decode(content)
 
 
 @pytest.mark.parametrize("suffix", [".jpg", ".png"])
-def test_half_a_photograph_is_refused(photo, suffix):
+def test_photo_ops_refuse_half_a_photograph(photo, suffix):
     content = encoded(photo, suffix)
     with pytest.raises(tf.errors.InvalidArgumentError):
         decode(content[: len(content) // 2])
 
 
-def test_size_is_known_before_memory_is_taken():
+def test_photo_ops_check_the_size_before_decoding():
     size = struct.pack(">II", 30_000, 20_000)
     header = b"IHDR" + size + bytes([8, 2, 0, 0, 0])
     png = b"\x89PNG\r\n\x1a\n" + struct.pack(">I", 13) + header

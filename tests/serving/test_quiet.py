@@ -11,7 +11,7 @@ from absl import logging as absl_logging
 from hmr_tf.serving import quiet
 
 
-def test_nobody_is_heard_while_all_goes_well(capfd):
+def test_quiet_hides_output_of_a_success(capfd):
     os.write(1, b"before\n")
     with quiet.output_only_on_failure():
         os.write(1, b"from C++\n")
@@ -21,7 +21,7 @@ def test_nobody_is_heard_while_all_goes_well(capfd):
     assert capfd.readouterr() == ("before\nafter\n", "")
 
 
-def test_all_is_heard_after_a_fault(capfd):
+def test_quiet_shows_output_after_a_failure(capfd):
     with pytest.raises(ValueError, match="the reason"), quiet.output_only_on_failure():
         fail_with_a_note()
     os.write(1, b"after\n")
@@ -33,7 +33,7 @@ def fail_with_a_note():
     raise ValueError("the reason")
 
 
-def test_notes_are_dropped_and_warnings_heard(tmp_path, monkeypatch):
+def test_quiet_drops_info_and_keeps_warnings(tmp_path, monkeypatch):
     loggers = [tf.get_logger(), absl_logging.get_absl_logger()]
     heard = []
     for logger in loggers:

@@ -71,7 +71,7 @@ def signature_defs(folder):
         return dict(saved(session, ["serve"], str(folder)).signature_def)
 
 
-def test_signatures_say_what_they_take_and_give(folder):
+def test_savedmodel_signatures_name_inputs_and_outputs(folder):
     defs = signature_defs(folder)
 
     def shapes(tensors):
@@ -90,7 +90,7 @@ def test_signatures_say_what_they_take_and_give(folder):
 
 
 @pytest.mark.parametrize("number", [1, 3])
-def test_crops_give_the_numbers_of_the_keras_model(hmr, served, rng, number):
+def test_savedmodel_of_crops_gives_the_numbers_of_keras(hmr, served, rng, number):
     images = tf.constant(rng.uniform(-1, 1, (number, tiny_hmr.SIZE, tiny_hmr.SIZE, 3)), tf.float32)
     expected = crop_function(hmr)(images)
     answer = served["serving_default"](image=images)
@@ -99,14 +99,14 @@ def test_crops_give_the_numbers_of_the_keras_model(hmr, served, rng, number):
 
 
 @pytest.mark.parametrize("suffix", [".jpg", ".png"])
-def test_bytes_give_the_numbers_of_a_prediction(hmr, served, photo, suffix, tmp_path):
+def test_savedmodel_of_bytes_gives_the_numbers_of_predict(hmr, served, photo, suffix, tmp_path):
     content = encoded(photo, suffix)
     (tmp_path / "photo").write_bytes(content)
     expected = predicted(hmr, photos.read_image(tmp_path / "photo"), BOX)
     assert_same_person(ask(served, content, [BOX]), 0, expected)
 
 
-def test_many_people_in_one_photograph_and_one_in_each_of_many(hmr, served, photo):
+def test_savedmodel_many_people_in_one_or_many_photographs(hmr, served, photo):
     boxes = [BOX, (-10, -20, 60, 70), (0, 0, 160, 90)]
     turned = photo[::-1, :100]
     together = ask(served, encoded(photo), boxes)
@@ -117,7 +117,7 @@ def test_many_people_in_one_photograph_and_one_in_each_of_many(hmr, served, phot
         assert_same_person(each, i, predicted(hmr, other, box))
 
 
-def test_body_is_smpl_as_a_service(hmr, served, rng):
+def test_savedmodel_body_signature_is_smpl(hmr, served, rng):
     pose, betas = rng.normal(size=(5, 24, 3)), rng.normal(size=(5, 10))
     pose, betas = tf.constant(pose, tf.float32), tf.constant(betas, tf.float32)
     expected = hmr.smpl(pose, betas)
@@ -128,7 +128,7 @@ def test_body_is_smpl_as_a_service(hmr, served, rng):
     np.testing.assert_allclose(answer["rotations"], expected.rotations, atol=1e-6)
 
 
-def test_nothing_is_read_from_variables_and_weights_stand_in_it_once(hmr, folder):
+def test_savedmodel_has_no_variables_and_its_weights_once(hmr, folder):
     assert tf.train.list_variables(str(folder / "variables" / "variables")) == [
         ("_CHECKPOINTABLE_OBJECT_GRAPH", [])
     ]
@@ -148,21 +148,21 @@ def test_nothing_is_read_from_variables_and_weights_stand_in_it_once(hmr, folder
         ([(0, 0, 1e-4, 1e-4)], "too small"),
     ],
 )
-def test_wrong_boxes_are_named_and_the_model_goes_on(served, photo, boxes, said):
+def test_savedmodel_refuses_wrong_boxes_and_goes_on(served, photo, boxes, said):
     with pytest.raises(tf.errors.InvalidArgumentError, match=said):
         ask(served, encoded(photo), np.reshape(boxes, (-1, 4)))
     assert ask(served, encoded(photo), [BOX])["theta"].shape == (1, 85)
 
 
 @pytest.mark.parametrize("content", [[b"garbage"], [b""], [], [b"x", b"y"]])
-def test_wrong_bytes_are_named_and_the_model_goes_on(served, photo, content):
+def test_savedmodel_refuses_wrong_bytes_and_goes_on(served, photo, content):
     said = "JPEG or PNG" if len(content) == 1 else "one photograph, or one for each box"
     with pytest.raises(tf.errors.InvalidArgumentError, match=said):
         ask(served, tf.constant(content, tf.string, [len(content)]), [BOX] * 3)
     assert ask(served, encoded(photo), [BOX])["theta"].shape == (1, 85)
 
 
-def test_the_number_of_crops_and_bodies_is_bounded(served):
+def test_savedmodel_limits_crops_and_bodies(served):
     size = tiny_hmr.SIZE
     for number in (0, signatures.MAX_PEOPLE + 1):
         with pytest.raises(tf.errors.InvalidArgumentError, match="1 to 128 people"):
@@ -183,7 +183,7 @@ np.savez(sys.argv[4], **{name: value.numpy() for name, value in answer.items()})
 """
 
 
-def test_a_process_without_this_code_gives_the_same_numbers(hmr, folder, photo, tmp_path):
+def test_savedmodel_in_a_process_without_this_code(hmr, folder, photo, tmp_path):
     jpeg, result = tmp_path / "photo.jpg", tmp_path / "answer.npz"
     jpeg.write_bytes(encoded(photo, ".jpg"))
     command = [sys.executable, "-I", "-c", CLEAN, folder, jpeg, repr(BOX), result]
@@ -208,7 +208,7 @@ def c_loader(folder):
     return program
 
 
-def test_the_c_library_of_a_server_loads_it_answers_and_survives(hmr, folder, photo, tmp_path):
+def test_savedmodel_in_the_c_library_of_a_server(hmr, folder, photo, tmp_path):
     program = c_loader(tmp_path)
     jpeg, garbage = tmp_path / "photo.jpg", tmp_path / "garbage"
     jpeg.write_bytes(encoded(photo, ".jpg"))
@@ -234,7 +234,7 @@ def test_the_c_library_of_a_server_loads_it_answers_and_survives(hmr, folder, ph
 
 
 @pytest.mark.parametrize(("dtype", "digit"), [("bfloat16", 2**-8), ("float16", 2**-11)])
-def test_a_recast_encoder_is_as_close_as_its_digits(hmr, rng, dtype, digit):
+def test_frozen_encoder_of_fewer_digits_is_as_close(hmr, rng, dtype, digit):
     images = tf.constant(rng.uniform(-1, 1, (4, tiny_hmr.SIZE, tiny_hmr.SIZE, 3)), tf.float32)
     twin, exact = frozen.cast_encoder(hmr.encoder, dtype), hmr.encoder(images, training=False)
     assert {v.dtype for v in twin.weights if "kernel" in v.name} == {tf.dtypes.as_dtype(dtype)}
@@ -242,7 +242,7 @@ def test_a_recast_encoder_is_as_close_as_its_digits(hmr, rng, dtype, digit):
     assert digit / 10 < error < 5 * digit
 
 
-def test_a_bfloat16_network_answers_in_float32(hmr, rng):
+def test_frozen_bfloat16_network_predicts_in_float32(hmr, rng):
     images = tf.constant(rng.uniform(-1, 1, (4, tiny_hmr.SIZE, tiny_hmr.SIZE, 3)), tf.float32)
     exact = crop_function(hmr)(images)
     answer = named(frozen.freeze(hmr, "bfloat16").predict(images), hmr.image_size)
@@ -252,7 +252,7 @@ def test_a_bfloat16_network_answers_in_float32(hmr, rng):
     assert np.abs(answer["theta"] - exact["theta"]).max() > 0
 
 
-def test_what_comes_along_names_the_numbers_and_batches_as_a_server_requires(hmr, folder):
+def test_savedmodel_extra_files_name_joints_and_batch_sizes(hmr, folder):
     names = json.loads((folder / "assets.extra" / "body.json").read_text())
     assert names["keypoints"] == list(skeleton.KEYPOINTS)
     assert len(names["smpl_joints"]) == len(names["smpl_parents"]) == 24
@@ -264,7 +264,7 @@ def test_what_comes_along_names_the_numbers_and_batches_as_a_server_requires(hmr
     assert allowed[-1] == most <= signatures.MAX_PEOPLE
 
 
-def test_tflite_says_how_far_it_is(hmr, tmp_path, rng, monkeypatch):
+def test_tflite_reports_its_error(hmr, tmp_path, rng, monkeypatch):
     network = frozen.freeze(hmr)
     monkeypatch.setattr(tflite.frozen, "freeze", lambda hmr: network)
     image = rng.uniform(-1, 1, (1, tiny_hmr.SIZE, tiny_hmr.SIZE, 3)).astype(np.float32)
@@ -279,7 +279,7 @@ def test_tflite_says_how_far_it_is(hmr, tmp_path, rng, monkeypatch):
     assert sizes[1] < 0.6 * sizes[0]
 
 
-def test_openvino_reads_it_and_gives_the_same_numbers(hmr, folder, rng):
+def test_savedmodel_in_openvino_gives_the_same_numbers(hmr, folder, rng):
     openvino = pytest.importorskip("openvino", reason="OpenVINO is not installed")
     model = openvino.Core().compile_model(
         openvino.Core().read_model(str(folder)), "CPU", {"INFERENCE_PRECISION_HINT": "f32"}
@@ -290,7 +290,7 @@ def test_openvino_reads_it_and_gives_the_same_numbers(hmr, folder, rng):
         np.testing.assert_allclose(answer[name], expected, rtol=1e-4, atol=1e-4, err_msg=name)
 
 
-def test_no_slice_mixes_an_index_with_a_new_axis(folder):
+def test_savedmodel_has_no_slice_that_openvino_misreads(folder):
     """Which OpenVINO 2026.4 reads wrongly, without saying so; CI has no OpenVINO."""
     saved = saved_model_pb2.SavedModel.FromString((folder / "saved_model.pb").read_bytes())
     functions = saved.meta_graphs[0].graph_def.library.function
@@ -300,7 +300,7 @@ def test_no_slice_mixes_an_index_with_a_new_axis(folder):
     assert [node.name for node in mixed] == []
 
 
-def test_a_model_appears_whole_or_not_at_all(hmr, folder, tmp_path, monkeypatch):
+def test_savedmodel_appears_whole_or_not_at_all(hmr, folder, tmp_path, monkeypatch):
     """Small stand-ins for what is written: what counts is where and when."""
     monkeypatch.setattr(saved_model.frozen, "freeze", lambda hmr, dtype: None)
     monkeypatch.setattr(saved_model, "_functions", lambda network: {})

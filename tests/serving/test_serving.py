@@ -38,7 +38,7 @@ def answer_of(served, spec, inputs):
     return served[spec.signature_name](**inputs)
 
 
-def test_warm_up_requests_are_what_a_server_reads_and_can_answer(apis, exported, served):
+def test_warmup_requests_are_read_and_predicted(apis, exported, served):
     records = list(tf.data.TFRecordDataset(str(exported[1] / "assets.extra" / warmup.FILE_NAME)))
     seen = []
     for record in records:
@@ -52,7 +52,7 @@ def test_warm_up_requests_are_what_a_server_reads_and_can_answer(apis, exported,
     assert sorted(seen) == sorted((name, people) for name in names for people in (1, 8))
 
 
-def test_long_fields_have_long_lengths(apis):
+def test_warmup_long_fields_have_long_lengths(apis):
     """A length of one byte, of two, of more."""
     for size in (1, 127, 128, 16_383, 16_384, 3_000_000):
         tensor = tf.make_tensor_proto([b"x" * size])
@@ -124,7 +124,7 @@ def command(request, served, photo):
         server.stop(None)
 
 
-def test_the_client_of_the_documentation_shows_everybody(command, capsys):
+def test_serving_client_shows_all_people(command, capsys):
     boxes = [f"--box={','.join(map(str, box))}" for box in BOXES]
     serving_client.main([*command, *boxes])
     printed = capsys.readouterr().out
@@ -133,13 +133,13 @@ def test_the_client_of_the_documentation_shows_everybody(command, capsys):
 
 
 @pytest.mark.parametrize("arguments", [["none.jpg", "--box=1,2,3,4"], ["photo", "--box=1,2,x,4"]])
-def test_the_client_says_what_it_was_not_given(arguments, photo):
+def test_serving_client_names_missing_arguments(arguments, photo):
     with pytest.raises(SystemExit, match=r"No photograph or no box: .*(none\.jpg|'x')"):
         serving_client.main([str(photo) if a == "photo" else a for a in arguments])
 
 
 @pytest.mark.parametrize("protocol", [[], ["--grpc"]])
-def test_the_client_says_that_there_is_no_server(protocol, photo):
+def test_serving_client_reports_a_missing_server(protocol, photo):
     if protocol:
         pytest.importorskip("tensorflow_serving")
     with pytest.raises(SystemExit, match=r"No server at .*:1[:/]"):
@@ -149,7 +149,7 @@ def test_the_client_says_that_there_is_no_server(protocol, photo):
 @pytest.mark.parametrize(
     ("boxes", "said"), [([[0, 0, 0, 9]], "above 0"), ([[900, 0, 9, 9]], "outside"), (BOXES, None)]
 )
-def test_the_client_says_what_the_server_refused(command, boxes, said, capsys):
+def test_serving_client_reports_what_the_server_refused(command, boxes, said, capsys):
     boxes = [f"--box={','.join(map(str, box))}" for box in boxes]
     if said:
         with pytest.raises(SystemExit, match=f"(?s)refused.*{said}"):
@@ -159,7 +159,7 @@ def test_the_client_says_what_the_server_refused(command, boxes, said, capsys):
         assert "person 1" in capsys.readouterr().out
 
 
-def test_rest_and_grpc_ask_the_same(apis, served, photo):
+def test_serving_rest_and_grpc_requests_agree(apis, served, photo):
     content = photo.read_bytes()
     body = json.loads(json.dumps(serving_client.rest_body(content, BOXES)))
     request = serving_client.grpc_request("hmr", content, BOXES)
