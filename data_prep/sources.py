@@ -87,6 +87,13 @@ def _motion_capture(read, **more):
     return Source("mocap_neutrMosh", read, records_per_shard=10_000, is_streamed=True, **more)
 
 
+def _any_case(*patterns):
+    """The patterns, and the same with endings in capitals."""
+    capitals = [name.upper() for name in (pattern.rpartition(".")[2] for pattern in patterns)]
+    stems = [pattern.rpartition(".")[0] for pattern in patterns]
+    return (*patterns, *(f"{stem}.{ending}" for stem, ending in zip(stems, capitals)))
+
+
 _LSP = ("joints.mat",)
 # No **: there are a million frames beside them.
 _3DHP = (
@@ -127,9 +134,11 @@ SOURCES = {
         has_split_folders=True,
         sequence_splits=("test",),
     ),
-    "mosh": _motion_capture(_mocap("mosh"), annotations=("neutrSMPL_*/*/*.pkl", "*/*.pkl")),
-    "amass": _motion_capture(_mocap("amass"), annotations=("**/*.npz",)),
-    "cmu": _motion_capture(_mocap("cmu"), annotations=("**/*.asf", "**/*.amc")),
+    "mosh": _motion_capture(
+        _mocap("mosh"), annotations=_any_case("neutrSMPL_*/*/*.pkl", "*/*.pkl")
+    ),
+    "amass": _motion_capture(_mocap("amass"), annotations=_any_case("**/*.npz")),
+    "cmu": _motion_capture(_mocap("cmu"), annotations=_any_case("**/*.asf", "**/*.amc")),
     "synthetic": Source(
         "synthetic",
         _synthetic,

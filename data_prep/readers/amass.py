@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from data_prep.labelled import Noted
-from data_prep.readers import mocap_order
+from data_prep.readers import hidden_files, mocap_order
 from hmr_tf.files import safe_npz
 from hmr_tf.files.errors import InputError
 
@@ -21,6 +21,7 @@ _RATES = ("mocap_framerate", "mocap_frame_rate")
 _NUM_JOINTS = 52
 _SMPL_JOINTS = (*range(22), 22, 37)  # the body's, then the first of each hand
 _NUM_BETAS = 10
+_OTHER_MODELS = {165: "SMPL-X", 162: "SMPL-X", 72: "SMPL", 66: "SMPL", 69: "SMPL"}  # by numbers
 _MAX_BYTES = 2**30  # of the arrays of one file; the largest of AMASS have 200 MB
 
 
@@ -39,21 +40,29 @@ def read(data_dir, seed):
       InputError: there are no files.
     """
     data_dir = Path(data_dir).resolve()
-    is_collection = any(not _NO_POSES.fullmatch(p.name) for p in data_dir.glob("*/*.npz"))
+    is_collection = bool(_pose_files(data_dir.glob("*/*")))
     folders = [data_dir] if is_collection else sorted(p for p in data_dir.iterdir() if p.is_dir())
-    files = {}
+    files, hidden = {}, {}
     for folder in folders:
-        paths = sorted(p for p in folder.rglob("*.npz") if not _NO_POSES.fullmatch(p.name))
+        paths = _pose_files(folder.rglob("*"))
         if paths:
-            files[f"neutrSMPL_{re.sub('[^A-Za-z0-9.-]', '_', folder.name)}"] = paths
+            name = f"neutrSMPL_{re.sub('[^A-Za-z0-9.-]', '_', folder.name)}"
+            files[name] = paths
+            hidden[name] = hidden_files.skipped(folder.rglob(".*"), ".npz")
     if not files:
         raise InputError(
             f"there are no <collection>/<subject>/*_poses.npz in {data_dir}: pass AMASS's folder"
         )
-    return {name: _read_collection(paths, seed) for name, paths in files.items()}
+    return {name: _read_collection(paths, hidden[name], seed) for name, paths in files.items()}
 
 
-def _read_collection(paths, seed):
+def _pose_files(paths):
+    paths = hidden_files.with_ending(paths, ".npz")
+    return [path for path in paths if not _NO_POSES.fullmatch(path.name.lower())]
+
+
+def _read_collection(paths, hidden, seed):
+    yield from hidden
     genders = collections.Counter()
 
     def read_and_note(path):
@@ -81,7 +90,12 @@ def read_file(path):
     if any(array.dtype.kind not in "fiu" for array in numbers) or rate.size != 1:
         raise InputError(f"{path}: poses, betas or {_RATES[0]} are not numbers")
     if poses.ndim != 2 or poses.shape[1] != 3 * _NUM_JOINTS:
-        raise InputError(f"{path}: poses {poses.shape}; SMPL-H has N x {3 * _NUM_JOINTS}")
+        shape = " x ".join(map(str, poses.shape))
+        model = _OTHER_MODELS.get(poses.shape[-1] if poses.ndim == 2 else 0, "another body model")
+        raise InputError(
+            f"{path}: its poses are of {model} ({shape} numbers); poses of SMPL-H are read, "
+            f"N x {3 * _NUM_JOINTS}: download AMASS's files called SMPL+H G"
+        )
     try:
         rows = mocap_order.rows_at_25_hz(len(poses), float(rate.ravel()[0]))
     except InputError as error:

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import numpy as np
 
-from data_prep.labelled import LabelledPerson, Skipped
+from data_prep.labelled import LabelledPerson, Noted, Skipped
+from data_prep.readers import hidden_files, numbering
 from data_prep.readers.formats import matlab
 from hmr_tf.body import skeleton
 from hmr_tf.files.errors import InputError
@@ -25,17 +26,18 @@ def read(data_dir, split):
     """LSP: yields a LabelledPerson for each image of a split ("train", "test"), sorted by name."""
     if split not in ("train", "test"):
         raise InputError(f"lsp has no split {split}: pass --split=train or --split=test")
-    joints = _read_joints(data_dir, "lsp")
-    people = list(_pair(data_dir, joints.transpose(2, 1, 0), is_hidden=True))
-    yield from people[:NUM_TRAIN] if split == "train" else people[NUM_TRAIN:]
+    joints = _read_joints(data_dir, "lsp").transpose(2, 1, 0)
+    columns = range(len(joints))
+    columns = columns[:NUM_TRAIN] if split == "train" else columns[NUM_TRAIN:]
+    yield from _people(data_dir, joints, columns, is_hidden=True)
 
 
 def read_extended(data_dir, split):
     """LSP-extended: yields a LabelledPerson for each image, sorted by name; split "train" only."""
     if split != "train":
         raise InputError(f"lsp_ext has no split {split}: all of it is for training, --split=train")
-    joints = _read_joints(data_dir, "lsp_ext")
-    yield from _pair(data_dir, joints.transpose(2, 0, 1), is_hidden=False)
+    joints = _read_joints(data_dir, "lsp_ext").transpose(2, 0, 1)
+    yield from _people(data_dir, joints, range(len(joints)), is_hidden=False)
 
 
 def _read_joints(data_dir, dataset):
@@ -46,7 +48,7 @@ def _read_joints(data_dir, dataset):
     _check_shape(path, joints.shape, dataset)
     numbers = matlab.numbers(joints)
     if numbers.size != joints.size:
-        raise InputError(f"{path} holds {joints.dtype}, not numbers")
+        raise InputError(f"{path} holds joints that are not numbers")
     return numbers.reshape(joints.shape).astype(float)
 
 
@@ -61,40 +63,52 @@ def _check_shape(path, shape, dataset):
         )
 
 
-def _pair(data_dir, joints, is_hidden):
-    """Yields people. Images sorted by name are paired with columns in order, as in the original.
-
-    If there are fewer images than columns, they are paired by the number in the name.
+def _people(data_dir, joints, columns, is_hidden):
+    """Yields people, Skipped and Noted.
 
     Args:
       joints: (N, 14, 3) x, y, flag.
+      columns: indices of `joints` to read.
       is_hidden: whether flag 1 means hidden.
     """
     folder = Path(data_dir) / "images"
-    images = sorted(folder.glob("*.jpg"))
-    if not images:
-        raise InputError(f"there are no images {folder}/*.jpg")
-    if len(images) == len(joints):
-        paths = dict(enumerate(images))
-    else:
-        paths = {_number(path, len(joints)): path for path in images}
-    for column, values in enumerate(joints):
+    yield from hidden_files.skipped(folder.glob(".*"), ".jpg")
+    paths, notes = _paths(folder, len(joints))
+    yield from notes
+    for column in columns:
         if column not in paths:
             yield Skipped("image missing", f"{folder}, image {column + 1}")
             continue
-        flags = values[:, 2]
+        flags = joints[column, :, 2]
         labelled = np.zeros(len(skeleton.KEYPOINTS), int)
         labelled[:_NUM_JOINTS] = flags == 0 if is_hidden else flags > 0
         keypoints_px = np.zeros((len(skeleton.KEYPOINTS), 2))
-        keypoints_px[:_NUM_JOINTS] = values[:, :2]
+        keypoints_px[:_NUM_JOINTS] = joints[column, :, :2]
         yield LabelledPerson(str(paths[column]), keypoints_px, labelled)
 
 
+def _paths(folder, num_columns):
+    """dict: column of joints.mat -> path of its image; a list of Noted.
+
+    Images sorted by name are paired with columns in order, as in the original. If their numbers
+    differ, images are paired by the number in the name.
+    """
+    images = hidden_files.with_ending(folder.glob("*"), ".jpg")
+    if not images:
+        raise InputError(f"there are no images {folder}/*.jpg")
+    if len(images) == num_columns:
+        return dict(enumerate(images)), []
+    numbers = [_number(path, num_columns) for path in images]
+    first = numbering.first_number(numbers.__contains__, num_columns, default=1)
+    paths = {number - first: path for number, path in zip(numbers, images)}
+    return paths, [Noted(f"images numbered from {first}", len(images))]
+
+
 def _number(path, num_columns):
-    match = re.fullmatch(r"im0*([1-9]\d*)", path.stem)
+    match = re.fullmatch(r"im(\d+)", path.stem)
     if not match or int(match[1]) > num_columns:
         raise InputError(
             f"joints.mat has {num_columns} people, but {path.parent} another number of images, and "
             f"{path.name} is not im1 to im{num_columns}: download the dataset again"
         )
-    return int(match[1]) - 1
+    return int(match[1])

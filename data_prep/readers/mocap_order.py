@@ -38,7 +38,8 @@ def shuffled(paths, read_file, seed, reason):
 def check(path, poses, betas):
     """Raises InputError unless these are (N, 72) poses and (10,) betas of finite numbers."""
     if poses.ndim != 2 or poses.shape[1] != 72 or betas.shape != (10,):
-        raise InputError(f"{path}: poses {poses.shape}, betas {betas.shape}; not N x 72 and 10")
+        shapes = (" x ".join(map(str, array.shape)) for array in (poses, betas))
+        raise InputError("{}: {} poses and {} betas; not N x 72 and 10".format(path, *shapes))
     if not all((np.abs(numbers) < MAX_NUMBER).all() for numbers in (poses, betas)):  # and not NaN
         raise InputError(f"{path}: some poses or betas are not numbers")
 

@@ -7,7 +7,7 @@ Pickles of Python 2, read without running code in them. Source: the original's
 from pathlib import Path
 
 from data_prep.labelled import Skipped
-from data_prep.readers import mocap_order
+from data_prep.readers import hidden_files, mocap_order
 from data_prep.readers.h36m import h36m_recordings
 from hmr_tf.files import safe_pickle
 from hmr_tf.files.errors import InputError
@@ -30,17 +30,26 @@ def read(data_dir, seed):
       InputError: there are no pickles.
     """
     data_dir = Path(data_dir)
-    folders = [data_dir] if list(data_dir.glob("*/*.pkl")) else sorted(data_dir.glob("neutrSMPL_*"))
-    files = {folder.resolve().name: sorted(folder.glob("*/*.pkl")) for folder in folders}
+    is_collection = bool(hidden_files.with_ending(data_dir.glob("*/*"), ".pkl"))
+    folders = [data_dir] if is_collection else sorted(data_dir.glob("neutrSMPL_*"))
+    files = {
+        folder.resolve().name: hidden_files.with_ending(folder.glob("*/*"), ".pkl")
+        for folder in folders
+    }
+    hidden = {
+        folder.resolve().name: hidden_files.skipped(folder.glob("*/.*"), ".pkl")
+        for folder in folders
+    }
     files = {name: paths for name, paths in files.items() if paths}
     if not files:
         raise InputError(
             f"there are no neutrSMPL_*/<folder>/*.pkl in {data_dir}: pass the folder neutrMosh"
         )
-    return {name: _read_collection(paths, seed) for name, paths in files.items()}
+    return {name: _read_collection(paths, hidden[name], seed) for name, paths in files.items()}
 
 
-def _read_collection(paths, seed):
+def _read_collection(paths, hidden, seed):
+    yield from hidden
     for path in paths:
         if path.parent.name in TEST_SUBJECTS:
             yield Skipped("a test subject of Human3.6M", str(path), is_problem=False)

@@ -13,6 +13,7 @@ import tensorflow as tf
 from scipy.spatial.transform import Rotation
 
 from data_prep.labelled import LabelledPerson, MocapPose
+from data_prep.readers import hidden_files
 from data_prep.synthesis import scenery
 from data_prep.synthesis.pose_sampler import sample_poses
 from hmr_tf.body import body_model, camera, skeleton
@@ -82,7 +83,7 @@ def _photographs(data_dir):
     if not data_dir:
         return []
     endings = (".jpg", ".jpeg", ".png")
-    paths = sorted(p for p in Path(data_dir).rglob("*") if p.suffix.lower() in endings)
+    paths = hidden_files.with_ending(Path(data_dir).rglob("*"), *endings)
     if not paths:
         raise InputError(
             f"--data_dir={data_dir} holds no photographs (.jpg, .png) for the background; leave "

@@ -217,7 +217,10 @@ def _publish(job, run, partial, written, num_resumed, tally):
 
 
 def _no_people(job, tally):
-    return InputError(f"{job.title}: no people to convert in {job.data_dir} ({tally.summary()})")
+    first = "; the first: {reason}, {where}".format(**tally.problems[0]) if tally.problems else ""
+    return InputError(
+        f"{job.title}: no people to convert in {job.data_dir} ({tally.summary()}{first})"
+    )
 
 
 def _progress_bar(job, total, initial=0):

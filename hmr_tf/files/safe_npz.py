@@ -18,6 +18,10 @@ _READ_HEADER = {
 }
 
 
+class _Damage(Exception):
+    """An array that the file does not hold as its header states."""
+
+
 def load(path, keys, max_bytes=None, pickled=False):
     """Reads the named arrays of an .npz file.
 
@@ -67,8 +71,8 @@ def _errors_name(path):
     except OSError as error:
         raise InputError(f"{path} cannot be read: {error.strerror or error}") from error
     except Exception as error:  # zipfile, zlib and numpy raise their own kinds for damaged files
-        reason = " ".join(f"{type(error).__name__}: {error}".split())[:200]
-        raise InputError(f"{path} is damaged ({reason}): download or make it again.") from error
+        reason = f" ({error})" if isinstance(error, _Damage) else ", or another kind of file"
+        raise InputError(f"{path} is damaged{reason}: download or make it again.") from error
 
 
 def _check_size(num_bytes, verb, limit):
@@ -84,6 +88,7 @@ def _read_array(file, num_bytes, name, pickled):
         value = safe_pickle.loads(file.read())
         return value.item() if isinstance(value, np.ndarray) and value.ndim == 0 else value
     if dtype.kind not in _KINDS or math.prod(shape) * dtype.itemsize != held:
-        raise ValueError(f"{name} holds {dtype} {shape} in {held} bytes")
+        count = "objects" if dtype.hasobject else f"{math.prod(shape)} values"
+        raise _Damage(f"{name} holds {count} in {held} bytes")
     file.seek(0)
     return np.lib.format.read_array(file, allow_pickle=False)

@@ -53,8 +53,9 @@ def loads(content):
     except InputError:
         raise
     except Exception as error:  # a damaged stream can raise any kind
-        reason = f"{type(error).__name__}: {error}"[:200]
-        raise InputError(f"no readable pickle ({reason}); download it again") from error
+        raise InputError(
+            "not a readable pickle, damaged or another kind of file; download it again"
+        ) from error
 
 
 def to_array(value):
@@ -78,7 +79,8 @@ def to_array(value):
     except InputError:
         raise
     except Exception as error:  # a false shape, index or kind can raise any kind
-        raise InputError(f"not an array: {error}") from error
+        reason = str(error) if isinstance(error, InputError) else "of a false shape or kind"
+        raise InputError(f"not an array of numbers: {reason}") from error
 
 
 def _dense(sparse):

@@ -17,7 +17,7 @@ def test_npz_reads_only_the_named_arrays(tmp_path):
     assert list(arrays) == ["b", "a"]
     np.testing.assert_array_equal(arrays["a"], range(3))
     assert str(arrays["b"]) == "text"
-    with pytest.raises(InputError, match=r"a\.npz is damaged .*c holds object"):
+    with pytest.raises(InputError, match=r"a\.npz is damaged .*c holds objects"):
         safe_npz.load(path, ("c",))
 
 
@@ -44,7 +44,7 @@ def test_npz_refuses_a_shape_that_the_file_does_not_hold(shape, tmp_path):
     path = tmp_path / "a.npz"
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr("a.npy", file.getvalue())
-    with pytest.raises(InputError, match=rf"a holds float64 \({shape[0]},\) in"):
+    with pytest.raises(InputError, match=f"a holds {shape[0]} values in"):
         safe_npz.load(path, ("a",))
 
 
@@ -59,7 +59,7 @@ def test_npz_reads_pickled_objects_only_where_asked(tmp_path):
     np.savez(path, a=np.array({"x": np.arange(3)}, object))
     value = safe_npz.load(path, ("a",), pickled=True)["a"]
     np.testing.assert_array_equal(value["x"], range(3))
-    with pytest.raises(InputError, match="a holds object"):
+    with pytest.raises(InputError, match="a holds objects"):
         safe_npz.load(path, ("a",))
 
 

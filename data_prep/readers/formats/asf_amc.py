@@ -50,8 +50,12 @@ def read_skeleton(path):
         bones.update(_bone(lines, in_degrees) for lines in _blocks(sections["bonedata"]))
         (hierarchy,) = _blocks(sections["hierarchy"])
         parents = _parents(hierarchy, bones)
-    except (KeyError, ValueError, IndexError) as error:
-        raise InputError(f"{path} is not a readable Acclaim skeleton ({error!r})") from error
+    except KeyError as error:
+        raise _unreadable(path, f"it has no {error.args[0]}") from error
+    except InputError as error:
+        raise _unreadable(path, error) from error
+    except (ValueError, IndexError) as error:
+        raise _unreadable(path, "a number is missing or not a number") from error
     order = _parents_first(parents)
     return Skeleton({name: bones[name] for name in order}, parents, in_degrees)
 
@@ -81,8 +85,11 @@ def read_motion(path, skeleton, choose):
         for name, size in sizes.items():
             try:
                 numbers = [float(number) for number in lines[name]]
-            except (KeyError, ValueError) as error:
-                raise InputError(f"{path}, frame {index + 1}: {name} ({error!r})") from error
+            except KeyError as error:
+                raise InputError(f"{path}, frame {index + 1}: {name} is missing") from error
+            except ValueError as error:
+                reason = "has something that is not a number"
+                raise InputError(f"{path}, frame {index + 1}: {name} {reason}") from error
             if len(numbers) != size or not np.isfinite(numbers).all():
                 raise InputError(f"{path}, frame {index + 1}: {name} has not {size} numbers")
             motion[name].append(numbers)
@@ -105,6 +112,10 @@ def global_rotations(skeleton, motion):
             local = bone.axes * rotation * bone.axes.inv()
         rotations[name] = local if name == ROOT else rotations[skeleton.parents[name]] * local
     return rotations
+
+
+def _unreadable(path, reason):
+    return InputError(f"{path} is not a readable Acclaim skeleton: {reason}")
 
 
 def _read_text(path, max_bytes):
@@ -138,19 +149,19 @@ def _blocks(lines):
             current = []
         elif line == ["end"]:
             if current is None:
-                raise ValueError("an end without a begin")
+                raise InputError("an end without a begin")
             blocks, current = [*blocks, current], None
         elif current is not None:
             current.append(line)
     if current is not None or not 0 < len(blocks) <= MAX_BONES:
-        raise ValueError(f"{len(blocks)} blocks, or one without an end")
+        raise InputError(f"{len(blocks)} blocks, or one without an end")
     return blocks
 
 
 def _root(lines):
     fields = {line[0]: line[1:] for line in lines}
     if any(float(number) for number in fields.get("orientation", ())):
-        raise ValueError("the root is rotated")  # Acclaim's papers do not say what that means
+        raise InputError("the root is rotated")  # Acclaim's papers do not say what that means
     return Bone(np.zeros(3), Rotation.identity(), _channels(fields["order"]))
 
 
@@ -159,11 +170,11 @@ def _bone(lines, in_degrees):
     direction = np.array(fields["direction"], float)
     *angles, letters = fields["axis"] if len(fields["axis"]) > 3 else [*fields["axis"], "XYZ"]
     if len(angles) != 3 or sorted(letters.lower()) != ["x", "y", "z"]:
-        raise ValueError(f"axis {fields['axis']}")
+        raise InputError(f"axis {fields['axis']}")
     axes = Rotation.from_euler(letters.lower(), np.array(angles, float), in_degrees)
     length = np.linalg.norm(direction)
     if direction.shape != (3,) or not 0 < length < np.inf:
-        raise ValueError(f"direction {fields['direction']}")
+        raise InputError(f"direction {fields['direction']}")
     (name,) = fields["name"]
     return name, Bone(direction / length, axes, _channels(fields.get("dof", ())))
 
@@ -174,7 +185,7 @@ def _channels(words):
         ("rx", "ry", "rz", "tx", "ty", "tz", "l"),
     )
     if len(set(channels)) < len(channels) or not set(channels) <= set(known):
-        raise ValueError(f"degrees of freedom {' '.join(words)}")
+        raise InputError(f"degrees of freedom {' '.join(words)}")
     return channels
 
 
@@ -183,7 +194,7 @@ def _parents(hierarchy, bones):
     for parent, *children in hierarchy:
         for child in children:
             if {parent, child} - set(bones) or child == ROOT or child in parents:
-                raise ValueError(f"{child} below {parent}")
+                raise InputError(f"{child} below {parent}")
             parents[child] = parent
     return parents
 

@@ -41,7 +41,7 @@ def read_pose(path, num_coordinates):
         raise FileNotFoundError(path)
     try:
         if path.stat().st_size > _MAX_BYTES:
-            raise ValueError("too large")
+            raise InputError("too large")
         _check_structure(path.read_bytes())
         with cdflib.CDF(path) as file:
             variable = file.varinq("Pose")
@@ -50,31 +50,31 @@ def read_pose(path, num_coordinates):
                 poses = np.asarray(file.varget("Pose"), float)
         return poses.reshape(-1, num_coordinates)
     except Exception as error:  # the library raises anything for damaged files
-        reason = " ".join(f"{error!r}".split())[:200]
+        reason = str(error) if isinstance(error, InputError) else "damaged"
         raise InputError(f"{path} is not a readable CDF file of poses ({reason})") from error
 
 
 def _check_variable(variable, num_coordinates):
-    """Raises ValueError unless it holds frames of so many real numbers, according to its header."""
+    """Raises InputError unless it holds frames of so many real numbers, according to its header."""
     sizes = (variable.Last_Rec + 1, *variable.Dim_Sizes)
     num_frames = int(np.prod(sizes, dtype=object)) // num_coordinates
     is_complete = min(sizes) > 0 and num_coordinates in sizes and variable.Num_Elements == 1
     if not is_complete or num_frames > MAX_FRAMES or variable.Data_Type not in _REALS:
-        raise ValueError(f"Pose is {variable.Data_Type_Description} of {sizes}")
+        raise InputError(f"Pose is {variable.Data_Type_Description} of {sizes}")
 
 
 def _check_structure(content):
-    """Raises ValueError if the file is truncated or a count in it is impossible."""
+    """Raises InputError if the file is truncated or a count in it is impossible."""
     if not content.startswith(_MAGIC):
-        raise ValueError("not an uncompressed CDF file of version 3")
+        raise InputError("not an uncompressed CDF file of version 3")
     (descriptor,) = struct.unpack_from(">q", content, 20)
     variable, _, end, num_r, _, _, num_dimensions, num_z = struct.unpack_from(
         ">qqqiiiii", content, descriptor + 20
     )
     if end > len(content):
-        raise ValueError(f"truncated: {len(content)} of {end} bytes")
+        raise InputError(f"truncated: {len(content)} of {end} bytes")
     if num_r or not 0 < num_z <= _MAX_VARIABLES:
-        raise ValueError(f"{num_r} and {num_z} variables")
+        raise InputError(f"{num_r} and {num_z} variables")
     _check_dimensions(num_dimensions)
     for _ in range(num_z):
         (next_variable,) = struct.unpack_from(">q", content, variable + 12)
@@ -88,7 +88,7 @@ def _check_structure(content):
 
 def _check_dimensions(number):
     if not 0 <= number <= _MAX_DIMENSIONS:
-        raise ValueError(f"{number} dimensions")
+        raise InputError(f"{number} dimensions")
 
 
 def _check_blocks(content, start):
@@ -99,14 +99,14 @@ def _check_blocks(content, start):
         following, num_entries, num_used = struct.unpack_from(">qii", content, start + 12)
         seen += 1 + num_used
         if num_used < 0 or num_entries < num_used or seen > _MAX_BLOCKS:
-            raise ValueError("its index records form a loop")
+            raise InputError("its index records form a loop")
         offsets = struct.unpack_from(f">{num_used}q", content, start + 28 + 8 * num_entries)
         index_records = [at for at in offsets if struct.unpack_from(">i", content, at + 8)[0] == 6]
         starts += index_records + ([following] if following else [])
 
 
 def _check_compressed(content):
-    """Raises ValueError if compressed parts unpack to far more than any recording."""
+    """Raises InputError if compressed parts unpack to far more than any recording."""
     left = _MAX_BYTES
     for match in re.finditer(re.escape(_GZIP_START), content):
         try:
@@ -114,4 +114,4 @@ def _check_compressed(content):
         except zlib.error:  # these three bytes were numbers
             continue
         if left <= 0:
-            raise ValueError("it unpacks to too much")
+            raise InputError("it unpacks to too much")

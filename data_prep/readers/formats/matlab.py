@@ -31,13 +31,13 @@ def load(path, names, optional=()):
     """
     try:
         if os.path.getsize(path) > MAX_BYTES:
-            raise ValueError(f"larger than {MAX_BYTES:,} bytes")
+            raise InputError(f"larger than {MAX_BYTES:,} bytes")
         load_version = _load_hdf5 if h5py.is_hdf5(path) else _load_version_5
         variables = load_version(path, (*names, *optional))
     except FileNotFoundError as error:
         raise InputError(f"there is no {path}") from error
     except Exception as error:  # a damaged file may raise anything
-        reason = f"{type(error).__name__}: {error}".split("\n")[0][:200]
+        reason = str(error) if isinstance(error, InputError) else "damaged"
         raise InputError(
             f"{path} is not a readable MATLAB file ({reason}); download it again"
         ) from error
@@ -109,10 +109,10 @@ class _Hdf5:
         is_cell = h5py.check_ref_dtype(item.dtype) is h5py.Reference
         self._left_bytes -= max(item.dtype.itemsize, 8) * item.size
         if self._left_bytes < 0 or depth > MAX_DEPTH:
-            raise ValueError("too large")
+            raise InputError("too large")
         # external and virtual data sets read other files
         if item.external or item.is_virtual or not (is_cell or item.dtype.kind in "biuf"):
-            raise ValueError("neither numbers nor cells")
+            raise InputError("neither numbers nor cells")
         values = item[()].T
         if not is_cell:
             return values

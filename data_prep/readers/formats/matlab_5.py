@@ -12,6 +12,8 @@ from typing import NamedTuple
 
 import scipy.io
 
+from hmr_tf.files.errors import InputError
+
 MAX_ARRAYS = 2**23  # in one variable; even empty ones take memory. MPII's has about 3 million
 MAX_DEPTH = 12  # of structs and cells; MPII's has 8
 _HEADER_BYTES = 128
@@ -33,11 +35,11 @@ def read(content, names, max_bytes):
       dict: name -> array, of the `names` that the file has.
 
     Raises:
-      ValueError and others: the bytes are damaged, or larger than allowed.
+      InputError and others: the bytes are damaged, or larger than allowed.
     """
     order = {b"IM": "<", b"MI": ">"}.get(content[_HEADER_BYTES - 2 : _HEADER_BYTES])
     if not content.startswith(b"MATLAB 5.0") or order is None:
-        raise ValueError("not a MATLAB file of version 5 or 7.3")
+        raise InputError("not a MATLAB file of version 5 or 7.3")
     checked = [content[:_HEADER_BYTES]]
     for element in _elements(content, order):
         if _name(element, order) in names:
@@ -55,7 +57,7 @@ def _elements(content, order):
         kind, size = struct.unpack_from(order + "II", content, position)
         end = position + 8 + size
         if end > len(content) or kind not in (_MATRIX, _COMPRESSED):
-            raise ValueError("damaged or truncated")
+            raise InputError("damaged or truncated")
         yield content[position:end]
         position = end
 
@@ -66,7 +68,7 @@ def _unpack(element, order, max_bytes):
     packed = zlib.decompressobj()
     unpacked = packed.decompress(element[8:], max_bytes)
     if not packed.eof:
-        raise ValueError("truncated" if len(unpacked) < max_bytes else "too large")
+        raise InputError("truncated" if len(unpacked) < max_bytes else "too large")
     return unpacked
 
 
@@ -99,35 +101,35 @@ class _Walk:
         """Flags, dimensions and name of the array whose tag ends at `position`."""
         _, start, stop, position = self._tag(position)
         if stop - start != 8:
-            raise ValueError("an array without flags")
+            raise InputError("an array without flags")
         flags, _ = self._pair.unpack_from(self._content, start)
         _, start, stop, position = self._tag(position)
         sides = struct.unpack_from(f"{self._order}{(stop - start) // 4}i", self._content, start)
         if min(sides, default=-1) < 0:
-            raise ValueError("an array with no size")
+            raise InputError("an array with no size")
         _, *name, position = self._tag(position)
         return _Head(flags & 0xFF, bool(flags & 0x800), math.prod(sides), tuple(name), position)
 
     def check_array(self, position, depth):
-        """Checks an array and all in it; returns where it ends. ValueError if it is damaged."""
+        """Checks an array and all in it; returns where it ends. InputError if it is damaged."""
         kind, start, stop, _ = self._tag(position)
         self._num_arrays += 1
         if kind != _MATRIX or not depth or self._num_arrays > MAX_ARRAYS:
-            raise ValueError("damaged, or too many nested arrays")
+            raise InputError("damaged, or too many nested arrays")
         if start == stop:  # an empty array
             return stop
         head = self.head(start)
         if head.kind in (_CELL, _STRUCT):
             return self._check_members(head, depth)
         if head.kind not in _TYPES:
-            raise ValueError("neither numbers, text, cells nor structs")
+            raise InputError("neither numbers, text, cells nor structs")
         position = head.end
         for _ in range(1 + head.is_complex):
             kind, start, stop, position = self._tag(position)
             if kind not in _TYPES[head.kind]:  # scipy crashes on unknown types
-                raise ValueError("numbers or text of an unknown type")
+                raise InputError("numbers or text of an unknown type")
             if head.count > stop - start:  # a number takes at least a byte
-                raise ValueError("an array larger than its content")
+                raise InputError("an array larger than its content")
         return position
 
     def _check_members(self, head, depth):
@@ -137,10 +139,10 @@ class _Walk:
             (length,) = struct.unpack_from(self._order + "i", self._content, start)
             _, start, stop, position = self._tag(position)
             if length < 1:
-                raise ValueError("fields without names")
+                raise InputError("fields without names")
             num_members *= (stop - start) // length
         if max(head.count, 8 * num_members) > len(self._content) - position:
-            raise ValueError("an array with more members than its content")
+            raise InputError("an array with more members than its content")
         for _ in range(num_members):
             position = self.check_array(position, depth - 1)
         return position
@@ -154,5 +156,5 @@ class _Walk:
             start = position + 8
             end = start + size + -size % 8
         if start + size > min(end, len(self._content)):
-            raise ValueError("truncated")
+            raise InputError("truncated")
         return kind, start, start + size, end

@@ -5,7 +5,8 @@ S1/Directions-1/imageSequence/54138969/img_000001.jpg. All of its frames are tak
 import h5py
 import numpy as np
 
-from data_prep.labelled import Skipped
+from data_prep.labelled import Noted, Skipped
+from data_prep.readers import numbering
 from data_prep.readers.h36m import h36m_frames, h36m_smpl
 from data_prep.readers.h36m.h36m_recordings import (
     CAMERA_IDS,
@@ -69,20 +70,32 @@ def _take(folder, metadata):
 
 
 def _frames(recording, images, annotations, rows, intrinsics, smpl_folder):
-    fits, fault = h36m_smpl.read(smpl_folder, recording) if len(rows) else (None, None)
+    if not len(rows):
+        return
+    fits, fault = h36m_smpl.read(smpl_folder, recording)
     if fault:
         yield fault
+    first = 0 if (annotations["frame"] == 0).any() else 1
+    frames = annotations["frame"].astype(int) - first
+    first_image = numbering.first_number(
+        lambda number: _image(images, number).is_file(), frames.max() + 1, default=first
+    )
+    yield Noted(f"frames counted from {first}, images numbered from {first_image}", len(rows))
     for row in rows:
-        number = int(annotations["frame"][row])  # from 1
+        frame = int(frames[row])
         yield h36m_frames.person(
             recording,
-            number - 1,
-            image=str(images / f"img_{number:06d}.jpg"),
+            frame,
+            image=str(_image(images, frame + first_image)),
             keypoints_px=h36m_frames.lsp_joints(annotations["pose/2d"][row]),
             joints=h36m_frames.lsp_joints(annotations["pose/3d"][row]) / 1000,
             intrinsics=intrinsics,
-            smpl=fits.at(number - 1),
+            smpl=fits.at(frame),
         )
+
+
+def _image(folder, number):
+    return folder / f"img_{number:06d}.jpg"
 
 
 def _read_annotations(path):
@@ -93,13 +106,14 @@ def _read_annotations(path):
             for name, shape in _ROW_SHAPES.items():
                 dataset = file[name]
                 if dataset.shape != (num_rows, *shape) or dataset.dtype.kind not in "iuf":
-                    raise ValueError(f"{name} is {dataset.dtype} {dataset.shape}")
+                    raise InputError(f"its {name} is not as h36m-fetch writes it")
             if num_rows > _MAX_ROWS:
-                raise ValueError(f"{num_rows} rows")
+                raise InputError(f"it has {num_rows} rows")
             annotations = {name: file[name][...] for name in _ROW_SHAPES}
         frames = annotations["frame"]
-        if not ((frames >= 1) & (frames <= _MAX_ROWS)).all():
-            raise ValueError("frames are counted from 1")
+        if not ((frames >= 0) & (frames <= _MAX_ROWS)).all():
+            raise InputError("the numbers of the frames are not 1, 2, 3, ...")
         return annotations
     except Exception as error:  # h5py raises anything for damaged files
-        raise InputError(f"{path} is not a readable {_ANNOTATIONS} ({error!r})") from error
+        reason = str(error) if isinstance(error, InputError) else "damaged, or another kind of file"
+        raise InputError(f"{path} is not a readable {_ANNOTATIONS} ({reason})") from error

@@ -5,7 +5,9 @@ images/S1_Directions_1.54138969_000001.jpg or lie in images/S1/S1_Directions_1.5
 import itertools
 import re
 
-from data_prep.labelled import Skipped
+import numpy as np
+
+from data_prep.labelled import Noted, Skipped
 from data_prep.readers.h36m import h36m_frames, h36m_smpl
 from data_prep.readers.h36m.h36m_recordings import skip_if_corrupt
 from hmr_tf.files import safe_npz
@@ -36,15 +38,19 @@ def read(data_dir, subjects, metadata):
     rows = {}  # (recording, frame) -> (arrays of a file, row)
     for path in _files(data_dir):
         arrays = _read_arrays(path)
-        for row, name in enumerate(arrays["imgname"]):
-            match = _NAME.fullmatch(str(name).rpartition("/")[2])
+        names = [str(name).replace("\\", "/").rpartition("/")[2] for name in arrays["imgname"]]
+        matches = [_NAME.fullmatch(name) for name in names]
+        first = 0 if any(match and not int(match[4]) for match in matches) else 1
+        yield Noted(f"images numbered from {first} in {path.name}", len(names))
+        for row, match in enumerate(matches):
             if match and match[1] not in subjects:
                 continue
             recording = metadata.recording(*match.groups()[:3]) if match else None
-            if recording is None or int(match[4]) < 1:
-                yield Skipped("image of an unknown take", f"{path}, row {row}: {name}")
+            if recording is None:
+                where = f"{path}, row {row}: {arrays['imgname'][row]}"
+                yield Skipped("image of an unknown take", where)
                 continue
-            rows.setdefault((recording, int(match[4]) - 1), (arrays, row))
+            rows.setdefault((recording, int(match[4]) - first), (arrays, row))
     yield from _people(data_dir, rows, metadata.intrinsics)
 
 
@@ -82,7 +88,7 @@ def _person(recording, frame, image, arrays, row, intrinsics, fits):
 
 def _image_path(data_dir, name):
     """Path of the image; if there is none, of where it should be."""
-    name = str(name).rpartition("/")[2]
+    name = str(name).replace("\\", "/").rpartition("/")[2]
     stem = name.rpartition("_")[0]
     folders = ("images", f"images/{stem.partition('_')[0]}/{stem}")
     paths = [data_dir / folder / name for folder in folders]
@@ -111,9 +117,13 @@ def _read_arrays(path):
         "shape": (num_rows, 10),
     }
     for name, array in arrays.items():
-        is_text = array.dtype.kind == "U"
+        is_text = array.dtype.kind in "SU"
         if array.shape != shapes[name] or is_text != (name == "imgname"):
-            raise InputError(f"{path}: {name} is {array.dtype} {array.shape}, not {shapes[name]}")
+            shape, wanted = (" x ".join(map(str, s)) for s in (array.shape, shapes[name]))
+            kind, wanted_kind = ("texts" if t else "numbers" for t in (is_text, name == "imgname"))
+            raise InputError(f"{path}: {name} holds {shape} {kind}, not {wanted} {wanted_kind}")
+    if arrays["imgname"].dtype.kind == "S":  # written by Python 2
+        arrays["imgname"] = np.char.decode(arrays["imgname"], "utf8", "replace")
     if num_joints not in h36m_frames.NUMS_OF_JOINTS:
         raise InputError(f"{path} has {num_joints} joints: SPIN's files have 24, mmpose's 17")
     return arrays

@@ -144,15 +144,16 @@ def read_metadata(data_dir):
         return Metadata(_known_takes(), _INTRINSICS)
     try:
         if path.stat().st_size > _MAX_XML_BYTES:
-            raise ValueError("too large")
+            raise InputError("too large")
         text = path.read_text("utf8")
         if "<!ENTITY" in text:  # which could expand to gigabytes
-            raise ValueError("it declares entities")
+            raise InputError("it declares entities")
         root = ET.fromstring(text)
         return Metadata(_takes(root.find("mapping")), _intrinsics(root.find("w0").text))
-    except (OSError, ValueError, ET.ParseError, AttributeError, TypeError) as error:
+    except (OSError, ValueError, ET.ParseError, AttributeError, TypeError, InputError) as error:
+        reason = str(error) if isinstance(error, InputError) else "damaged, or another kind of file"
         raise InputError(
-            f"{path} is not a readable metadata.xml of Human3.6M ({error}); download it again"
+            f"{path} is not a readable metadata.xml of Human3.6M ({reason}); download it again"
         ) from error
 
 
@@ -182,13 +183,13 @@ def _takes(mapping):
             if action and subaction in ("1", "2"):
                 takes[subject, stem] = (action, int(subaction) - 1)
     if not takes:
-        raise ValueError("no takes in its mapping")
+        raise InputError("no takes in its mapping")
     return takes
 
 
 def _intrinsics(text):
     numbers = np.array(text.strip("[] \n").split(), float)[_NUM_EXTRINSICS:]
     if numbers.size != len(CAMERA_IDS) * _NUM_INTRINSICS or not np.isfinite(numbers).all():
-        raise ValueError("w0 does not hold the cameras")
+        raise InputError("w0 does not hold the cameras")
     rows = numbers.reshape(len(CAMERA_IDS), _NUM_INTRINSICS)
     return np.column_stack([rows[:, :2].mean(axis=1), rows[:, 2:4]])

@@ -3,24 +3,27 @@
 The archive has videos; there are several common layouts of extracted frames.
 """
 
+import collections
 import functools
+import re
 from pathlib import Path
 from typing import NamedTuple
 
-from data_prep.labelled import VideoFrame
+from data_prep.labelled import Noted, VideoFrame
+from data_prep.readers import numbering
 from data_prep.readers.formats import video_frames
 
 _FOLDERS = ("S{subject}/Seq{sequence}", "train/S{subject}/Seq{sequence}")
-# Below --data_dir or a sequence's folder; `index` is from 0, `number` from 1.
-_FRAMES = (
-    "{folder}/imageFrames/video_{camera}/frame_{number:06d}.jpg",
-    "{folder}/imageFrames/video_{camera}/{number:06d}.jpg",
-    "{folder}/video_{camera}/frame_{number:06d}.jpg",
-    "{folder}/video_{camera}/{number:06d}.jpg",
-    "{folder}/imageSequence/img_{camera}_{index:06d}.jpg",
-    "{root}/S{subject}_Seq{sequence}_Cam{camera}_{number:06d}.jpg",
-    "{root}/images/S{subject}_Seq{sequence}_Cam{camera}_{number:06d}.jpg",
-)
+# Below --data_dir or a sequence's folder, with the number that the first frame has as a rule.
+_FRAMES = {
+    "{folder}/imageFrames/video_{camera}/frame_{number:06d}.jpg": 1,
+    "{folder}/imageFrames/video_{camera}/{number:06d}.jpg": 1,
+    "{folder}/video_{camera}/frame_{number:06d}.jpg": 1,
+    "{folder}/video_{camera}/{number:06d}.jpg": 1,
+    "{folder}/imageSequence/img_{camera}_{number:06d}.jpg": 0,
+    "{root}/S{subject}_Seq{sequence}_Cam{camera}_{number:06d}.jpg": 1,
+    "{root}/images/S{subject}_Seq{sequence}_Cam{camera}_{number:06d}.jpg": 1,
+}
 _VIDEO = "{folder}/imageSequence/video_{camera}.avi"
 
 
@@ -38,10 +41,12 @@ class Sequence(NamedTuple):
 
 
 class View:
-    """One sequence from one camera."""
+    """One sequence from one camera, of `num_frames` frames."""
 
-    def __init__(self, sequence, camera):
+    def __init__(self, sequence, camera, num_frames):
         self._names = {**sequence._asdict(), "folder": sequence.folder, "camera": camera}
+        self._num_frames = num_frames
+        self._counts = collections.Counter()  # layout and its first number -> images found
 
     def __str__(self):
         return "S{subject}_Seq{sequence}_cam{camera}".format(**self._names)
@@ -55,12 +60,35 @@ class View:
         Raises:
           OSError: there is no image file, and the video is unreadable.
         """
-        for pattern in _FRAMES:
-            path = Path(pattern.format(index=index, number=index + 1, **self._names))
+        for pattern, first in self._first_numbers.items():
+            path = self._path(pattern, index + first)
             if path.is_file():
+                self._counts[pattern, first] += 1
                 return str(path), path.name
         name = f"frame_{index + 1:06d}.jpg"
         return (VideoFrame(self._video, index) if index < self._num_in_video else None), name
+
+    def notes(self):
+        """Noted of the numbering of the image files that were found."""
+        return [
+            Noted(f"images numbered from {first}: {re.sub(r'{|:06d|}', '', pattern)}", count)
+            for (pattern, first), count in self._counts.items()
+        ]
+
+    def _path(self, pattern, number):
+        return Path(pattern.format(number=number, **self._names))
+
+    @functools.cached_property
+    def _first_numbers(self):
+        """dict: pattern -> number of its first file."""
+        return {
+            pattern: numbering.first_number(
+                lambda number, pattern=pattern: self._path(pattern, number).is_file(),
+                self._num_frames,
+                default,
+            )
+            for pattern, default in _FRAMES.items()
+        }
 
     @property
     def _video(self):

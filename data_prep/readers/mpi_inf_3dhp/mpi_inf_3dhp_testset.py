@@ -1,4 +1,4 @@
-"""MPI-INF-3DHP, test: TS1..TS6 with annot_data.mat and imageSequence/img_000001.jpg.
+"""MPI-INF-3DHP, test: TS1..TS6 with annot_data.mat and imageSequence/img_000001.jpg, ...
 
 The original has no reader of it. Frames are scaled and cropped like the training set. All valid
 frames are taken (papers count 2,929), however many joints lie inside the image.
@@ -12,7 +12,8 @@ from pathlib import Path
 
 import numpy as np
 
-from data_prep.labelled import Skipped
+from data_prep.labelled import Noted, Skipped
+from data_prep.readers import numbering
 from data_prep.readers.formats import matlab
 from data_prep.readers.mpi_inf_3dhp import mpi_inf_3dhp_train
 from hmr_tf.body import skeleton
@@ -62,8 +63,12 @@ def _read_sequence(folder):
     except InputError as error:
         yield Skipped(f"{ANNOTATIONS} unreadable", str(error))
         return
+    images = folder / "imageSequence"
+    first = numbering.first_number(
+        lambda number: _image(images, number).is_file(), len(references), default=1
+    )
     for row, reference in enumerate(references):
-        image = str(folder / "imageSequence" / f"img_{row + 1:06d}.jpg")
+        image = str(_image(images, row + first))
         if not is_valid[row]:
             where = f"{folder.name}, {Path(image).name}"
             yield Skipped("not a valid frame", where, is_problem=False)
@@ -76,6 +81,11 @@ def _read_sequence(folder):
                 sequence=folder.name,
                 reference=reference,
             )
+    yield Noted(f"images numbered from {first}", int(is_valid.sum()))
+
+
+def _image(folder, number):
+    return folder / f"img_{number:06d}.jpg"
 
 
 def _read_annotations(path):
@@ -97,8 +107,9 @@ def _read_annotations(path):
         for array in activity:
             numbers = matlab.numbers(array)
             activities[:] = np.where(np.isin(numbers, ACTIVITIES), numbers, 0)
-    except ValueError as error:
-        raise InputError(f"{path} is not {ANNOTATIONS} of MPI-INF-3DHP: {error}") from error
+    except (ValueError, InputError) as error:
+        reason = str(error) if isinstance(error, InputError) else "its arrays have other sizes"
+        raise InputError(f"{path} is not {ANNOTATIONS} of MPI-INF-3DHP: {reason}") from error
     return is_valid, points_px, [*map(record.Reference, joints, universal, activities)]
 
 
@@ -106,5 +117,6 @@ def _by_frame(array, num_frames, num_axes):
     """(axes, 17, 1, N), as in MATLAB -> (N, 17, axes)."""
     wanted = (num_axes, len(JOINTS), 1, num_frames)
     if array.shape != wanted:
-        raise ValueError(f"numbers of shape {array.shape}, not {wanted}")
+        shape, wanted = (" x ".join(map(str, sides)) for sides in (array.shape, wanted))
+        raise InputError(f"an array of {shape} numbers, not {wanted}")
     return array[:, :, 0].transpose(2, 1, 0).astype(float)

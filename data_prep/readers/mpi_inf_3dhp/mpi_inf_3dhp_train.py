@@ -53,7 +53,7 @@ def read(data_dir, split):
         raise InputError(
             f"mpi_inf_3dhp has no split {split}: pass --split=train, trainval (with S8) or test"
         )
-    root, counts = Path(data_dir), collections.Counter()
+    root, skipped, has_people = Path(data_dir), collections.Counter(), False
     sequences = [Sequence(root, s, q) for s in SUBJECTS["trainval"] for q in SEQUENCES]
     if not any((sequence.folder / ANNOTATIONS).is_file() for sequence in sequences):
         raise InputError(f"there is no S1/Seq1/{ANNOTATIONS} in {root}: pass MPI-INF-3DHP's folder")
@@ -61,10 +61,12 @@ def read(data_dir, split):
     for sequence in sequences:
         if sequence.subject in SUBJECTS[split]:
             for item in _read_sequence(sequence, intrinsics):
-                counts[item.reason if isinstance(item, Skipped) else None] += 1
+                if isinstance(item, Skipped):
+                    skipped[item.reason] += 1
+                has_people |= isinstance(item, LabelledPerson)
                 yield item
-    if not counts[None]:
-        reasons = ", ".join(f"{reason}: {count}" for reason, count in counts.items() if reason)
+    if not has_people:
+        reasons = ", ".join(f"{reason}: {count}" for reason, count in skipped.items())
         raise InputError(
             f"there is no usable frame in {root} ({reasons}): each S1/Seq1 and so on needs "
             f"{ANNOTATIONS} and imageSequence/video_0.avi, or its frames in "
@@ -109,10 +111,10 @@ def read_calibration(path):
                 matrix = np.array(values, float).reshape(4, 4)
                 intrinsics[camera] = np.array([(matrix[0, 0] + matrix[1, 1]) / 2, *matrix[:2, 2]])
         if not np.isfinite([intrinsics[camera] for camera in CAMERAS]).all():
-            raise ValueError("an intrinsic is not a number")
+            raise ValueError
     except (ValueError, KeyError, IndexError) as error:
         raise InputError(
-            f"{path} is not a calibration of the cameras {CAMERAS} ({error!r}); download it again"
+            f"{path} is not a calibration of the cameras {CAMERAS}; download it again"
         ) from error
     return intrinsics
 
@@ -147,12 +149,13 @@ def _read_annotations(path):
     labels = {}
     try:
         if not all(frame in range(MAX_FRAMES) for frame in frames):
-            raise ValueError("the numbers of the frames are not 0, 1, 2, ...")
+            raise InputError("the numbers of the frames are not 0, 1, 2, ...")
         for camera in CAMERAS:
             cell, size = cameras.index(camera), len(frames)
             labels[camera] = _lsp_joints(points[cell], size, 2), _lsp_joints(joints[cell], size, 3)
-    except (ValueError, IndexError) as error:
-        raise InputError(f"{path} is not {ANNOTATIONS} of MPI-INF-3DHP: {error}") from error
+    except (ValueError, IndexError, InputError) as error:
+        reason = str(error) if isinstance(error, InputError) else "its arrays have other sizes"
+        raise InputError(f"{path} is not {ANNOTATIONS} of MPI-INF-3DHP: {reason}") from error
     return [int(frame) for frame in frames], labels
 
 
@@ -163,7 +166,7 @@ def _lsp_joints(cell, num_frames, num_axes):
 
 
 def _read_view(sequence, camera, frames, points_px, joints_mm, intrinsics):
-    view = View(sequence, camera)
+    view = View(sequence, camera, num_frames=max(frames, default=-1) + 1)
     for row in moved_frames(joints_mm):
         try:
             image, filename = view.find(frames[row])
@@ -182,6 +185,7 @@ def _read_view(sequence, camera, frames, points_px, joints_mm, intrinsics):
             camera=intrinsics,
             crop_rule=crop_rule(image),
         )
+    yield from view.notes()
 
 
 def moved_frames(joints_mm):

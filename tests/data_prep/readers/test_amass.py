@@ -143,3 +143,19 @@ def test_amass_sample(shared):
     found = sorted(record["pose"] for record in records)
     np.testing.assert_allclose(found, sorted(theirs.reshape(-1, 72).tolist()), atol=1e-6)
     np.testing.assert_allclose(records[0]["shape"], file["betas"][:10], atol=1e-6)
+
+
+def test_amass_files_of_another_body_model_are_named(tmp_path):
+    for numbers, model in ((165, "SMPL-X"), (72, "SMPL"), (11, "another body model")):
+        path = write(tmp_path / "CMU" / "01" / "a.npz", poses=np.zeros((4, numbers)))
+        with pytest.raises(InputError, match=rf"poses are of {model} \(4 x {numbers} .*SMPL\+H G"):
+            amass.read_file(path)
+
+
+def test_amass_endings_in_capitals_and_hidden_files(folder):
+    file = next((folder / "CMU").rglob("*_poses.npz"))
+    file.rename(file.with_name(file.name.upper()))
+    (file.parent / f"._{file.name}").write_bytes(b"\0")
+    hidden, *items = amass.read(folder, 0)["neutrSMPL_CMU"]
+    assert hidden == Skipped("hidden file", str(file.parent / f"._{file.name}"))
+    assert len(poses(items)) == 10

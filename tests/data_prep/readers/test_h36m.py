@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
 
-from data_prep.labelled import LabelledPerson, Skipped, VideoFrame
+from data_prep.labelled import LabelledPerson, Noted, Skipped, VideoFrame
 from data_prep.readers.h36m import h36m_layouts, h36m_recordings
 from hmr_tf.files.errors import InputError
 from tests.fakes import h36m_fakes
@@ -29,6 +29,12 @@ def write(folder, layout, subject="S1", stem="Directions 1", take="Directions-1"
         h36m_fakes.write_npz(folder, names, num_joints, deeper="deeper" in layout)
 
 
+def read(folder, split):
+    """What the reader yields, without its notes."""
+    items = h36m_layouts.read(folder, split)
+    return [item for item in items if not isinstance(item, Noted)]
+
+
 def people(items):
     return [item for item in items if isinstance(item, LabelledPerson)]
 
@@ -40,7 +46,7 @@ def skipped(items):
 @pytest.mark.parametrize("layout", LAYOUTS)
 def test_h36m_every_layout_gives_the_same_people(layout, tmp_path):
     write(tmp_path, layout)
-    items = list(h36m_layouts.read(tmp_path, "train"))
+    items = list(read(tmp_path, "train"))
     assert [item.filename for item in items[:2]] == [
         "S1_Directions_1.54138969_000001.jpg",
         "S1_Directions_1.54138969_000006.jpg",
@@ -62,7 +68,7 @@ def test_h36m_every_layout_gives_the_same_people(layout, tmp_path):
 
 def test_h36m_ten_frames_a_second_of_the_video(tmp_path):
     write(tmp_path, "official")
-    items = list(h36m_layouts.read(tmp_path, "train"))
+    items = list(read(tmp_path, "train"))
     assert [item.image.index for item in items] == [0, 5, 10]
     np.testing.assert_allclose(
         items[2].lsp_joints[:, 0] - items[0].lsp_joints[:, 0], 0.1, atol=1e-6
@@ -73,14 +79,14 @@ def test_h36m_ten_frames_a_second_of_the_video(tmp_path):
 
 def test_h36m_fetch_layout_takes_all_frames(tmp_path):
     h36m_fakes.write_fetch(tmp_path, "S9", "Directions-1", frames=(1, 65, 129))
-    items = list(h36m_layouts.read(tmp_path, "test"))
+    items = list(read(tmp_path, "test"))
     assert [item.filename[-10:-4] for item in items] == ["000001", "000065", "000129"]
 
 
 def test_h36m_take_in_two_folders_comes_once(tmp_path):
     for take in ("WalkDog-1", "WalkingDog-1"):
         h36m_fakes.write_fetch(tmp_path, "S9", take)
-    fault, *items = h36m_layouts.read(tmp_path, "test")
+    fault, *items = read(tmp_path, "test")
     assert fault.reason == "second folder of the same take"
     assert [item.sequence for item in items] == ["S9_WakingDog_0_cam0"] * 2
 
@@ -94,7 +100,7 @@ def test_h36m_originals_names_for_sequences(tmp_path):
         ("S9", "WalkTogether", "54138969"),
     ):
         h36m_fakes.write_official(tmp_path, subject, stem, 1, camera_id)
-    assert [item.sequence for item in h36m_layouts.read(tmp_path, "test")] == [
+    assert [item.sequence for item in read(tmp_path, "test")] == [
         "S9_SittingDown_0_cam1",
         "S9_WakingDog_0_cam2",
         "S9_WalkTogether_1_cam0",
@@ -111,7 +117,7 @@ def test_h36m_sequences_stay_together_in_a_fixed_order(tmp_path):
         for subject, stem in ((8, "Eating"), (1, "Walking_1"), (8, "Eating_1"))
     ]
     h36m_fakes.write_npz(tmp_path, names)
-    items = list(h36m_layouts.read(tmp_path, "train"))
+    items = list(read(tmp_path, "train"))
     assert [(item.sequence, item.filename[-10:-4]) for item in items] == [
         (f"{take}_cam{camera}", f"{frame:06d}")
         for take in ("S1_Walking_0", "S8_Eating_0", "S8_Eating_1")
@@ -123,23 +129,21 @@ def test_h36m_sequences_stay_together_in_a_fixed_order(tmp_path):
 @pytest.mark.parametrize("layout", LAYOUTS)
 def test_h36m_broken_video_is_left_out(layout, tmp_path):
     write(tmp_path, layout, "S11", "Directions", "Directions-2")
-    items = list(h36m_layouts.read(tmp_path, "test"))
+    items = list(read(tmp_path, "test"))
     assert items == [Skipped("its video is broken", "S11_Directions_1_cam0", is_problem=False)]
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)
 def test_h36m_splits_go_by_subject(layout, tmp_path):
     write(tmp_path, layout, "S9")
-    assert not list(h36m_layouts.read(tmp_path, "train"))
-    assert {item.sequence for item in h36m_layouts.read(tmp_path, "test")} == {
-        "S9_Directions_0_cam0"
-    }
+    assert not list(read(tmp_path, "train"))
+    assert {item.sequence for item in read(tmp_path, "test")} == {"S9_Directions_0_cam0"}
 
 
 def test_h36m_metadata_names_takes_and_cameras(tmp_path):
     h36m_fakes.write_official(tmp_path, "S1", "Walking 7", 1, "60457274")
     h36m_fakes.write_metadata(tmp_path, [(14, 2, "Walking 7", "x")])
-    (item,) = h36m_layouts.read(tmp_path, "train")
+    (item,) = read(tmp_path, "train")
     assert item.sequence == "S1_Walking_1_cam3"
     np.testing.assert_allclose(item.camera, [1005, 500, 505])
 
@@ -147,7 +151,7 @@ def test_h36m_metadata_names_takes_and_cameras(tmp_path):
 def test_h36m_unknown_takes_are_counted_but_not_the_sum_of_all(tmp_path):
     for stem in ("Walking 7", "_ALL", "_ALL 1"):
         h36m_fakes.write_official(tmp_path, "S1", stem, 1)
-    (item,) = h36m_layouts.read(tmp_path, "train")
+    (item,) = read(tmp_path, "train")
     assert item.reason == "take not in metadata.xml"
     assert "Walking 7" in item.where
 
@@ -161,7 +165,7 @@ def test_h36m_mosh_is_joined_with_its_half_turn(layout, place, tmp_path, rng):
     poses, betas = rng.normal(size=(2, 72)), rng.normal(size=10)
     fits = data_dir / place / "neutrSMPL_H3.6" / "S1"
     write_mosh(fits / "Directions 1_cam0_aligned.pkl", poses, betas, key="new_poses")
-    items = list(h36m_layouts.read(data_dir, "train"))
+    items = list(read(data_dir, "train"))
     for item, pose in zip(items, poses):
         np.testing.assert_allclose(np.ravel(item.pose)[3:], pose[3:])
         turned = Rotation.from_rotvec(pose[:3]).as_matrix() @ np.diag([1, -1, -1])
@@ -177,14 +181,14 @@ def test_h36m_mosh_of_test_subjects_is_not_read(tmp_path):
     write(tmp_path, "official", "S9")
     fits = tmp_path / "neutrSMPL_H3.6" / "S9"
     write_mosh(fits / "Directions 1_cam0_aligned.pkl", np.ones((3, 72)), key="new_poses")
-    assert all(item.pose is None for item in h36m_layouts.read(tmp_path, "test"))
+    assert all(item.pose is None for item in read(tmp_path, "test"))
 
 
 def test_h36m_broken_fit_leaves_the_joints(tmp_path):
     write(tmp_path, "official")
     fits = tmp_path / "neutrSMPL_H3.6" / "S1"
     write_mosh(fits / "Directions 1_cam0_aligned.pkl", np.full((3, 72), np.nan), key="new_poses")
-    fault, *items = h36m_layouts.read(tmp_path, "train")
+    fault, *items = read(tmp_path, "train")
     assert fault.reason == "SMPL parameters unreadable, joints only"
     assert len(items) == 3
     assert all(item.pose is None for item in items)
@@ -193,11 +197,11 @@ def test_h36m_broken_fit_leaves_the_joints(tmp_path):
 def test_h36m_npz_has_smpl_parameters_of_its_own(tmp_path, rng):
     pose, shape = rng.normal(size=(1, 72)), rng.normal(size=(1, 10))
     h36m_fakes.write_npz(tmp_path, ["S1_Eating.54138969_000001.jpg"], pose=pose, shape=shape)
-    (item,) = h36m_layouts.read(tmp_path, "train")
+    (item,) = read(tmp_path, "train")
     np.testing.assert_array_equal(np.ravel(item.pose), pose[0])
     np.testing.assert_array_equal(item.betas, shape[0])
     h36m_fakes.write_npz(tmp_path, ["S1_Eating.54138969_000001.jpg"], pose=pose * 1e9, shape=shape)
-    (item,) = h36m_layouts.read(tmp_path, "train")
+    (item,) = read(tmp_path, "train")
     assert item.reason == "SMPL parameters are not numbers"
 
 
@@ -205,7 +209,7 @@ def test_h36m_image_of_two_files_comes_once(tmp_path):
     names = [f"S9_Eating.{camera_id}_000001.jpg" for camera_id in ("54138969", "60457274")]
     h36m_fakes.write_npz(tmp_path, names, file="h36m_valid_protocol1.npz")
     h36m_fakes.write_npz(tmp_path, names[1:], file="h36m_valid_protocol2.npz")
-    sequences = [item.sequence for item in h36m_layouts.read(tmp_path, "test")]
+    sequences = [item.sequence for item in read(tmp_path, "test")]
     assert sequences == ["S9_Eating_1_cam0", "S9_Eating_1_cam3"]
 
 
@@ -230,7 +234,7 @@ def test_h36m_damaged_recording_is_counted_and_the_others_read(file, kind, tmp_p
     for stem in ("Eating", "Walking"):
         h36m_fakes.write_official(tmp_path, "S1", stem, 6)
     damage(tmp_path / "S1" / file.format("Eating.54138969"), kind)
-    records, tally = convert(h36m_layouts.read(tmp_path, "train"))
+    records, tally = convert(read(tmp_path, "train"))
     names = [record["image/filename"][0][:10] for record in records]
     assert names == [b"S1_Walking"] * 2
     (reason,) = tally.skipped
@@ -246,11 +250,11 @@ def test_h36m_nan_positions_are_counted(tmp_path):
     joints[0], points[5] = np.nan, np.nan
     h36m_fakes.write_cdf(folder / "D3_Positions_mono" / "Eating.54138969.cdf", joints)
     h36m_fakes.write_cdf(folder / "D2_Positions" / "Eating.54138969.cdf", points)
-    records, tally = convert(h36m_layouts.read(tmp_path, "train"))
+    records, tally = convert(read(tmp_path, "train"))
     assert len(records) == 1
     assert tally.skipped == {"joints are not numbers": 1, "keypoints are not numbers": 1}
     h36m_fakes.write_cdf(folder / "D2_Positions" / "Eating.54138969.cdf", points[:6])
-    (item,) = h36m_layouts.read(tmp_path, "train")
+    (item,) = read(tmp_path, "train")
     assert item.reason == "2D and 3D positions of unequal length"
 
 
@@ -259,7 +263,7 @@ def test_h36m_damaged_annot_h5_is_counted_and_the_others_read(kind, tmp_path):
     for take in ("Eating-1", "Walking-1", "Flying-1", "Walking"):
         h36m_fakes.write_fetch(tmp_path, "S1", take)
     damage(tmp_path / "S1" / "Eating-1" / "annot.h5", kind)
-    items = list(h36m_layouts.read(tmp_path, "train"))
+    items = list(read(tmp_path, "train"))
     assert [item.sequence for item in people(items)] == ["S1_Walking_0_cam0"] * 2
     assert sorted(item.reason for item in skipped(items)) == [
         "annot.h5 unreadable",
@@ -271,7 +275,7 @@ def test_h36m_damaged_annot_h5_is_counted_and_the_others_read(kind, tmp_path):
 @pytest.mark.parametrize(
     ("name", "values"),
     [
-        ("frame", [0, 5]),
+        ("frame", [-1, 5]),
         ("frame", [1, np.inf]),
         ("frame", [1, np.nan]),
         ("camera", [54138969]),
@@ -284,7 +288,7 @@ def test_h36m_annot_h5_of_another_form_is_counted(name, values, tmp_path):
     with h5py.File(path, "a") as file:
         del file[name]
         file[name] = values
-    (item,) = h36m_layouts.read(tmp_path, "train")
+    (item,) = read(tmp_path, "train")
     assert item.reason == "annot.h5 unreadable"
     assert str(path) in item.where
 
@@ -296,7 +300,7 @@ def test_h36m_missing_images_and_keypoints_of_an_npz_are_counted(tmp_path):
     part = np.load(path)["part"]
     part[1, 0, 2] = 0
     np.savez(path, **dict(np.load(path), part=part))
-    records, tally = convert(h36m_layouts.read(tmp_path, "train"))
+    records, tally = convert(read(tmp_path, "train"))
     assert not records
     assert tally.skipped == {
         "image missing": 1,
@@ -320,7 +324,7 @@ BROKEN_NPZ = {
 def test_h36m_npz_of_another_form_is_refused(fault, tmp_path):
     h36m_fakes.write_npz(tmp_path, ["S1_Eating.54138969_000001.jpg"], **BROKEN_NPZ[fault])
     with pytest.raises(InputError, match=r"h36m_train\.npz"):
-        list(h36m_layouts.read(tmp_path, "train"))
+        list(read(tmp_path, "train"))
 
 
 @pytest.mark.parametrize("kind", DAMAGES[1:])
@@ -328,10 +332,10 @@ def test_h36m_damaged_npz_or_metadata_is_refused(kind, tmp_path):
     path = h36m_fakes.write_npz(tmp_path, ["S1_Eating.54138969_000001.jpg"])
     damage(path, kind)
     with pytest.raises(InputError, match=r"h36m_train\.npz is damaged"):
-        list(h36m_layouts.read(tmp_path, "train"))
+        list(read(tmp_path, "train"))
     damage(h36m_fakes.write_metadata(tmp_path, [(14, 2, "Walking 7", "x")]), kind)
     with pytest.raises(InputError, match=r"metadata\.xml is not a readable"):
-        list(h36m_layouts.read(tmp_path, "train"))
+        list(read(tmp_path, "train"))
 
 
 @pytest.mark.parametrize(
@@ -350,9 +354,9 @@ def test_h36m_another_metadata_xml_is_refused(text, tmp_path):
 
 def test_h36m_wrong_folder_and_split(tmp_path):
     with pytest.raises(InputError, match=r"no Human3\.6M in .*S1/MyPoseFeatures"):
-        list(h36m_layouts.read(tmp_path, "train"))
+        list(read(tmp_path, "train"))
     with pytest.raises(InputError, match="no split val"):
-        list(h36m_layouts.read(tmp_path, "val"))
+        list(read(tmp_path, "val"))
 
 
 def test_h36m_tables_agree_with_metadata_xml(shared):
@@ -370,7 +374,7 @@ def test_h36m_tables_agree_with_metadata_xml(shared):
 def test_h36m_records_are_the_references(layout, shared):
     samples = shared / "data_samples"
     expected = json.loads((samples / "expected" / "h36m_ref.json").read_text())
-    items = list(h36m_layouts.read(samples / f"h36m_{layout}", "train"))
+    items = list(read(samples / f"h36m_{layout}", "train"))
     assert all(isinstance(item.image, VideoFrame) == (layout == "official") for item in items)
     records, tally = convert(items)
     assert not tally.skipped
@@ -404,3 +408,28 @@ def assert_points_as_expected(record, expected, i):
         np.testing.assert_allclose(found[1], y / scale_x * scale_y - start_y, atol=1e-3)
         np.testing.assert_allclose(found, theirs, atol=1.1)
     np.testing.assert_allclose(record["image/cam"][0], expected["cam"][i][0], atol=1e-3)
+
+
+@pytest.mark.parametrize("first", [0, 1])
+@pytest.mark.parametrize("first_image", [0, 1])
+def test_h36m_fetch_frames_and_images_are_counted_from_0_or_1(first, first_image, tmp_path):
+    folder = h36m_fakes.write_fetch(tmp_path, "S1", "Eating-1", frames=(1, 2, 3))
+    with h5py.File(folder / "annot.h5", "a") as file:
+        file["frame"][...] = np.arange(3) + first
+    images = folder / "imageSequence" / "54138969"
+    for number in (1, 2, 3):
+        name = images / f"img_{number:06d}.jpg"
+        name.rename(images / f"img_{number + first_image - 1:06d}.jpg")
+    note, *found = h36m_layouts.read(tmp_path, "train")
+    assert note.note == f"frames counted from {first}, images numbered from {first_image}"
+    assert [p.image[-10:-4] for p in found] == [f"{first_image + i:06d}" for i in range(3)]
+    assert [p.filename[-10:-4] for p in found] == ["000001", "000002", "000003"]
+
+
+def test_h36m_npz_images_may_be_numbered_from_0(tmp_path):
+    names = [f"S1_Eating.54138969_{number:06d}.jpg" for number in (0, 5)]
+    h36m_fakes.write_npz(tmp_path, names)
+    note, *found = h36m_layouts.read(tmp_path, "train")
+    assert note == Noted("images numbered from 0 in h36m_train.npz", 2)
+    assert [p.image[-10:-4] for p in found] == ["000000", "000005"]
+    assert [p.filename[-10:-4] for p in found] == ["000001", "000006"]

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import scipy.io
 
-from data_prep.labelled import Skipped
+from data_prep.labelled import LabelledPerson, Noted, Skipped
 from data_prep.readers import lsp
 from hmr_tf.files.errors import InputError
 from tests.fakes.dataset_fakes import assert_as_original, convert, write_lsp
@@ -58,7 +58,8 @@ def test_lsp_stored_image_is_the_source_file(tmp_path, joints):
 
 def test_lsp_missing_image_does_not_shift_the_others(tmp_path, joints):
     folder = write_lsp(tmp_path, joints, digits=5, numbers=[1, 2, 4])
-    people = list(lsp.read_extended(folder, "train"))
+    note, *people = lsp.read_extended(folder, "train")
+    assert note == Noted("images numbered from 1", 3)
     assert people[2] == Skipped("image missing", f"{folder}/images, image 3")
     np.testing.assert_array_equal(people[3].keypoints_px[:14], joints[:, :2, 3])
     assert people[3].image.endswith("im00004.jpg")
@@ -111,7 +112,7 @@ def test_lsp_other_datasets_matrix_is_refused(read, shape, hint, tmp_path):
         (b"", "is not a readable"),
         (b"no mat file at all", "is not a readable"),
         ({"other": 1}, "holds no joints"),
-        ({"joints": np.full((14, 3, 2), "a", object)}, "holds object, not numbers"),
+        ({"joints": np.full((14, 3, 2), "a", object)}, "holds joints that are not numbers"),
     ],
 )
 def test_lsp_unreadable_matrix_is_refused(content, message, tmp_path):
@@ -148,3 +149,24 @@ def test_lsp_records_are_the_originals(name, read, shared):
     records, tally = convert(read(samples / name, "train"))
     assert_as_original(records, expected)
     assert not tally.skipped
+
+
+def test_lsp_images_may_be_numbered_from_0(tmp_path, joints):
+    folder = write_lsp(tmp_path, joints, digits=5, numbers=[1, 2])
+    (folder / "images" / "im00002.jpg").rename(folder / "images" / "im00000.jpg")
+    note, *items = lsp.read_extended(folder, "train")
+    assert note == Noted("images numbered from 0", 2)
+    people = [item for item in items if isinstance(item, LabelledPerson)]
+    assert [person.image[-11:] for person in people] == ["im00000.jpg", "im00001.jpg"]
+    np.testing.assert_array_equal(people[1].keypoints_px[:14], joints[:, :2, 1])
+
+
+def test_lsp_hidden_files_of_macos_are_counted_and_the_images_read(tmp_path, joints):
+    folder = write_lsp(tmp_path, joints, digits=5)
+    (folder / "images" / "._im00001.jpg").write_bytes(b"\0\5\x16\7")
+    (folder / "images" / "im00002.jpg").rename(folder / "images" / "im00002.JPG")
+    records, tally = convert(lsp.read_extended(folder, "train"))
+    assert len(records) == 4
+    assert tally.problems == [
+        {"reason": "hidden file", "where": str(folder / "images" / "._im00001.jpg")}
+    ]

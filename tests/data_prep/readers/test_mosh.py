@@ -92,3 +92,12 @@ def test_mosh_records_are_the_originals(name, shared):
     rows = sorted(np.round([*found["pose"], *found["shape"]], 5).tolist() for found in records)
     theirs = np.column_stack([expected["pose"], expected["shape"]])
     np.testing.assert_allclose(rows, sorted(theirs.tolist()), atol=1e-4)
+
+
+def test_mosh_endings_in_capitals_and_hidden_files(tmp_path, rng):
+    folder = tmp_path / "neutrSMPL_CMU" / "01"
+    write_mosh(folder / "a.PKL", rng.normal(size=(2, 72)))
+    (folder / "._a.pkl").write_bytes(b"\0\5\x16\7")
+    hidden, *poses = mosh.read(tmp_path, 0)["neutrSMPL_CMU"]
+    assert hidden == Skipped("hidden file", str(folder / "._a.pkl"))
+    assert len(poses) == 2

@@ -373,3 +373,17 @@ def test_mpi_inf_3dhp_records_are_the_originals(split, shared):
     assert_as_original(records, expected)
     assert_3d_as_original(records, expected)
     assert not tally.problems
+
+
+@pytest.mark.parametrize("actual_first", [0, 1])
+@pytest.mark.parametrize(("folder", "pattern", "first"), LAYOUTS)
+def test_mpi_inf_3dhp_frames_are_numbered_from_0_or_1(
+    folder, pattern, first, actual_first, tmp_path, rng
+):
+    write_sequence(tmp_path / folder, *moving(3, rng))
+    write_frames(tmp_path, 3, pattern, cameras=(5,), first=actual_first)
+    records, tally = convert(mpi_inf_3dhp_train.read(tmp_path, "train"))
+    assert [brightness(found) for found in records] == [grey(i)[0, 0, 0] for i in range(3)]
+    ((note, number),) = tally.notes.items()
+    assert note.startswith(f"images numbered from {actual_first}: ")
+    assert number == 3

@@ -186,3 +186,12 @@ def _wait_for_files(folder, pattern, number):
     while len(list(folder.glob(pattern))) < number:
         assert time.monotonic() < deadline
         time.sleep(0.001)
+
+
+def test_engine_no_people_names_the_first_problem(tmp_path):
+    people = [Skipped("a crowd", "x", is_problem=False), Skipped("npz unreadable", "y.npz: SMPL-X")]
+    message = (
+        r"\(2 skipped \(a crowd: 1, npz unreadable: 1\); the first: npz unreadable, y\.npz: SMPL"
+    )
+    with pytest.raises(InputError, match=message):
+        engine.convert(job(tmp_path / "out"), people)
