@@ -74,13 +74,12 @@ def to_array(value):
             return source.ravel()[chosen].reshape(value.state["preferred_shape"])
         array = np.asarray(value)
         if array.dtype.kind not in "biuf":
-            raise ValueError(f"no numbers but {type(value).__name__}")
+            raise InputError("not an array: it holds no numbers")
         return array.astype(np.float64)
     except InputError:
         raise
     except Exception as error:  # a false shape, index or kind can raise any kind
-        reason = str(error) if isinstance(error, InputError) else "of a false shape or kind"
-        raise InputError(f"not an array of numbers: {reason}") from error
+        raise InputError("not an array of numbers: its shape or kind is wrong") from error
 
 
 def _dense(sparse):
@@ -88,7 +87,7 @@ def _dense(sparse):
     state = sparse.state
     shape = tuple(int(side) for side in state.get("_shape", state.get("shape")))
     if len(shape) != 2 or min(shape) < 0 or math.prod(shape) > MAX_DENSE_ENTRIES:
-        raise ValueError(f"a sparse matrix of shape {shape}")
+        raise InputError(f"not an array: a sparse matrix of shape {shape}")
     if sparse.format == "coo":
         rows, columns = state["coords"] if "coords" in state else (state["row"], state["col"])
     else:

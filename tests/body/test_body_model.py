@@ -165,7 +165,7 @@ def test_keypoint_regressor_from_its_own_file(official, tmp_path, rng, caplog):
     [
         ("none.npy", None, "no such file"),
         ("empty.npy", b"", "is damaged"),
-        ("lie.npy", array_file((10**12, 19)), r"holds float64 \(1000000000000, 19\) in 32 bytes"),
+        ("lie.npy", array_file((10**12, 19)), r"holds 19000000000000 values in 32 bytes"),
         ("small.npy", array_file((2, 2)), "keypoint_regressor has shape"),
         ("other.pkl", b"}.", "holds no cocoplus_regressor"),
         ("text.npz", b"text", "is damaged"),
