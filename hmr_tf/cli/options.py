@@ -120,6 +120,14 @@ class Options:
         "Boxes of people: OpenPose's JSON or a folder of it, COCO's JSON, or a CSV with "
         "image,x,y,width,height.",
     )
+    category: str = _predict(
+        "", "Category of COCO's JSON in --boxes that is predicted. Empty: person."
+    )
+    strict: bool = _predict(
+        False,
+        "Refuse files with unusable entries before the work. Otherwise these are left out and "
+        "named, exit code 1.",
+    )
     json_path: str = _predict(
         "", "OpenPose's JSON of the photograph; the most confident person is predicted."
     )

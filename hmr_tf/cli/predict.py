@@ -25,6 +25,8 @@ def predict(options):
         "principal_px": options.principal_px or None,
     }
     boxes = _boxes(options)
+    if options.strict and boxes:
+        _refuse(boxes.problems)
     load_tensorflow()
     if options.img_path:
         return _predict_photographs(options, formats, boxes, camera)
@@ -32,25 +34,25 @@ def predict(options):
 
 
 def _predict_photographs(options, formats, boxes, camera):
-    """Returns the exit code: 1 where a photograph among others was left out."""
+    """Returns the exit code: 1 where a photograph or a person among others was left out."""
     from hmr_tf.inference import photo
 
     paths = photo.find(options.img_path)
-    if len(paths) == 1:  # one that cannot be read is refused before anything loads
+    given = boxes.of_photographs(paths) if boxes else None
+    if options.strict:
+        for path in paths:
+            _refuse(_photograph(path, given)[2])
+    elif len(paths) == 1:  # one that cannot be read is refused before anything loads
         photo.read_image(paths[0])
     model = _drawing_model(options)
     with output(options) as folder:
         written, problems = predict_photographs(
-            model, paths, folder, formats, boxes=boxes, camera=camera, up_axis=options.up_axis
+            model, paths, folder, formats, boxes=given, camera=camera, up_axis=options.up_axis
         )
-    if len(paths) == len(problems) == 1:
+    if len(paths) == 1 and not written:
         raise InputError(problems[0])
     print(*written, sep="\n")
-    for problem in problems:
-        sys.stderr.write(f"error: {problem}\n")
-    if problems:
-        sys.stderr.write(f"error: {len(problems)} of {len(paths)} photographs were left out\n")
-    return 1 if problems else 0
+    return _report([*(boxes.problems if boxes else ()), *problems])
 
 
 def predict_photographs(model, paths, folder, formats, boxes=None, camera=None, up_axis="y"):
@@ -61,12 +63,14 @@ def predict_photographs(model, paths, folder, formats, boxes=None, camera=None, 
       paths: of the photographs.
       folder: for what is written.
       formats: names of `outputs.PHOTO_WRITERS` and `outputs.MOTION_WRITERS`.
-      boxes: `boxes.BoxesByName`, or None for the people that the model finds.
+      boxes: dict: path -> list of boxes, or an InputError, as `BoxesByName.of_photographs`; None:
+        the people that the model finds.
       camera: dict of focal_px and principal_px, where they are known.
       up_axis: of meshes and motions, "y" or "z".
 
     Returns:
-      list of the paths written, and a list of what was wrong, a line for each bad photograph.
+      list of the paths written, and a list of what was wrong, a line for each bad photograph or
+      box.
     """
     from tqdm import tqdm
 
@@ -77,56 +81,85 @@ def predict_photographs(model, paths, folder, formats, boxes=None, camera=None, 
     with tqdm(paths, "Predicting", unit="photo", leave=False, disable=len(paths) < 2) as bar:
         for start in range(0, len(paths), _PHOTOGRAPHS_PER_BATCH):
             batch = paths[start : start + _PHOTOGRAPHS_PER_BATCH]
-            readable, results = [], dict.fromkeys(batch)
+            readable, errors = [], {path: [] for path in batch}
             for path in batch:
                 try:
-                    readable.append((path, *_photograph(path, model, boxes)))
+                    image, image_boxes, errors[path] = _photograph(path, boxes, model)
+                    readable.append((path, image, image_boxes))
                 except InputError as error:
-                    results[path] = error
+                    errors[path] = [error]
             images = [image for _, image, _ in readable]
             boxes_of_images = [image_boxes for *_, image_boxes in readable]
             predictions = model.predict_batch(images, boxes_of_images, **camera or {})
             for (path, image, _), people in zip(readable, predictions):
-                results[path] = people
-                if not isinstance(people, InputError):
-                    scene = outputs.Scene(image, people, model.body, up_axis)
-                    written += outputs.write(folder, names[path], scene, formats)
+                if isinstance(people, InputError):
+                    errors[path].append(people)
+                    continue
+                scene = outputs.Scene(image, people, model.body, up_axis)
+                written += outputs.write(folder, names[path], scene, formats)
             problems += [
                 str(error) if str(path) in str(error) else f"{path}: {error}"
-                for path, error in results.items()
-                if isinstance(error, InputError)
+                for path, of_path in errors.items()
+                for error in of_path
             ]
             bar.update(len(batch))
     return written, problems
 
 
-def _photograph(path, model, boxes):
-    """The photograph and the boxes of the people in it; InputError where there are none."""
+def _photograph(path, boxes, model=None):
+    """A photograph, the usable boxes of the people in it, and what was wrong with the others.
+
+    Raises:
+      InputError: the photograph is unusable, or there is no usable box.
+    """
     from hmr_tf.inference import photo
+    from hmr_tf.inference.boxes import usable
 
     image = photo.read_image(path)
     if boxes is None:
-        of_image = model.detect(image)
+        of_image = model.detect(image) if model else [None]
         if not of_image:
             raise InputError(
                 "no person was found in it; pass --box=x,y,width,height or --boxes=FILE."
             )
-    else:
-        of_image = boxes.find(path.stem)
-        if not of_image:
-            raise InputError("--boxes has no box for it.")
-    return image, of_image
+        return image, of_image, []
+    if isinstance(boxes[path], InputError):
+        raise boxes[path]
+    if not boxes[path]:
+        raise InputError(f"{path}: --boxes has no box for it.")
+    of_image, problems = usable(boxes[path], *image.shape[:2])
+    if not of_image:
+        raise InputError(f"{path}: {problems[0]}")
+    return image, of_image, [f"{path}: {problem}" for problem in problems]
+
+
+def _refuse(problems):
+    """InputError of the first problem, for --strict."""
+    if problems:
+        raise InputError(f"{problems[0]} (--strict; {len(problems)} such entries)")
+
+
+def _report(problems):
+    """Writes what was left out; returns the exit code."""
+    for problem in problems:
+        sys.stderr.write(f"error: {problem}\n")
+    if problems:
+        sys.stderr.write(f"error: left out for the reasons above: {len(problems)}\n")
+    return 1 if problems else 0
 
 
 def _predict_video(options, formats, boxes, camera):
+    """Returns the exit code: 1 where a box among others was left out."""
     from hmr_tf.exporters import video_outputs
     from hmr_tf.inference import video_files
-    from hmr_tf.inference.video import predict_video
+    from hmr_tf.inference.video import box_problems, predict_video
 
     with contextlib.ExitStack() as stack:
         video = None
         if options.video_path:  # one that cannot be read is refused before anything loads
             video = stack.enter_context(video_files.Video(options.video_path))
+            if boxes and options.strict:
+                _refuse(box_problems(video, boxes))
         model = _drawing_model(options)
         folder = stack.enter_context(output(options))
         if video is None:
@@ -137,6 +170,7 @@ def _predict_video(options, formats, boxes, camera):
         smpl = model.hmr.smpl
         written = video_outputs.write(folder, people, model.body, smpl, formats, options.up_axis)
     print(*written, sep="\n")
+    return _report([*(boxes.problems if boxes else ()), *people.problems])
 
 
 def _formats(options):
@@ -189,7 +223,7 @@ def _boxes(options):
     if options.box:
         return boxes.BoxesByName({}, [options.box])
     if options.json_path:
-        return boxes.BoxesByName(
-            {}, [openpose.most_confident(openpose.read(options.json_path)).box]
-        )
-    return boxes.read(options.boxes)
+        people = openpose.read(options.json_path)
+        best = openpose.most_confident(people.detections)
+        return boxes.BoxesByName({}, [best.box], tuple(people.problems))
+    return boxes.read(options.boxes, options.category)

@@ -4,69 +4,119 @@ A box is (x, y, width, height) in pixels of the photograph.
 """
 
 import csv
-import json
+import io
 import math
 from pathlib import Path
 from typing import NamedTuple, Optional
 
+from hmr_tf.data import coco_names
 from hmr_tf.files.errors import InputError
+from hmr_tf.files.listed_paths import ListedPaths, trailing_number
 from hmr_tf.inference import openpose
 
 MAX_BYTES = 2**30
 _COLUMNS = ("image", "x", "y", "width", "height")
+_DELIMITERS = ",;\t"
 
 
 class BoxesByName(NamedTuple):
     """The boxes of each photograph."""
 
-    by_name: dict  # base name of the photograph without its ending -> list of boxes
+    by_name: dict  # path of the photograph, as the file lists it -> list of boxes
     default: Optional[list] = None  # boxes of every photograph that is not in `by_name`
+    problems: tuple = ()  # of str, one for each entry of the file that cannot be used
 
-    def find(self, *names):
-        """List of boxes for the first of these names that is known; else the default, or []."""
-        for name in names:
-            if name in self.by_name:
-                return self.by_name[name]
-        return self.default or []
+    def of_photographs(self, paths):
+        """dict: path -> list of boxes, empty where there are none; InputError for ambiguous ones.
+
+        See `files.listed_paths.ListedPaths`.
+        """
+        listed = ListedPaths(self.by_name).find_all(paths)
+        return {
+            path: name
+            if isinstance(name, InputError)
+            else self.by_name.get(name, self.default or [])
+            for path, name in listed.items()
+        }
+
+    def of_frames(self, stem, num_frames=0):
+        """The boxes of a video by the numbers of its frames.
+
+        Args:
+          stem: of the video's name.
+          num_frames: as the video states it; 0: unknown.
+
+        Returns:
+          function: number of a frame, from 0 -> list of boxes; and the dict: number -> listed name.
+
+        Raises:
+          InputError: a name has no number, or two names have the same.
+        """
+        names = {}
+        for name in self.by_name:
+            number = trailing_number(name)
+            if number is None:
+                raise InputError(
+                    f"--boxes names {name}, which is no frame of {stem}: names end with the number "
+                    "of the frame, as 0, 1, 2 or frame_000000.png"
+                )
+            if number in names:
+                raise InputError(f"--boxes names frame {number} twice: {names[number]} and {name}")
+            names[number] = name
+        first = _first_number(names, num_frames)
+        names = {number - first: name for number, name in names.items()}
+
+        def boxes_of(number):
+            return self.by_name[names[number]] if number in names else self.default or []
+
+        return boxes_of, names
 
 
-def read(path):
+def _first_number(names, num_frames):
+    """The number of the first frame, 0 or 1: 1 if the last frame's number says so.
+
+    Files that begin with 1, as ffmpeg numbers them, are counted from 1 too; bare numbers from 0.
+    """
+    if not names or 0 in names:
+        return 0
+    if num_frames > 0 and max(names) == num_frames:
+        return 1
+    return int(min(names) == 1 and not names[1].isdecimal())
+
+
+def read(path, category=""):
     """Reads the boxes of one or many photographs.
 
     Args:
       path: OpenPose's JSON of one photograph, a folder of such files (NAME_keypoints.json), COCO
-        annotations or detections with a list of images, or a CSV with the columns image, x, y,
+        annotations with a list of images or detections, or a CSV with the columns image, x, y,
         width, height.
+      category: name of COCO's category; empty: person.
 
     Returns:
       BoxesByName. The boxes of a single OpenPose file are the default for all photographs.
 
     Raises:
-      InputError: the file is missing or has none of these forms.
+      InputError: the file is missing, has none of these forms, or no usable box.
     """
     path = Path(path)
     if path.is_dir():
-        files = sorted(path.glob("*.json"))
-        if not files:
-            raise InputError(f"--boxes={path} holds no JSON files of OpenPose.")
-        names = [file.stem.replace("_keypoints", "") for file in files]
-        return BoxesByName(dict(zip(names, map(_openpose_boxes, files))))
-    if not path.is_file():
-        raise InputError(f"--boxes={path}: no such file.")
-    if path.stat().st_size > MAX_BYTES:
-        raise InputError(f"--boxes={path} is larger than {MAX_BYTES >> 20} MB.")
-    if path.suffix.lower() == ".csv":
-        return BoxesByName(_read_csv(path))
-    try:
-        content = json.loads(path.read_bytes())
-        if "people" in content:
-            return BoxesByName({}, _openpose_boxes(path))
-        return BoxesByName(_coco_boxes(content))
-    except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
+        found = _read_folder(path)
+    elif path.suffix.lower() == ".csv":
+        found = _read_csv(path)
+    else:
+        content = openpose.read_json(path, "boxes", MAX_BYTES)
+        if isinstance(content, dict) and "people" in content:
+            people = openpose.read(path, flag="boxes")
+            boxes = [detection.box for detection in people.detections]
+            return BoxesByName({}, boxes, tuple(people.problems))
+        found = _coco_boxes(content, f"--boxes={path}", category)
+    if found.problems and not any(found.by_name.values()):
         raise InputError(
-            f"--boxes={path} is no JSON of OpenPose (people) or COCO (images, annotations with "
-            f"bbox): {error!r}"
-        ) from error
+            f"--boxes={path} has no usable box; of {len(found.problems)} entries the first: "
+            f"{found.problems[0]}"
+        )
+    return found
 
 
 def check(box, height, width):
@@ -81,36 +131,155 @@ def check(box, height, width):
         raise InputError(f"The box {shown} lies outside the {width} x {height} photograph.")
 
 
-def _openpose_boxes(path):
-    return [detection.box for detection in openpose.read(path)]
+def usable(boxes, height, width):
+    """(list of the boxes that `check` accepts, list of what was wrong with the others)."""
+    good, problems = [], []
+    for box in boxes:
+        try:
+            check(box, height, width)
+            good.append(box)
+        except InputError as error:
+            problems.append(str(error))
+    return good, problems
 
 
-def _coco_boxes(content):
-    """COCO annotations -> boxes by image name, without crowds and other categories than people."""
-    names = {image["id"]: Path(image["file_name"]).stem for image in content["images"]}
-    boxes = {name: [] for name in names.values()}
-    for annotation in content["annotations"]:
-        if annotation.get("category_id", 1) == 1 and not annotation.get("iscrowd"):
-            boxes[names[annotation["image_id"]]].append(_box(annotation["bbox"]))
-    return boxes
+def _read_folder(folder):
+    files = sorted(file for file in folder.glob("*.json") if not file.name.startswith("."))
+    if not files:
+        raise InputError(f"--boxes={folder} holds no JSON files of OpenPose.")
+    by_name, problems = {}, []
+    for file in files:
+        name = file.stem.replace("_keypoints", "")
+        try:
+            content = openpose.read_json(file, "boxes", openpose.MAX_BYTES)
+            people = openpose.parse(content, named=f"--boxes={file}")
+        except InputError as error:
+            problems.append(str(error))
+            continue
+        by_name[name] = [detection.box for detection in people.detections]
+        problems += [f"{file.name}: {problem}" for problem in people.problems]
+    return BoxesByName(by_name, problems=tuple(problems))
+
+
+def _coco_boxes(content, named, category):
+    """Annotations, or a list of detections, -> BoxesByName without crowds and other categories."""
+    if isinstance(content, list):
+        names, annotations, ids = None, content, {coco_names.PERSON_ID}
+    else:
+        if not isinstance(content, dict) or not all(
+            isinstance(content.get(key), list) for key in ("images", "annotations")
+        ):
+            keys = ", ".join(map(str, content)) if isinstance(content, dict) else ""
+            raise InputError(
+                f"{named} is no JSON of OpenPose (people) or COCO (images, annotations with bbox)"
+                f"; it has {keys[:200] or 'no names'}"
+            )
+        names = {
+            key: image.get("file_name")
+            for key, image in coco_names.entries_by_id(content["images"]).items()
+        }
+        annotations = content["annotations"]
+        try:
+            ids = coco_names.person_category_ids(content.get("categories"), category)
+        except InputError as error:
+            raise InputError(f"{named}: {error}") from error
+    by_name = {name: [] for name in (names or {}).values() if isinstance(name, str)}
+    problems = []
+    for number, annotation in enumerate(annotations):
+        try:
+            _add_annotation(by_name, annotation, names, ids)
+        except InputError as error:
+            shown = annotation.get("id", "none") if isinstance(annotation, dict) else "none"
+            problems.append(f"annotation {number} (id {shown}) {error}")
+    if not by_name and not problems:
+        raise InputError(f"{named} lists no photographs")
+    return BoxesByName(by_name, problems=tuple(problems))
+
+
+def _add_annotation(by_name, annotation, names, ids):
+    """Adds one annotation's box; InputError says why it has none."""
+    if not isinstance(annotation, dict):
+        raise InputError("is no dictionary")
+    kind = coco_names.entry_id(annotation.get("category_id"))
+    if (kind is not None and kind not in ids) or annotation.get("iscrowd"):
+        return
+    key = coco_names.entry_id(annotation.get("image_id"))
+    name = str(key) if names is None and key is not None else (names or {}).get(key)
+    if not isinstance(name, str):
+        raise InputError(f"belongs to no image with a file_name (image_id {key})")
+    values = annotation.get("bbox", annotation.get("box"))
+    if values is None:
+        raise InputError("has no bbox")
+    by_name.setdefault(name, []).append(_box(values))
 
 
 def _read_csv(path):
-    boxes = {}
-    try:
-        with open(path, newline="", encoding="utf-8-sig") as file:
-            for row in csv.DictReader(file):
-                box = _box([row[column] for column in _COLUMNS[1:]])
-                boxes.setdefault(Path(row["image"]).stem, []).append(box)
-    except (KeyError, TypeError, ValueError, csv.Error) as error:
+    rows = csv.DictReader(io.StringIO(text := _text(path)), delimiter=_delimiter(text))
+    header = [(name or "").strip().lower() for name in rows.fieldnames or ()]
+    missing = [name for name in _COLUMNS if name not in header]
+    if header and missing:
         raise InputError(
-            f"--boxes={path} is no CSV with the columns {', '.join(_COLUMNS)}: {error!r}"
-        ) from error
-    if not boxes:
+            f"--boxes={path} is no CSV with the columns {', '.join(_COLUMNS)}; its first line is "
+            f"{', '.join(header)[:200]}"
+        )
+    rows.fieldnames = header
+    by_name, problems, number = {}, [], 1
+    try:
+        for number, row in enumerate(rows, 2):
+            cells = {name: (row[name] or "").strip() for name in _COLUMNS}
+            if not any(cells.values()):
+                continue
+            values = [cells[name] for name in _COLUMNS[1:]]
+            if rows.reader.dialect.delimiter == ";":  # of countries that write 1,5
+                values = [value.replace(",", ".") for value in values]
+            try:
+                if not cells["image"]:
+                    raise InputError("names no image")
+                by_name.setdefault(cells["image"], []).append(_box(values))
+            except InputError as error:
+                problems.append(f"line {number} {error}")
+    except csv.Error as error:
+        raise InputError(f"--boxes={path} is no CSV that can be read, line {number}") from error
+    if not by_name and not problems:
         raise InputError(f"--boxes={path} has no row below the columns {', '.join(_COLUMNS)}.")
-    return boxes
+    return BoxesByName(by_name, problems=tuple(problems))
+
+
+def _text(path):
+    """A text file's content: UTF-8 or UTF-16 as it begins, else Windows' cp1252."""
+    if not path.is_file():
+        raise InputError(f"--boxes={path}: no such file.")
+    if path.stat().st_size > MAX_BYTES:
+        raise InputError(f"--boxes={path} is larger than {MAX_BYTES >> 20} MB.")
+    content = path.read_bytes()
+    is_utf16 = content.startswith((b"\xff\xfe", b"\xfe\xff"))
+    for encoding in ("utf-16",) if is_utf16 else ("utf-8-sig", "cp1252"):
+        try:
+            return content.decode(encoding)
+        except UnicodeDecodeError:
+            continue
+    raise InputError(f"--boxes={path} is no text: save the CSV as UTF-8.")
+
+
+def _delimiter(text):
+    """Of a CSV: the one of `_DELIMITERS` that its first line has most of."""
+    first = text.split("\n", 1)[0]
+    return max(_DELIMITERS, key=first.count)
 
 
 def _box(values):
-    x, y, width, height = (float(value) for value in values)
+    """(x, y, width, height); InputError says what is there instead."""
+    try:
+        x, y, width, height = (float(value) for value in values)
+    except (TypeError, ValueError, OverflowError) as error:
+        shown = ",".join(map(str, values)) if isinstance(values, (list, tuple)) else values
+        raise InputError(f"has the box {str(shown)[:80]}, not four numbers") from error
+    if not all(map(math.isfinite, (x, y, width, height))):
+        raise InputError("has a box that is not finite")
+    if not (width > 0 and height > 0):
+        raise InputError(f"has an empty box {x:g},{y:g},{width:g},{height:g}")
+    if max(abs(x), abs(y), width, height) <= 1:
+        raise InputError(
+            f"has the box {x:g},{y:g},{width:g},{height:g}: shares of the photograph, not pixels"
+        )
     return x, y, width, height

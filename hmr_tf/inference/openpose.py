@@ -1,4 +1,4 @@
-"""Reads the people in OpenPose's JSON of a photograph (the original's `util/openpose.py`)."""
+"""OpenPose's JSON: people in a photograph and their boxes (the original's `util/openpose.py`)."""
 
 import json
 from pathlib import Path
@@ -8,53 +8,97 @@ import numpy as np
 
 from hmr_tf.files.errors import InputError
 
-# Keypoints with less confidence are ignored (the original's `vis_thr`).
+# Keypoints with a lower confidence are left out (the original's `vis_thr`).
 THRESHOLD = 0.2
 MAX_BYTES = 2**26
-# The key of a person's keypoints before version 1.2 of the format, and since.
+# Keys of a person's keypoints: before version 1.2 of the format, and since.
 _KEYS = ("pose_keypoints", "pose_keypoints_2d")
+_MAX_CONFIDENCE = 2.0  # OpenPose's exceed 1 a little; 2 is COCO's flag for visible
 
 
 class Detection(NamedTuple):
     """A person detected in a photograph."""
 
-    box: tuple  # (x, y, width, height), pixels, around the confident keypoints
-    score: float  # mean confidence of those keypoints
+    box: tuple  # (x, y, width, height), pixels
+    score: float  # mean of the keypoints' confidences
 
 
-def read(path, threshold=THRESHOLD):
+class People(NamedTuple):
+    """The usable people of a file, and what was wrong with the others."""
+
+    detections: list  # of Detection, in the order of the file
+    problems: list  # of str, one for each entry that cannot be used
+
+
+def read(path, threshold=THRESHOLD, flag="json_path"):
     """Reads the people of one photograph.
 
     Args:
       path: OpenPose's JSON, with any number of keypoints, under either key.
       threshold: least confidence of a keypoint.
+      flag: that named the file, for messages.
 
     Returns:
-      list of Detection in the order of the file. People whose confident keypoints all lie at one
-      point are left out; the original stops at such a person.
+      People. People whose confident keypoints all lie at one point are left out; the original stops
+      at such a person.
 
     Raises:
-      InputError: the file is missing, is not OpenPose's JSON, or has no person in it.
+      InputError: the file is missing, is not OpenPose's JSON, or has no usable person in it.
     """
-    try:
-        if Path(path).stat().st_size > MAX_BYTES:
-            raise InputError(f"--json_path={path} is too large for one photograph")
-        people = json.loads(Path(path).read_bytes())["people"]
-        detections = [detection_from_keypoints(_keypoints(p), threshold) for p in people]
-    except FileNotFoundError as error:
-        raise InputError(f"--json_path={path}: no such file") from error
-    except (OSError, KeyError, TypeError, ValueError, RecursionError) as error:
+    named = f"--{flag}={path}"
+    found = parse(read_json(path, flag, MAX_BYTES), threshold, named)
+    if not found.detections:
+        reason = f" ({'; '.join(found.problems[:3])})" if found.problems else ""
         raise InputError(
-            f"--json_path={path} is no JSON of OpenPose with people and {' or '.join(_KEYS)}: "
-            f"{error!r}"
-        ) from error
-    detections = [detection for detection in detections if detection]
-    if not detections:
-        raise InputError(
-            f"--json_path={path}: no person has keypoints of confidence over {threshold}; "
-            "pass --box"
+            f"{named}: no person has keypoints of confidence over {threshold}{reason}; pass --box"
         )
-    return detections
+    return found
+
+
+def read_json(path, flag, max_bytes):
+    """The content of a JSON file; InputError in plain words for one that is none."""
+    path = Path(path)
+    if not path.is_file():
+        raise InputError(f"--{flag}={path}: no such file")
+    try:
+        if path.stat().st_size > max_bytes:
+            raise InputError(f"--{flag}={path} is larger than {max_bytes >> 20} MB")
+        content = path.read_bytes()
+        try:
+            return json.loads(content)
+        except UnicodeDecodeError:
+            return json.loads(content.decode("cp1252"))
+    except OSError as error:
+        raise InputError(f"--{flag}={path} cannot be read: {error.strerror}") from error
+    except json.JSONDecodeError as error:
+        raise InputError(
+            f"--{flag}={path} is no JSON: it breaks off or is damaged in line {error.lineno}, "
+            f"column {error.colno}"
+        ) from error
+    except (ValueError, RecursionError) as error:
+        raise InputError(f"--{flag}={path} is no JSON file that can be read") from error
+
+
+def parse(content, threshold=THRESHOLD, named="it"):
+    """`People` of OpenPose's JSON, which may be none; InputError if it has another form.
+
+    Args:
+      content: what the JSON holds.
+      threshold: least confidence of a keypoint.
+      named: of the file, for messages.
+    """
+    people = content.get("people") if isinstance(content, dict) else None
+    if not isinstance(people, list):
+        raise InputError(f"{named} is no JSON of OpenPose: it has no list of people")
+    detections, problems = [], []
+    for number, person in enumerate(people):
+        try:
+            found = _detection_in_pixels(_keypoints(person), threshold)
+        except InputError as error:
+            problems.append(f"person {number} {error}")
+            continue
+        detections += [found] if found else []
+    return People(detections, problems)
 
 
 def most_confident(detections):
@@ -62,11 +106,46 @@ def most_confident(detections):
     return max(detections, key=lambda detection: detection.score)
 
 
+def _detection_in_pixels(keypoints, threshold):
+    found = detection_from_keypoints(keypoints, threshold)
+    if found and max(abs(x) for x in found.box) <= 1:
+        raise InputError(
+            "has coordinates between -1 and 1, not pixels; write pixels (openpose "
+            "--keypoint_scale=0)"
+        )
+    return found
+
+
 def _keypoints(person):
-    """(K, 3) x, y, confidence."""
+    """(K, 3) x, y, confidence; InputError says what is there instead."""
     old, new = _KEYS
-    values = person[new if new in person else old]
-    return np.array(values, np.float64).reshape(-1, 3)
+    values = (person.get(new) or person.get(old)) if isinstance(person, dict) else None
+    if not values:
+        raise InputError(f"has no body keypoints ({' or '.join(_KEYS)})")
+    return _triples(values)
+
+
+def _triples(values):
+    """A list x, y, confidence, x, y, ... -> (K, 3); InputError says what is there instead."""
+    try:
+        keypoints = np.array(values, np.float64).ravel()
+    except (TypeError, ValueError, OverflowError) as error:
+        raise InputError("has keypoints that are not numbers") from error
+    if len(keypoints) % 3:
+        pairs = f": {len(keypoints) // 2} pairs x, y?" if len(keypoints) % 2 == 0 else ""
+        raise InputError(
+            f"has {len(keypoints)} numbers{pairs}; needed are x, y, confidence of each keypoint"
+        )
+    keypoints = keypoints.reshape(-1, 3)
+    confidences = keypoints[np.isfinite(keypoints).all(axis=1), 2]
+    if len(confidences) and not (0 <= confidences.min() and confidences.max() <= _MAX_CONFIDENCE):
+        wrong = confidences[(confidences < 0) | (confidences > _MAX_CONFIDENCE)][0]
+        pairs = f" ({keypoints.size // 2} pairs x, y?)" if keypoints.size % 2 == 0 else ""
+        raise InputError(
+            f"has a confidence of {wrong:g}{pairs}; needed are x, y, confidence of each keypoint, "
+            "the latter from 0 to 1"
+        )
+    return keypoints
 
 
 def detection_from_keypoints(keypoints, threshold=THRESHOLD):

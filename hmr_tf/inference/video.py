@@ -11,6 +11,7 @@ from tqdm import tqdm
 from hmr_tf.body import camera
 from hmr_tf.files.errors import InputError
 from hmr_tf.inference import tracking, video_files
+from hmr_tf.inference.boxes import usable
 from hmr_tf.inference.person import Person
 
 FRAMES_PER_BATCH = 16  # frames whose people are one batch
@@ -28,6 +29,7 @@ class VideoPeople(NamedTuple):
     tracks: list  # of tracking.Track of Person without vertices, at least one
     times: video_files.FrameTimes  # of all frames
     image: np.ndarray  # (H, W, 3) uint8, the first frame with people
+    problems: list  # of str, one for each box that could not be used
 
 
 def predict_video(model, video, boxes=None, focal_px=None, principal_px=None, smoother="none"):
@@ -36,8 +38,7 @@ def predict_video(model, video, boxes=None, focal_px=None, principal_px=None, sm
     Args:
       model: `inference.model.Model`.
       video: `video_files.Video` of a file.
-      boxes: `boxes.BoxesByName`; those of frame n have the name n, or OpenPose's NAME_0...n. None:
-        as `Model.predict` without boxes.
+      boxes: `boxes.BoxesByName`, see `of_frames` there. None: as `Model.predict` without boxes.
       focal_px, principal_px: the camera, where it is known.
       smoother: one of `tracking.SMOOTHERS`.
 
@@ -45,16 +46,21 @@ def predict_video(model, video, boxes=None, focal_px=None, principal_px=None, sm
       VideoPeople.
 
     Raises:
-      InputError: a frame's box is unusable, or no frame has a person.
+      InputError: no frame has a person, or --boxes fits no frame.
     """
-    path, frames, first_image = Path(video.source), [], None
+    path, frames, first_image, problems = Path(video.source), [], None, []
+    boxes_of, names = boxes.of_frames(path.stem, video.stated_num_frames) if boxes else (None, {})
     with tqdm(desc="Predicting", unit="frame", leave=False) as bar:
         for images in batches(video):
             if boxes is None:
                 image_boxes = model.detect_in_frames(images, box_before=_last_box(frames))
             else:
                 numbers = range(len(frames), len(frames) + len(images))
-                image_boxes = [boxes.find(str(n), f"{path.stem}_{n:012d}") for n in numbers]
+                image_boxes = []
+                for number, image in zip(numbers, images):
+                    good, wrong = usable(boxes_of(number), *image.shape[:2])
+                    image_boxes.append(good)
+                    problems += [f"frame {number} of the video: {text}" for text in wrong]
             predictions = model.predict_batch(images, image_boxes, focal_px, principal_px)
             for image, people in zip(images, predictions):
                 if isinstance(people, InputError):
@@ -62,14 +68,39 @@ def predict_video(model, video, boxes=None, focal_px=None, principal_px=None, sm
                 frames.append([_without_mesh(person) for person in people])
                 first_image = image if people and first_image is None else first_image
             bar.update(len(images))
+    problems += _names_beyond(names, len(frames), path)
     if first_image is None:
-        raise InputError(f"no person was found in any of the {len(frames)} frames of {path}.")
+        reason = f" {problems[0]}" if problems else ""
+        raise InputError(
+            f"no person was found in any of the {len(frames)} frames of {path}.{reason}"
+        )
     times = video.frame_times()
     tracks = [
         _smooth_track(model.hmr.smpl, track, smoother, times.seconds[track.frames])
         for track in tracking.track_people(frames)
     ]
-    return VideoPeople(path, tracks, times, first_image)
+    return VideoPeople(path, tracks, times, first_image, problems)
+
+
+def box_problems(video, boxes):
+    """What can be said of a video's boxes before it is read: list of str."""
+    path, count = Path(video.source), video.stated_num_frames
+    boxes_of, names = boxes.of_frames(path.stem, count)
+    every = [*names, -1]  # the default's, too
+    problems = [
+        f"frame {number} of the video: {text}"
+        for number in every
+        for text in usable(boxes_of(number), *video.size)[1]
+    ]
+    return problems + (_names_beyond(names, count, path) if count else [])
+
+
+def _names_beyond(names, num_frames, path):
+    return [
+        f"--boxes names {name}, but {path} has {num_frames} frames"
+        for number, name in sorted(names.items())
+        if number >= num_frames
+    ]
 
 
 def _last_box(frames):

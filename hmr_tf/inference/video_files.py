@@ -96,6 +96,20 @@ class Video:
         is_valid = np.isfinite(stated) and 0 < stated <= _MAX_RATE_HZ
         self.rate_hz = stated if is_valid else _DEFAULT_RATE_HZ  # as stated, which may be wrong
 
+    @property
+    def size(self):
+        """(height, width) of the next frame; None after the last."""
+        if self._next is None:
+            return None
+        height, width = self._next.shape[:2]
+        return (width, height) if round(self._clockwise_deg / 90) % 2 else (height, width)
+
+    @property
+    def stated_num_frames(self):
+        """How many frames the file states; 0 where it does not."""
+        count = self._capture.get(cv2.CAP_PROP_FRAME_COUNT)
+        return int(count) if 0 < count < 1e9 else 0
+
     def __iter__(self):
         while self._next is not None:
             self._stamps.append(self._capture.get(cv2.CAP_PROP_POS_MSEC) / 1000)

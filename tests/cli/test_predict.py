@@ -36,16 +36,40 @@ def test_predict_command_that_fails_leaves_no_folder(tmp_path, model, picture, m
     assert [path.name for path in tmp_path.iterdir()] == ["me.png"]
 
 
+def test_predict_leaves_out_an_unusable_box_and_with_strict_refuses_it(
+    tmp_path, model, picture, monkeypatch, capsys
+):
+    """One of each place where it shows: in the file, and against the photograph."""
+    monkeypatch.setattr(mode, "_drawing_model", lambda options: model)
+    outputs.write_png(tmp_path / "me.png", picture)
+    lines = ["image,x,y,width,height", "me.png,0,0,0,0", "me.png,500,5,20,30", "me.png,40,10,30,60"]
+    given = {"mode": "predict", "load_path": "x", "img_path": str(tmp_path / "me.png")}
+    given |= {"boxes": str(tmp_path / "boxes.csv"), "output_dir": str(tmp_path / "out")}
+    (tmp_path / "boxes.csv").write_text("\n".join(lines))
+    assert mode.predict(options.Options(**given, write=("npz",))) == 1
+    with np.load(tmp_path / "out" / "me.npz") as arrays:
+        np.testing.assert_array_equal(arrays["box"], [BOX])
+    errors = capsys.readouterr().err.splitlines()
+    assert "line 2 has an empty box 0,0,0,0" in errors[0]
+    assert "me.png: The box 500,5,20,30 lies outside" in errors[1]
+    assert errors[2] == "error: left out for the reasons above: 2"
+    monkeypatch.setattr(mode, "_drawing_model", None)  # never called
+    for unusable, message in ((lines[1], "empty box"), (lines[2], "lies outside")):
+        (tmp_path / "boxes.csv").write_text("\n".join([lines[0], unusable, lines[3]]))
+        with pytest.raises(InputError, match=message + r".* \(--strict; 1 such"):
+            mode.predict(options.Options(**given, strict=True))
+
+
 def test_predict_command_leaves_out_bad_files(tmp_path, model, picture):
     folder = tmp_path / "photos"
     folder.mkdir()
     for number in range(10):
         outputs.write_png(folder / f"{number}.png", picture)
     (folder / "4.png").write_bytes(b"no image")
+    paths = photo.find(folder)
     boxes = {str(number): [BOX] * (number != 7) for number in range(10)}
-    written, problems = mode.predict_photographs(
-        model, photo.find(folder), tmp_path / "out", ["npz"], box_files.BoxesByName(boxes)
-    )
+    boxes = box_files.BoxesByName(boxes).of_photographs(paths)
+    written, problems = mode.predict_photographs(model, paths, tmp_path / "out", ["npz"], boxes)
     assert [path.name for path in written] == [f"{n}.npz" for n in range(10) if n not in (4, 7)]
     assert "4.png is no image" in problems[0]
     assert "7.png: --boxes has no box" in problems[1]

@@ -28,7 +28,7 @@ def test_openpose_scale_and_centre_are_the_originals(tmp_path, key, threshold, s
     golden = json.loads((compare.FOLDER / "openpose.json").read_text())
     people = [person["pose_keypoints"] for person in golden["json"]["people"]]
     found = openpose.read(write(tmp_path / "people.json", *people, key=key), threshold)
-    scale, center = scale_and_center(openpose.most_confident(found).box)
+    scale, center = scale_and_center(openpose.most_confident(found.detections).box)
     bar = compare.BARS["openpose.*"]
     np.testing.assert_allclose(scale, golden[f"scale{suffix}"], rtol=bar)
     np.testing.assert_allclose(center, golden[f"center{suffix}"], rtol=bar)
@@ -39,27 +39,57 @@ def test_openpose_leaves_out_people_without_extent(tmp_path):
     point = [[5, 5, 0.9], [5, 5, 0.8], [80, 80, 0.2]]
     person = [[10, 20, 0.5], [40, 60, 0.7], [900, 900, 0.19]]
     found = openpose.read(write(tmp_path / "people.json", unsure, point, person))
-    assert found == [openpose.Detection((10, 20, 30, 40), pytest.approx(0.6))]
+    assert found.detections == [openpose.Detection((10, 20, 30, 40), pytest.approx(0.6))]
+    assert found.problems == []
+
+
+GOOD = {"pose_keypoints_2d": [10, 20, 0.5, 40, 60, 0.7]}
 
 
 @pytest.mark.parametrize(
-    ("content", "said"),
+    ("wrong", "message"),
+    [
+        (None, "person 0 has no body keypoints"),
+        ({"face_keypoints_2d": [1, 2, 3]}, "no body keypoints"),
+        ({"pose_keypoints_2d": []}, "no body keypoints"),
+        ({"pose_keypoints_2d": [1, 2]}, r"has 2 numbers: 1 pairs x, y\?"),
+        ({"pose_keypoints_2d": ["a", 2, 3]}, "not numbers"),
+        ({"pose_keypoints_2d": {"x": 1}}, "not numbers"),
+        ({"pose_keypoints": [200, 93, 209, 84, 190, 84] * 6}, r"confidence of 209 \(18 pairs"),
+        ({"pose_keypoints_2d": [10, 20, 90, 40, 60, 99]}, "confidence of 90.*from 0 to 1"),
+        ({"pose_keypoints_2d": [10, 20, -1, 40, 60, 0.9]}, "confidence of -1"),
+        ({"pose_keypoints_2d": [0.1, 0.2, 0.9, 0.5, 0.7, 0.9]}, "between -1 and 1, not pixels"),
+    ],
+)
+def test_openpose_names_an_unusable_person_and_goes_on(tmp_path, wrong, message):
+    path = tmp_path / "people.json"
+    path.write_text(json.dumps({"people": [wrong, GOOD]}))
+    found = openpose.read(path)
+    assert [detection.box for detection in found.detections] == [(10, 20, 30, 40)]
+    with pytest.raises(InputError, match=message):
+        raise InputError(*found.problems)
+    path.write_text(json.dumps({"people": [wrong]}))
+    with pytest.raises(InputError, match=message):
+        openpose.read(path)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
     [
         (None, "no such file"),
-        ("", "no JSON of OpenPose"),
+        ("", "no JSON: it breaks off or is damaged in line 1"),
         ("[]", "no JSON of OpenPose"),
-        ('{"people": [{"keypoints": []}]}', "no JSON of OpenPose"),
-        ('{"people": [{"pose_keypoints_2d": [1, 2]}]}', "no JSON of OpenPose"),
-        ('{"people": [{"pose_keypoints_2d": ["a", 2, 3]}]}', "no JSON of OpenPose"),
-        ("[" * 100_000, "no JSON of OpenPose"),
+        ('{"people": 3}', "no JSON of OpenPose"),
+        ("[" * 100_000, "no JSON"),
         ('{"people": []}', "no person has keypoints"),
         ('{"people": [{"pose_keypoints_2d": [NaN, 1, 1, 2, 3, 0.9]}]}', "no person has keypoints"),
     ],
 )
-def test_openpose_refuses_other_files(tmp_path, content, said):
+def test_openpose_refuses_other_files(tmp_path, content, message):
     path = tmp_path / "people.json"
     if content is not None:
         path.write_text(content)
-    with pytest.raises(InputError, match=said) as error:
+    with pytest.raises(InputError, match=message) as error:
         openpose.read(path)
     assert "\n" not in str(error.value)
+    assert "Error(" not in str(error.value)

@@ -81,7 +81,7 @@ def test_video_draws_the_people_of_each_frame(model, clip, tmp_path, monkeypatch
     write(model, clip, tmp_path, named, ["overlay"])
     assert len(drawn) == NUM_FRAMES
     for number, image in enumerate(frames_of(clip)):
-        boxes = named.find(str(number))
+        boxes = named.by_name[str(number)]
         people = model.predict(image, boxes) if boxes else []
         alone = panels.overlay(image, people, model.faces, with_skeleton=False)
         differs = (np.abs(drawn[number].astype(int) - alone) > 2).any(axis=-1)
@@ -142,13 +142,24 @@ def test_video_refuses_files_boxes_and_frames_without_people(model, clip, tmp_pa
             video_files.Video(tmp_path / name)
     for boxes, message in (
         ({"99": [LEFT]}, "no person was found in any of the 20 frames"),
-        ({"2": [(500, 4, 20, 40)]}, r"frame 2 of the video: The box .* lies outside"),
+        ({"2": [(500, 4, 20, 40)]}, r"no person .* frame 2 of the video: The box .* lies outside"),
     ):
         with (
             video_files.Video(clip) as opened,
             pytest.raises(InputError, match=message),
         ):
             video.predict_video(model, opened, BoxesByName(boxes))
+
+
+def test_video_goes_on_without_an_unusable_box(model, clip, tmp_path):
+    named = BoxesByName({"2": [LEFT, (500, 4, 20, 40)], "99": [LEFT]})
+    with video_files.Video(clip) as opened:
+        before = video.box_problems(opened, named)
+        people = video.predict_video(model, opened, named)
+    assert [track.frames for track in people.tracks] == [[2]]
+    assert "frame 2 of the video: The box 500,4,20,40 lies outside" in people.problems[0]
+    assert f"--boxes names 99, but {clip} has {NUM_FRAMES} frames" == people.problems[1]
+    assert before == people.problems
 
 
 def test_recording_ends_after_its_frames_or_ctrl_c(clip, tmp_path, monkeypatch):

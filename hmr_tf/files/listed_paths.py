@@ -1,0 +1,97 @@
+"""Finds which entry of a list of paths, written on another machine perhaps, means a file here."""
+
+import re
+from pathlib import Path
+
+from hmr_tf.files.errors import InputError
+
+
+class ListedPaths:
+    """Paths as a file lists them, to be looked up by the paths of files here.
+
+    A listed path means the file whose path ends like it: the longest common tail decides. The
+    ending of the name counts only among several.
+    """
+
+    def __init__(self, names):
+        """Args: names: iterable of str; with / or \\ between folders, with an ending or without."""
+        self._by_name = {}  # last part in lower case, with and without ending -> listed names
+        for name in names:
+            last = _parts(name)[-1:]
+            for key in {part for whole in last for part in (whole, _stem(whole))}:
+                self._by_name.setdefault(key.lower(), []).append(name)
+
+    def find(self, path):
+        """The listed name that means a file, or None.
+
+        Raises:
+          InputError: two listed names fit equally well.
+        """
+        here = _parts(Path(path).absolute())
+        found = [
+            name
+            for key in {here[-1].lower(), _stem(here[-1]).lower()}
+            for name in self._by_name.get(key, ())
+        ]
+        ranked = sorted({name: _fit(_parts(name), here) for name in found}.items(), key=_second)
+        if len(ranked) > 1 and ranked[-1][1] == ranked[-2][1]:
+            first, second = sorted(name for name, _ in ranked[-2:])
+            raise InputError(
+                f"{path} may be {first} or {second}: list the photographs with their folders."
+            )
+        return ranked[-1][0] if ranked else None
+
+    def find_all(self, paths):
+        """dict: path -> listed name, None, or the InputError that `find` raises.
+
+        A listed name means one file: of several the one it fits best, or none, with an error, where
+        it fits two equally well.
+        """
+        found, fits = {}, {}
+        for path in paths:
+            try:
+                found[path] = self.find(path)
+            except InputError as error:
+                found[path] = error
+            if isinstance(found[path], str):
+                fit = _fit(_parts(found[path]), _parts(Path(path).absolute()))
+                fits.setdefault(found[path], []).append((fit, path))
+        for name, rivals in fits.items():
+            best = max(fit for fit, _ in rivals)
+            winners = [path for fit, path in rivals if fit == best]
+            for fit, path in rivals:
+                if fit < best:
+                    found[path] = None
+                elif len(winners) > 1:
+                    found[path] = InputError(
+                        f"{name} may be {winners[0]} or {winners[1]}: list the photographs with "
+                        "their folders."
+                    )
+        return found
+
+
+def trailing_number(name):
+    """The number that a listed name ends with, before its ending: a/frame_0012.png -> 12; None."""
+    digits = re.search(r"([0-9]{1,18})$", _stem(_parts(name)[-1])) if _parts(name) else None
+    return int(digits[1]) if digits else None
+
+
+def _parts(name):
+    return [part for part in re.split(r"[\\/]+", str(name).strip()) if part not in ("", ".")]
+
+
+def _stem(name):
+    return name.rsplit(".", 1)[0] or name
+
+
+def _fit(listed, here):
+    """How well a listed path fits: folders in common, none left over, the ending, upper case."""
+    common = 0
+    while common + 1 < min(len(listed), len(here)) and listed[-common - 2] == here[-common - 2]:
+        common += 1
+    same_ending = listed[-1].lower() == here[-1].lower()
+    return common, common + 1 == len(listed), same_ending, listed[-1] == here[-1]
+
+
+def _second(pair):
+    return pair[1]
