@@ -93,6 +93,25 @@ def rotate_frame(motion, matrix, body):
     return motion._replace(rotations=rotations, transl=transl)
 
 
+def from_frame(motion, first):
+    """The motion from an earlier frame on, in which the person stands in the rest pose.
+
+    So that the files of people who enter a video one after another begin at one time.
+
+    Args:
+      motion: Motion.
+      first: number of the frame.
+    """
+    missing = np.arange(first, motion.frames[0])
+    rest = np.broadcast_to(np.eye(3), (len(missing), *motion.rotations.shape[1:]))
+    before = np.repeat(motion.transl[:1], len(missing), axis=0)
+    return motion._replace(
+        rotations=np.concatenate([rest, motion.rotations]),
+        transl=np.concatenate([before, motion.transl]),
+        frames=np.concatenate([missing, motion.frames]),
+    )
+
+
 def without_gaps(motion):
     """The motion with every frame from its first to its last, the missing ones interpolated."""
     frames = np.arange(motion.frames[0], motion.frames[-1] + 1)

@@ -31,15 +31,17 @@ class Scene(NamedTuple):
 
 
 class Clip(NamedTuple):
-    """The motions of the people in a video, or their poses in a photograph."""
+    """The motions of the people in a video, or their poses in a photograph.
+
+    All files of a clip begin with its frame 0, also those of people who enter later.
+    """
 
     motions: list  # of exporters.motion.Motion, one for each person, at least one
     body: BodyModel  # of these people
     fps: float  # frames a second
     up_axis: str = "y"  # of BVH and AMASS files: "y" or "z"
-    image: Optional[np.ndarray] = (
-        None  # (H, W, 3) uint8 RGB, the photograph or a frame; for the page
-    )
+    # (H, W, 3) uint8 RGB, the photograph or a frame; for the page
+    image: Optional[np.ndarray] = None
     overlay: Optional[np.ndarray] = None  # (H, W, 3) uint8 RGB, the same with the bodies drawn
 
 
@@ -161,13 +163,13 @@ def _npz(stem, scene):
 
 def _glb(stem, clip):
     path = Path(f"{stem}.glb")
-    glb.write_glb(path, clip.motions, clip.body, fps=clip.fps)
+    glb.write_glb(path, clip.motions, clip.body, fps=clip.fps, first_frame=0)
     return [path]
 
 
 def _viewer(stem, clip):
     path = Path(f"{stem}.html")
-    content = glb.glb(clip.motions, clip.body, fps=clip.fps)
+    content = glb.glb(clip.motions, clip.body, fps=clip.fps, first_frame=0)
     viewer.write_viewer(path, content, clip.image, clip.overlay, title=path.stem)
     return [path]
 
@@ -175,6 +177,7 @@ def _viewer(stem, clip):
 def _bvh(stem, clip):
     paths = [Path(f"{stem}_{person.name}.bvh") for person in clip.motions]
     for path, person in zip(paths, clip.motions):
+        person = motion.from_frame(person, 0)
         bvh.write_bvh(path, person, clip.body, fps=clip.fps, up_axis=clip.up_axis)
     return paths
 
@@ -182,6 +185,7 @@ def _bvh(stem, clip):
 def _amass(stem, clip):
     paths = [Path(f"{stem}_{person.name}_amass.npz") for person in clip.motions]
     for path, person in zip(paths, clip.motions):
+        person = motion.from_frame(person, 0)
         smpl_npz.write_smpl_npz(path, person, clip.body, fps=clip.fps, up_axis=clip.up_axis)
     return paths
 

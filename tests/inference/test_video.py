@@ -206,10 +206,16 @@ def test_video_motions_are_written_for_animators(clip, tmp_path):
         *(f"clip_person_0{end}" for end in (".bvh", "_amass.npz", "_measures.png")),
         *(f"clip_person_1{end}" for end in (".bvh", "_amass.npz", "_measures.png")),
     ]
-    with np.load(tmp_path / "clip_person_0_amass.npz") as file:
-        assert file["poses"].shape == (4, 72)  # frames 2 to 5, the gap filled
-        assert file["mocap_framerate"] == RATE_HZ
-    assert Glb((tmp_path / "clip.glb").read_bytes()).node("person_1")
+    for number, entered in ((0, 2), (1, 5)):  # all files begin with the video, gaps filled
+        with np.load(tmp_path / f"clip_person_{number}_amass.npz") as file:
+            assert file["poses"].shape == (6, 72)
+            assert file["mocap_framerate"] == RATE_HZ
+            is_resting = (file["poses"][:, 3:] == 0).all(axis=1)
+            assert is_resting.tolist() == [frame < entered for frame in range(6)]
+        assert "Frames: 6\n" in (tmp_path / f"clip_person_{number}.bvh").read_text()
+    glb = Glb((tmp_path / "clip.glb").read_bytes())
+    assert glb.node("person_1")
+    assert glb.animation_times()[-1] == pytest.approx(5 / RATE_HZ)
     head, first, _ = (tmp_path / "clip_measures.csv").read_text().splitlines()
     assert head == "person,height_m,chest_m,waist_m,hips_m,arm_m,leg_m"
     assert 1.2 < float(first.split(",")[1]) < 2.2

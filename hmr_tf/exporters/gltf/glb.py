@@ -23,7 +23,7 @@ def write_glb(path, people, body, **options):
     atomic.write_bytes(path, glb(people, body, **options))
 
 
-def glb(people, body, fps=30.0, shape_morphs=False, pose_morphs=0):
+def glb(people, body, fps=30.0, first_frame=None, shape_morphs=False, pose_morphs=0):
     """The bytes of a GLB file with all people.
 
     Each person is a skinned mesh of their shape, posed as in their first frame, and a node of
@@ -35,6 +35,7 @@ def glb(people, body, fps=30.0, shape_morphs=False, pose_morphs=0):
       people: list of `motion.Motion`.
       body: `body_model.BodyModel`.
       fps: frames a second.
+      first_frame: number of the frame at time 0; None: the first one with a person.
       shape_morphs: add ten morph targets beta0..beta9 to the shape; they leave the joints in place.
       pose_morphs: add at most so many morph targets for the pose blend shapes, animated; 1 is exact
         for one frame, N for N frames.
@@ -58,10 +59,12 @@ def glb(people, body, fps=30.0, shape_morphs=False, pose_morphs=0):
     targets = [morphs.morph_targets(person, body, shape_morphs, pose_morphs) for person in people]
     for person, target in zip(people, targets):
         _add_person(document, buffer, person, body, target, skinning)
-    if len({frame for person in people for frame in person.frames}) > 1:
+    frames = {frame for person in people for frame in person.frames}
+    start = min(frames) if first_frame is None else first_frame
+    if len(frames | {start}) > 1:
         rest_pelvises = [rest_joints(body, person.betas)[0] for person in people]
         document["animations"] = [
-            gltf_animation.animation(people, rest_pelvises, targets, fps, buffer)
+            gltf_animation.animation(people, rest_pelvises, targets, fps, start, buffer)
         ]
     return container(document, buffer)
 

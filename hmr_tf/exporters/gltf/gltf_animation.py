@@ -30,7 +30,7 @@ def quaternions(rotations):
     return np.concatenate([values[:1], values[1:] * np.cumprod(flips, axis=0)])
 
 
-def animation(people, rest_pelvises, targets, fps, buffer):
+def animation(people, rest_pelvises, targets, fps, start, buffer):
     """glTF's animation object of all people; time 0 is the first frame with a person.
 
     Args:
@@ -38,10 +38,10 @@ def animation(people, rest_pelvises, targets, fps, buffer):
       rest_pelvises: (3,) of each.
       targets: `morphs.Morphs` or None of each.
       fps: frames a second.
+      start: number of the frame at time 0.
       buffer: `gltf_buffer.Buffer` for the numbers.
     """
     channels = _Channels(buffer)
-    start = min(person.frames[0] for person in people)
     end = max(person.frames[-1] for person in people)
     for number, (person, pelvis, target) in enumerate(zip(people, rest_pelvises, targets)):
         nodes = person_nodes(number)
