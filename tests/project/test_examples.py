@@ -158,7 +158,7 @@ RUN = {
     "--img_path=photos": ["output/a_overlay.png", "output/b_panels.png"],
     "--write=overlay,glb,bvh": ["walk/walk_overlay.mp4", "walk/walk.glb"],
     "--smooth=savgol": ["output/walk_overlay.mp4", "output/walk.npz"],
-    "--mode=evaluate --load_path=logs/mine": ["output/results.json"],
+    "--mode=evaluate --load_path=logs/mine": ["output/results.json", "output/report.html"],
     "--output_dir=saved_model/1": ["saved_model/1/saved_model.pb"],
 }
 
