@@ -176,6 +176,8 @@ def _convert(job, items):
         f"{job.title}: {index['records']} records in {num_files} files{resumed}, "
         f"{result.tally.summary()}, {time.time() - start:.1f} s, {job.folder}"
     )
+    for note, number in sorted(result.tally.notes.items()):
+        print(f"  {note}: {number}")
     return result.tally.num_problems
 
 

@@ -199,8 +199,7 @@ def _points(annotation, columns, num_listed):
 
 
 def _person(annotation, points, image, path, turn_upright):
-    filename = Path(image["file_name"]).name
-    where = f"{filename}, annotation {annotation.get('id')}"
+    where = f"{image['file_name']}, annotation {annotation.get('id')}"
     if isinstance(points, tuple):
         return Skipped(points[0], where, is_problem=points[1])
     has_mask = bool(annotation.get("segmentation"))
@@ -220,7 +219,7 @@ def _person(annotation, points, image, path, turn_upright):
         path,
         keypoints_px,
         labelled,
-        filename=filename,
+        filename=image["file_name"] if turn_upright else Path(image["file_name"]).name,
         has_face=True,
         crop_rule=CROP,
         scale=scale,
@@ -232,7 +231,7 @@ def _person(annotation, points, image, path, turn_upright):
 def _size(image):
     """(height, width) of the image according to the file, or None."""
     size = image.get("height"), image.get("width")
-    is_size = all(isinstance(side, (int, float)) and 0 < side < np.inf for side in size)
+    is_size = all(isinstance(side, (int, float)) and 0 < side <= MAX_IMAGE_PX for side in size)
     return size if is_size else None
 
 

@@ -21,7 +21,7 @@ import hmr_tf
 from data_prep import to_tfrecords
 from data_prep.labelled import LabelledPerson, MocapPose
 from data_prep.readers import lsp
-from data_prep.writing import conversion
+from data_prep.writing import conversion, source_images
 from hmr_tf.data import record, shards
 from tests.fakes import mpi_fakes
 from tests.fakes.commands import run_command
@@ -255,8 +255,24 @@ def test_to_tfrecords_own_annotations(run, tmp_path):
     options = {"dataset": "coco", "data_dir": folder, "output_dir": tmp_path / "out"}
     assert run(**options, annotations=mine) == 0
     assert shards_of(tmp_path / "out" / "coco") == ["train_0000_wmeta.tfrecord:1"]
+    ((record, *_),) = read_folder(tmp_path / "out" / "coco").values()
+    assert record["image/filename"] == [
+        b"photos/000000000007.jpg"
+    ]  # the path tells a.jpg from a.jpg
     index = json.loads((tmp_path / "out" / "coco" / "train_index.json").read_text())
     assert list(index["sources"]["annotations"]) == [str(mine)]
+
+
+def test_to_tfrecords_prints_notes(run, tmp_path, capsys):
+    folder = write_coco(tmp_path / "mine", [annotation(1)], images="", prefix="")
+    (made,) = (folder / "annotations").iterdir()
+    made.write_text(
+        made.read_text().replace('"height": 180, "width": 240', '"height": 360, "width": 480')
+    )
+    options = {"dataset": "coco", "data_dir": folder, "output_dir": tmp_path / "out"}
+    assert run(**options, annotations=made, category="Person") == 0
+    last = capsys.readouterr().out.splitlines()[-1]
+    assert last == f"  {source_images.SCALED}: 1"
 
 
 def test_to_tfrecords_full_disk_is_one_line_and_leaves_no_half_file(
