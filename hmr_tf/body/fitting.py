@@ -1,15 +1,17 @@
-"""Fits theta to given 2D keypoints by gradient descent: SMPLify's role in the paper, in batches.
+"""Fits theta to 2D keypoints and 3D directions by gradient descent: SMPLify's role, in batches.
 
 The energy is reprojection + prior + shape, after Bogo et al. 2016 (SMPLify), with the network's
-weak-perspective camera and Adam. Where keypoints are hidden, only the prior counts.
+weak-perspective camera and Adam. Where keypoints are hidden, only the prior counts. Directions of
+limbs in 3D, where there are any, say what a 2D keypoint does not: how deep it lies.
 """
 
 from typing import NamedTuple
 
+import numpy as np
 import tensorflow as tf
 
 from hmr_tf.body import camera, theta
-from hmr_tf.body.skeleton import SMPL_JOINTS
+from hmr_tf.body.skeleton import KEYPOINTS, SMPL_JOINTS
 from hmr_tf.body.smpl import Body
 
 # Joints that bend one way only: joint, axis of its axis-angle, sign of the forbidden way (SMPLify's
@@ -19,6 +21,17 @@ _HINGES = (
     ("right_elbow", 1, -1.0),
     ("left_knee", 0, -1.0),
     ("right_knee", 0, -1.0),
+)
+# Directions in 3D from the second keypoint, or the middle of several, to the first.
+DIRECTIONS = (
+    *(("right_ankle", "right_knee"), ("right_knee", "right_hip")),
+    *(("left_ankle", "left_knee"), ("left_knee", "left_hip")),
+    *(("right_wrist", "right_elbow"), ("right_elbow", "right_shoulder")),
+    *(("left_wrist", "left_elbow"), ("left_elbow", "left_shoulder")),
+    *(("right_hip", "left_hip"), ("right_shoulder", "left_shoulder")),
+    *(("right_hip", "right_shoulder"), ("left_hip", "left_shoulder")),
+    *(("right_hip", "left_shoulder"), ("left_hip", "right_shoulder")),
+    ("nose", "left_ear", "right_ear"),
 )
 # Keypoints further off than this count little more (Geman-McClure); half of the crop is 1.
 _ROBUST_NORM = 0.3
@@ -33,6 +46,7 @@ class Weights(NamedTuple):
     rest_pose: float = 0.003
     hinges: float = 0.03
     betas: float = 0.01
+    directions: float = 1.0  # beside 1 - cosine of the angle, summed over the directions
 
 
 class Fit(NamedTuple):
@@ -41,22 +55,26 @@ class Fit(NamedTuple):
     theta: tf.Tensor  # (B, 85)
     body: Body  # without the mesh
     error_norm: tf.Tensor  # (B,) mean distance of the labelled keypoints; half of the crop is 1
+    energy: tf.Tensor  # (B,) what was minimized
 
 
 class Fitter:
     """Fits bodies of one model under one prior; the first call traces, later ones are fast."""
 
-    def __init__(self, smpl, prior=None, weights=None):
+    def __init__(self, smpl, prior=None, weights=None, stiffness=None):
         """Args:
         smpl: `body.smpl.SMPL`.
         prior: (B, 23, 3, 3) rotations, (B, 10) betas -> (B,), lower for more human bodies; or None.
         weights: Weights.
+        stiffness: (24,) factors of the rest-pose term, how unwillingly each joint bends; None: 1.
         """
         self._smpl = smpl
+        factors = np.ones(len(SMPL_JOINTS)) if stiffness is None else stiffness
+        self._stiffness = tf.constant(factors[1:, None], tf.float32)
         self._prior = prior
         self._weights = weights or Weights()
 
-    def __call__(self, keypoints2d_norm, initial_theta, num_steps=250):
+    def __call__(self, keypoints2d_norm, initial_theta, num_steps=250, directions=None):
         """Fits bodies whose projected keypoints are near the given ones.
 
         A fifth of the steps moves the camera and the global rotation only, the rest all of theta.
@@ -66,11 +84,16 @@ class Fitter:
             unlabelled.
           initial_theta: (B, 85), such as the network's prediction or the mean theta.
           num_steps: of Adam.
+          directions: (B, len(DIRECTIONS), 4) unit vectors in the camera's axes, each with a weight,
+            0 where it is not known; None: none is known.
 
         Returns:
           Fit.
         """
         keypoints2d_norm = tf.cast(keypoints2d_norm, tf.float32)
+        if directions is None:
+            directions = tf.zeros([len(keypoints2d_norm), len(DIRECTIONS), 4])
+        directions = tf.cast(directions, tf.float32)
         parts = theta.split(tf.cast(initial_theta, tf.float32))
         root_only = tf.one_hot([0], len(SMPL_JOINTS))[0][:, None]
         everything = tf.ones_like(root_only)
@@ -79,24 +102,45 @@ class Fitter:
             (num_steps - num_steps // 5, everything, 1.0),
         ):
             factors = theta.Theta(camera=1.0, pose=pose_factor, betas=betas_factor)
-            parts = self._minimize(keypoints2d_norm, parts, factors, count)
-        return self._finish(keypoints2d_norm, parts)
+            parts = self._minimize(keypoints2d_norm, directions, parts, factors, count)
+        return self._finish(keypoints2d_norm, directions, parts)
+
+    def best_of(self, keypoints2d_norm, initial_thetas, num_steps=250, directions=None):
+        """Fits from several starts; of each person the fit with the lowest energy.
+
+        Args:
+          initial_thetas: list of (B, 85).
+          keypoints2d_norm, num_steps, directions: as for one start.
+
+        Returns:
+          Fit.
+        """
+        fits = [self(keypoints2d_norm, x, num_steps, directions) for x in initial_thetas]
+        best = tf.argmin(tf.stack([fit.energy for fit in fits]), axis=0)
+
+        def select(*values):
+            if values[0] is None:  # the mesh
+                return None
+            return tf.gather(tf.stack(values, axis=1), best, axis=1, batch_dims=1)
+
+        return tf.nest.map_structure(select, *fits)
 
     @tf.function(
         input_signature=[
             tf.TensorSpec([None, 19, 3]),
+            tf.TensorSpec([None, len(DIRECTIONS), 4]),
             theta.Theta(*(tf.TensorSpec([None, *shape]) for shape in ((3,), (24, 3), (10,)))),
             theta.Theta(*(tf.TensorSpec(shape) for shape in ((), (24, 1), ()))),
             tf.TensorSpec([], tf.int32),
         ]
     )
-    def _minimize(self, keypoints2d_norm, parts, factors, num_steps):
+    def _minimize(self, keypoints2d_norm, directions, parts, factors, num_steps):
         """`num_steps` of Adam on the Theta `parts`; each update is multiplied by `factors`."""
         m = v = tf.nest.map_structure(tf.zeros_like, parts)
         for step in tf.range(1, num_steps + 1):
             with tf.GradientTape() as tape:
                 tape.watch(parts)
-                energy = self._energy(parts, keypoints2d_norm)
+                energy = tf.reduce_sum(self._energy(parts, keypoints2d_norm, directions))
             gradients = tape.gradient(energy, parts)
             m = _moving_average(m, gradients, _BETA_1)
             v = _moving_average(v, theta.Theta(*(g * g for g in gradients)), _BETA_2)
@@ -110,23 +154,47 @@ class Fitter:
             )
         return parts
 
-    def _energy(self, parts, keypoints2d_norm):
-        """The energies of all people, summed."""
+    def _energy(self, parts, keypoints2d_norm, directions):
+        """(B,) the energies of the people."""
         body, weights = self._smpl.joints_only(parts.pose, parts.betas), self._weights
         squared = _squared_distance(body, parts.camera, keypoints2d_norm)
         robust = squared / (1.0 + squared / _ROBUST_NORM**2)
         energy = 100.0 * _mean_labelled(robust, keypoints2d_norm)
         energy += weights.betas * tf.reduce_sum(tf.square(parts.betas), axis=-1)
-        energy += weights.rest_pose * tf.reduce_sum(tf.square(parts.pose[:, 1:]), axis=[1, 2])
+        bending = tf.square(parts.pose[:, 1:]) * self._stiffness
+        energy += weights.rest_pose * tf.reduce_sum(bending, axis=[1, 2])
         energy += weights.hinges * _hinges(parts.pose)
+        cosines = tf.reduce_sum(unit_directions(body.joints3d) * directions[..., :3], axis=-1)
+        energy += weights.directions * tf.reduce_sum((1 - cosines) * directions[..., 3], axis=-1)
         if self._prior is not None:
             energy += weights.prior * self._prior(body.rotations[:, 1:], parts.betas)
-        return tf.reduce_sum(energy)
+        return energy
 
-    def _finish(self, keypoints2d_norm, parts):
+    def _finish(self, keypoints2d_norm, directions, parts):
         body = self._smpl.joints_only(parts.pose, parts.betas)
         distance = tf.sqrt(_squared_distance(body, parts.camera, keypoints2d_norm))
-        return Fit(theta.join(*parts), body, _mean_labelled(distance, keypoints2d_norm))
+        return Fit(
+            theta=theta.join(*parts),
+            body=body,
+            error_norm=_mean_labelled(distance, keypoints2d_norm),
+            energy=self._energy(parts, keypoints2d_norm, directions),
+        )
+
+
+def unit_directions(joints3d):
+    """(B, 19, 3) keypoints in 3D -> (B, len(DIRECTIONS), 3) unit vectors, as `DIRECTIONS` says."""
+    vectors = tf.einsum("dk,bkc->bdc", _direction_matrix(), joints3d)
+    return vectors / (tf.norm(vectors, axis=-1, keepdims=True) + 1e-6)
+
+
+def _direction_matrix():
+    """(len(DIRECTIONS), 19): 1 for the first keypoint, -1 shared by the others."""
+    matrix = np.zeros((len(DIRECTIONS), len(KEYPOINTS)), np.float32)
+    for row, (end, *beginnings) in zip(matrix, DIRECTIONS):
+        row[KEYPOINTS.index(end)] = 1
+        for name in beginnings:
+            row[KEYPOINTS.index(name)] = -1 / len(beginnings)
+    return matrix
 
 
 def _moving_average(average, values, decay):

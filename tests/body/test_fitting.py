@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 import tensorflow as tf
+from scipy.spatial.transform import Rotation
 
-from hmr_tf.body import body_model, camera, fitting, theta
+from hmr_tf.body import body_model, camera, fit_starts, fitting, theta
 from hmr_tf.body.skeleton import SMPL_JOINTS, indices
 from hmr_tf.body.smpl import SMPL
 from hmr_tf.networks.hmr import mean_theta
@@ -89,3 +90,72 @@ def test_fitting_follows_the_prior(smpl, fitter, people):
         for fit in (fitter, fitting.Fitter(smpl, arms_down))
     )
     assert np.abs(held).mean() < 0.5 * np.abs(free).mean()
+
+
+def sideways_people(smpl):
+    """Arms stretched towards the viewer: seen from the front, 2D keypoints do not say which way."""
+    pose = np.tile(theta.split(mean_theta()).pose.numpy(), (2, 1, 1))
+    pose[:, SHOULDERS, 1] = np.array([(-1.3, 1.3), (1.3, -1.3)])  # forwards, backwards
+    body = smpl(tf.constant(pose, tf.float32), tf.zeros([2, 10]))
+    weak = tf.constant([[0.8, 0.0, 0.0]] * 2)
+    points = camera.project(body.joints3d, weak)
+    labels = tf.concat([points, tf.ones([2, 19, 1])], axis=-1)
+    directions = fitting.unit_directions(body.joints3d)
+    weight = tf.ones([2, len(fitting.DIRECTIONS), 1])
+    return body, labels, tf.concat([directions, weight], axis=-1)
+
+
+def depth_error(body, wanted):
+    return np.abs(body.joints3d[..., 2] - wanted.joints3d[..., 2]).max(axis=1)
+
+
+def test_fitting_takes_the_depth_from_directions(smpl, fitter):
+    body, labels, directions = sideways_people(smpl)
+    start = np.tile(mean_theta(), (2, 1))
+    without = fitter(labels, start, num_steps=150)
+    fitted = fitter(labels, start, num_steps=150, directions=directions)
+    assert depth_error(fitted.body, body).max() < 0.12
+    assert depth_error(without.body, body).max() > 0.3
+    assert np.max(fitted.error_norm) < 0.03
+
+
+def test_fitting_with_directions_of_no_weight_is_as_without(smpl, fitter, people, fitted):
+    directions = np.ones((COUNT, len(fitting.DIRECTIONS), 4)) * (1, 0, 0, 0)
+    again = fitter(*people, num_steps=150, directions=directions)
+    np.testing.assert_array_equal(again.theta, fitted.theta)
+
+
+def test_fitting_keeps_the_best_of_several_starts(smpl, fitter):
+    """A person seen from behind, fitted from the front and from the back."""
+    _, labels, directions = sideways_people(smpl)
+    starts = fit_starts.initial_thetas(smpl, labels, directions)
+    fits = [fitter(labels, start, 60, directions) for start in starts]
+    best = fitter.best_of(labels, starts, num_steps=60, directions=directions)
+    energies = np.stack([fit.energy for fit in fits])
+    np.testing.assert_allclose(best.energy, energies.min(axis=0), rtol=1e-5)
+    chosen = energies.argmin(axis=0)
+    for i in range(2):
+        np.testing.assert_allclose(best.theta[i], fits[chosen[i]].theta[i], atol=1e-5)
+        np.testing.assert_allclose(best.body.joints3d[i], fits[chosen[i]].body.joints3d[i])
+
+
+@pytest.mark.parametrize("degrees", [0, 90, 180, -60])
+def test_fitting_starts_turned_as_the_torso(smpl, degrees):
+    """From directions the global rotation itself, from 2D keypoints the turn in the picture."""
+    upright = Rotation.from_rotvec([np.pi, 0, 0])
+    turned = Rotation.from_euler("z", degrees, degrees=True) * upright
+    pose = np.zeros((1, 24, 3), np.float32)
+    pose[0, 0] = turned.as_rotvec()
+    body = smpl(tf.constant(pose), tf.zeros([1, 10]))
+    weak = np.float32([[0.7, 0.1, -0.2]])
+    labels = np.concatenate([camera.project(body.joints3d, weak), np.ones((1, 19, 1))], axis=-1)
+    known = np.ones((1, len(fitting.DIRECTIONS), 1))
+    directions = np.concatenate([fitting.unit_directions(body.joints3d), known], axis=-1)
+    for given in (directions, 0 * directions):
+        front, back = fit_starts.initial_thetas(smpl, labels, given)
+        parts = theta.split(front)
+        found = Rotation.from_rotvec(parts.pose[0, 0].numpy())
+        assert (found.inv() * turned).magnitude() < 0.05
+        np.testing.assert_allclose(parts.camera, weak, atol=0.02)
+        behind = Rotation.from_rotvec(theta.split(back).pose[0, 0].numpy())
+        assert (found.inv() * behind).magnitude() == pytest.approx(np.pi, abs=1e-3)
