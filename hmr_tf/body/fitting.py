@@ -106,24 +106,24 @@ class Fitter:
         return self._finish(keypoints2d_norm, directions, parts)
 
     def best_of(self, keypoints2d_norm, initial_thetas, num_steps=250, directions=None):
-        """Fits from several starts; of each person the fit with the lowest energy.
+        """Fits from several starts: of each person the one with the lowest energy is finished.
 
         Args:
-          initial_thetas: list of (B, 85).
+          initial_thetas: list of (B, 85); with several, each has a third of the steps.
           keypoints2d_norm, num_steps, directions: as for one start.
 
         Returns:
           Fit.
         """
-        fits = [self(keypoints2d_norm, x, num_steps, directions) for x in initial_thetas]
-        best = tf.argmin(tf.stack([fit.energy for fit in fits]), axis=0)
-
-        def select(*values):
-            if values[0] is None:  # the mesh
-                return None
-            return tf.gather(tf.stack(values, axis=1), best, axis=1, batch_dims=1)
-
-        return tf.nest.map_structure(select, *fits)
+        best = initial_thetas[0]
+        if len(initial_thetas) > 1:
+            tries = num_steps // 3
+            num_steps -= tries
+            fits = [self(keypoints2d_norm, x, tries, directions) for x in initial_thetas]
+            lowest = tf.argmin(tf.stack([fit.energy for fit in fits]), axis=0)
+            thetas = tf.stack([fit.theta for fit in fits], axis=1)
+            best = tf.gather(thetas, lowest, axis=1, batch_dims=1)
+        return self(keypoints2d_norm, best, num_steps, directions)
 
     @tf.function(
         input_signature=[

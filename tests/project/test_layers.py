@@ -16,7 +16,7 @@ ALLOWED["serving"] = {*ORDER[: ORDER.index("inference") + 1], "serving"}
 ALLOWED["exporters"] -= {"networks"}
 ALLOWED["training"] = {*ORDER, "serving", "training"} - {"exporters"}
 ALLOWED["cli"] = {*ORDER, "serving", "training", "cli"}
-ALLOWED["data_prep"] = {"files", "body", "rendering", "data", "data_prep"}
+ALLOWED["data_prep"] = {"files", "body", "rendering", "data", "inference", "data_prep"}
 ALLOWED["tools"] = {*ALLOWED["data_prep"], "networks", "inference", "serving", "tools"}
 # TensorFlow Addons in one module; the version. They import nothing but files.
 ALLOWED["addons"] = {"files"}

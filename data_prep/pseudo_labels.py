@@ -1,0 +1,92 @@
+"""python data_prep/pseudo_labels.py --data_dir=TFRECORDS --datasets=coco --output_dir=DIR [flags]
+
+Writes converted records with 2D keypoints anew, with SMPL parameters and 3D joints where a teacher
+of 3D landmarks and the labels agree. The teacher is BlazePose, made once by
+`python -m tools.blazepose --output=models/blazepose`, or a file of landmarks from elsewhere, see
+docs/datasets.md. Counts and reasons stand in pseudo_index.json beside the shards, people to look at
+in fits.png. The same command again goes on where it was stopped.
+"""
+
+import os
+import sys
+from pathlib import Path
+
+# `python data_prep/pseudo_labels.py` puts data_prep/ on the path, not the folder that holds it.
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from absl import flags
+
+from hmr_tf.cli import command_line
+from hmr_tf.files.errors import InputError
+
+# Not absl's global flags: hmr_tf.main's may have the same names in one process.
+OPTIONS = flags.FlagValues()
+
+
+def _define_flags():
+    options = {"flag_values": OPTIONS}
+    flags.DEFINE_string("data_dir", "", "Folder of the TFRecords of all datasets.", **options)
+    flags.DEFINE_list("datasets", [], "Datasets to read, as coco,lsp_ext.", **options)
+    flags.DEFINE_string("split", "train", "train, val, test, ...", **options)
+    flags.DEFINE_string("output_dir", "", "Folder for the new TFRecords.", **options)
+    flags.DEFINE_string(
+        "teacher",
+        "",
+        "Folder that tools.blazepose made. Empty: models/blazepose if it is there.",
+        **options,
+    )
+    flags.DEFINE_string(
+        "landmarks",
+        "",
+        "Landmarks of the people instead of --teacher: .npz of one dataset, or a folder with "
+        "DATASET.npz of each.",
+        **options,
+    )
+    flags.DEFINE_integer("steps", 250, "Steps of the fit.", lower_bound=5, **options)
+    flags.DEFINE_integer("people", 24, "People in fits.png; 0: no picture.", **options)
+
+
+_define_flags()
+
+
+def main(argv):
+    if len(argv) > 1:
+        raise InputError(f"{argv[1]!r} is not a flag: every option is --name=value; see --help")
+    for name in ("data_dir", "datasets", "output_dir"):
+        if not OPTIONS[name].value:
+            raise InputError(f"--{name} is missing; see --help")
+    if Path(OPTIONS.output_dir).resolve() == Path(OPTIONS.data_dir).resolve():
+        raise InputError("--output_dir is --data_dir: name another folder for the new records")
+    if OPTIONS.landmarks and OPTIONS.teacher:
+        raise InputError("--landmarks and --teacher both say what is seen: pass one")
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    from data_prep import relabelling
+    from hmr_tf.data import shards
+
+    files = {name: shards.find(OPTIONS.data_dir, name, OPTIONS.split) for name in OPTIONS.datasets}
+    sources = {
+        name: relabelling.landmark_source(
+            OPTIONS.landmarks, OPTIONS.teacher, name, shards.count_records(paths)
+        )
+        for name, paths in files.items()
+    }
+    for name, paths in files.items():
+        try:
+            summary = relabelling.relabel(
+                paths,
+                sources[name],
+                data_dir=OPTIONS.data_dir,
+                output_dir=OPTIONS.output_dir,
+                num_steps=OPTIONS.steps,
+                num_drawn=OPTIONS.people,
+            )
+        except OSError as error:
+            reason = error.strerror or error
+            raise InputError(
+                f"--output_dir={OPTIONS.output_dir} cannot be written: {reason}"
+            ) from error
+        print(f"{name}: {summary}")
+
+
+if __name__ == "__main__":
+    command_line.run(main, OPTIONS)
