@@ -1,8 +1,9 @@
 # Two commands from a fresh machine: `make quickstart` and `make test`.
 PYTHON ?= python3
 BIN := .venv/bin
-# make quickstart IMAGE=photo.jpg: predict on this photograph at the end.
+# make quickstart IMAGE=photo.jpg: predict on this photograph. SKIP_TRAINING=1: nothing else.
 IMAGE ?=
+SKIP_TRAINING ?=
 # make venv GPU=1: install the CUDA libraries too.
 GPU ?=
 
@@ -14,7 +15,7 @@ endif
 .PHONY: quickstart test docs venv clean
 
 quickstart: venv
-	$(BIN)/python -m hmr_tf.main --mode=quickstart --output_dir=quickstart --img_path="$(IMAGE)"
+	$(BIN)/python -m hmr_tf.main --mode=quickstart --output_dir=quickstart --img_path="$(IMAGE)" $(if $(SKIP_TRAINING),--skip_training)
 
 test: .venv/.tested-with
 	$(BIN)/ruff check .

@@ -96,6 +96,9 @@ class Options:
         "Folder for the files that are written.",
         modes=("evaluate", "predict", "fit", "export", "quickstart"),
     )
+    skip_training: bool = option(
+        False, "Only the released network's body over the photograph.", modes="quickstart"
+    )
 
     img_path: str = option(
         "",

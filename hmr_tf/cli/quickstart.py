@@ -1,5 +1,7 @@
-"""--mode=quickstart: synthetic people, TFRecords, training, evaluation, a photograph, in minutes.
+"""--mode=quickstart: a body over a photograph, then the whole system at work, in minutes.
 
+First the released network predicts. Then a small one is trained on synthetic people: TFRecords,
+training, evaluation, export, and the photograph once more.
 Every step is a command that a user can type; it is printed before it runs.
 """
 
@@ -23,14 +25,15 @@ ERRORS = ("keypoints_px", "mpjpe_mm", "pa_mpjpe_mm", "vertices_mm")
 
 
 def quickstart(options):
-    """Runs all steps on synthetic people; prints where the files are.
+    """Runs all steps; prints where the files are.
 
     Args:
       options: `output_dir`, folder for data, model and results; `img_path`, photograph to predict
-        on, empty for the one that comes with hmr_tf.
+        on, empty for the one that comes with hmr_tf; `skip_training`, whether that is all.
 
     Raises:
-      InputError: the recipe or the photograph is missing, or a step failed.
+      InputError: the recipe, the photograph or, with skip_training, the released network is
+        missing, or a step failed.
     """
     flagfile = recipes.find(FLAGFILE)
     if not Path(flagfile).is_file():
@@ -42,6 +45,9 @@ def quickstart(options):
         raise InputError(f"--img_path={photo} cannot be read: give a JPEG, PNG or BMP photograph.")
     start = time.time()
     folder = Path(options.output_dir)
+    _predict_released(photo, folder / "released", options.skip_training)
+    if options.skip_training:
+        return
     data, model = folder / "data", folder / "model"
     if (model / "params.json").is_file():
         shutil.rmtree(model)  # of an earlier quickstart
@@ -57,6 +63,30 @@ def quickstart(options):
         "Predicting", *MAIN, "--mode=predict", load, f"--img_path={photo}", f"--output_dir={folder}"
     )
     print(_report(before, after, folder, photo, time.time() - start))
+
+
+def _predict_released(photo, folder, is_needed):
+    """The body that the released network sees; without the network a line that says so."""
+    from hmr_tf.networks import released
+
+    if not (released.PATH.is_file() or is_needed):
+        print(f"There is no released network ({released.PATH}): a small one is trained now.")
+        return
+    _step(
+        "The released network",
+        *MAIN,
+        "--mode=predict",
+        f"--load_path={released.NAME}",
+        f"--img_path={photo}",
+        f"--output_dir={folder}",
+        "--write=overlay,panels,glb,viewer",
+    )
+    name = folder / photo.stem
+    print(
+        f"\nThe released network's body over {photo.name}: {name}_overlay.png\n"
+        f"From the side: {name}_panels.png   for Blender: {name}.glb   in a browser: "
+        f"{name}.html"
+    )
 
 
 def _make_data(data):
@@ -110,10 +140,11 @@ def _report(before, after, folder, photo, seconds):
             f"{'':14}{'before':>10}{'after':>10}",
             *rows,
             "",
-            f"Body over {photo.name}: {folder / name}_overlay.png",
+            f"Body of the small network over {photo.name}: {folder / name}_overlay.png",
             f"Mesh: {folder / name}.obj   arrays: {folder / name}.npz",
             f"SavedModel: {folder / 'saved_model'}   checkpoints: {folder / 'model'}",
-            f"Done in {seconds / 60:.1f} minutes: a model of minutes, not of days. Next:",
+            f"Done in {seconds / 60:.1f} minutes. The small network has seen drawn people for as long; "
+            "the released one predicts without --load_path. Next:",
             f"  {bin}tensorboard --logdir {folder / 'model'}",
             f"  {bin}python -m hmr_tf.main --mode=predict --load_path={folder / 'model'} "
             "--img_path=YOUR.jpg --box=X,Y,WIDTH,HEIGHT",
