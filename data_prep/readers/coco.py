@@ -4,7 +4,6 @@ People, scales and labels are chosen by the rules of the original's `coco_to_tfr
 define HMR's training set. Coordinates stay 0-based.
 """
 
-import json
 import os
 import re
 from pathlib import Path
@@ -13,9 +12,9 @@ import numpy as np
 from pycocotools import mask as coco_mask
 
 from data_prep.labelled import CropRule, LabelledPerson, Skipped
-from data_prep.readers import person_size
+from data_prep.readers import coco_file, person_size, photograph_paths
 from hmr_tf.body import skeleton
-from hmr_tf.data import coco_names, crop
+from hmr_tf.data import crop
 from hmr_tf.files.errors import InputError
 
 SPLITS = ("train", "val")
@@ -37,14 +36,6 @@ MIN_MASK_HEIGHT_PX = 60
 DIAGONAL_PX, TORSO_PX, NO_TORSO_DIAGONAL_PX = crop.PERSON_PX, 75.0, 50.0
 CROP = CropRule(window_px=400)
 MAX_IMAGE_PX = 65_500  # the largest side of a JPEG
-_JSON_NAMES = {
-    list: "list",
-    str: "text",
-    int: "number",
-    float: "number",
-    bool: "word",
-    type(None): "null",
-}
 
 
 def read(data_dir, split, annotations="", category=""):
@@ -65,35 +56,22 @@ def read(data_dir, split, annotations="", category=""):
     if split not in SPLITS:
         raise InputError(f"coco has no split {split}: pass --split=train or --split=val")
     data_dir = Path(data_dir)
+    path = Path(annotations) if annotations else _annotation_file(data_dir, split)
+    content = coco_file.read(path, category)
+    names = {image_id: image["file_name"] for image_id, image in content.images.items()}
     if annotations:
-        path, folders = Path(annotations), [data_dir]
+        paths, ambiguous = photograph_paths.find(data_dir, names)
     else:
-        path, folders = _annotation_file(data_dir, split), None
-    content = _read_json(path)
-    folders = folders or _image_folders(data_dir, split)
-    try:
-        categories = _columns_by_category(content.get("categories"), category)
-    except InputError as error:
-        raise InputError(f"{path}: {error}") from error
-    images, unusable = _images(content["images"], path.name)
-    yield from unusable
-    people, unusable = _people_by_image(content["annotations"], images, categories, path.name)
-    yield from unusable
-    for image_id in sorted(people, key=lambda key: (isinstance(key, str), key)):
-        image = images[image_id]
-        image_path = _image_path(folders, image["file_name"])
-        for annotation, columns, num_listed in people[image_id]:
+        folders, ambiguous = _image_folders(data_dir, split), {}
+        paths = {image_id: _image_path(folders, name) for image_id, name in names.items()}
+    yield from content.skipped
+    for image_id, image in content.images.items():
+        for annotation, columns, num_listed in content.people.get(image_id, ()):
+            if image_id in ambiguous:
+                yield Skipped("several images of one name", ambiguous[image_id])
+                continue
             points = _points(annotation, columns, num_listed)
-            yield _person(annotation, points, image, image_path, turn_upright=bool(annotations))
-
-
-def _columns_by_category(categories, name):
-    """dict: id of each category of people -> `coco_names.keypoint_columns` and their number."""
-    entries, columns = coco_names.entries_by_id(categories), {}
-    for key in coco_names.person_category_ids(categories, name):
-        names = entries.get(key, {}).get("keypoints") or skeleton.COCO_KEYPOINTS
-        columns[key] = coco_names.keypoint_columns(names), len(names)
-    return columns
+            yield _person(annotation, points, image, paths[image_id], bool(annotations))
 
 
 def _annotation_file(data_dir, split):
@@ -102,56 +80,6 @@ def _annotation_file(data_dir, split):
         if (data_dir / name).is_file():
             return data_dir / name
     raise InputError(f"there is no {' or '.join(names)} in {data_dir}: pass COCO's folder")
-
-
-def _read_json(path):
-    """The file's dict with the lists images and annotations; InputError if it is something else."""
-    try:
-        content = json.loads(path.read_bytes())
-    except OSError as error:
-        raise InputError(f"cannot read {path}: {error.strerror}") from error
-    except (ValueError, RecursionError) as error:
-        raise InputError(f"{path} is not a JSON file, or truncated; download it again") from error
-    keys = ("images", "annotations")
-    is_dict = isinstance(content, dict)
-    if not is_dict or not all(isinstance(content.get(key), list) for key in keys):
-        present = ", ".join(map(str, list(content)[:8])) if is_dict and content else "nothing"
-        what = f"a dictionary of {present}" if is_dict else f"a {_JSON_NAMES[type(content)]}"
-        raise InputError(
-            f"{path} is not a file of COCO keypoints: it has no lists images and annotations, but "
-            f"is {what}"
-        )
-    return content
-
-
-def _images(entries, filename):
-    """dict: id -> entry of each image, and a list of Skipped for those without id or file name."""
-    images, unusable = {}, []
-    for number, entry in enumerate(entries):
-        image_id = coco_names.entry_id(entry.get("id")) if isinstance(entry, dict) else None
-        if image_id is None or not isinstance(entry.get("file_name"), str):
-            where = f"{filename}, images[{number}]"
-            unusable.append(Skipped("image without id or file_name", where))
-        else:
-            images[image_id] = entry
-    return images, unusable
-
-
-def _people_by_image(entries, images, categories, filename):
-    """dict: image id -> (annotation, columns, their number) of people; a list of other Skipped."""
-    people, others = {}, []
-    for number, entry in enumerate(entries):
-        where = f"{filename}, annotations[{number}]"
-        entry = entry if isinstance(entry, dict) else {}
-        image_id = coco_names.entry_id(entry.get("image_id"))
-        category_id = coco_names.entry_id(entry.get("category_id"))
-        if image_id not in images:
-            others.append(Skipped("annotation of no listed image", where))
-        elif category_id not in categories:
-            others.append(Skipped("of another category", where, is_problem=False))
-        else:
-            people.setdefault(image_id, []).append((entry, *categories[category_id]))
-    return people, others
 
 
 def _image_folders(data_dir, split):

@@ -5,6 +5,7 @@ import math
 from pathlib import Path
 from typing import NamedTuple, Optional
 
+import cv2
 import numpy as np
 import tensorflow as tf
 
@@ -13,7 +14,7 @@ from data_prep.readers.formats import video_frames
 from hmr_tf.files import orientation
 
 JPEG_QUALITY = 95  # TensorFlow's default, which the original used
-_JPEG_START = b"\xff\xd8"
+_JPEG_START, _PNG_START = b"\xff\xd8", b"\x89PNG"
 TURNED = "images turned upright by their EXIF orientation"
 SCALED = "people whose labels were scaled: their image has another size than in the annotations"
 LABELS_TURNED = "people whose labels were turned with their image"
@@ -42,16 +43,27 @@ def read(person):
         image = video_frames.read_frame(image)
     elif isinstance(image, str):
         file = Path(image).read_bytes()
-        image = decode(file)
-        jpeg = file if file.startswith(_JPEG_START) else None  # other formats are decoded too
-        if person.turn_upright:
-            turned_by = orientation.stored_orientation(file)
-    if turned_by != orientation.UPRIGHT:
-        image, jpeg = orientation.turn_upright(image, turned_by), None
+        turned_by = orientation.stored_orientation(file) if person.turn_upright else turned_by
+        image = _decode_upright(file, turned_by) if person.turn_upright else decode(file)
+        is_stored = file.startswith(_JPEG_START) and turned_by == orientation.UPRIGHT
+        jpeg = file if is_stored else None  # other formats are decoded too
     if person.crop_rule.reencode_quality:
         jpeg = encode(image, person.crop_rule.reencode_quality)
         image = decode(jpeg)
     return SourceImage(image, jpeg, turned_by)
+
+
+def _decode_upright(file, turned_by):
+    """(H, W, 3) uint8 RGB of a photograph; OSError if it is none."""
+    if file.startswith((_JPEG_START, _PNG_START)):  # as everywhere in the records
+        return orientation.turn_upright(decode(file), turned_by)
+    try:
+        image = orientation.decode_upright(file)
+    except cv2.error as error:
+        raise OSError("not a photograph") from error
+    if image is None:
+        raise OSError("not a photograph")
+    return cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
 
 
 def decode(jpeg):

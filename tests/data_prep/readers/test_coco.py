@@ -381,3 +381,24 @@ def test_coco_unusable_entries_are_counted_and_the_others_read(tmp_path):
     assert {"reason": "image without id or file_name", "where": f"{name}, images[2]"} in (
         tally.problems
     )
+
+
+def test_coco_own_photographs_of_one_name_are_not_mixed_up(tmp_path):
+    people = [annotation(1, 7), annotation(2, 3)]
+    folder = write_coco(tmp_path, people, images="s1/", prefix="")
+    (folder / "s2").mkdir()
+    path = edit(
+        folder,
+        lambda content: [
+            image.update(file_name=f"C:\\me\\s{place}\\a.jpg")
+            for place, image in enumerate(content["images"], start=1)
+        ],
+    )
+    for place, number in ((1, 7), (2, 3)):
+        (folder / "s1" / f"{number:012d}.jpg").rename(folder / f"s{place}" / "a.jpg")
+    found = list(coco.read(folder, "train", annotations=path))
+    assert [person.image[-8:] for person in found] == ["s2/a.jpg", "s1/a.jpg"]
+    (folder / "s1" / "a.jpg").rename(folder / "a.jpg")
+    (folder / "s2" / "a.jpg").unlink()
+    found = list(coco.read(folder, "train", annotations=path))
+    assert [item.reason for item in found] == ["several images of one name"] * 2

@@ -110,3 +110,19 @@ def test_source_images_labels_without_a_size_are_those_of_the_upright_image(tmp_
     path = write_photograph(tmp_path / "a.jpg", 8)
     (record,), _ = convert([person(path, labelled_size=None)])
     assert_point_is_red(record)
+
+
+@pytest.mark.parametrize("ending", [".png", ".bmp", ".webp", ".tif"])
+def test_source_images_read_what_photographs_come_in(ending, tmp_path):
+    assert cv2.imwrite(str(tmp_path / f"a{ending}"), upright_image())
+    (record,), _ = convert([person(str(tmp_path / f"a{ending}"))])
+    assert record["image/encoded"][0].startswith(b"\xff\xd8")
+    assert_point_is_red(record)
+
+
+@pytest.mark.parametrize("content", [b"", b"no image", b"\xff\xd8", b"\0\0\0\x18ftypheic"])
+def test_source_images_other_files_are_counted(content, tmp_path):
+    (tmp_path / "a.jpg").write_bytes(content)
+    records, tally = convert([person(str(tmp_path / "a.jpg"))])
+    assert not records
+    assert tally.skipped == {"image unreadable": 1}

@@ -1,0 +1,35 @@
+"""Finds photographs that an annotation file may name by their paths on another machine."""
+
+import collections
+import os
+import re
+
+
+def find(folder, names):
+    r"""Finds each photograph by its name below a folder, or by the longest tail that exists there.
+
+    Args:
+      folder: where the names start.
+      names: dict: id -> name as in the file: "s1/a.jpg", "C:\photos\s1\a.jpg", "/home/me/s1/a.jpg".
+
+    Returns:
+      dict: id -> path; if there is no such file, of where it should be. And dict: id -> text, of
+      photographs that cannot be told apart: different names have the same tail.
+    """
+    paths = {key: _find(folder, name) for key, name in names.items()}
+    names_of = collections.defaultdict(set)
+    for key, path in paths.items():
+        names_of[path].add(names[key])
+    ambiguous = {
+        key: f"{path} may be {' or '.join(sorted(names_of[path]))}"
+        for key, path in paths.items()
+        if len(names_of[path]) > 1 and path != os.path.join(folder, names[key])
+    }
+    return paths, ambiguous
+
+
+def _find(folder, name):
+    parts = [part for part in re.split(r"[/\\]", re.sub(r"^[A-Za-z]:", "", name)) if part]
+    tails = (os.path.join(folder, *parts[start:]) for start in range(len(parts)))
+    as_given = os.path.join(folder, name)
+    return as_given if os.path.isfile(as_given) else next(filter(os.path.isfile, tails), as_given)
