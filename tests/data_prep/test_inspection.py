@@ -33,7 +33,7 @@ def run(capsys):
     return run
 
 
-def someone(rng, left_x=70):
+def make_person(rng, left_x=70):
     """A person on grey ground whose left is at `left_x`, whose right at 100 - left_x."""
     points = np.column_stack([np.full(19, 50.0), np.linspace(20, 80, 19)])
     points[IS_LEFT, 0], points[IS_RIGHT, 0] = left_x, 100 - left_x
@@ -46,7 +46,7 @@ def someone(rng, left_x=70):
 @pytest.fixture
 def data_dir(tmp_path, rng):
     """Five people in three shards, four of them facing the camera; two poses."""
-    people = [someone(rng, left_x) for left_x in (70, 70, 30, 70, 70)]
+    people = [make_person(rng, left_x) for left_x in (70, 70, 30, 70, 70)]
     place = {"folder": tmp_path / "lsp", "split": "train", "shard_names": ShardNames("train")}
     engine.convert(job(**place), people)
     place = {"folder": tmp_path / "mocap_neutrMosh", "split": "neutrSMPL_CMU"}

@@ -46,10 +46,10 @@ def test_mean_params_mean_of_nearly_half_turns_is_a_half_turn():
 
 def test_mean_params_mean_rotates_with_the_rotations(rng):
     rotations = Rotation.from_rotvec(rng.normal(size=(20, 3)))
-    turn = Rotation.from_rotvec([1.0, 2.0, -0.5])
+    rotation = Rotation.from_rotvec([1.0, 2.0, -0.5])
     mean = Rotation.from_rotvec(mean_of(*rotations.as_rotvec()))
-    turned = Rotation.from_rotvec(mean_of(*(turn * rotations).as_rotvec()))
-    np.testing.assert_allclose(turned.as_matrix(), (turn * mean).as_matrix(), atol=1e-9)
+    other_mean = Rotation.from_rotvec(mean_of(*(rotation * rotations).as_rotvec()))
+    np.testing.assert_allclose(other_mean.as_matrix(), (rotation * mean).as_matrix(), atol=1e-9)
 
 
 @pytest.fixture

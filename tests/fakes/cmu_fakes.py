@@ -57,8 +57,8 @@ def amc_text(of_bones, frames, head=":FULLY-SPECIFIED\n:DEGREES"):
     for number, frame in enumerate(frames, start=1):
         lines.append(str(number))
         rest = {"root": [0] * 6, **{n: [0] * len(b[3].split()) for n, b in of_bones.items()}}
-        turns = {name: frame.get(name, zeros) for name, zeros in rest.items() if zeros}
-        lines += [f"{name} {' '.join(map(str, turn))}" for name, turn in turns.items()]
+        channels = {name: frame.get(name, zeros) for name, zeros in rest.items() if zeros}
+        lines += [f"{name} {' '.join(map(str, numbers))}" for name, numbers in channels.items()]
     return "\n".join([*lines, ""])
 
 

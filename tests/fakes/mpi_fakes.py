@@ -55,7 +55,7 @@ def write_mpii(folder, images, file="annotations/mpii_human_pose_v1_u12_1.mat"):
 
 
 def standing_3dhp(num_frames, rng):
-    """Points (N, 28, 2) in pixels and joints (N, 28, 3) in mm of someone who does not move."""
+    """Points (N, 28, 2) in pixels and joints (N, 28, 3) in mm of a person who does not move."""
     points = np.tile(rng.uniform(20, FRAME_PX - 20, (28, 2)), (num_frames, 1, 1))
     joints = np.tile(rng.uniform(-900, 900, (28, 3)), (num_frames, 1, 1))
     return points, joints

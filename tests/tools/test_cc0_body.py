@@ -461,7 +461,7 @@ def test_cc0_body_joint_regressor_finds_the_built_in_bodys_joints(rng):
 
 
 def bent_tube(num_rings=15, around=12):
-    """A tube along x about the origin, whose right half turns; (V, 3) points, (V,) shares."""
+    """A tube along x about the origin, whose right half rotates; (V, 3) points, (V,) shares."""
     x, angle = np.meshgrid(
         np.linspace(-0.2, 0.2, num_rings), np.linspace(0, 2 * np.pi, around, endpoint=False)
     )
@@ -473,11 +473,11 @@ def test_cc0_body_skinning_is_exact_where_a_point_follows_one_bone(rng):
     points, _ = bent_tube()
     centre = np.array([0.1, 0.2, 0.3])
     rotations = Rotation.random(5, random_state=1).as_matrix()
-    turned = np.einsum("nab,vb->nva", rotations, points - centre) + centre
-    still = np.broadcast_to(points, turned.shape)
+    rotated = np.einsum("nab,vb->nva", rotations, points - centre) + centre
+    still = np.broadcast_to(points, rotated.shape)
     for skin in (pose_blend.linear_skin, pose_blend.dual_quaternion_skin):
         ones = np.ones(len(points))
-        np.testing.assert_allclose(skin(points, ones, centre, rotations), turned, atol=1e-12)
+        np.testing.assert_allclose(skin(points, ones, centre, rotations), rotated, atol=1e-12)
         np.testing.assert_allclose(skin(points, 0 * ones, centre, rotations), still, atol=1e-12)
 
 
@@ -531,16 +531,16 @@ def test_cc0_body_reflecting_offsets_twice_changes_nothing(rng):
 def test_cc0_body_reflected_offsets_belong_to_the_reflected_pose(rng):
     mirror, flip = np.array([1, 0]), np.array([-1.0, 1, 1])
     offsets = rng.normal(size=(2, 3, 23, 9))
-    turns = Rotation.random(23, random_state=2).as_matrix()
+    rotations = Rotation.random(23, random_state=2).as_matrix()
     sides = np.array(skeleton.mirror(skeleton.SMPL_JOINTS))[1:] - 1
-    mirrored_turns = turns[sides] * flip[:, None] * flip
+    mirrored_rotations = rotations[sides] * flip[:, None] * flip
 
     def moved(directions, matrices):
         return np.einsum("vcjp,jp->vc", directions, (matrices - np.eye(3)).reshape(23, 9))
 
     np.testing.assert_allclose(
-        moved(pose_blend.reflected(offsets, mirror), mirrored_turns),
-        moved(offsets, turns)[mirror] * flip,
+        moved(pose_blend.reflected(offsets, mirror), mirrored_rotations),
+        moved(offsets, rotations)[mirror] * flip,
     )
 
 

@@ -1,4 +1,4 @@
-"""AMASS: which joints, which frames, whose betas; collections; broken files."""
+"""AMASS: which joints, frames and betas; collections; broken files."""
 
 import numpy as np
 import pytest

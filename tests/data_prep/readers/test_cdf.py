@@ -56,7 +56,7 @@ def test_cdf_file_compressed_as_a_whole_is_refused(tmp_path):
 
 
 def error_of(path):
-    """What is said of the file, or None where its poses are read."""
+    """The message about the file, or None if its poses are read."""
     try:
         poses = cdf.read_pose(path, 64)
     except InputError as error:

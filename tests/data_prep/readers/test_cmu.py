@@ -13,7 +13,7 @@ from tests.fakes import cmu_fakes
 
 
 def pose_of(folder, frame, bones=None):
-    """{joint: axis-angle in degrees, rounded} of the joints that are turned."""
+    """{joint: axis-angle in degrees, rounded} of the joints that are not at rest."""
     poses, betas = cmu.read_file(cmu_fakes.write(folder, [frame], bones))
     assert poses.shape == (1, 72)
     np.testing.assert_array_equal(betas, np.zeros(10))
@@ -83,8 +83,8 @@ def test_cmu_rotations_follow_each_other_about_fixed_axes(tmp_path):
     x, y, z = (
         Rotation.from_rotvec(np.radians(np.diag([30, 40, 50])[i])).as_matrix() for i in range(3)
     )
-    turned = Rotation.from_rotvec(np.radians(pose)).as_matrix()
-    np.testing.assert_allclose(turned, z @ y @ x, atol=1e-6)
+    rotations = Rotation.from_rotvec(np.radians(pose)).as_matrix()
+    np.testing.assert_allclose(rotations, z @ y @ x, atol=1e-6)
 
 
 def random_frame(rng, bones):
@@ -183,11 +183,11 @@ ASF_FAULTS = {
     "NaN direction": ("direction 1 0 0", "direction nan 0 0", "direction"),
     "axes": ("axis 0 0 0 XYZ", "axis 0 0 0 XYQ", "axis .*XYQ"),
     "one axis": ("axis 0 0 0 XYZ", "axis 0 0 0 X", "axis .*X"),
-    "turns": ("dof rx ry rz", "dof rx rx rz", "degrees of freedom rx rx rz"),
-    "other turns": ("dof rx ry rz", "dof a b", "degrees of freedom a b"),
+    "channels": ("dof rx ry rz", "dof rx rx rz", "degrees of freedom rx rx rz"),
+    "other channels": ("dof rx ry rz", "dof a b", "degrees of freedom a b"),
     "two parents": ("lfemur ltibia", "lfemur ltibia ltibia", "ltibia below lfemur"),
     "unknown bone": ("lfemur ltibia", "lfemur x", "x below lfemur"),
-    "a turned root": ("orientation 0 0 0", "orientation 0 90 0", "the root is rotated"),
+    "a rotated root": ("orientation 0 0 0", "orientation 0 90 0", "the root is rotated"),
     "no end": (":hierarchy\nbegin", ":hierarchy", "an end without a begin"),
 }
 

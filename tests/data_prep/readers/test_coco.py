@@ -1,4 +1,4 @@
-"""COCO: who is taken, how large, from which folder; the original's records."""
+"""COCO: which people, how large, from which folder; own annotations; the original's records."""
 
 import json
 

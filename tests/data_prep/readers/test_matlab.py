@@ -1,4 +1,4 @@
-"""MATLAB files: both versions give the same; what lies about its size is refused unread."""
+"""MATLAB files: both versions give the same; files that state false sizes are refused."""
 
 import struct
 

@@ -1,4 +1,4 @@
-"""MPI-INF-3DHP, training: which frames, from where, what is left out; the original's records."""
+"""MPI-INF-3DHP, training: which frames, from where, what is skipped; the original's records."""
 
 import json
 
@@ -26,7 +26,7 @@ FRAME = "imageFrames/video_{}/frame_{:06d}.jpg"
 
 
 def moving(num_frames, rng):
-    """Somebody of whom every frame is taken."""
+    """A person who moves so much that every frame is taken."""
     points, joints = standing_3dhp(num_frames, rng)
     return points, joints + 250 * np.arange(num_frames)[:, None, None]
 

@@ -1,4 +1,4 @@
-"""MPII: who is taken and how large, in whatever form the structs come; the original's records."""
+"""MPII: which people, how large, in all forms of the structs; the original's records."""
 
 import json
 
@@ -104,7 +104,7 @@ def test_mpii_only_people_of_training_images_who_stand_alone(tmp_path):
         image(points(), name="test.jpg", is_train=0),
         image(points(), points(), name="crowd.jpg", alone=()),
         image(points(), shifted, points(), name="b.jpg", alone=(3, 2)),
-        image(name="nobody.jpg", alone=()),
+        image(name="empty.jpg", alone=()),
         image(points(), name="a.jpg"),
     )
     seen = [(person.image[-5:], person.keypoints_px[0, 0]) for person in found]

@@ -1,4 +1,4 @@
-"""Frames of videos: the right one, in any order, and what is said where there is none."""
+"""Frames of videos: in any order, after the end, of files that are no videos."""
 
 import cv2
 import numpy as np

@@ -1,4 +1,4 @@
-"""Sampled poses: as written down, within the limits, both sides alike, seeded."""
+"""Sampled poses: key poses, joint limits, symmetry, seeds."""
 
 import numpy as np
 import pytest
@@ -14,10 +14,10 @@ MODEL = body_model.read_model()
 def posed_joints(pose):
     """(24, 3) joints of the template in a pose, the kinematic chain written out."""
     rest = MODEL.joint_regressor @ MODEL.v_template
-    turns, joints = [Rotation.from_rotvec(pose[0])], [rest[0]]
+    rotations, joints = [Rotation.from_rotvec(pose[0])], [rest[0]]
     for joint, parent in enumerate(MODEL.parents[1:], 1):
-        joints.append(joints[parent] + turns[parent].apply(rest[joint] - rest[parent]))
-        turns.append(turns[parent] * Rotation.from_rotvec(pose[joint]))
+        joints.append(joints[parent] + rotations[parent].apply(rest[joint] - rest[parent]))
+        rotations.append(rotations[parent] * Rotation.from_rotvec(pose[joint]))
     return dict(zip(skeleton.SMPL_JOINTS, joints))
 
 

@@ -1,4 +1,4 @@
-"""Synthetic people: the truth agrees with itself and with the picture; seeds and splits."""
+"""Synthetic people: labels agree with each other and with the picture; seeds and splits."""
 
 import cv2
 import numpy as np

@@ -1,4 +1,4 @@
-"""Apache Beam does the same tasks: the same bytes, and nobody is lost without a word."""
+"""Apache Beam does the same tasks: the same bytes; lost people are an error."""
 
 import pickle
 import sys

@@ -1,4 +1,4 @@
-"""LabelledPerson -> record: what moves into the crop, what stays, who is left out and counted."""
+"""LabelledPerson -> record: what moves into the crop, what stays, which people are skipped."""
 
 import dataclasses
 
@@ -165,8 +165,8 @@ def test_conversion_people_of_one_file_are_one_group(image, rng):
 
 def test_conversion_rules_are_counted_but_no_problems():
     tally = Tally()
-    items = [Skipped("a crowd", "x", False), Skipped("image missing", "y"), "someone"]
-    assert list(tally.keep(items)) == ["someone"]
+    items = [Skipped("a crowd", "x", False), Skipped("image missing", "y"), "a person"]
+    assert list(tally.keep(items)) == ["a person"]
     assert tally.counts() == {
         "has_3d": False,
         "skipped": {"a crowd": 1, "image missing": 1},

@@ -1,4 +1,4 @@
-"""Shards appear whole or not at all, a second run replaces the first, a stopped one is resumed."""
+"""Shards appear all or not at all; a second run replaces the first; a stopped run is resumed."""
 
 import json
 import os

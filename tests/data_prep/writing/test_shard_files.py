@@ -1,4 +1,4 @@
-"""Who is in which shard: known before an image is opened, and the people of an image together."""
+"""Which people are in which shard: the people of an image together, before it is opened."""
 
 import itertools
 

@@ -1,4 +1,4 @@
-"""Digests tell whether a conversion would read the same sources again."""
+"""Digests of source files, by which a conversion is recognized."""
 
 import hashlib
 

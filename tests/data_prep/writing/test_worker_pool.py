@@ -1,4 +1,4 @@
-"""Worker processes: every task once, few at a time; whoever dies or fails is named."""
+"""Worker processes: every task once, few at a time; death and failure are reported."""
 
 import functools
 import math
