@@ -4,10 +4,12 @@ The original's records are read unchanged, and its loader reads ours: see its
 `datasets/common.py:76-217`, `smpl_to_tfrecords.py` and `util/data_utils.py:13-100`.
 """
 
+import itertools
 from typing import NamedTuple, Optional
 
 import numpy as np
 import tensorflow as tf
+from google.protobuf.message import DecodeError
 
 from hmr_tf.body import skeleton
 from hmr_tf.data.crop import Crop
@@ -232,6 +234,23 @@ def check_shards(paths, decode=decode):
                 raise _corrupt(path, number, error) from error
             total += 1
     return total
+
+
+def any_joints3d(paths, most=16):
+    """Whether any of the first `most` records of each shard has 3D joints.
+
+    Raises:
+      InputError: a file is missing, or a record is corrupt.
+    """
+    for path in paths:
+        for number, serialized in enumerate(itertools.islice(_records(path), most), start=1):
+            try:
+                example = tf.train.Example.FromString(serialized.numpy())
+            except DecodeError as error:
+                raise _corrupt(path, number, error) from error
+            if "mosh/gt3d" in example.features.feature:
+                return True
+    return False
 
 
 def _records(path):

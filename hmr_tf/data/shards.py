@@ -19,7 +19,7 @@ OTHER_PATTERNS = {
     "mpi_inf_3dhp": "mpi_inf_3dhp/{split}/*.tfrecord",
 }
 MOCAP_PATTERN = "mocap_neutrMosh/neutrSMPL_{dataset}_*.tfrecord"
-# Datasets with 3D labels, for shards without an index.
+# Datasets with 3D labels, for messages.
 WITH_3D = ("h36m", "mpi_inf_3dhp", "synthetic")
 # Datasets of people that data_prep/to_tfrecords.py converts.
 CONVERTED = ("coco", "h36m", "lsp", "lsp_ext", "mpi_inf_3dhp", "mpii", "synthetic")
@@ -101,12 +101,12 @@ def paths(files):
     return [path for group in files.values() for path in group]
 
 
-def has_3d(dataset, files):
-    """Whether the dataset's records have 3D labels, by its index or else by its name."""
+def stated_3d(files):
+    """Whether the records have 3D labels, as their index states; None without an index."""
     for index in _indexes(files[0].parent):
         if index.has_3d is not None and files[0] in index.counts:
             return index.has_3d
-    return dataset in WITH_3D
+    return None
 
 
 def count_records(files):

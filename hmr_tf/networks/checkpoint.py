@@ -20,6 +20,8 @@ IMPORTED = "imported_from"
 BODY_DIGEST = "body_digest"
 # The names of the discriminator and its optimizer in a checkpoint, the same in all versions.
 DISCRIMINATOR, DISCRIMINATOR_OPTIMIZER = "critic", "critic_optimizer"
+# A checkpoint in such a folder is written, but not found, nor deleted later.
+_PATTERN_SIGNS = ("[", "*", "?", "\\")
 
 
 def hmr_parts(hmr):
@@ -30,6 +32,7 @@ def hmr_parts(hmr):
 def find(load_path):
     """The checkpoint prefix for a prefix or a folder, whose newest one is taken; or InputError."""
     path = Path(load_path)
+    refuse_pattern(path, "load_path")
     if path.is_dir():
         prefix = tf.train.latest_checkpoint(str(path))
         if prefix is None:
@@ -43,6 +46,17 @@ def find(load_path):
             "prefix such as logs/run/ckpt-1000, without .index."
         )
     return str(path)
+
+
+def refuse_pattern(path, flag):
+    """InputError for a path of checkpoints that TensorFlow would read as a pattern."""
+    path = Path(path).absolute()
+    found = [part for part in path.parts[1:] for sign in _PATTERN_SIGNS if sign in part]
+    if found:
+        raise InputError(
+            f"--{flag}={path}: TensorFlow takes {' '.join(_PATTERN_SIGNS)} in the path of a "
+            f"checkpoint for a pattern; rename {found[0]}, or name another folder."
+        )
 
 
 def read_params(prefix):

@@ -59,6 +59,7 @@ def run_folder(options, resumed):
         old = None
     new = Path("logs") / time.strftime("HMR_%Y%m%d_%H%M%S")
     folder = Path(options.model_dir) if options.model_dir else old or new
+    checkpoint.refuse_pattern(folder, "model_dir")
     is_same = old and folder.resolve() == old.resolve()
     if not is_same and tf.train.latest_checkpoint(str(folder)):
         raise InputError(

@@ -64,6 +64,7 @@ def _empty(folder):
     """Checks that the folder is empty; it is made after everything was read."""
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise InputError(f"--model_dir={folder} holds something already: name a new folder.")
+    checkpoint.refuse_pattern(folder, "model_dir")
     return folder
 
 

@@ -316,6 +316,13 @@ def test_pipeline_refuses_3d_without_a_3d_dataset(shards):
         training(shards, ["coco"], use_3d=True)
 
 
+def test_pipeline_refuses_a_3d_dataset_whose_records_hold_none(shards):
+    """As the original's first upload of Human3.6M: the name promises what the records lack."""
+    with pytest.raises(InputError, match=r"no records with 3D labels in --datasets=h36m"):
+        training({"h36m": shards["coco"]}, ["h36m"], use_3d=True)
+    training({"mine": shards["h36m"]}, ["mine"], use_3d=True)
+
+
 def test_pipeline_refuses_an_odd_batch(shards):
     with pytest.raises(InputError, match="--batch_size=5 is odd"):
         training(shards, ["coco", "h36m"], use_3d=True, batch_size=5)

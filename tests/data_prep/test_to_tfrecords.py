@@ -59,7 +59,7 @@ def test_to_tfrecords_mpi_inf_3dhp_splits_have_folders(split, run, tmp_path, rng
     (path,) = shards.find(out, "mpi_inf_3dhp", split)
     assert path.parent == out / "mpi_inf_3dhp" / split
     assert split == "test" or path.name == "train_0000.tfrecord"
-    assert shards.has_3d("mpi_inf_3dhp", [path])
+    assert shards.stated_3d([path])
     assert record.check_shards([path]) == 1
 
 

@@ -248,3 +248,29 @@ def test_resume_finds_and_reads_the_checkpoint_once(data_dir, tmp_path, monkeypa
         count(name)
     run.train(tiny_run.options(data_dir, "", load_path=str(tmp_path / "run"), num_steps=3))
     assert sorted(calls) == ["find", "read_params"]
+
+
+@pytest.mark.parametrize("name", ["run [v2]", "a*b", "what?", "back\\slash"])
+def test_resume_refuses_folders_that_tensorflow_takes_for_patterns(data_dir, tmp_path, name):
+    """Before it trains: such a run could not be loaded, and the next would overwrite it."""
+    folder = tmp_path / name / "run"
+    for flags in ({}, {"load_path": str(folder)}):
+        options = tiny_run.options(data_dir, folder, **flags)
+        with pytest.raises(InputError, match=r"takes \[ \* \? .* for a pattern; rename ") as error:
+            run.train(options)
+        assert f"rename {name}, or" in str(error.value)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("name", ["run (v2) #1 $HOME %41", "a]b", "{a,b}", "ümlaut ~"])
+def test_resume_in_folders_of_other_unusual_names(data_dir, tmp_path, name):
+    """Trained, kept to two checkpoints, not overwritten, resumed, loaded."""
+    folder = tmp_path / name
+    options = {"save_step": 1, "keep_checkpoints": 2}
+    run.train(tiny_run.options(data_dir, folder, num_steps=3, **options))
+    assert len(list(folder.glob("ckpt-*.data*"))) == 2
+    with pytest.raises(InputError, match="holds a training already"):
+        run.train(tiny_run.options(data_dir, folder, num_steps=4, **options))
+    run.train(tiny_run.options(data_dir, folder, num_steps=4, load_path=str(folder), **options))
+    assert checkpoint.steps_done(checkpoint.find(folder)) == 4
+    assert checkpoint.load(folder).image_size == tiny_hmr.SIZE
