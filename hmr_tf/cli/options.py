@@ -146,6 +146,11 @@ class Options:
     smooth: str = _predict(
         "none", "Filter of the motion in a video.", choices=("none", "one_euro", "savgol")
     )
+    refine: bool = _predict(
+        False,
+        "Fit each body, from the network's prediction on, to what the teacher that tools.blazepose "
+        "makes sees in the photograph.",
+    )
     fit_steps: int = option(250, "Steps of gradient descent.", modes="fit", least=5)
     write: tuple[str, ...] = _predict(
         ("overlay", "obj", "npz"),

@@ -208,7 +208,7 @@ def _drawing_model(options):
     if folder and (options.detector or not has_boxes):
         with phase(f"Loading the detector in {folder}"):
             detector = Detector(folder)
-    return Model(hmr, body, detector)
+    return Model(hmr, body, detector, refine=options.refine)
 
 
 def _boxes(options):

@@ -13,6 +13,7 @@ from hmr_tf.body import theta
 from hmr_tf.files.errors import InputError
 from hmr_tf.inference import person, photo
 from hmr_tf.inference.person_search import PersonSearch
+from hmr_tf.inference.teacher.refinement import Refiner
 from hmr_tf.networks.prediction import named
 
 _CROPS_PER_CALL = 32  # bounds the memory
@@ -28,15 +29,21 @@ SEARCHED = (
 class Model:
     """A trained network that predicts the people of photographs; `hmr` is the network itself."""
 
-    def __init__(self, hmr, body, detector=None):
+    def __init__(self, hmr, body, detector=None, refine=False):
         """Args:
         hmr: `networks.hmr.HMR`.
         body: its `body_model.BodyModel`.
         detector: `inference.detector.Detector`, or None.
+        refine: whether predictions are refined where a call does not say.
+
+        Raises:
+          InputError: refine, and there is no teacher.
         """
         self.hmr = hmr
         self.body = body
         self.detector = detector
+        self.refine = refine
+        self._refiner = Refiner(hmr) if refine else None
         self._search = PersonSearch(hmr)
         self._has_searched = False
         self._predict_last_stage = crop_function(hmr)
@@ -56,7 +63,7 @@ class Model:
         """(F, 3) vertex ids of the mesh; empty for a model imported without an SMPL file."""
         return self.body.faces
 
-    def predict(self, image, boxes=None, focal_px=None, principal_px=None):
+    def predict(self, image, boxes=None, focal_px=None, principal_px=None, refine=None):
         """Predicts the bodies of all people in a photograph.
 
         Args:
@@ -66,31 +73,34 @@ class Model:
             detector the one person that the network itself finds, see `person_search`.
           focal_px, principal_px: the photograph's camera, where it is known: see
             `body.camera.place_in_photograph`.
+          refine: whether each body is fitted, from the network's prediction on, to what the teacher
+            sees (`teacher.refinement`); None: as the model was made, without.
 
         Returns:
           list of `inference.person.Person`, dicts of named arrays; empty where the detector finds
           no person.
 
         Raises:
-          InputError: the file is no image, or a box is empty or outside.
+          InputError: the file is no image, a box is empty or outside, or refine and no teacher.
           ValueError: an array of another shape or type.
         """
         if isinstance(image, (str, os.PathLike)):
             image = photo.read_image(image)
         if boxes is not None and np.shape(boxes) == (4,) and boxes[0] is not None:
             boxes = [boxes]
-        (people,) = self.predict_batch([image], [boxes], focal_px, principal_px)
+        (people,) = self.predict_batch([image], [boxes], focal_px, principal_px, refine)
         if isinstance(people, InputError):
             raise people
         return people
 
-    def predict_batch(self, images, boxes, focal_px=None, principal_px=None):
+    def predict_batch(self, images, boxes, focal_px=None, principal_px=None, refine=None):
         """Predicts the bodies of all people in several photographs, in common batches.
 
         Args:
           images: list of (H, W, 3) uint8 RGB.
           boxes: for each photograph a list of boxes, or None, as in `predict`.
           focal_px, principal_px: the camera that took them all, where it is known.
+          refine: as in `predict`.
 
         Returns:
           list: for each photograph its list of `inference.person.Person`, or the InputError of a
@@ -104,7 +114,11 @@ class Model:
             for image, image_boxes in zip(images, boxes)
         ]
         crops = [crop for x in by_image if not isinstance(x, InputError) for crop in x]
-        people = iter(self._predict_people(crops))
+        sources = [
+            image for image, x in zip(images, by_image) if not isinstance(x, InputError) for _ in x
+        ]
+        refine = self.refine if refine is None else refine
+        people = iter(self._predict_people(crops, sources if refine else None))
         return [x if isinstance(x, InputError) else [next(people) for _ in x] for x in by_image]
 
     def _crops_or_error(self, image, boxes, focal_px, principal_px):
@@ -121,14 +135,23 @@ class Model:
         except InputError as error:
             return error
 
-    def _predict_people(self, crops):
-        """list of `person.PersonCrop` -> list of `person.Person`."""
+    def _predict_people(self, crops, images=None):
+        """list of `person.PersonCrop` -> list of `person.Person`; refined with the photographs."""
         if not crops:
             return []
         pixels = np.stack([crop.pixels for crop in crops]).astype(np.float32) / 127.5 - 1.0
         predicted = self.predict_crops(pixels)
+        if images is not None:
+            predicted = self._refine(predicted, images, [crop.crop for crop in crops])
         predicted["pose"] = theta.split(predicted["theta"]).pose.numpy()
         return person.people_from_crops(predicted, crops)
+
+    def _refine(self, predicted, images, crops):
+        if self._refiner is None:
+            self._refiner = Refiner(self.hmr)
+        refined = self._refiner(predicted, images, crops)
+        logging.info("Refined %d of %d people.", refined.is_refined.sum(), len(crops))
+        return refined.predicted
 
     def detect(self, image):
         """Boxes of the people in a photograph; without a detector, the one the network finds."""

@@ -1,0 +1,97 @@
+"""Refines predictions: the network's bodies fitted to what the teacher sees, as SPIN and EFT do."""
+
+from typing import NamedTuple
+
+import numpy as np
+import tensorflow as tf
+
+from hmr_tf.body import fitting, theta
+from hmr_tf.data import crop as crops
+from hmr_tf.files.errors import InputError
+from hmr_tf.inference.teacher import landmark_fit, landmarks
+from hmr_tf.networks.prediction import named, prediction_from_body
+
+NUM_STEPS = 100
+MIN_PRESENCE = 0.5
+# The network's own keypoints count so much where the teacher sees nothing, as for neck and head.
+NETWORK_WEIGHT = 0.1
+MAX_ERROR_NORM = 0.1  # of a fit that is kept; half of the crop is 1
+NO_TEACHER = (
+    "Refinement needs the teacher: make it once, `python -m tools.blazepose "
+    "--output=models/blazepose`."
+)
+
+
+class Refined(NamedTuple):
+    """Predictions after the fit."""
+
+    predicted: dict  # of arrays with B rows, as `networks.prediction.named`
+    is_refined: np.ndarray  # (B,); the others are as the network predicted
+
+
+class Refiner:
+    """Fits a network's bodies; the first call traces, later ones are fast."""
+
+    def __init__(self, hmr, folder=""):
+        """Args:
+        hmr: `networks.hmr.HMR`.
+        folder: of the teacher; empty: the one that was made.
+
+        Raises:
+          InputError: there is no teacher.
+        """
+        folder = landmarks.find_folder(folder)
+        if not folder:
+            raise InputError(NO_TEACHER)
+        self._hmr = hmr
+        self.teacher = landmarks.BlazePose(folder)
+        self._fitter = fitting.Fitter(
+            hmr.smpl, weights=landmark_fit.WEIGHTS, stiffness=landmark_fit.stiffness()
+        )
+
+    def __call__(self, predicted, images, person_crops):
+        """Fits the bodies to what the teacher sees in the photographs.
+
+        Args:
+          predicted: dict of arrays with B rows, by the names of `networks.prediction.named`.
+          images: list of B photographs, (H, W, 3) uint8 RGB.
+          person_crops: list of B `data.crop.Crop`, where the network's crops lie in them.
+
+        Returns:
+          Refined.
+        """
+        in_crops = predicted["keypoints2d_px"]
+        seen = [
+            self.teacher.find(image, _with_weight(crops.to_image(keypoints, crop), 1.0))
+            for image, keypoints, crop in zip(images, in_crops, person_crops)
+        ]
+        keypoints, directions = self._targets(in_crops, seen, person_crops)
+        fit = self._fitter(keypoints, predicted["theta"], NUM_STEPS, directions)
+        is_refined = np.array([s.presence > MIN_PRESENCE for s in seen])
+        is_refined &= fit.error_norm.numpy() < MAX_ERROR_NORM
+        thetas = tf.where(is_refined[:, None], fit.theta, predicted["theta"])
+        parts = theta.split(thetas)
+        prediction = prediction_from_body(thetas, self._hmr.smpl(parts.pose, parts.betas))
+        arrays = named(prediction, self._hmr.image_size)
+        return Refined({name: np.asarray(values) for name, values in arrays.items()}, is_refined)
+
+    def _targets(self, in_crops, seen, person_crops):
+        """(B, 19, 3) keypoints2d_norm and (B, D, 4) directions for `fitting.Fitter`."""
+        size = self._hmr.image_size
+        teacher = np.stack(
+            [
+                _with_weight(crops.to_crop(s.keypoints_px[:, :2], crop), s.keypoints_px[:, 2:])
+                for s, crop in zip(seen, person_crops)
+            ]
+        )
+        weights = teacher[..., 2]
+        network = np.stack([_with_weight(keypoints, NETWORK_WEIGHT) for keypoints in in_crops])
+        merged = np.where(weights[..., None] > NETWORK_WEIGHT, teacher, network)
+        merged[..., :2] = 2 * merged[..., :2] / size - 1  # `camera.pixels_from_norm` inverted
+        joints3d = np.stack([s.joints3d for s in seen])
+        return merged, landmarks.directions_of(joints3d, np.sqrt(weights))
+
+
+def _with_weight(points, weight):
+    """(19, 2) -> (19, 3)."""
+    return np.concatenate([points, np.broadcast_to(weight, (len(points), 1))], axis=-1)

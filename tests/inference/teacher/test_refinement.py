@@ -1,0 +1,112 @@
+"""Predictions fitted to what a teacher sees: nearer to the truth, or left as they were."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from hmr_tf.body import body_model, theta
+from hmr_tf.body.smpl import SMPL
+from hmr_tf.data.crop import Crop
+from hmr_tf.files.errors import InputError
+from hmr_tf.inference import model as models
+from hmr_tf.inference.teacher import landmarks, refinement
+from hmr_tf.networks.hmr import HMR, IterativeRegressor, mean_theta
+from hmr_tf.networks.prediction import named
+from tests.fakes import landmark_fakes, tiny_hmr
+
+SIZE = tiny_hmr.SIZE
+# The photograph is the fakes' picture; the crop shows all of it, smaller.
+CROP = Crop(np.full(2, SIZE / landmark_fakes.SIZE), np.zeros(2, int), (SIZE, SIZE))
+IMAGE = np.zeros((landmark_fakes.SIZE, landmark_fakes.SIZE, 3), np.uint8)
+COUNT = 3
+
+
+@pytest.fixture(scope="module")
+def hmr():
+    regressor = IterativeRegressor(mean_theta(), 1)
+    made = HMR(tiny_hmr.encoder(SIZE), regressor, SMPL(body_model.read_model()))
+    made(np.zeros((1, SIZE, SIZE, 3), np.float32))
+    return made
+
+
+@pytest.fixture(scope="module")
+def made(hmr):
+    return landmark_fakes.people(hmr.smpl, COUNT)
+
+
+@pytest.fixture
+def refiner(hmr, made, monkeypatch):
+    """With a teacher that sees the people in their order."""
+    teacher = SimpleNamespace(seen=list(made.seen), asked=[])
+
+    def find(image, keypoints_px):
+        teacher.asked.append(keypoints_px)
+        return teacher.seen[len(teacher.asked) - 1]
+
+    teacher.find = find
+    monkeypatch.setattr(landmarks, "BlazePose", lambda folder: teacher)
+    return refinement.Refiner(hmr, "somewhere")
+
+
+@pytest.fixture(scope="module")
+def predicted(hmr):
+    """The mean body for each."""
+    thetas = np.tile(mean_theta(), (COUNT, 1))
+    prediction = hmr.with_mesh(hmr.predictions_from_thetas([thetas])[-1])
+    return {name: np.asarray(x) for name, x in named(prediction, SIZE).items()}
+
+
+def errors(arrays, made):
+    """Mean distance in the crop's pixels, and in 3D about the hips, of each person."""
+    wanted_px = made.keypoints_px[..., :2] * SIZE / landmark_fakes.SIZE
+    apart_px = np.linalg.norm(arrays["keypoints2d_px"] - wanted_px, axis=-1)
+    found, wanted = (
+        x[:, :14] - x[:, 2:4].mean(axis=1, keepdims=True)
+        for x in (arrays["joints3d"], made.joints3d)
+    )
+    return apart_px.mean(axis=1), np.linalg.norm(found - wanted, axis=-1).mean(axis=1)
+
+
+def test_refinement_moves_bodies_onto_what_the_teacher_sees(refiner, made, predicted):
+    refined = refiner(predicted, [IMAGE] * COUNT, [CROP] * COUNT)
+    assert refined.is_refined.all()
+    assert set(refined.predicted) == set(predicted)
+    before, after = errors(predicted, made), errors(refined.predicted, made)
+    assert (after[0] < 0.5 * before[0]).all()
+    assert after[1].max() < 0.08
+    assert (after[1] < before[1]).all()
+    pose = theta.split(refined.predicted["theta"]).pose
+    assert np.abs(pose - made.pose)[:, 1:].max() < 1.5
+
+
+def test_refinement_asks_the_teacher_in_pixels_of_the_photograph(refiner, predicted):
+    refiner(predicted, [IMAGE] * COUNT, [CROP] * COUNT)
+    expected = predicted["keypoints2d_px"][0] * landmark_fakes.SIZE / SIZE
+    np.testing.assert_allclose(refiner.teacher.asked[0][:, :2], expected, rtol=1e-5)
+
+
+def test_refinement_leaves_people_whom_the_teacher_does_not_see(refiner, predicted):
+    refiner.teacher.seen[1] = refiner.teacher.seen[1]._replace(presence=0.1)
+    refined = refiner(predicted, [IMAGE] * COUNT, [CROP] * COUNT)
+    assert refined.is_refined.tolist() == [True, False, True]
+    for name, values in refined.predicted.items():
+        np.testing.assert_allclose(values[1], predicted[name][1], atol=1e-4, err_msg=name)
+
+
+def test_refinement_of_a_photograph_changes_all_that_depends_on_the_body(hmr, refiner, monkeypatch):
+    model = models.Model(hmr, body_model.read_model())
+    model._refiner = refiner
+    (plain,) = model.predict(IMAGE, [None])
+    (person,) = model.predict(IMAGE, [None], refine=True)
+    assert set(person) == set(plain)
+    for name in ("theta", "vertices", "keypoints2d_px", "transl", "pose", "joints3d"):
+        assert np.abs(person[name] - plain[name]).max() > 1e-3, name
+
+
+def test_refinement_without_a_teacher_names_the_command(hmr, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(InputError, match=r"python -m tools\.blazepose"):
+        models.Model(hmr, body_model.read_model(), refine=True)
+    with pytest.raises(InputError, match=r"python -m tools\.blazepose"):
+        models.Model(hmr, body_model.read_model()).predict(IMAGE, [None], refine=True)
