@@ -134,7 +134,7 @@ def _read_sequence(sequence, intrinsics):
 
 
 def _read_annotations(path):
-    """annot.mat -> (N,) numbers of the frames, from 0, and the labels for each of CAMERAS.
+    """annot.mat -> (N,) indices of the frames, from 0, and the labels for each of CAMERAS.
 
     Returns:
       list of int, dict: camera -> (N, 14, 2) points in pixels, (N, 14, 3) joints in millimetres.
@@ -156,7 +156,8 @@ def _read_annotations(path):
     except (ValueError, IndexError, InputError) as error:
         reason = str(error) if isinstance(error, InputError) else "its arrays have other sizes"
         raise InputError(f"{path} is not {ANNOTATIONS} of MPI-INF-3DHP: {reason}") from error
-    return [int(frame) for frame in frames], labels
+    is_from_1 = sorted(frames) == list(range(1, len(frames) + 1))  # else from 0, as distributed
+    return [int(frame) - is_from_1 for frame in frames], labels
 
 
 def _lsp_joints(cell, num_frames, num_axes):

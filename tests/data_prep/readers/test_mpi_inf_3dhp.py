@@ -387,3 +387,11 @@ def test_mpi_inf_3dhp_frames_are_numbered_from_0_or_1(
     ((note, number),) = tally.notes.items()
     assert note.startswith(f"images numbered from {actual_first}: ")
     assert number == 3
+
+
+def test_mpi_inf_3dhp_annotations_may_count_frames_from_1(tmp_path, rng):
+    frames = np.arange(1.0, 4)[:, None]
+    write_sequence(tmp_path / "S1" / "Seq1", *moving(3, rng), frames=frames)
+    write_frames(tmp_path / "S1" / "Seq1", 3)
+    records, _ = convert(mpi_inf_3dhp_train.read(tmp_path, "train"))
+    assert [brightness(found) for found in records] == [grey(i)[0, 0, 0] for i in range(3)]
