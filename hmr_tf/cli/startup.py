@@ -28,7 +28,8 @@ def load_with_body(options):
     load_tensorflow()
     from hmr_tf.networks import checkpoint
 
-    with phase(f"Loading {options.load_path or 'the released network'}"):
+    name = model_name(options)
+    with phase("Loading the released network" if name == "released" else f"Loading {name}"):
         return checkpoint.load_with_body(options.load_path, options.smpl_model_path)
 
 
