@@ -76,7 +76,13 @@ def predict_video(model, video, boxes=None, focal_px=None, principal_px=None, sm
         )
     times = video.frame_times()
     tracks = [
-        _smooth_track(model.hmr.smpl, track, smoother, times.seconds[track.frames])
+        _smooth_track(
+            model.hmr.smpl,
+            track,
+            smoother,
+            seconds=times.seconds[track.frames],
+            one_shape=model.refine,
+        )
         for track in tracking.track_people(frames)
     ]
     return VideoPeople(path, tracks, times, first_image, problems)
@@ -118,9 +124,9 @@ def _without_mesh(person):
     return Person({name: person[name] for name in KEPT})
 
 
-def _smooth_track(smpl, track, smoother, seconds):
-    """The track with its motion filtered and its shape averaged."""
-    if smoother == "none":
+def _smooth_track(smpl, track, smoother, seconds, one_shape=False):
+    """The track with its motion filtered and its shape averaged; one_shape: also unfiltered."""
+    if smoother == "none" and not one_shape:
         return track
     rotations, betas, transl = (
         np.stack([person[name] for person in track.people])

@@ -71,7 +71,7 @@ def test_pseudo_labels_are_written_where_landmarks_agree(folder, made):
     assert (index["records"], index["fitted"], index["has_3d"]) == (4, 3, True)
     files = shards.find(folder / "out", "coco")
     assert shards.count_records(files) == 4
-    assert shards.has_3d("coco", files)
+    assert shards.stated_3d(files)
     picture = tf.io.decode_png((folder / "out" / "coco" / relabelling.SHEET).read_bytes())
     assert picture.shape[0] == 192
     names = {path.name for path in (folder / "out" / "coco").iterdir()}

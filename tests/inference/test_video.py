@@ -219,3 +219,19 @@ def test_video_motions_are_written_for_animators(clip, tmp_path):
     head, first, _ = (tmp_path / "clip_measures.csv").read_text().splitlines()
     assert head == "person,height_m,chest_m,waist_m,hips_m,arm_m,leg_m"
     assert 1.2 < float(first.split(",")[1]) < 2.2
+
+
+def test_video_that_is_refined_has_one_shape_for_each_person(model, clip, monkeypatch):
+    boxes = BoxesByName({}, [LEFT, RIGHT])
+    with video_files.Video(clip) as opened:
+        plain = video.predict_video(model, opened, boxes)
+    monkeypatch.setattr(model, "refine", True)
+    monkeypatch.setattr(model, "_refine", lambda predicted, *_: predicted)
+    with video_files.Video(clip) as opened:
+        refined = video.predict_video(model, opened, boxes)
+    for track, before in zip(refined.tracks, plain.tracks):
+        betas, shapes = (np.stack([p["betas"] for p in t.people]) for t in (track, before))
+        np.testing.assert_allclose(betas, np.tile(shapes.mean(axis=0), (NUM_FRAMES, 1)), atol=1e-5)
+        assert np.ptp(shapes, axis=0).max() > 1e-3
+        for person, other in zip(track.people, before.people):
+            np.testing.assert_allclose(person["rotations"], other["rotations"], atol=1e-4)
