@@ -94,7 +94,7 @@ def read_model(path=BUILT_IN, regressor_path=""):
             "into models/; without any of these the built-in CC0 body is used."
         )
     keys = (*_REQUIRED_KEYS, keypoint_regressor.KEY, "topology")
-    if path.suffix == ".npz":
+    if path.suffix.lower() == ".npz":
         content = safe_npz.load(path, keys, pickled=True)
     else:
         content = safe_pickle.load(path)

@@ -42,9 +42,9 @@ def read(path):
     path = Path(path)
     if not path.is_file():
         raise InputError(f"--keypoint_regressor={path}: no such file.")
-    if path.suffix == ".npy":
+    if path.suffix.lower() == ".npy":
         return safe_npz.load_npy(path)
-    if path.suffix == ".npz":
+    if path.suffix.lower() == ".npz":
         content = safe_npz.load(path, [KEY], pickled=True)
     else:
         content = safe_pickle.load(path)

@@ -175,7 +175,8 @@ def _indexes(folder):
             yield _Index(path, content.get("has_3d"), counts)
         except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             raise InputError(
-                f"{path} is not readable ({error!r}): convert the dataset again"
+                f"{path} is not readable: it must list shards with a file and a number of records; "
+                "convert the dataset again"
             ) from error
 
 

@@ -1,6 +1,7 @@
 """Builds networks with fresh weights from the architecture that the flags describe."""
 
 import contextlib
+import os
 from typing import NamedTuple
 
 import h5py
@@ -98,4 +99,6 @@ def read_mean_params(path):
                 )
             return tuple(np.asarray(file[key], np.float32) for key in shapes)
     except (OSError, KeyError, TypeError, ValueError, AttributeError) as error:
-        raise InputError(f"--mean_params_path={path} is no mean-parameter file: {error}") from error
+        is_file = os.path.isfile(path)
+        reason = ", with pose (72,) and shape (10,)" if is_file else ": no such file"
+        raise InputError(f"--mean_params_path={path} is no mean-parameter file{reason}.") from error

@@ -65,8 +65,9 @@ def read_params(prefix):
     try:
         params = json.loads(path.read_text())
     except (OSError, ValueError) as error:
+        reason = f": {error.strerror}" if isinstance(error, OSError) else ": it is no JSON"
         raise InputError(
-            f"{path}, which states how the network was built, cannot be read: {error}. Import a "
+            f"{path}, which states how the network was built, cannot be read{reason}. Import a "
             "checkpoint of the original with --mode=import_tf1 first."
         ) from error
     kinds = {name: type(value) for name, value in Architecture()._asdict().items()}

@@ -34,7 +34,7 @@ def load(path, encoder_name, hmr, discriminator=None):
         released.assign(released.read(), hmr)
     elif path == IMAGENET:
         _download(encoder_name, hmr.encoder)
-    elif Path(path).suffix in (".h5", ".hdf5"):
+    elif Path(path).suffix.lower() in (".h5", ".hdf5"):
         read_keras(path, hmr.encoder)
     elif encoder_name != "resnet_v2_50":
         raise InputError(
@@ -64,7 +64,8 @@ def read_keras(path, network):
     except InputError as error:
         raise InputError(f"{path} holds weights of another network: {error}") from error
     except (OSError, KeyError, TypeError, ValueError, AttributeError) as error:
-        raise InputError(f"{path} is no Keras weight file (.h5): {error}") from error
+        reason = "" if Path(path).is_file() else ": no such file"
+        raise InputError(f"{path} is no Keras weight file (.h5){reason}") from error
     for layer, arrays in values:
         layer.set_weights(arrays)
 

@@ -88,7 +88,8 @@ def read(path):
         return content
     except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise InputError(
-            f"--compare={path} is not a results.json of --mode=evaluate ({error!r})."
+            f"--compare={path} is not a results.json of --mode=evaluate: it needs a protocol and "
+            "metrics, which are numbers."
         ) from error
 
 
