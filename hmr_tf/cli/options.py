@@ -238,6 +238,9 @@ class Options:
         "--batch_size is that of all together.",
         choices=DISTRIBUTIONS,
     )
+    worker_timeout: float = _train(
+        0.0, "Seconds to wait for the other workers of --distribute=multi_worker; 0: for ever."
+    )
     tf_data_service: str = _steering(
         "",
         "Address of a tf.data service that decodes and crops, as grpc://host:port; the order of "

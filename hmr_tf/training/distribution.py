@@ -1,12 +1,12 @@
 """The devices of a training: one, all GPUs of a machine, or those of several machines."""
 
-import json
 import os
 
 import tensorflow as tf
 from absl import logging
 
 from hmr_tf.files.errors import InputError
+from hmr_tf.training import cluster
 
 _LOST_WORKER_ERRORS = (
     tf.errors.UnavailableError,
@@ -17,48 +17,43 @@ _LOST_WORKER_ERRORS = (
 )
 
 
-def strategy(distribute):
+def strategy(distribute, worker_timeout_s=0.0):
     """The tf.distribute.Strategy of --distribute; to be made before anything is computed.
 
+    Args:
+      distribute: value of --distribute.
+      worker_timeout_s: how long to wait for the other workers; 0: for ever.
+
     Raises:
-      InputError: --distribute=multi_worker without a valid TF_CONFIG.
+      InputError: --distribute=multi_worker without a valid TF_CONFIG, or a worker is missing.
     """
     if distribute == "mirrored":
         kind = "GPU" if tf.config.list_physical_devices("GPU") else "CPU"
         names = [device.name for device in tf.config.list_logical_devices(kind)]
         return tf.distribute.MirroredStrategy(names)
     if distribute == "multi_worker":
-        _check_cluster(os.environ.get("TF_CONFIG", ""))
+        workers = cluster.read_config(os.environ.get("TF_CONFIG", ""))
+        cluster.wait_for_workers(workers, worker_timeout_s)
         return tf.distribute.MultiWorkerMirroredStrategy()
     return tf.distribute.get_strategy()
-
-
-def _check_cluster(text):
-    """Without TF_CONFIG TensorFlow trains on one worker and does not warn."""
-    try:
-        cluster = json.loads(text)
-        workers, task = cluster["cluster"]["worker"], cluster["task"]
-        is_valid = task["type"] == "worker" and 0 <= task["index"] < len(workers)
-    except (ValueError, KeyError, TypeError):
-        is_valid = False
-    if not is_valid:
-        raise InputError(
-            "--distribute=multi_worker needs the environment variable TF_CONFIG, as "
-            '\'{"cluster": {"worker": ["HOST:PORT", "HOST:PORT"]}, "task": {"type": "worker", '
-            '"index": 0}}\', with another index on each worker.'
-        )
 
 
 def num_workers(strategy):
     """Number of processes that train together."""
     resolver = strategy.cluster_resolver
-    return len(resolver.cluster_spec().as_dict()["worker"]) if resolver else 1
+    if not resolver:
+        return 1
+    jobs = resolver.cluster_spec().as_dict()
+    return sum(len(jobs.get(name, ())) for name in ("chief", "worker"))
 
 
 def worker_index(strategy):
     """Index of this process; 0 is the chief, which writes the files."""
     resolver = strategy.cluster_resolver
-    return resolver.task_id if resolver else 0
+    if not resolver:
+        return 0
+    has_chief = "chief" in resolver.cluster_spec().as_dict()
+    return resolver.task_id + (has_chief and resolver.task_type == "worker")
 
 
 def is_chief(strategy):

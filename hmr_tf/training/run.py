@@ -33,7 +33,7 @@ def train(options):
         cannot be written or holds a training, a checkpoint of another network or of other flags, a
         loss that is not finite, another worker that was lost.
     """
-    strategy = distribution.strategy(options.distribute)
+    strategy = distribution.strategy(options.distribute, options.worker_timeout)
     distribution.log_on_chief_only(strategy)
     options = assembly.from_released(options)
     resumed = resume.find(options.load_path)

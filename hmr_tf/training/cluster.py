@@ -1,0 +1,130 @@
+"""The workers of a training on several machines: TF_CONFIG checked, and waited for."""
+
+import contextlib
+import json
+import re
+import socket
+import time
+from typing import NamedTuple
+
+from absl import logging
+
+from hmr_tf.files.errors import InputError
+
+_EXAMPLE = (
+    '\'{"cluster": {"worker": ["HOST:PORT", "HOST:PORT"]}, "task": {"type": "worker", '
+    '"index": 0}}\', with another index on each worker'
+)
+_ADDRESS = re.compile(
+    r"(?:[a-z0-9+]+://)?(?P<host>\[[0-9a-fA-F:]+\]|[^:/\s]+):(?P<port>[0-9]{1,5})"
+)
+_TRAINING = ("chief", "worker")  # in the order in which TensorFlow counts them
+_CONNECT_S, _RETRY_S, REPORT_S = 2.0, 1.0, 30.0
+
+
+class Cluster(NamedTuple):
+    """The processes that train together, in TensorFlow's order: the chief, where there is one."""
+
+    addresses: tuple  # of str, HOST:PORT
+    index: int  # of this process
+
+
+def read_config(text):
+    """`Cluster` of the environment variable TF_CONFIG.
+
+    Raises:
+      InputError: it is missing or no valid cluster. TensorFlow would train alone, or wait for ever.
+    """
+    try:
+        config = json.loads(text)
+        cluster, task = config["cluster"], config["task"]
+        kind, index = task["type"], task.get("index", 0)
+        addresses = {name: list(cluster.get(name) or ()) for name in _TRAINING}
+        index = int(index) if isinstance(index, (int, str)) else -1
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise InputError(
+            "--distribute=multi_worker needs the environment variable TF_CONFIG, as " + _EXAMPLE
+        ) from error
+    if kind not in _TRAINING:
+        raise _invalid(f"the task's type is {kind}; only {' and '.join(_TRAINING)} train")
+    if len(addresses["chief"]) > 1:
+        raise _invalid(f"it has {len(addresses['chief'])} chiefs; one is allowed")
+    if not 0 <= index < len(addresses[kind]):
+        raise _invalid(f"the task's index is {index}, of {len(addresses[kind])} of type {kind}")
+    every = tuple(address for name in _TRAINING for address in addresses[name])
+    for address in every:
+        match = _ADDRESS.fullmatch(address) if isinstance(address, str) else None
+        if not match or not 0 < int(match["port"]) < 65536:
+            raise _invalid(f"the address {address} is not HOST:PORT")
+        if every.count(address) > 1:
+            raise _invalid(f"the address {address} comes twice")
+    return Cluster(every, index + (len(addresses["chief"]) if kind == "worker" else 0))
+
+
+def wait_for_workers(cluster, timeout_s=0.0, report_s=REPORT_S):
+    """Returns when every worker has been there; meanwhile Ctrl-C and SIGTERM work.
+
+    TensorFlow's own wait says nothing and cannot be interrupted. Each worker listens at its address
+    until it has seen all others, then TensorFlow does.
+
+    Args:
+      cluster: Cluster.
+      timeout_s: 0: wait for ever.
+      report_s: seconds between lines that name the missing workers.
+
+    Raises:
+      InputError: workers are missing after `timeout_s`, or this one's port is taken.
+    """
+    missing = {i: a for i, a in enumerate(cluster.addresses) if i != cluster.index}
+    start = reported = time.monotonic()
+    with _listening(cluster.addresses[cluster.index]):
+        while True:
+            missing = {i: address for i, address in missing.items() if not _answers(address)}
+            now = time.monotonic()
+            names = ", ".join(f"{address} (worker {i})" for i, address in missing.items())
+            if not missing:
+                return
+            if timeout_s and now - start >= timeout_s:
+                raise InputError(
+                    f"no answer within --worker_timeout={timeout_s:g} seconds from {names}: start "
+                    "them, or check the addresses in TF_CONFIG"
+                )
+            if now - reported >= report_s:
+                logging.warning("Waiting for %s since %.0f s", names, now - start)
+                reported = now
+            time.sleep(min(_RETRY_S, report_s))
+
+
+def _invalid(reason):
+    return InputError(f"TF_CONFIG: {reason}; it must be as {_EXAMPLE}")
+
+
+def _host_and_port(address):
+    match = _ADDRESS.fullmatch(address)
+    return match["host"].strip("[]"), int(match["port"])
+
+
+@contextlib.contextmanager
+def _listening(address):
+    """So that the others see this worker before TensorFlow listens there."""
+    _, port = _host_and_port(address)
+    has_ipv6 = socket.has_dualstack_ipv6()
+    family = socket.AF_INET6 if has_ipv6 else socket.AF_INET
+    try:
+        listener = socket.create_server(("", port), family=family, dualstack_ipv6=has_ipv6)
+    except OSError as error:
+        raise InputError(
+            f"TF_CONFIG: this worker's port {port} cannot be used: {error.strerror}; is another "
+            "training running?"
+        ) from error
+    with listener:
+        yield
+
+
+def _answers(address):
+    """Whether something listens there."""
+    try:
+        with socket.create_connection(_host_and_port(address), timeout=_CONNECT_S):
+            return True
+    except OSError:
+        return False
