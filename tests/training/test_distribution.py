@@ -144,7 +144,7 @@ def service():
     dispatcher = served.DispatchServer()
     address = dispatcher.target.split("://")[1]
     workers = [
-        served.WorkerServer(served.WorkerOptions(dispatcher_address=address)) for _ in range(2)
+        served.WorkerServer(served.WorkerConfig(dispatcher_address=address)) for _ in range(2)
     ]
     yield dispatcher.target
     del workers, dispatcher
