@@ -196,6 +196,12 @@ class Options:
     scale_min: float = _steering(0.8, "Jitter: smallest scale.")
     augment_occlusion: bool = _steering(False, "Cut a square out of each crop (TensorFlow Addons).")
     augment_color: bool = _steering(False, "Jitter hue, saturation, value (TensorFlow Addons).")
+    augment_truncation: float = _steering(
+        0.0, "Share of the people that are cut off, as by the border of a photograph.", most=1
+    )
+    augment_rotation: float = _steering(
+        0.0, "Largest rotation of the crop with its labels, degrees.", most=45
+    )
 
     batch_size: int = _steering(64, "People per step.", modes=_READING, least=1, heading="Training")
     epoch: int = _train(55, "Passes over the training people.", least=1)

@@ -8,7 +8,7 @@ from tqdm import tqdm
 
 from hmr_tf import addons
 from hmr_tf.body import rotation
-from hmr_tf.data import augment, crop, record, shards, stream
+from hmr_tf.data import augment, crop, record, shards, stream, views
 from hmr_tf.files.errors import InputError
 
 DRAWN_AT_ONCE = 1024
@@ -28,6 +28,8 @@ class Augmentation(NamedTuple):
     scale_max: float
     color: bool = False
     occlusion: bool = False
+    truncation: float = 0.0  # share of truncated people
+    rotation: float = 0.0  # largest angle, degrees
 
 
 def training(
@@ -71,8 +73,10 @@ def training(
     rows, first = stream.rows(batch_size, part), part.first_batch * batch_size
     records = stream.in_turn(stream.sources(files, use_3d, batch_size), seed, first)
     jitters = _jitters(augmentation, image_size, seed, first)
-    numbered = stream.shared(tf.data.Dataset.zip((records, jitters)), batch_size, part)
-    crops = _crops(numbered, image_size, _varied(augmentation, seed))
+    random_views = _views(augmentation, seed + 4, first)
+    numbered = tf.data.Dataset.zip((records, jitters, random_views))
+    numbered = stream.shared(numbered, batch_size, part)
+    crops = _augmented_crops(numbered, image_size, augmentation, seed)
     batches = _batches(crops, rows, image_size, drop_remainder=True)
     if not use_3d:
         batches = batches.map(_without_3d)
@@ -113,7 +117,7 @@ def validation(files, *, batch_size, image_size):
     num_batches = -(-shards.count_records(paths) // batch_size)
     records = tf.data.TFRecordDataset([str(path) for path in paths])
     jitter = augment.no_jitter(image_size / crop.CROP_PX)
-    crops = _crops(records.map(lambda serialized: (serialized, jitter)).enumerate(), image_size)
+    crops = _crops(records.map(lambda serialized: (serialized, jitter)), image_size)
     batches = _batches(crops, batch_size, image_size, drop_remainder=False)
     dataset = batches.map(lambda batch: (batch,)).prefetch(tf.data.AUTOTUNE)
     return dataset.apply(tf.data.experimental.assert_cardinality(num_batches))
@@ -160,6 +164,16 @@ def _jitters(augmentation, image_size, seed, first):
     return draws.unbatch().skip(first % DRAWN_AT_ONCE)
 
 
+def _views(augmentation, seed, first):
+    """Dataset of one View for each person, as `_jitters`."""
+
+    def draw(index):
+        return views.draw([seed, index], DRAWN_AT_ONCE, augmentation.rotation)
+
+    draws = tf.data.Dataset.counter(first // DRAWN_AT_ONCE).map(draw)
+    return draws.unbatch().skip(first % DRAWN_AT_ONCE)
+
+
 def _varied(augmentation, seed):
     """A function (image, number in the stream) -> image with random colours and occlusion."""
     changes = []
@@ -178,14 +192,36 @@ def _varied(augmentation, seed):
     return vary
 
 
-def _crops(numbered, image_size, varied=lambda image, number: image):
-    """(number, (record, Jitter)) -> (sample with the crop for its image, Placement)."""
+def _crops(records, image_size):
+    """(record, Jitter) -> (sample with the crop for its image, Placement)."""
 
-    def cut(number, row):
-        serialized, jitter = row
+    def cut(serialized, jitter):
         sample = record.decode(serialized)
         image, placement = augment.crop_image(sample, *jitter, image_size)
-        return {**sample, "image": varied(image, number)}, placement
+        return {**sample, "image": image}, placement
+
+    return records.map(cut, num_parallel_calls=tf.data.AUTOTUNE)
+
+
+def _augmented_crops(numbered, image_size, augmentation, seed):
+    """(number, (record, Jitter, View)) -> as `_crops`, then the angle if crops are rotated."""
+    varied = _varied(augmentation, seed)
+
+    def cut(number, row):
+        serialized, jitter, view = row
+        sample = record.decode(serialized)
+        if augmentation.truncation:
+            sample, zoom = views.truncate(sample, view.truncation, augmentation.truncation)
+            jitter = jitter._replace(scale=jitter.scale * zoom)
+        if not augmentation.rotation:
+            image, placement = augment.crop_image(sample, *jitter, image_size)
+            return {**sample, "image": varied(image, number)}, placement
+        side = views.unrotated_size(image_size)
+        image, placement = augment.crop_image(sample, *jitter, side)
+        image = views.rotate_image(image, view.angle, image_size)
+        corner_px = placement.corner_px + (side - image_size) // 2
+        sample = {**sample, "image": varied(image, number)}
+        return sample, placement._replace(corner_px=corner_px), view.angle
 
     return numbered.map(cut, num_parallel_calls=tf.data.AUTOTUNE)
 
@@ -193,8 +229,10 @@ def _crops(numbered, image_size, varied=lambda image, number: image):
 def _batches(crops, batch_size, image_size, drop_remainder):
     """Dataset of batch dicts."""
 
-    def batch(sample, placement):
+    def batch(sample, placement, angle=None):
         labels = augment.move_labels(sample, placement, image_size)
+        if angle is not None:
+            labels = views.rotate_labels(labels, angle, image_size)
         return {"image": sample["image"], **labels}
 
     return crops.batch(batch_size, drop_remainder).map(batch)

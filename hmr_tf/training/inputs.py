@@ -44,6 +44,8 @@ def training_dataset(options, files, **changes):
         options.scale_max,
         options.augment_color,
         options.augment_occlusion,
+        options.augment_truncation,
+        options.augment_rotation,
     )
     return pipeline.training(
         files.training,

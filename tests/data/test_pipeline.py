@@ -402,3 +402,15 @@ def test_pipeline_leaves_other_errors_alone(shards):
     with pytest.raises(tf.errors.InvalidArgumentError) as caught:
         tf.constant([1.0]) @ tf.constant([2.0])
     assert pipeline.explain_data_error(caught.value, files) is None
+
+
+def test_pipeline_views_change_pixels_and_labels_only_if_asked(shards):
+    jittered = take(training(shards, ["coco"], augmentation=JITTER), 1)[0][0]
+    unchanged = JITTER._replace(truncation=0.0, rotation=0.0)
+    same = take(training(shards, ["coco"], augmentation=unchanged), 1)[0][0]
+    for name, value in jittered.items():
+        np.testing.assert_array_equal(same[name], value)
+    rotated = take(training(shards, ["coco"], augmentation=JITTER._replace(rotation=30.0)), 1)[0][0]
+    assert not np.array_equal(rotated["keypoints2d_norm"], jittered["keypoints2d_norm"])
+    assert not np.array_equal(rotated["rotations"], jittered["rotations"])
+    np.testing.assert_array_equal(greys(rotated), greys(jittered))

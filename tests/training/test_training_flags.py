@@ -43,6 +43,8 @@ INPUT_FLAGS = {
     "scale_min": 1.2,
     "augment_occlusion": True,
     "augment_color": True,
+    "augment_truncation": 1.0,
+    "augment_rotation": 45.0,
     "batch_size": 2,
     "seed": 1,
 }
