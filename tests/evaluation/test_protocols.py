@@ -326,7 +326,7 @@ def test_compare_shows_runs_side_by_side(tmp_path, capsys):
         (None, "not a results.json"),
         ("[]", "not a results.json"),
         ('{"protocol": "h36m_p1", "metrics": {}}', "different protocols"),
-        ('{"protocol": "h36m_p2", "metrics": {"x": "y"}}', "x is not a number"),
+        ('{"protocol": "h36m_p2", "metrics": {"x": "y"}}', "its metric x is not a number"),
     ],
 )
 def test_compare_refuses_other_files(tmp_path, content, message):

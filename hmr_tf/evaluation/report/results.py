@@ -84,7 +84,10 @@ def read(path):
             raise TypeError("metrics and protocol have other types")
         for name, value in content["metrics"].items():
             if not (value is None or type(value) in (int, float)):
-                raise TypeError(f"{name} is not a number")
+                raise InputError(
+                    f"--compare={path}: its metric {name} is not a number; pass a results.json of "
+                    "--mode=evaluate."
+                )
         return content
     except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise InputError(
