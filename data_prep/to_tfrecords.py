@@ -87,7 +87,11 @@ def _define_flags():
         **options,
     )
     flags.DEFINE_bool(
-        "strict", False, "Exit code 1 if a person was skipped because of a broken file.", **options
+        "strict",
+        False,
+        "Refuse a dataset with unusable entries before the work, exit code 2. Otherwise these are "
+        "left out and named, exit code 1.",
+        **options,
     )
 
     flags.DEFINE_enum(
@@ -129,11 +133,14 @@ def main(argv):
     if OPTIONS.runner and source.is_streamed:
         raise InputError(f"{OPTIONS.dataset} is converted in one process: leave --runner out")
     os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")  # nothing here runs on a GPU
+    if OPTIONS.strict:
+        for name, items in source.read(OPTIONS).items():
+            _refuse_unusable(_job(source, name), items)
     convert = _dry_run if OPTIONS.dry_run else _convert
-    problems = 0
-    for name, items in source.read(OPTIONS).items():
-        problems += convert(_job(source, name), items)
-    return 1 if problems and OPTIONS.strict else 0
+    num_problems = [
+        convert(_job(source, name), items) for name, items in source.read(OPTIONS).items()
+    ]
+    return 1 if any(num_problems) else 0
 
 
 def _job(source, name):
@@ -160,7 +167,16 @@ def _job(source, name):
             OPTIONS.data_dir, source.annotations, [OPTIONS.annotations, OPTIONS.smpl_model_path]
         ),
         is_streamed=source.is_streamed,
+        is_strict=OPTIONS.strict,
     )
+
+
+def _refuse_unusable(job, items):
+    """Raises InputError for the first entry that the reader leaves out, or a missing image."""
+    from data_prep.writing import engine
+
+    tally, _, images = engine.count(job, items, first_only=job.is_streamed)
+    engine.refuse_problems(job, tally, images)
 
 
 def _convert(job, items):
@@ -178,22 +194,29 @@ def _convert(job, items):
     )
     for note, number in sorted(result.tally.notes.items()):
         print(f"  {note}: {number}")
+    _report(result.tally, f"; {job.folder / job.index_name} names them")
     return result.tally.num_problems
 
 
 def _dry_run(job, items):
     """Prints what a conversion would read; returns the number of problems."""
-    from data_prep.writing import engine, split_index
+    from data_prep.writing import engine
 
-    tally, images = split_index.Tally(), split_index.ImageDigest(job.data_dir)
-    sizes = [sum(map(len, shard.groups)) for shard in engine.list_shards(job, items, tally, images)]
+    tally, sizes, images = engine.count(job, items)
     print(
         f"{job.title}: {sum(sizes)} people for {len(sizes)} files, {tally.summary()}; "
         f"{images.number} images or videos, {images.num_missing} missing; nothing was written"
     )
-    for problem in tally.problems[:_SHOWN_PROBLEMS]:
-        print(f"  {problem['reason']}: {problem['where']}")
+    _report(tally)
     return tally.num_problems + images.num_missing
+
+
+def _report(tally, where=""):
+    """Writes the first unusable entries, and how many there are."""
+    for problem in tally.problems[:_SHOWN_PROBLEMS]:
+        sys.stderr.write("error: {reason}: {where}\n".format(**problem))
+    if tally.num_problems:
+        sys.stderr.write(f"error: left out, with such reasons: {tally.num_problems}{where}\n")
 
 
 def run():

@@ -37,6 +37,7 @@ class Job(NamedTuple):
     options: dict  # for the index: flags that decide what the shards hold, as JSON
     annotation_digests: dict  # path -> SHA-256
     is_streamed: bool  # as in `sources.Source`
+    is_strict: bool = False  # whether an unusable entry stops the conversion
 
     @property
     def title(self):
@@ -113,6 +114,37 @@ def list_shards(job, items, tally, images):
             if image is not None:
                 images.add(image.path if isinstance(image, VideoFrame) else image)
         yield shard._replace(groups=groups)
+
+
+def count(job, items, first_only=False):
+    """What a conversion would read; opens no image.
+
+    Args:
+      job, items: as in `convert`.
+      first_only: whether to stop at the first shard: readers of motion capture yield what is
+        unusable first.
+
+    Returns:
+      Tally, list of the numbers of people in the shards, ImageDigest.
+    """
+    tally, images = Tally(), ImageDigest(job.data_dir)
+    listed = itertools.islice(list_shards(job, items, tally, images), 1 if first_only else None)
+    return tally, [sum(map(len, shard.groups)) for shard in listed], images
+
+
+def refuse_problems(job, tally, images=None):
+    """Raises InputError, for --strict, if an entry is unusable or an image is missing."""
+    num_missing = images.num_missing if images else 0
+    if tally.problems:
+        first = "{reason}, {where}".format(**tally.problems[0])
+    elif num_missing:
+        first = f"image missing, {images.first_missing}"
+    else:
+        return
+    raise InputError(
+        f"{job.title}: {tally.num_problems + num_missing} unusable entries, which --strict "
+        f"refuses; the first: {first}"
+    )
 
 
 def _plan(job, people):
@@ -205,6 +237,8 @@ def _check_counts(sizes, counts):
 def _publish(job, run, partial, written, num_resumed, tally):
     for counts in written:
         tally.add(counts)
+    if job.is_strict:  # images that turned out to be unreadable
+        refuse_problems(job, tally)
     files = [{key: counts[key] for key in ("file", "records")} for counts in written]
     files = [file for file in files if file["records"]]
     num_records = sum(file["records"] for file in files)

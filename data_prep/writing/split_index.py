@@ -91,6 +91,7 @@ class ImageDigest:
         self._data_dir = data_dir
         self._digest, self._last = hashlib.sha256(), None
         self.number = self.num_missing = self.num_bytes = 0
+        self.first_missing = None  # path
 
     def add(self, path):
         """Adding the last path again changes nothing."""
@@ -103,6 +104,8 @@ class ImageDigest:
             size = None
         self.number += size is not None
         self.num_missing += size is None
+        if size is None and self.first_missing is None:
+            self.first_missing = path
         self.num_bytes += size or 0
         name = os.path.relpath(path, self._data_dir) if self._data_dir else path
         self._digest.update(f"{name}\0{size}\n".encode(errors="surrogateescape"))

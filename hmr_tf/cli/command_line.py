@@ -1,7 +1,7 @@
 """Start and end of every command: flags, --help, one-line errors, exit codes.
 
-Exit codes: 0 done, 2 wrong input, 130 stopped by Ctrl-C, 143 by SIGTERM, 1 (with a traceback) a
-bug of the program. Imports no TensorFlow, so that --help is fast.
+Exit codes: 0 done, 1 done but for entries that are named, 2 wrong input, 130 stopped by Ctrl-C, 143
+by SIGTERM, 1 with a traceback a bug of the program. Imports no TensorFlow, so that --help is fast.
 """
 
 import contextlib

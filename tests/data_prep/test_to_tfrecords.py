@@ -70,7 +70,7 @@ def contents(folder):
 def test_to_tfrecords_lsp_ext_becomes_shards_and_an_index(run, lsp_ext, tmp_path, capsys):
     out = tmp_path / "new" / "out"
     (lsp_ext / "images" / "im00004.jpg").write_bytes(b"")
-    assert run(dataset="lsp_ext", data_dir=lsp_ext, output_dir=out, records_per_shard=2) == 0
+    assert run(dataset="lsp_ext", data_dir=lsp_ext, output_dir=out, records_per_shard=2) == 1
     shards = ["train_000.tfrecord:2", "train_001.tfrecord:1", "train_002.tfrecord:1"]
     assert shards_of(out / "lsp_ext") == shards
     index = json.loads((out / "lsp_ext" / "train_index.json").read_text())
@@ -100,11 +100,15 @@ def test_to_tfrecords_lsp_ext_becomes_shards_and_an_index(run, lsp_ext, tmp_path
         "problems": [problem],
         "notes": {},
     }
-    output = capsys.readouterr().out
-    assert output.startswith(
+    captured = capsys.readouterr()
+    assert captured.out.startswith(
         "lsp_ext train: 4 records in 3 files, 1 skipped (image unreadable: 1),"
     )
-    assert output.endswith(f" s, {out / 'lsp_ext'}\n")
+    assert captured.out.endswith(f" s, {out / 'lsp_ext'}\n")
+    assert [line for line in captured.err.splitlines() if "error: " in line][-2:] == [
+        f"error: image unreadable: {problem['where']}",
+        f"error: left out, with such reasons: 1; {out / 'lsp_ext' / 'train_index.json'} names them",
+    ]
     assert record.check_shards((out / "lsp_ext").glob("*.tfrecord")) == 4
 
 
@@ -221,25 +225,66 @@ def test_to_tfrecords_dry_run_counts_and_writes_nothing(run, lsp_ext, tmp_path, 
     joints = scipy.io.loadmat(lsp_ext / "joints.mat")["joints"]
     scipy.io.savemat(lsp_ext / "joints.mat", {"joints": np.concatenate([joints] * 2, axis=2)})
     options = {"dataset": "lsp_ext", "data_dir": lsp_ext, "output_dir": tmp_path / "out"}
-    assert run(**options, dry_run="true", records_per_shard=2) == 0
-    first, *others = capsys.readouterr().out.splitlines()
-    assert first == (
+    assert run(**options, dry_run="true", records_per_shard=2) == 1
+    captured = capsys.readouterr()
+    assert captured.out == (
         "lsp_ext train: 5 people for 3 files, 5 skipped (image missing: 5); 5 images or videos, "
-        "0 missing; nothing was written"
+        "0 missing; nothing was written\n"
     )
-    assert others == [
-        f"  image missing: {lsp_ext / 'images'}, image {number}" for number in range(6, 11)
+    lines = [line.rpartition("error: ")[2] for line in captured.err.splitlines()][-6:]
+    assert lines == [
+        *(f"image missing: {lsp_ext / 'images'}, image {number}" for number in range(6, 11)),
+        "left out, with such reasons: 5",
     ]
-    assert run(dataset="lsp_ext", data_dir=lsp_ext, dry_run="true", strict="true") == 1
+    assert run(dataset="lsp_ext", data_dir=lsp_ext, dry_run="true", strict="true") == 2
     assert not (tmp_path / "out").exists()
 
 
-def test_to_tfrecords_strict_writes_and_then_fails(run, lsp_ext, tmp_path):
-    options = {"dataset": "lsp_ext", "data_dir": lsp_ext, "output_dir": tmp_path, "strict": "true"}
+def test_to_tfrecords_strict_refuses_before_the_work(run, lsp_ext, tmp_path, capsys):
+    out = tmp_path / "out"
+    options = {"dataset": "lsp_ext", "data_dir": lsp_ext, "output_dir": out, "strict": "true"}
     assert run(**options) == 0
+    before = contents(out / "lsp_ext")
+    (lsp_ext / "images" / "._im00004.jpg").write_bytes(b"mac")
+    assert run(**options) == 2
+    assert "1 unusable entries, which --strict refuses; the first: hidden file, " in (
+        capsys.readouterr().err
+    )
+    assert run(**{**options, "output_dir": tmp_path / "other"}) == 2
+    assert not (tmp_path / "other").exists()
+    assert contents(out / "lsp_ext") == before
+
+
+def test_to_tfrecords_strict_publishes_nothing_if_an_image_is_damaged(run, lsp_ext, tmp_path):
+    out = tmp_path / "out"
+    options = {"dataset": "lsp_ext", "data_dir": lsp_ext, "output_dir": out}
     (lsp_ext / "images" / "im00004.jpg").write_bytes(b"")
+    assert run(**options, strict="true") == 2
+    assert not list((out / "lsp_ext").glob("*.tfrecord"))
     assert run(**options) == 1
-    assert shards_of(tmp_path / "lsp_ext") == ["train_000.tfrecord:4"]
+    assert shards_of(out / "lsp_ext") == ["train_000.tfrecord:4"]
+
+
+@pytest.mark.parametrize("is_missing", [True, False])
+def test_to_tfrecords_strict_refuses_missing_images(is_missing, run, tmp_path):
+    folder = write_coco(tmp_path / "coco", [annotation(1, 7), annotation(2, 3)])
+    if is_missing:
+        next((folder / "images/train2014").iterdir()).unlink()
+    options = {"dataset": "coco", "data_dir": folder, "output_dir": tmp_path / "out"}
+    assert run(**options, strict="true") == (2 if is_missing else 0)
+    assert (tmp_path / "out").exists() != is_missing
+
+
+def test_to_tfrecords_strict_refuses_all_collections_of_poses_before_the_first(run, tmp_path):
+    folder = tmp_path / "mosh"
+    for collection in ("CMU", "jointLim"):
+        write_mosh(folder / f"neutrSMPL_{collection}" / "01" / "a.pkl", np.zeros((3, 72)))
+    (folder / "neutrSMPL_jointLim" / "01" / "b.pkl").write_bytes(b"broken")
+    options = {"dataset": "mosh", "data_dir": folder, "output_dir": tmp_path / "out"}
+    assert run(**options, strict="true") == 2
+    assert not (tmp_path / "out").exists()
+    assert run(**options) == 1
+    assert len(shards_of(tmp_path / "out" / "mocap_neutrMosh")) == 2
 
 
 def test_to_tfrecords_strict_ignores_people_skipped_by_rules(run, tmp_path):

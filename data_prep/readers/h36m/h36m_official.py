@@ -3,6 +3,7 @@ S1/Videos/*.mp4 with 50 frames a second; metadata.xml.
 """
 
 from data_prep.labelled import Skipped, VideoFrame
+from data_prep.readers import hidden_files
 from data_prep.readers.formats import cdf
 from data_prep.readers.h36m import h36m_frames, h36m_smpl
 from data_prep.readers.h36m.h36m_recordings import skip_if_corrupt
@@ -20,7 +21,9 @@ def read(data_dir, subjects, metadata):
     """Yields a LabelledPerson or Skipped for each 5th frame, by subject, action, take, camera."""
     smpl_folder = h36m_smpl.find(data_dir)
     recordings = []
-    for path in sorted(p for s in subjects for p in data_dir.glob(f"{s}/{_POSES_3D}/*.cdf")):
+    listed = [p for s in subjects for p in data_dir.glob(f"{s}/{_POSES_3D}/*")]
+    yield from hidden_files.skipped(listed, ".cdf")
+    for path in hidden_files.with_ending(listed, ".cdf"):
         stem, _, camera_id = path.stem.rpartition(".")
         recording = metadata.recording(path.parts[-4], stem, camera_id)
         if recording:

@@ -56,7 +56,7 @@ def _folder(data_dir, sequence):
 def _read_sequence(folder):
     path = folder / ANNOTATIONS
     if not path.is_file():
-        yield Skipped(f"{ANNOTATIONS} missing", str(path))
+        yield Skipped(f"{ANNOTATIONS} missing", str(path), is_problem=folder.is_dir())
         return
     try:
         is_valid, points_px, references = _read_annotations(path)

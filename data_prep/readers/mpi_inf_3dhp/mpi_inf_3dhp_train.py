@@ -122,7 +122,9 @@ def read_calibration(path):
 def _read_sequence(sequence, intrinsics):
     path = sequence.folder / ANNOTATIONS
     if not path.is_file():
-        yield Skipped(f"{ANNOTATIONS} missing", str(path))
+        # A sequence that was not downloaded is no broken one.
+        is_there = sequence.folder.is_dir()
+        yield Skipped(f"{ANNOTATIONS} missing", str(path), is_problem=is_there)
         return
     try:
         frames, labels = _read_annotations(path)

@@ -243,6 +243,14 @@ def test_h36m_damaged_recording_is_counted_and_the_others_read(file, kind, tmp_p
     assert "Eating" in tally.problems[0]["where"]
 
 
+def test_h36m_hidden_files_are_counted(tmp_path):
+    h36m_fakes.write_official(tmp_path, "S1", "Eating", 6)
+    hidden = tmp_path / "S1/MyPoseFeatures/D3_Positions_mono/._Eating.54138969.cdf"
+    hidden.write_bytes(b"\0\5\x16\7")
+    _, tally = convert(read(tmp_path, "train"))
+    assert tally.problems == [{"reason": "hidden file", "where": str(hidden)}]
+
+
 def test_h36m_nan_positions_are_counted(tmp_path):
     h36m_fakes.write_official(tmp_path, "S1", "Eating", 11)
     folder = tmp_path / "S1" / "MyPoseFeatures"
