@@ -92,13 +92,13 @@ def lights(rng, count):
     return (directions * strength[..., None]).astype(np.float32), ambient.astype(np.float32)
 
 
-def background(rng, size, photographs=()):
-    """(size, size, 3) uint8: a part of one of the photographs, or a random pattern with clutter.
+def background(rng, size, draw_photograph=None):
+    """(size, size, 3) uint8: a part of a photograph, or a random pattern with clutter.
 
-    `photographs` are functions that return an (H, W, 3) uint8 image.
+    `draw_photograph` is a function of `rng` that returns an (H, W, 3) uint8 image.
     """
-    if photographs:
-        return _random_crop(rng, photographs[rng.integers(len(photographs))](), size)
+    if draw_photograph:
+        return _random_crop(rng, draw_photograph(rng), size)
     saturation = rng.uniform(0.0, 0.9)
     image = np.full((size, size, 3), _faded(rng.uniform(50, 200, 3), saturation), np.float32)
     if rng.random() < 0.5:  # a floor

@@ -3,7 +3,6 @@
 Nothing is downloaded. `data_dir` may be a folder of photographs, which are used as backgrounds.
 """
 
-import functools
 import itertools
 from pathlib import Path
 
@@ -12,13 +11,14 @@ import numpy as np
 import tensorflow as tf
 from scipy.spatial.transform import Rotation
 
-from data_prep.labelled import LabelledPerson, MocapPose
+from data_prep.labelled import LabelledPerson, MocapPose, Skipped
 from data_prep.readers import hidden_files
 from data_prep.synthesis import scenery
 from data_prep.synthesis.pose_sampler import sample_poses
 from hmr_tf.body import body_model, camera, skeleton
 from hmr_tf.body.smpl import SMPL
 from hmr_tf.data import crop
+from hmr_tf.files import orientation
 from hmr_tf.files.errors import InputError
 from hmr_tf.rendering import render
 from hmr_tf.rendering.zbuffer import rasterize
@@ -28,6 +28,7 @@ BATCH_SIZE = 16  # drawn at once; the same seed with another batch size gives ot
 # Numbers of people and motion capture poses without --limit.
 DEFAULT_LIMIT = {"train": 10_000, "test": 1_000}
 DEFAULT_MOCAP_LIMIT = 100_000
+_ENDINGS = (".jpg", ".jpeg", ".png")  # of backgrounds
 _IMAGES, _MOCAP = 0, 1  # independent streams of random numbers
 _SUPPORTS = ("left_ankle", "right_ankle", "left_foot", "right_foot", "left_knee", "right_knee")
 
@@ -45,16 +46,21 @@ def read(data_dir, split, limit, seed, smpl_model_path):
     Yields:
       LabelledPerson with all 19 keypoints, joints, pose with global rotation, betas and camera.
       HMR's weak-perspective camera is right to a few pixels: the focal length is over 1000 px.
+      Skipped for a photograph that cannot be read; another is taken.
 
     Raises:
-      InputError: an unknown split, or a data_dir without photographs.
+      InputError: an unknown split, or a data_dir without readable photographs.
     """
     streams = _streams(split, seed, _IMAGES)
     model = body_model.read_model(body_model.find(smpl_model_path))
-    renderer = _Renderer(model, _photographs(data_dir))
+    photographs = _Photographs(data_dir) if data_dir else None
+    renderer = _Renderer(model, photographs)
     names = (f"synthetic_{split}_{seed}_{number:06d}.jpg" for number in itertools.count())
     people = itertools.chain.from_iterable(renderer.people(rng, names) for rng in streams)
-    yield from itertools.islice(people, limit or DEFAULT_LIMIT[split])
+    for person in itertools.islice(people, limit or DEFAULT_LIMIT[split]):
+        if photographs:
+            yield from photographs.new_problems()
+        yield person
 
 
 def read_mocap(split, limit, seed):
@@ -78,25 +84,53 @@ def _streams(split, seed, stream):
     return (np.random.default_rng([*key, batch]) for batch in itertools.count())
 
 
-def _photographs(data_dir):
-    """A function for each photograph in the folder that reads it as RGB."""
-    if not data_dir:
-        return []
-    endings = (".jpg", ".jpeg", ".png")
-    paths = hidden_files.with_ending(Path(data_dir).rglob("*"), *endings)
-    if not paths:
+class _Photographs:
+    """The photographs of a folder, to be cut into backgrounds."""
+
+    def __init__(self, data_dir):
+        paths = list(Path(data_dir).rglob("*"))
+        self._paths = hidden_files.with_ending(paths, *_ENDINGS)
+        self._unreadable = set()
+        self._problems = hidden_files.skipped(paths, *_ENDINGS)
+        if not self._paths:
+            raise InputError(
+                f"--data_dir={data_dir} holds no photographs (.jpg, .png) for the background; "
+                "leave --data_dir out for random backgrounds"
+            )
+
+    def draw(self, rng):
+        """(H, W, 3) uint8 RGB of a random one; the next one if it cannot be read.
+
+        Raises:
+          InputError: none can be read.
+        """
+        first, number = rng.integers(len(self._paths)), len(self._paths)
+        for path in (self._paths[(first + i) % number] for i in range(number)):
+            if path in self._unreadable:
+                continue
+            image = _read_photograph(path)
+            if image is not None:
+                return image
+            self._unreadable.add(path)
+            self._problems.append(Skipped("image unreadable", str(path)))
         raise InputError(
-            f"--data_dir={data_dir} holds no photographs (.jpg, .png) for the background; leave "
-            "--data_dir out for random backgrounds"
+            f"none of the {number} photographs of --data_dir can be read, as {self._paths[0]}: "
+            "leave --data_dir out for random backgrounds"
         )
-    return [functools.partial(_read_photograph, path) for path in paths]
+
+    def new_problems(self):
+        """list of Skipped since the last call."""
+        problems, self._problems = self._problems, []
+        return problems
 
 
 def _read_photograph(path):
-    image = cv2.imread(str(path))
-    if image is None:
-        raise InputError(f"{path} cannot be read as a photograph: remove it from --data_dir")
-    return cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
+    """(H, W, 3) uint8 RGB, or None."""
+    try:
+        image = orientation.decode_upright(path.read_bytes())
+    except (OSError, cv2.error):
+        return None
+    return None if image is None else cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
 
 
 def _betas(rng, count):
@@ -111,7 +145,7 @@ class _Renderer:
         self._pose = tf.function(self._smpl.__call__)
         self._faces = tf.constant(model.faces, tf.int32)
         self._regions = scenery.body_regions(model)
-        self._photographs = photographs
+        self._draw_photograph = photographs.draw if photographs else None
 
     def people(self, rng, names):
         """Yields `BATCH_SIZE` people, with the next file names."""
@@ -151,7 +185,7 @@ class _Renderer:
         colors = scenery.clothes(rng, self._regions, BATCH_SIZE)
         lights, ambient = scenery.lights(rng, BATCH_SIZE)
         backgrounds = [
-            scenery.background(rng, IMAGE_SIZE, self._photographs) for _ in range(BATCH_SIZE)
+            scenery.background(rng, IMAGE_SIZE, self._draw_photograph) for _ in range(BATCH_SIZE)
         ]
         pixels, depth = camera.project_perspective(points, focal_px, middle_px)
         fragments = rasterize(pixels, depth, self._faces, IMAGE_SIZE, IMAGE_SIZE)

@@ -6,6 +6,7 @@ import pytest
 import tensorflow as tf
 from scipy.spatial.transform import Rotation
 
+from data_prep.labelled import Skipped
 from data_prep.synthesis import scenery, synthetic
 from hmr_tf.body import body_model, skeleton
 from hmr_tf.body import camera as body_camera
@@ -170,6 +171,22 @@ def test_synthetic_photographs_as_backgrounds(tmp_path):
     assert red > blue + 100
 
 
+def test_synthetic_unreadable_backgrounds_are_named_and_others_taken(tmp_path):
+    cv2.imwrite(str(tmp_path / "good.png"), np.full((90, 120, 3), (0, 0, 255), np.uint8))
+    for name in ("empty.jpg", "text.jpg", "._good.png"):
+        (tmp_path / name).write_bytes(b"" if name == "empty.jpg" else b"no picture")
+    items = list(synthetic.read(str(tmp_path), "train", 3, 0, ""))
+    problems = [item for item in items if isinstance(item, Skipped)]
+    assert sorted(problems) == [
+        Skipped("hidden file", str(tmp_path / "._good.png")),
+        Skipped("image unreadable", str(tmp_path / "empty.jpg")),
+        Skipped("image unreadable", str(tmp_path / "text.jpg")),
+    ]
+    assert len(items) - len(problems) == 3
+    red, green, _ = items[-1].image[:40].reshape(-1, 3).mean(axis=0)
+    assert red > green + 100
+
+
 def test_synthetic_refuses_bad_input(tmp_path):
     with pytest.raises(InputError, match="train and test"):
         next(iter(synthetic.read("", "val", 1, 0, "")))
@@ -178,7 +195,7 @@ def test_synthetic_refuses_bad_input(tmp_path):
     with pytest.raises(InputError, match="no photographs"):
         next(iter(synthetic.read(str(tmp_path), "train", 1, 0, "")))
     (tmp_path / "broken.jpg").write_bytes(b"no picture")
-    with pytest.raises(InputError, match=r"broken\.jpg cannot be read"):
+    with pytest.raises(InputError, match=r"none of the 1 photographs .*broken\.jpg"):
         next(iter(synthetic.read(str(tmp_path), "train", 1, 0, "")))
     with pytest.raises(InputError, match="SMPL model not found"):
         next(iter(synthetic.read("", "train", 1, 0, "noregions.pkl")))
