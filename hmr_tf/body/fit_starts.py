@@ -58,7 +58,7 @@ def _rotations_from_keypoints(keypoints2d_norm):
     up = points[:, _SHOULDERS].mean(axis=1) - points[:, _HIPS].mean(axis=1)
     is_labelled = (keypoints2d_norm[:, _HIPS + _SHOULDERS, 2] > 0).all(axis=1)
     angles = np.where(is_labelled, np.arctan2(up[:, 0], -up[:, 1]), 0.0)
-    in_plane = Rotation.from_euler("z", angles)
+    in_plane = Rotation.from_euler("z", angles[:, None])
     return (in_plane * Rotation.from_rotvec([np.pi, 0, 0])).as_matrix()
 
 

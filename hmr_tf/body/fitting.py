@@ -132,19 +132,20 @@ class Fitter:
             theta.Theta(*(tf.TensorSpec([None, *shape]) for shape in ((3,), (24, 3), (10,)))),
             theta.Theta(*(tf.TensorSpec(shape) for shape in ((), (24, 1), ()))),
             tf.TensorSpec([], tf.int32),
-        ]
+        ],
+        autograph=False,
     )
     def _minimize(self, keypoints2d_norm, directions, parts, factors, num_steps):
         """`num_steps` of Adam on the Theta `parts`; each update is multiplied by `factors`."""
-        m = v = tf.nest.map_structure(tf.zeros_like, parts)
-        for step in tf.range(1, num_steps + 1):
+
+        def step(number, parts, m, v):
             with tf.GradientTape() as tape:
                 tape.watch(parts)
                 energy = tf.reduce_sum(self._energy(parts, keypoints2d_norm, directions))
             gradients = tape.gradient(energy, parts)
             m = _moving_average(m, gradients, _BETA_1)
             v = _moving_average(v, theta.Theta(*(g * g for g in gradients)), _BETA_2)
-            power = tf.cast(step, tf.float32)
+            power = tf.cast(number, tf.float32)
             learning_rate = _LEARNING_RATE * tf.sqrt(1 - _BETA_2**power) / (1 - _BETA_1**power)
             parts = theta.Theta(
                 *(
@@ -152,7 +153,13 @@ class Fitter:
                     for part, factor, first, second in zip(parts, factors, m, v)
                 )
             )
-        return parts
+            return number + 1, parts, m, v
+
+        zeros = tf.nest.map_structure(tf.zeros_like, parts)
+        # No `for` over tf.range: AutoGraph would need what Python 3.15 no longer allows.
+        return tf.while_loop(
+            lambda number, *_: number <= num_steps, step, (1, parts, zeros, zeros)
+        )[1]
 
     def _energy(self, parts, keypoints2d_norm, directions):
         """(B,) the energies of the people."""
