@@ -130,15 +130,17 @@ def relabel(files, source, data_dir, output_dir, num_steps, num_drawn):
         for path in files:
             target = folder / path.name
             key = _key(path, source.digest, num_steps, body_model.digest(body))
-            found = _finished(target, key)
-            if found is None:
-                found = _relabel_shard(path, target, source, first, fitter, num_steps, bar)
-                atomic.write_text(_state(target), json.dumps({"key": key, "reasons": found}))
+            shard_reasons = _finished(target, key)
+            if shard_reasons is None:
+                shard_reasons = _relabel_shard(path, target, source, first, fitter, num_steps, bar)
+                atomic.write_text(
+                    _state(target), json.dumps({"key": key, "reasons": shard_reasons})
+                )
             else:
-                bar.update(len(found))
-            reasons.update(found)
-            listed.append({"file": path.name, "records": len(found)})
-            first += len(found)
+                bar.update(len(shard_reasons))
+            reasons.update(shard_reasons)
+            listed.append({"file": path.name, "records": len(shard_reasons)})
+            first += len(shard_reasons)
     fitted = reasons[_GOOD]
     with_3d = fitted + reasons[_HAS_SMPL]
     index = {"records": first, "shards": listed, "has_3d": with_3d > 0, "fitted": fitted}

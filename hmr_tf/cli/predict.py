@@ -120,7 +120,7 @@ def _photograph(path, boxes, model=None):
         of_image = model.detect(image) if model else [None]
         if not of_image:
             raise InputError(
-                "no person was found in it; pass --box=x,y,width,height or --boxes=FILE."
+                "no person was detected in it; pass --box=x,y,width,height or --boxes=FILE."
             )
         return image, of_image, []
     if isinstance(boxes[path], InputError):

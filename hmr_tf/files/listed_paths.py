@@ -28,12 +28,14 @@ class ListedPaths:
           InputError: two listed names fit equally well.
         """
         here = _parts(Path(path).absolute())
-        found = [
+        candidates = [
             name
             for key in {here[-1].lower(), _stem(here[-1]).lower()}
             for name in self._by_name.get(key, ())
         ]
-        ranked = sorted({name: _fit(_parts(name), here) for name in found}.items(), key=_second)
+        ranked = sorted(
+            {name: _fit(_parts(name), here) for name in candidates}.items(), key=_second
+        )
         if len(ranked) > 1 and ranked[-1][1] == ranked[-2][1]:
             first, second = sorted(name for name, _ in ranked[-2:])
             raise InputError(
@@ -47,27 +49,27 @@ class ListedPaths:
         A listed name means one file: of several the one it fits best, or none, with an error, where
         it fits two equally well.
         """
-        found, fits = {}, {}
+        names, fits = {}, {}
         for path in paths:
             try:
-                found[path] = self.find(path)
+                names[path] = self.find(path)
             except InputError as error:
-                found[path] = error
-            if isinstance(found[path], str):
-                fit = _fit(_parts(found[path]), _parts(Path(path).absolute()))
-                fits.setdefault(found[path], []).append((fit, path))
+                names[path] = error
+            if isinstance(names[path], str):
+                fit = _fit(_parts(names[path]), _parts(Path(path).absolute()))
+                fits.setdefault(names[path], []).append((fit, path))
         for name, rivals in fits.items():
             best = max(fit for fit, _ in rivals)
             winners = [path for fit, path in rivals if fit == best]
             for fit, path in rivals:
                 if fit < best:
-                    found[path] = None
+                    names[path] = None
                 elif len(winners) > 1:
-                    found[path] = InputError(
+                    names[path] = InputError(
                         f"{name} may be {winners[0]} or {winners[1]}: list the photographs with "
                         "their folders."
                     )
-        return found
+        return names
 
 
 def trailing_number(name):

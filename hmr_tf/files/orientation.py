@@ -74,8 +74,8 @@ def _orientation(exif, xmp):
     from_exif = _orientation_from_tiff(exif)
     if from_exif:
         return from_exif
-    found = re.search(XMP_PATTERN.encode(), xmp)
-    return int(found[1]) if found else UPRIGHT
+    match = re.search(XMP_PATTERN.encode(), xmp)
+    return int(match[1]) if match else UPRIGHT
 
 
 def _orientation_from_tiff(content):
@@ -99,13 +99,13 @@ def _orientation_from_tiff(content):
 
 def _first(blocks):
     """(kind, block) pairs -> the first EXIF block and the first XMP block, or empty ones."""
-    found = {"exif": b"", "xmp": b""}
+    first_blocks = {"exif": b"", "xmp": b""}
     for kind, block in blocks:
-        if not found[kind]:
-            found[kind] = block
+        if not first_blocks[kind]:
+            first_blocks[kind] = block
         if kind == "exif":
             break
-    return found
+    return first_blocks
 
 
 def _jpeg_blocks(content):

@@ -101,22 +101,22 @@ def read(path, category=""):
     """
     path = Path(path)
     if path.is_dir():
-        found = _read_folder(path)
+        result = _read_folder(path)
     elif path.suffix.lower() == ".csv":
-        found = _read_csv(path)
+        result = _read_csv(path)
     else:
         content = openpose.read_json(path, "boxes", MAX_BYTES)
         if isinstance(content, dict) and "people" in content:
             people = openpose.read(path, flag="boxes")
             boxes = [detection.box for detection in people.detections]
             return BoxesByName({}, boxes, tuple(people.problems))
-        found = _coco_boxes(content, f"--boxes={path}", category)
-    if found.problems and not any(found.by_name.values()):
+        result = _coco_boxes(content, f"--boxes={path}", category)
+    if result.problems and not any(result.by_name.values()):
         raise InputError(
-            f"--boxes={path} has no usable box; of {len(found.problems)} entries the first: "
-            f"{found.problems[0]}"
+            f"--boxes={path} has no usable box; of {len(result.problems)} entries the first: "
+            f"{result.problems[0]}"
         )
-    return found
+    return result
 
 
 def check(box, height, width):

@@ -171,10 +171,10 @@ class Model:
             return [self.detector(image) for image in images]
         boxes = []
         for image in images:
-            found = None if box_before is None else self._search(image, box_before)
-            if found is None or found.agreement < MIN_AGREEMENT:
-                found = self._search_person(image)
-            box_before = found.box
+            result = None if box_before is None else self._search(image, box_before)
+            if result is None or result.agreement < MIN_AGREEMENT:
+                result = self._search_person(image)
+            box_before = result.box
             boxes.append([box_before])
         return boxes
 

@@ -46,13 +46,13 @@ def read(path, threshold=THRESHOLD, flag="json_path"):
       InputError: the file is missing, is not OpenPose's JSON, or has no usable person in it.
     """
     named = f"--{flag}={path}"
-    found = parse(read_json(path, flag, MAX_BYTES), threshold, named)
-    if not found.detections:
-        reason = f" ({'; '.join(found.problems[:3])})" if found.problems else ""
+    people = parse(read_json(path, flag, MAX_BYTES), threshold, named)
+    if not people.detections:
+        reason = f" ({'; '.join(people.problems[:3])})" if people.problems else ""
         raise InputError(
             f"{named}: no person has keypoints of confidence over {threshold}{reason}; pass --box"
         )
-    return found
+    return people
 
 
 def read_json(path, flag, max_bytes):
@@ -93,11 +93,11 @@ def parse(content, threshold=THRESHOLD, named="it"):
     detections, problems = [], []
     for number, person in enumerate(people):
         try:
-            found = _detection_in_pixels(_keypoints(person), threshold)
+            detection = _detection_in_pixels(_keypoints(person), threshold)
         except InputError as error:
             problems.append(f"person {number} {error}")
             continue
-        detections += [found] if found else []
+        detections += [detection] if detection else []
     return People(detections, problems)
 
 
@@ -107,13 +107,13 @@ def most_confident(detections):
 
 
 def _detection_in_pixels(keypoints, threshold):
-    found = detection_from_keypoints(keypoints, threshold)
-    if found and max(abs(x) for x in found.box) <= 1:
+    detection = detection_from_keypoints(keypoints, threshold)
+    if detection and max(abs(x) for x in detection.box) <= 1:
         raise InputError(
             "has coordinates between -1 and 1, not pixels; write pixels (openpose "
             "--keypoint_scale=0)"
         )
-    return found
+    return detection
 
 
 def _keypoints(person):

@@ -72,7 +72,7 @@ def predict_video(model, video, boxes=None, focal_px=None, principal_px=None, sm
     if first_image is None:
         reason = f" {problems[0]}" if problems else ""
         raise InputError(
-            f"no person was found in any of the {len(frames)} frames of {path}.{reason}"
+            f"no person was detected in any of the {len(frames)} frames of {path}.{reason}"
         )
     times = video.frame_times()
     tracks = [

@@ -20,7 +20,7 @@ IMPORTED = "imported_from"
 BODY_DIGEST = "body_digest"
 # The names of the discriminator and its optimizer in a checkpoint, the same in all versions.
 DISCRIMINATOR, DISCRIMINATOR_OPTIMIZER = "critic", "critic_optimizer"
-# A checkpoint in such a folder is written, but not found, nor deleted later.
+# TensorFlow writes a checkpoint to such a folder, but does not find it there, nor delete it later.
 _PATTERN_SIGNS = ("[", "*", "?", "\\")
 
 
@@ -51,11 +51,11 @@ def find(load_path):
 def refuse_pattern(path, flag):
     """InputError for a path of checkpoints that TensorFlow would read as a pattern."""
     path = Path(path).absolute()
-    found = [part for part in path.parts[1:] for sign in _PATTERN_SIGNS if sign in part]
-    if found:
+    refused = [part for part in path.parts[1:] for sign in _PATTERN_SIGNS if sign in part]
+    if refused:
         raise InputError(
             f"--{flag}={path}: TensorFlow takes {' '.join(_PATTERN_SIGNS)} in the path of a "
-            f"checkpoint for a pattern; rename {found[0]}, or name another folder."
+            f"checkpoint for a pattern; rename {refused[0]}, or name another folder."
         )
 
 

@@ -116,12 +116,12 @@ def _bytes(text):
 
 def _digest(metadata, weights):
     """SHA-256 of all that the file holds, in the order of the names."""
-    found = hashlib.sha256(metadata.tobytes())
+    digest = hashlib.sha256(metadata.tobytes())
     for name in sorted(weights):
         values = np.ascontiguousarray(weights[name])
-        found.update(f"{name} {values.dtype} {values.shape}".encode())
-        found.update(values.data)
-    return found.hexdigest()
+        digest.update(f"{name} {values.dtype} {values.shape}".encode())
+        digest.update(values.data)
+    return digest.hexdigest()
 
 
 def read(path=None):

@@ -145,8 +145,8 @@ def _orientation_from_tiff(block):
 def _orientation_from_xmp(block):
     """1 to 8; 0 where the XMP block has none."""
     whole = rf"^\C*?{stored.XMP_PATTERN}\C*$"  # \C: any byte
-    found = tf.strings.regex_full_match(block, whole)
-    digit = tf.where(found, tf.strings.regex_replace(block, whole, r"\1"), "0")
+    is_match = tf.strings.regex_full_match(block, whole)
+    digit = tf.where(is_match, tf.strings.regex_replace(block, whole, r"\1"), "0")
     return tf.strings.to_number(digit, tf.int32)
 
 
@@ -179,9 +179,9 @@ def _substr(content, place, length):
 
 def _bytes(content, place, length):
     """int64 (length,) of so many bytes from a place on; zeros behind the content's end."""
-    found = _integers(_substr(content, place, length))
-    missing = tf.cast(length, tf.int32) - tf.size(found)
-    padded = tf.pad(found, [[0, missing]])
+    values = _integers(_substr(content, place, length))
+    missing = tf.cast(length, tf.int32) - tf.size(values)
+    padded = tf.pad(values, [[0, missing]])
     return tf.ensure_shape(padded, [length]) if isinstance(length, int) else padded
 
 

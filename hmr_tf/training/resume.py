@@ -16,7 +16,7 @@ from hmr_tf.training.callbacks import validation
 
 
 class Resume(NamedTuple):
-    """The checkpoint of --load_path. Found and read once; a later one does not change the run."""
+    """The checkpoint of --load_path, looked up once: a later one does not change the run."""
 
     prefix: str
     params: dict  # of params.json

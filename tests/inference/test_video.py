@@ -141,7 +141,7 @@ def test_video_refuses_files_boxes_and_frames_without_people(model, clip, tmp_pa
         with pytest.raises(InputError, match=rf"--video_path=.*{name} gives no frames"):
             video_files.Video(tmp_path / name)
     for boxes, message in (
-        ({"99": [LEFT]}, "no person was found in any of the 20 frames"),
+        ({"99": [LEFT]}, "no person was detected in any of the 20 frames"),
         ({"2": [(500, 4, 20, 40)]}, r"no person .* frame 2 of the video: The box .* lies outside"),
     ):
         with (

@@ -46,7 +46,7 @@ class View:
     def __init__(self, sequence, camera, num_frames):
         self._names = {**sequence._asdict(), "folder": sequence.folder, "camera": camera}
         self._num_frames = num_frames
-        self._counts = collections.Counter()  # layout and its first number -> images found
+        self._counts = collections.Counter()  # layout and its first number -> number of images
 
     def __str__(self):
         return "S{subject}_Seq{sequence}_cam{camera}".format(**self._names)
@@ -69,7 +69,7 @@ class View:
         return (VideoFrame(self._video, index) if index < self._num_in_video else None), name
 
     def notes(self):
-        """Noted of the numbering of the image files that were found."""
+        """Noted of the numbering of the image files that `find` returned."""
         return [
             Noted(f"images numbered from {first}: {re.sub(r'{|:06d|}', '', pattern)}", count)
             for (pattern, first), count in self._counts.items()
