@@ -2,7 +2,7 @@
 
     python -m benchmarks.conversion_speed [--data_dir=COCO] [--people=2000] [--num_workers=N]
 
-Two conversions of the same annotations, in turn, in one run; medians of --repeats rounds. The
+Two conversions of the same annotations, alternately, in one run; medians of --repeats rounds. The
 original's way repeats its steps (`coco_to_tfrecords.py:64-275`), in one process as it works: every
 mask is drawn to find its height, every image decoded once, resized whole for each
 person, cut and encoded. The floor is the time that our workers spend in decoding and encoding, the

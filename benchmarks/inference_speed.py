@@ -5,9 +5,9 @@ r"""Time of the exported model, crop to vertices, beside the original's way and 
         [--load_path=logs/mine] [--img_path=PHOTOGRAPHS]
 
 The original's way is one function over variables that poses a full mesh in each of three stages,
-every vertex with a 4x4 matrix of its own. Ours is the SavedModel of --mode=export, loaded from
+a 4x4 matrix for every vertex. Ours is the SavedModel of --mode=export, loaded from
 disk; beside it the same weights in `torch.compile` (channels last) and the same SavedModel in
-OpenVINO's own reader. All take turns in one process. Printed: milliseconds an image on the clock,
+OpenVINO's reader. All alternate in one process. Printed: milliseconds an image on the clock,
 median and best over the rounds, and the processor's, which other work on the machine moves less;
 for both the median of each round's ratio to ours. Peers that are not installed are left out.
 bfloat16 is fast only on a CPU that has it (AVX-512 BF16, AMX).
@@ -102,7 +102,7 @@ def contenders(hmr, model, folder):
     return made
 
 
-def in_turn(runs, rounds, calls):
+def measure_alternately(runs, rounds, calls):
     """Name -> (rounds, 2) seconds a call: on the clock, and of the processor in all threads."""
     times = {name: [] for name in runs}
     for run in runs.values():
@@ -122,7 +122,9 @@ def compare(runs, images, rounds):
     """Prints times of every contender and how far its vertices are from the original's way."""
     exact = runs["the original's way"](images)
     calls = max(1, 8 // len(images))
-    times = in_turn({n: (lambda r=r: r(images)) for n, r in runs.items()}, rounds, calls)
+    times = measure_alternately(
+        {n: (lambda r=r: r(images)) for n, r in runs.items()}, rounds, calls
+    )
     for name, values in times.items():
         clock, processor = np.median(1e3 * values / len(images), axis=0)
         best = 1e3 * values[:, 0].min() / len(images)
@@ -146,7 +148,7 @@ def around_the_network(folder, images, rounds):
         "bytes": lambda: from_bytes(image_bytes=contents, boxes=boxes)["vertices"].numpy(),
         "crops": lambda: from_crops(image=tf.constant(images))["vertices"].numpy(),
     }
-    times = in_turn(runs, rounds, max(1, 8 // batch_size))
+    times = measure_alternately(runs, rounds, max(1, 8 // batch_size))
     clock, processor = np.median(times["bytes"] / times["crops"], axis=0) - 1
     print(
         f"batch {batch_size}  JPEG to vertices: {clock:.1%} on top of crop to vertices, "

@@ -1,6 +1,6 @@
 """SMPL in the original's steps, slow on purpose, for the comparison of `benchmarks/smpl_speed.py`.
 
-Every vertex gets a 4x4 matrix of its own. Source: the original's `tf_smpl/batch_smpl.py` and
+Every vertex has a 4x4 matrix. Source: the original's `tf_smpl/batch_smpl.py` and
 `batch_lbs.py`, reimplemented for TensorFlow 2.
 """
 

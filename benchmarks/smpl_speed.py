@@ -5,7 +5,7 @@
 
 All pose the same bodies of the built-in model: the mesh and the 19 keypoints, which `smplx` and
 `smplfitter` do not have, so that they are regressed from their mesh. TensorFlow runs as a
-`tf.function` and with XLA. All take turns in one process: a round is, for each, one call to warm up
+`tf.function` and with XLA. All alternate in one process: a round is, for each, one call to warm up
 and some that are timed. Printed: medians over the rounds, and the median of each round's ratio to
 ours, which other work on the machine moves less. A peer that is not installed is left out. The
 floor is the multiply-adds at the rate of a large matrix product, or the bytes at the rate of a
@@ -137,7 +137,7 @@ def first_calls(runs):
     return seconds, difference
 
 
-def in_turn(runs, rounds, repeats):
+def measure_alternately(runs, rounds, repeats):
     """name -> (rounds,) seconds a call."""
     times = {name: [] for name in runs}
     for _ in range(rounds):
@@ -176,7 +176,7 @@ def report(model, batch, threads, rounds):
     first, difference = first_calls(runs)
     print(f"\nbatch {batch}: all meshes and keypoints agree to {difference:.1e} m")
     rates = machine()
-    times = in_turn({**runs, **rates}, rounds, 3 if batch > 1 else 10)
+    times = measure_alternately({**runs, **rates}, rounds, 3 if batch > 1 else 10)
     product, total = (statistics.median(times.pop(name)) for name in rates)
     print(f"{'':26}{'ms a body':>10}{'/ ours':>8}{'/ ours, XLA':>12}{'first call, s':>15}")
     for name, values in sorted(times.items()):

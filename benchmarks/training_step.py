@@ -4,7 +4,7 @@
 
 The bare step is ResNet-50 v2 with the gradient of its features and no optimizer, in float32 and in
 bfloat16. "original" is our step with the original's SMPL: three whole meshes, a tiled 4x4 matrix
-for every vertex. All run in turn in one process: a round is one call of each. Printed: medians over
+for every vertex. All alternate in one process: a round is one call of each. Printed: medians over
 the rounds; the median of each round's ratio, which other work on the machine moves less; and the
 most memory the process had held when each had run once. Floor: the encoder's multiply-adds, 3.5 G
 an image forward and twice that backward, at the rate of a 2048-square matrix product.
@@ -117,8 +117,8 @@ def training_step(hmr, data):
     return lambda: step(data)["encoder/total"].numpy()
 
 
-def in_turn(steps, repeats):
-    """Seconds of each of `steps` (name -> callable), run `repeats` times in turn; peak memory."""
+def measure_alternately(steps, repeats):
+    """Seconds of each of `steps` (name -> callable) in alternating runs; peak memory."""
     times, peaks = {name: [] for name in steps}, {}
     for name, step in steps.items():
         step()
@@ -163,7 +163,7 @@ def main():
     chosen = {k: step for k, step in steps.items() if any(part in k for part in wanted)}
     if not chosen:
         raise InputError(f"--only={args.only} is part of none of: {', '.join(map(repr, steps))}.")
-    times, peaks = in_turn(chosen, args.repeats)
+    times, peaks = measure_alternately(chosen, args.repeats)
     for name, seconds in times.items():
         print(
             f"{name:25} {1e3 * statistics.median(seconds):8.1f} ms  {peaks[name]:5.2f} GiB so far"

@@ -40,7 +40,7 @@ class LabelledPerson:
     labelled_size: Optional[tuple] = (
         None  # (height, width) of the image that was labelled, if known
     )
-    turn_upright: bool = False  # by its EXIF, as photographs; published datasets keep their pixels
+    make_upright: bool = False  # by its EXIF, as photographs; published datasets keep their pixels
     crop_rule: CropRule = STORED_WHOLE
     scale: float = 1.0  # factor on the image before the cut; with `crop_rule.window_px` only
     lsp_joints: Optional[np.ndarray] = None  # (14, 3) metres, camera coordinates

@@ -13,9 +13,7 @@ from hmr_tf.rendering import drawing, render
 
 CELL_PX = 192
 COLUMNS = 4
-_SIDE = np.array(
-    [[0, 0, 1], [0, 1, 0], [-1, 0, 0]], np.float32
-)  # a quarter turn about the vertical
+_SIDE = np.array([[0, 0, 1], [0, 1, 0], [-1, 0, 0]], np.float32)  # 90 degrees about the vertical
 
 
 def write(path, files, body, number):
@@ -71,9 +69,9 @@ def _tile(sample, smpl, faces):
     height = float(middle[0, 0, 1])
     from_side = (vertices - middle) @ _SIDE.T
     beside = np.float32([[weak[0, 0], 0, weak[0, 2] + height]])
-    turned, _ = render.render_body(from_side, beside, faces, CELL_PX)
+    side_view, _ = render.render_body(from_side, beside, faces, CELL_PX)
     labelled = drawing.draw_keypoints(image, in_cell, keypoints[:, 2])
-    return np.hstack([labelled, over[0].numpy(), turned[0].numpy()])
+    return np.hstack([labelled, over[0].numpy(), side_view[0].numpy()])
 
 
 def _placed(sample, smpl, points_norm, weights):

@@ -130,7 +130,7 @@ def _shortest_rotation(start, end):
     """The Rotation by the smallest angle that carries one unit vector to another."""
     axis = np.cross(start, end)
     sine, cosine = np.linalg.norm(axis), start @ end
-    if sine < 1e-9:  # no rotation, or a half turn about any perpendicular axis
+    if sine < 1e-9:  # no rotation, or one of 180 degrees about any perpendicular axis
         perpendicular = np.roll(start, 1)
         return Rotation.from_rotvec(np.pi * perpendicular if cosine < 0 else np.zeros(3))
     return Rotation.from_rotvec(axis / sine * np.arctan2(sine, cosine))

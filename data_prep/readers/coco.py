@@ -46,7 +46,7 @@ def read(data_dir, split, annotations="", category=""):
         under the names of 2014 or of 2017.
       split: "train" or "val".
       annotations: your own file of COCO keypoints; its file names start at data_dir, and its images
-        are turned upright. Empty: COCO's.
+        are made upright. Empty: COCO's.
       category: name of the category of people; empty: person.
 
     Raises:
@@ -126,7 +126,7 @@ def _points(annotation, columns, num_listed):
     return points
 
 
-def _person(annotation, points, image, path, turn_upright):
+def _person(annotation, points, image, path, make_upright):
     where = f"{image['file_name']}, annotation {annotation.get('id')}"
     if isinstance(points, tuple):
         return Skipped(points[0], where, is_problem=points[1])
@@ -147,12 +147,12 @@ def _person(annotation, points, image, path, turn_upright):
         path,
         keypoints_px,
         labelled,
-        filename=image["file_name"] if turn_upright else Path(image["file_name"]).name,
+        filename=image["file_name"] if make_upright else Path(image["file_name"]).name,
         has_face=True,
         crop_rule=CROP,
         scale=scale,
         labelled_size=_size(image),
-        turn_upright=turn_upright,
+        make_upright=make_upright,
     )
 
 

@@ -3,9 +3,9 @@
 A pose names what differs from SMPL's rest pose (standing, arms stretched sideways). "hips" is both
 hips, "left_hip" one. Three numbers rotate a joint in this order, from the person's point of view:
 
-    hip                swing forward, spread outward, turn the toes in
-    shoulder           swing forward, lower from the horizontal, turn in about its own length
-    spine, head        bend forward, lean left, turn left (shared by the joints it has)
+    hip                swing forward, spread outward, rotate the toes in
+    shoulder           swing forward, lower from the horizontal, rotate in about its length
+    spine, head        bend forward, lean left, rotate left (shared by the joints it has)
     knee, elbow        bend
     ankle              point the toes
     collar             raise

@@ -201,8 +201,8 @@ def _global_rotations(rng, joints):
     camera_pitch = np.radians(rng.normal(5.0, 9.0, BATCH_SIZE))
     roll = np.radians(rng.normal(0.0, 6.0, BATCH_SIZE))
     roll = np.where(is_tumbling, rng.uniform(-2.0, 2.0, BATCH_SIZE), roll)
-    # The body leans, rotates about its vertical axis, and is seen by a tilted camera. The half turn
-    # about x leads from SMPL's axes (y up, facing +z) to HMR's (y down, facing the camera at -z).
+    # The body leans and rotates about its vertical axis; the camera is tilted. The 180 degrees
+    # about x lead from SMPL's axes (y up, facing +z) to HMR's (y down, facing the camera at -z).
     body = Rotation.from_euler("YX", np.stack([yaw, lean], axis=1))
     view = Rotation.from_euler("ZX", np.stack([roll, camera_pitch], axis=1))
     return view * Rotation.from_rotvec([np.pi, 0, 0]) * body

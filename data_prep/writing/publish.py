@@ -108,7 +108,7 @@ def publish(partial, folder, names, index_name, index):
 
 @contextlib.contextmanager
 def writable(folder, *kinds):
-    """Turns OSError and `kinds` of exceptions into InputError: the user can free the disk."""
+    """Converts OSError and `kinds` of exceptions into InputError: the user can free the disk."""
     try:
         yield
     except (OSError, *kinds) as error:

@@ -1,4 +1,4 @@
-"""Source images: read, turned upright if the person's labels want it, compared with the labels."""
+"""Source images: read, made upright if the labels ask for it, compared with the labels."""
 
 import dataclasses
 import math
@@ -15,9 +15,9 @@ from hmr_tf.files import orientation
 
 JPEG_QUALITY = 95  # TensorFlow's default, which the original used
 _JPEG_START, _PNG_START = b"\xff\xd8", b"\x89PNG"
-TURNED = "images turned upright by their EXIF orientation"
+MADE_UPRIGHT = "images made upright by their EXIF orientation"
 SCALED = "people whose labels were scaled: their image has another size than in the annotations"
-LABELS_TURNED = "people whose labels were turned with their image"
+LABELS_MADE_UPRIGHT = "people whose labels were made upright with their image"
 
 
 class SourceImage(NamedTuple):
@@ -25,7 +25,7 @@ class SourceImage(NamedTuple):
 
     pixels: np.ndarray  # (H, W, 3) uint8 RGB
     jpeg: Optional[bytes] = None  # a JPEG with exactly these pixels
-    orientation: int = orientation.UPRIGHT  # by which the stored image was turned
+    orientation: int = orientation.UPRIGHT  # EXIF's, of the stored image
 
 
 class SizeError(Exception):
@@ -38,25 +38,27 @@ def read(person):
     Raises:
       OSError, tf.errors.OpError: it is missing or unreadable.
     """
-    image, jpeg, turned_by = person.image, None, orientation.UPRIGHT
+    image, jpeg, exif_orientation = person.image, None, orientation.UPRIGHT
     if isinstance(image, VideoFrame):
         image = video_frames.read_frame(image)
     elif isinstance(image, str):
         file = Path(image).read_bytes()
-        turned_by = orientation.stored_orientation(file) if person.turn_upright else turned_by
-        image = _decode_upright(file, turned_by) if person.turn_upright else decode(file)
-        is_stored = file.startswith(_JPEG_START) and turned_by == orientation.UPRIGHT
+        exif_orientation = (
+            orientation.stored_orientation(file) if person.make_upright else exif_orientation
+        )
+        image = _decode_upright(file, exif_orientation) if person.make_upright else decode(file)
+        is_stored = file.startswith(_JPEG_START) and exif_orientation == orientation.UPRIGHT
         jpeg = file if is_stored else None  # other formats are decoded too
     if person.crop_rule.reencode_quality:
         jpeg = encode(image, person.crop_rule.reencode_quality)
         image = decode(jpeg)
-    return SourceImage(image, jpeg, turned_by)
+    return SourceImage(image, jpeg, exif_orientation)
 
 
-def _decode_upright(file, turned_by):
+def _decode_upright(file, exif_orientation):
     """(H, W, 3) uint8 RGB of a photograph; OSError if it is none."""
     if file.startswith((_JPEG_START, _PNG_START)):  # as everywhere in the records
-        return orientation.turn_upright(decode(file), turned_by)
+        return orientation.make_upright(decode(file), exif_orientation)
     try:
         image = orientation.decode_upright(file)
     except cv2.error as error:
@@ -75,7 +77,7 @@ def encode(image, quality=JPEG_QUALITY):
 
 
 def fit_labels(person, image):
-    """Moves a person's labels into the image, if it is turned or scaled since it was labelled.
+    """Moves a person's labels into the image, where it was made upright or scaled since.
 
     Args:
       person: LabelledPerson; its `labelled_size` is compared with the image.
@@ -87,7 +89,7 @@ def fit_labels(person, image):
     Raises:
       SizeError: it is another image.
     """
-    notes = [Noted(TURNED, 1)] if image.orientation != orientation.UPRIGHT else []
+    notes = [Noted(MADE_UPRIGHT, 1)] if image.orientation != orientation.UPRIGHT else []
     size = image.pixels.shape[:2]
     if person.labelled_size is None or tuple(person.labelled_size) == size:
         return person, notes
@@ -98,9 +100,9 @@ def fit_labels(person, image):
     if is_stored or not _is_same_shape(labelled_size, size):
         if not _is_same_shape(labelled_size, stored_size):
             raise SizeError
-        points_px = _turn_points(points_px, labelled_size, image.orientation)
+        points_px = _points_upright(points_px, labelled_size, image.orientation)
         labelled_size = orientation.upright_size(*labelled_size, image.orientation)
-        notes.append(Noted(LABELS_TURNED, 1))
+        notes.append(Noted(LABELS_MADE_UPRIGHT, 1))
     factor_xy = np.array([size[1] / labelled_size[1], size[0] / labelled_size[0]])
     if tuple(labelled_size) != size:
         notes.append(Noted(SCALED, 1))
@@ -117,14 +119,14 @@ def _is_same_shape(labelled_size, size):
     return math.isfinite(difference) and difference <= max(labelled_height, labelled_width)
 
 
-def _turn_points(points_px, stored_size, turned_by):
-    """(K, 2) x, y in the stored image -> in the image after `orientation.turn_upright`."""
-    height, width = orientation.upright_size(*stored_size, turned_by)
+def _points_upright(points_px, stored_size, exif_orientation):
+    """(K, 2) x, y in the stored image -> in the image after `orientation.make_upright`."""
+    height, width = orientation.upright_size(*stored_size, exif_orientation)
     x, y = points_px.T
-    if turned_by in (5, 6, 7, 8):
+    if exif_orientation in (5, 6, 7, 8):
         x, y = y, x
-    if turned_by in (2, 3, 6, 7):
+    if exif_orientation in (2, 3, 6, 7):
         x = width - 1 - x
-    if turned_by in (3, 4, 7, 8):
+    if exif_orientation in (3, 4, 7, 8):
         y = height - 1 - y
     return np.stack([x, y], axis=1)

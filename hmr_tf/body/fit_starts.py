@@ -1,4 +1,4 @@
-"""Where fits begin without a network: rest poses, turned and placed as keypoints and limbs say."""
+"""Where fits begin without a network: rest poses, rotated and placed as keypoints and limbs say."""
 
 import numpy as np
 import tensorflow as tf
@@ -15,7 +15,7 @@ _MIN_SCALE = 0.05
 
 
 def initial_thetas(smpl, keypoints2d_norm, directions):
-    """Two starts of each person: turned as the torso's directions say, and that turned to its back.
+    """Two starts of each person: rotated as the torso's directions say; the same from behind.
 
     Where no direction of the torso is known, the first faces the viewer with the torso of the 2D
     keypoints upright.
@@ -44,7 +44,7 @@ def initial_thetas(smpl, keypoints2d_norm, directions):
 
 
 def _rotations_from_directions(rest_directions, directions):
-    """(B, 3, 3) that turn the rest torso's directions onto the given ones (Kabsch)."""
+    """(B, 3, 3) that rotate the rest torso's directions onto the given ones (Kabsch)."""
     weights = directions[..., 3] * _IN_TORSO
     covariance = np.einsum("bd,bdi,dj->bij", weights, directions[..., :3], rest_directions)
     u, _, vt = np.linalg.svd(covariance)
@@ -53,7 +53,7 @@ def _rotations_from_directions(rest_directions, directions):
 
 
 def _rotations_from_keypoints(keypoints2d_norm):
-    """(B, 3, 3) facing the viewer, the torso turned in the image plane as its keypoints are."""
+    """(B, 3, 3) facing the viewer, the torso rotated in the image plane as its keypoints are."""
     points = keypoints2d_norm[..., :2]
     up = points[:, _SHOULDERS].mean(axis=1) - points[:, _HIPS].mean(axis=1)
     is_labelled = (keypoints2d_norm[:, _HIPS + _SHOULDERS, 2] > 0).all(axis=1)
@@ -63,18 +63,18 @@ def _rotations_from_keypoints(keypoints2d_norm):
 
 
 def _thetas(rest, root, keypoints2d_norm, rotations):
-    """(B, 85): the rest pose, turned about its root by these rotations, over the keypoints."""
+    """(B, 85): the rest pose, rotated about its root by these rotations, over the keypoints."""
     weights = keypoints2d_norm[..., 2:]
     total = np.maximum(weights.sum(axis=1), 1e-6)
-    turned = (np.einsum("bij,kj->bki", rotations, rest - root) + root)[..., :2]
-    middles = [(p * weights).sum(axis=1) / total for p in (turned, keypoints2d_norm[..., :2])]
+    rotated = (np.einsum("bij,kj->bki", rotations, rest - root) + root)[..., :2]
+    middles = [(p * weights).sum(axis=1) / total for p in (rotated, keypoints2d_norm[..., :2])]
     spreads = [
         np.sqrt((np.square(p - middle[:, None]) * weights).sum(axis=(1, 2)) / total[:, 0])
-        for p, middle in zip((turned, keypoints2d_norm[..., :2]), middles)
+        for p, middle in zip((rotated, keypoints2d_norm[..., :2]), middles)
     ]
     scales = np.maximum(spreads[1] / np.maximum(spreads[0], 1e-6), _MIN_SCALE)[:, None]
     pose = np.zeros((len(rotations), theta.NUM_POSE))
     pose[:, :3] = Rotation.from_matrix(rotations).as_rotvec()
-    shifts = middles[1] / scales - middles[0]
+    translations = middles[1] / scales - middles[0]
     betas = np.zeros((len(rotations), theta.NUM_BETAS))
-    return np.concatenate([scales, shifts, pose, betas], axis=1).astype(np.float32)
+    return np.concatenate([scales, translations, pose, betas], axis=1).astype(np.float32)

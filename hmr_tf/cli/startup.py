@@ -83,7 +83,7 @@ def made(folder):
 
 @contextlib.contextmanager
 def writing(options):
-    """Turns an OSError, such as a full disk, into an InputError."""
+    """Raises InputError for an OSError, such as a full disk."""
     try:
         yield
     except OSError as error:

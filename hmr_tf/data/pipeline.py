@@ -71,7 +71,7 @@ def training(
     """
     part = part or stream.Part()
     rows, first = stream.rows(batch_size, part), part.first_batch * batch_size
-    records = stream.in_turn(stream.sources(files, use_3d, batch_size), seed, first)
+    records = stream.alternating(stream.sources(files, use_3d, batch_size), seed, first)
     jitters = _jitters(augmentation, image_size, seed, first)
     random_views = _views(augmentation, seed + 4, first)
     numbered = tf.data.Dataset.zip((records, jitters, random_views))
@@ -92,7 +92,7 @@ def training(
 
 def with_waiting(dataset):
     """Dataset of (*element, seconds): how long the reader waited for the element."""
-    # zip reads its datasets in turn: time, element, time.
+    # zip reads its datasets alternately: time, element, time.
     clock = tf.data.Dataset.counter().map(lambda _: tf.timestamp())
     timed = tf.data.Dataset.zip((clock, dataset, clock)).map(
         lambda before, element, after: (*element, tf.cast(after - before, tf.float32))

@@ -70,8 +70,8 @@ def rows(batch_size, part):
     return batch_size // replicas
 
 
-def in_turn(sources, seed, first):
-    """Records of the groups of shards in turn, so that each replica's rows have all kinds.
+def alternating(sources, seed, first):
+    """Records of the groups of shards alternately, so that each replica's rows have all kinds.
 
     `first`: number of records to skip, a multiple of the number of groups.
     """
@@ -81,8 +81,8 @@ def in_turn(sources, seed, first):
     ]
     if len(streams) == 1:
         return streams[0]
-    turns = tf.data.Dataset.range(len(streams)).repeat()
-    return tf.data.Dataset.choose_from_datasets(streams, turns)
+    choices = tf.data.Dataset.range(len(streams)).repeat()
+    return tf.data.Dataset.choose_from_datasets(streams, choices)
 
 
 def shuffled(paths, buffer_size, seed, first):
@@ -140,7 +140,7 @@ def file_names(files, *, batch_size, use_3d, seed, number):
       Two lists: the file names of all B photographs, and of those whose labels are not finite.
     """
     names, broken = [], []
-    records = in_turn(sources(files, use_3d, batch_size), seed, number * batch_size)
+    records = alternating(sources(files, use_3d, batch_size), seed, number * batch_size)
     for serialized in records.take(batch_size):
         sample = record.decode(serialized)
         names.append(sample["filename"].numpy().decode(errors="replace"))

@@ -1,4 +1,4 @@
-"""How a stored picture is turned before it is shown: the orientation beside its pixels.
+"""How a stored picture is rotated or mirrored to be shown: the orientation beside its pixels.
 
 JPEG, PNG, WebP and TIFF keep EXIF's tag 0x0112 (EXIF 2.32, section 4.6.4), 1 to 8. A picture whose
 EXIF has none may say it as XMP's tiff:Orientation (Metadata Working Group, Guidelines 2.0).
@@ -36,7 +36,7 @@ def stored_orientation(content):
     return UPRIGHT
 
 
-def turn_upright(image, orientation):
+def make_upright(image, orientation):
     """(H, W, ...) array as stored -> contiguous array as the orientation says it is shown."""
     if orientation in (5, 6, 7, 8):
         image = np.swapaxes(image, 0, 1)
@@ -47,26 +47,26 @@ def turn_upright(image, orientation):
     return np.ascontiguousarray(image)
 
 
-def turn_clockwise(image, degrees):
-    """(H, W, ...) array turned by a multiple of 90 degrees, as a video's rotation tag asks."""
+def rotate_clockwise(image, degrees):
+    """(H, W, ...) array rotated by a multiple of 90 degrees, as a video's rotation tag asks."""
     return np.ascontiguousarray(np.rot90(image, -round(degrees / 90) % 4))
 
 
 def upright_size(height, width, orientation):
-    """(height, width) after `turn_upright`."""
+    """(height, width) after `make_upright`."""
     return (width, height) if orientation in (5, 6, 7, 8) else (height, width)
 
 
 def decode_upright(content, flags=cv2.IMREAD_COLOR):
     """OpenCV's array of a picture file, upright in every format; None if it is no picture.
 
-    OpenCV itself turns JPEG by its first APP1 segment only, and TIFF always.
+    OpenCV itself makes JPEG upright by its first APP1 segment only, and TIFF always.
     """
     buffer = np.frombuffer(content, np.uint8)
     image = cv2.imdecode(buffer, flags | cv2.IMREAD_IGNORE_ORIENTATION)
     if image is None or content.startswith((b"II", b"MM")):
         return image
-    return turn_upright(image, stored_orientation(content))
+    return make_upright(image, stored_orientation(content))
 
 
 def _orientation(exif, xmp):

@@ -63,7 +63,7 @@ def load_npy(path):
 
 @contextlib.contextmanager
 def _errors_name(path):
-    """Turns every error into an InputError that begins with the path."""
+    """Raises InputError, which begins with the path, for every error."""
     try:
         yield
     except InputError as error:

@@ -10,7 +10,7 @@ from tqdm import tqdm
 
 from hmr_tf.files.atomic import written
 from hmr_tf.files.errors import InputError
-from hmr_tf.files.orientation import turn_clockwise
+from hmr_tf.files.orientation import rotate_clockwise
 
 _DEFAULT_RATE_HZ = 25.0
 _MAX_RATE_HZ = 240.0  # browsers and some cameras state 1000, the unit of their clock
@@ -70,7 +70,7 @@ def frame_times(stamps, stated_hz):
 class Video:
     """An open video file or camera: iterating over it once yields (H, W, 3) uint8 RGB frames.
 
-    They are upright: turned as the file's rotation tag says.
+    They are upright: rotated as the file's rotation tag says.
     It is a context manager that closes the file.
     """
 
@@ -113,7 +113,7 @@ class Video:
     def __iter__(self):
         while self._next is not None:
             self._stamps.append(self._capture.get(cv2.CAP_PROP_POS_MSEC) / 1000)
-            yield turn_clockwise(cv2.cvtColor(self._next, cv2.COLOR_BGR2RGB), self._clockwise_deg)
+            yield rotate_clockwise(cv2.cvtColor(self._next, cv2.COLOR_BGR2RGB), self._clockwise_deg)
             _, self._next = self._capture.read()  # None after the last frame
 
     def frame_times(self):

@@ -12,8 +12,8 @@ _TITLES = (
     "joint projection",
     "3D mesh overlay",
     "3D mesh",
-    f"turned by {_SIDE_DEGREES:.0f} degrees",
-    f"turned by -{_SIDE_DEGREES:.0f} degrees",
+    f"rotated by {_SIDE_DEGREES:.0f} degrees",
+    f"rotated by -{_SIDE_DEGREES:.0f} degrees",
 )
 
 

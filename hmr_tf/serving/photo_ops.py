@@ -33,7 +33,7 @@ def _jpeg(content):
     height, width = tf.unstack(tf.image.extract_jpeg_shape(content)[:2])
     with tf.control_dependencies([_small_enough(height, width)]):
         image = tf.io.decode_jpeg(content, channels=3, dct_method="INTEGER_ACCURATE")
-    return turn_upright(image, orientation(content))
+    return make_upright(image, orientation(content))
 
 
 def _png(content):
@@ -41,7 +41,7 @@ def _png(content):
     width, height = tf.unstack(_number(tf.reshape(header, [2, 4])))
     with tf.control_dependencies([_small_enough(height, width)]):
         image = tf.io.decode_png(content, channels=3)
-    return turn_upright(image, orientation(content))
+    return make_upright(image, orientation(content))
 
 
 def _small_enough(height, width):
@@ -150,16 +150,16 @@ def _orientation_from_xmp(block):
     return tf.strings.to_number(digit, tf.int32)
 
 
-def turn_upright(image, orientation):
-    """(H, W, 3) as stored -> as EXIF's orientation says it is to be seen."""
+def make_upright(image, orientation):
+    """(H, W, 3) as stored -> as EXIF's orientation says it is to be shown."""
 
-    def turned(image, values, turn):
+    def applied(image, values, transform):
         wanted = tf.reduce_any(orientation == tf.constant(values))
-        return tf.cond(wanted, lambda: turn(image), lambda: image)
+        return tf.cond(wanted, lambda: transform(image), lambda: image)
 
-    image = turned(image, [5, 6, 7, 8], lambda x: tf.transpose(x, [1, 0, 2]))
-    image = turned(image, [2, 3, 6, 7], lambda x: tf.reverse(x, [1]))
-    return turned(image, [3, 4, 7, 8], lambda x: tf.reverse(x, [0]))
+    image = applied(image, [5, 6, 7, 8], lambda x: tf.transpose(x, [1, 0, 2]))
+    image = applied(image, [2, 3, 6, 7], lambda x: tf.reverse(x, [1]))
+    return applied(image, [3, 4, 7, 8], lambda x: tf.reverse(x, [0]))
 
 
 def _integers(content):

@@ -102,7 +102,7 @@ def test_orientation_of_jpeg_in_python_and_graph(picture, name, tmp_path):
     (tmp_path / "a.jpg").write_bytes(content)
     upright = photo.read_image(tmp_path / "a.jpg")
     np.testing.assert_array_equal(decode(content), upright)
-    stored = orientation.turn_upright(
+    stored = orientation.make_upright(
         cv2.imdecode(np.frombuffer(jpeg(picture), np.uint8), 1)[..., ::-1], expected
     )
     np.testing.assert_array_equal(upright, stored)
@@ -118,7 +118,7 @@ def test_orientation_of_png_in_python_and_graph(picture, value, at_end, tmp_path
         assert orientation.stored_orientation(content) == in_graph(content) == value
     (tmp_path / "a.png").write_bytes(content)
     upright = photo.read_image(tmp_path / "a.png")
-    np.testing.assert_array_equal(upright, orientation.turn_upright(picture, value))
+    np.testing.assert_array_equal(upright, orientation.make_upright(picture, value))
     np.testing.assert_array_equal(decode(content), upright)
 
 
@@ -140,7 +140,7 @@ def test_orientation_of_webp(picture, value, prefix, tmp_path):
     assert orientation.stored_orientation(content) == value
     (tmp_path / "a.webp").write_bytes(content)
     upright = photo.read_image(tmp_path / "a.webp")
-    np.testing.assert_array_equal(upright, orientation.turn_upright(picture, value))
+    np.testing.assert_array_equal(upright, orientation.make_upright(picture, value))
     with pytest.raises(tf.errors.InvalidArgumentError, match="JPEG or PNG"):
         decode(content)
 
@@ -159,7 +159,7 @@ def test_orientation_of_tiff(picture, value, tmp_path):
     assert orientation.stored_orientation(bytes(content)) == value
     (tmp_path / "a.tif").write_bytes(content)
     upright = photo.read_image(tmp_path / "a.tif")
-    np.testing.assert_array_equal(upright, orientation.turn_upright(picture, value))
+    np.testing.assert_array_equal(upright, orientation.make_upright(picture, value))
     height, width = orientation.upright_size(*picture.shape[:2], value)
     assert upright.shape == (height, width, 3)
 
@@ -177,7 +177,7 @@ def test_orientation_of_damaged_files_is_alike_in_python_and_graph(picture, rng)
 
 def test_orientation_turns_video_frames_clockwise():
     image = np.arange(6).reshape(2, 3)
-    assert orientation.turn_clockwise(image, 90).tolist() == [[3, 0], [4, 1], [5, 2]]
-    assert orientation.turn_clockwise(image, 180).tolist() == [[5, 4, 3], [2, 1, 0]]
-    assert orientation.turn_clockwise(image, -90).tolist() == [[2, 5], [1, 4], [0, 3]]
-    assert orientation.turn_clockwise(image, 0).tolist() == image.tolist()
+    assert orientation.rotate_clockwise(image, 90).tolist() == [[3, 0], [4, 1], [5, 2]]
+    assert orientation.rotate_clockwise(image, 180).tolist() == [[5, 4, 3], [2, 1, 0]]
+    assert orientation.rotate_clockwise(image, -90).tolist() == [[2, 5], [1, 4], [0, 3]]
+    assert orientation.rotate_clockwise(image, 0).tolist() == image.tolist()

@@ -43,9 +43,9 @@ def hidden_vertices(points, faces, centre, radius, mirror, num_views=60, min_pix
 def _directions(count):
     """Unit vectors spread over the sphere on a spiral, (count, 3)."""
     step = np.arange(count) + 0.5
-    height, turn = 1 - 2 * step / count, np.pi * (1 + 5**0.5) * step
+    height, angle = 1 - 2 * step / count, np.pi * (1 + 5**0.5) * step
     radius = np.sqrt(1 - height**2)
-    return np.stack([radius * np.cos(turn), height, radius * np.sin(turn)], 1)
+    return np.stack([radius * np.cos(angle), height, radius * np.sin(angle)], 1)
 
 
 def _project(points, direction, radius):

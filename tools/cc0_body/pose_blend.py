@@ -80,7 +80,7 @@ def fit_joint(points, moved, centre, rotations):
     gap = dual_quaternion_skin(points, moved, centre, rotations)
     gap -= linear_skin(points, moved, centre, rotations)
     blend = _blended_matrices(moved, rotations)  # skinning rotates the offsets by these
-    # Damped, because the blend of a half turn is nearly singular.
+    # Damped, because the blend of a rotation by 180 degrees is nearly singular.
     square = np.einsum("nvab,nvac->nvbc", blend, blend) + _DAMPING * np.eye(3)
     right = _DUAL_QUATERNION_SHARE * np.einsum("nvab,nva->nvb", blend, gap)
     wanted = np.linalg.solve(square, right[..., None])[..., 0]

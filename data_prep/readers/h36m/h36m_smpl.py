@@ -16,7 +16,7 @@ from hmr_tf.files.errors import InputError
 
 _PLACES = (".", "neutrMosh", "../neutrMosh")  # relative to the folder of Human3.6M
 # MoSh's cameras have their y and z axes the other way round.
-_HALF_TURN = Rotation.from_rotvec([np.pi, 0, 0])
+_BY_180_DEGREES = Rotation.from_rotvec([np.pi, 0, 0])
 
 
 def find(data_dir):
@@ -54,5 +54,5 @@ def read(folder, recording):
     except InputError as error:
         return Fits(), Skipped("SMPL parameters unreadable, joints only", str(error))
     poses = poses.reshape(-1, 24, 3).copy()
-    poses[:, 0] = (Rotation.from_rotvec(poses[:, 0]) * _HALF_TURN).as_rotvec()
+    poses[:, 0] = (Rotation.from_rotvec(poses[:, 0]) * _BY_180_DEGREES).as_rotvec()
     return Fits(poses, betas), None

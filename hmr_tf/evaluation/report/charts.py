@@ -111,8 +111,8 @@ def _frame(parts, x_range, y_range, x_label, y_label):
         axes.append(_text(_LEFT - 5, y + 4, f"{share * y_range[1]:g}", "end"))
     axes.append(_text((_LEFT + right) / 2, _HEIGHT - 8, x_label, "middle"))
     middle = (floor + _TOP) / 2
-    turned = f'transform="rotate(-90 11 {middle})"'
-    axes.append(_text(11, middle, y_label, "middle", turned))
+    rotated = f'transform="rotate(-90 11 {middle})"'
+    axes.append(_text(11, middle, y_label, "middle", rotated))
     return _svg(_HEIGHT, [*parts, *axes])
 
 

@@ -19,7 +19,7 @@ DEFAULT_FOLDER = Path("models") / "blazepose"  # where the README makes it
 MODEL = "pose_landmark_full.tflite"
 _SIZE = 256  # side of its input
 _NUM_LANDMARKS = (
-    39  # 33 of the body, the middle of the hips, a point that gives size and turn, more
+    39  # 33 of the body, the middle of the hips, a point that gives size and rotation, more
 )
 _CENTER, _EDGE = 33, 34
 # Keypoint of ours -> its number among the landmarks; it has no neck and no top of the head.
@@ -49,7 +49,7 @@ class Window(NamedTuple):
 
     center_px: np.ndarray  # (2,)
     radius_px: float  # half of its side
-    angle: float  # radians, by which it is turned so that the torso is upright
+    angle: float  # radians, by which it is rotated so that the torso is upright
 
 
 class BlazePose:
@@ -110,7 +110,7 @@ class BlazePose:
         world = self._interpreter.get_tensor(self._world).reshape(_NUM_LANDMARKS, 3).copy()
         presence = float(self._interpreter.get_tensor(self._presence).ravel()[0])
         points_px = points[:, :2] @ to_image[:, :2].T + to_image[:, 2]
-        world[:, :2] = world[:, :2] @ _turn(window.angle).T
+        world[:, :2] = world[:, :2] @ _rotation2d(window.angle).T
         keypoints, joints3d = np.zeros((19, 3), np.float32), np.zeros((19, 3), np.float32)
         keypoints[list(_OURS), :2] = points_px[_THEIRS]
         keypoints[list(_OURS), 2] = 1 / (1 + np.exp(-points[_THEIRS, 3]))
@@ -172,13 +172,13 @@ def _distance(keypoints_px, labels_px):
     return np.minimum(apart / size_of(labels_px), 1).mean()
 
 
-def _turn(angle):
+def _rotation2d(angle):
     return np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
 
 
 def _to_image(window):
     """(2, 3) affine transform from pixels of the teacher's input to the photograph."""
     transform = np.zeros((2, 3))
-    transform[:, :2] = _turn(window.angle) * (2 * window.radius_px / _SIZE)
+    transform[:, :2] = _rotation2d(window.angle) * (2 * window.radius_px / _SIZE)
     transform[:, 2] = window.center_px - transform[:, :2] @ [_SIZE / 2, _SIZE / 2]
     return transform

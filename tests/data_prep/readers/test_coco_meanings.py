@@ -29,7 +29,7 @@ def stored_points(points_px, stored_size, turned_by):
     """Points of the upright image -> of the image as it is stored."""
     numbers = np.arange(np.prod(stored_size)).reshape(stored_size)
     x, y = points_px.T
-    row, column = np.unravel_index(orientation.turn_upright(numbers, turned_by)[y, x], stored_size)
+    row, column = np.unravel_index(orientation.make_upright(numbers, turned_by)[y, x], stored_size)
     return np.stack([column, row], axis=1)
 
 

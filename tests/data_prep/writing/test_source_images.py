@@ -41,7 +41,7 @@ def write_photograph(path, orientation=1, scale=1):
 def person(path, point=POINT, **more):
     points = np.tile(point, (19, 1))
     points[1] = point + 1  # a person has some size
-    values = {"labelled_size": (HEIGHT, WIDTH), "turn_upright": True, **more}
+    values = {"labelled_size": (HEIGHT, WIDTH), "make_upright": True, **more}
     return LabelledPerson(path, points, np.ones(19, int), **values)
 
 
@@ -61,7 +61,7 @@ def test_source_images_photographs_are_turned_upright(orientation, tmp_path):
     (record,), tally = convert([person(path)])
     assert (record["image/height"], record["image/width"]) == ([HEIGHT], [WIDTH])
     assert_point_is_red(record)
-    assert tally.notes == ({source_images.TURNED: 1} if orientation > 1 else {})
+    assert tally.notes == ({source_images.MADE_UPRIGHT: 1} if orientation > 1 else {})
 
 
 @pytest.mark.parametrize("orientation", STORED)
@@ -77,12 +77,12 @@ def test_source_images_labels_of_the_stored_image_are_turned(orientation, crop_r
     labels = {"labelled_size": mask.shape, "crop_rule": crop_rule}
     (record,), tally = convert([person(path, stored_point if is_turned else POINT, **labels)])
     assert_point_is_red(record)
-    assert (source_images.LABELS_TURNED in tally.notes) == is_turned
+    assert (source_images.LABELS_MADE_UPRIGHT in tally.notes) == is_turned
 
 
 def test_source_images_published_datasets_keep_their_pixels(tmp_path):
     path = write_photograph(tmp_path / "a.jpg", 6)
-    (record,), tally = convert([person(path, turn_upright=False, labelled_size=(WIDTH, HEIGHT))])
+    (record,), tally = convert([person(path, make_upright=False, labelled_size=(WIDTH, HEIGHT))])
     assert (record["image/height"], record["image/width"]) == ([WIDTH], [HEIGHT])
     assert not tally.notes
 
@@ -94,7 +94,7 @@ def test_source_images_labels_are_scaled_with_the_image(scale, tmp_path):
     (record,), tally = convert([person(path, crop_rule=rule, scale=1.0)])
     assert_point_is_red(record)
     assert 50 <= record["image/height"][0] <= 60  # the person has its size again
-    assert tally.notes == {source_images.TURNED: 1, source_images.SCALED: 1}
+    assert tally.notes == {source_images.MADE_UPRIGHT: 1, source_images.SCALED: 1}
 
 
 @pytest.mark.parametrize("size", [(WIDTH, HEIGHT), (100, 100), (HEIGHT, WIDTH + 5)])
