@@ -63,7 +63,7 @@ class Skipped(NamedTuple):
 
     reason: str  # equal for all people skipped for this reason: they are counted
     where: str  # file, annotation id or frame
-    is_problem: bool = True  # False: the dataset's own rule leaves this person out
+    is_problem: bool = True  # False: a rule of the dataset leaves this person out
 
 
 class Noted(NamedTuple):

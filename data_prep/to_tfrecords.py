@@ -66,7 +66,7 @@ def _define_flags():
     flags.DEFINE_string(
         "annotations",
         "",
-        "coco: your own file of COCO keypoints; its file names start at --data_dir. Empty: COCO's.",
+        "coco: another file of COCO keypoints; its file names start at --data_dir. Empty: COCO's.",
         **options,
     )
     flags.DEFINE_string(
@@ -108,7 +108,7 @@ def _define_flags():
 
 
 _define_flags()
-# Flags that decide what the shards hold, beside those with fields of their own in the index.
+# Flags that decide what the shards hold, beside those that are fields of the index.
 _DECIDING = ("annotations", "category", "limit", "records_per_shard", "seed", "smpl_model_path")
 _SHOWN_PROBLEMS = 10
 

@@ -57,7 +57,7 @@ def request_grpc(host, port, model, content, boxes):
     import tensorflow as tf
     from tensorflow_serving.apis import prediction_service_pb2_grpc
 
-    # A body is 0.1 MB; gRPC's own limit of 4 MB is that of 40 people.
+    # A body is 0.1 MB; gRPC's limit of 4 MB is that of 40 people.
     options = [("grpc.max_receive_message_length", 1 << 28)]
     with grpc.insecure_channel(f"{host}:{port}", options) as channel:
         service = prediction_service_pb2_grpc.PredictionServiceStub(channel)

@@ -147,7 +147,7 @@ def moved_mm(hmr, stored, crops):
     """How far the vertices move when the network has the stored weights.
 
     Args:
-      hmr: `hmr.HMR`; it keeps its own weights.
+      hmr: `hmr.HMR`; its weights are restored.
       stored: name -> rounded array, of the names of `released.variables`.
       crops: (B, S, S, 3) in [-1, 1].
 
@@ -156,13 +156,13 @@ def moved_mm(hmr, stored, crops):
     """
     from hmr_tf.networks import released
 
-    own = {name: variable.numpy() for name, variable in released.variables(hmr).items()}
+    unrounded = {name: variable.numpy() for name, variable in released.variables(hmr).items()}
     before = _vertices(hmr, crops)
     for name, variable in released.variables(hmr).items():
         variable.assign(stored[name].astype(np.float32))
     after = _vertices(hmr, crops)
     for name, variable in released.variables(hmr).items():
-        variable.assign(own[name])
+        variable.assign(unrounded[name])
     distance_mm = 1e3 * np.linalg.norm(after - before, axis=-1)
     return float(distance_mm.mean()), float(distance_mm.max())
 

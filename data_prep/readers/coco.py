@@ -1,4 +1,4 @@
-"""COCO keypoints: annotations/person_keypoints_*.json and images, or your own file of this form.
+"""COCO keypoints: annotations/person_keypoints_*.json and images, or another file of this form.
 
 People, scales and labels are chosen by the rules of the original's `coco_to_tfrecords.py`, which
 define HMR's training set. Coordinates stay 0-based.
@@ -45,7 +45,7 @@ def read(data_dir, split, annotations="", category=""):
       data_dir: folder with annotations/; the images in images/train2014/ or train2014/ (or 2017),
         under the names of 2014 or of 2017.
       split: "train" or "val".
-      annotations: your own file of COCO keypoints; its file names start at data_dir, and its images
+      annotations: another file of COCO keypoints; its file names start at data_dir, and its images
         are made upright. Empty: COCO's.
       category: name of the category of people; empty: person.
 
@@ -180,7 +180,7 @@ def _mask_height(annotation, image):
 
 
 def _box_height(annotation):
-    """Height of the box (x, y, width, height): own data may have boxes instead of masks."""
+    """Height of the box (x, y, width, height): other files may have boxes instead of masks."""
     box = annotation.get("bbox")
     if not box:
         return np.inf

@@ -34,7 +34,7 @@ _SUPPORTS = ("left_ankle", "right_ankle", "left_foot", "right_foot", "left_knee"
 
 
 def read(data_dir, split, limit, seed, smpl_model_path):
-    """Yields people, each in a picture of its own of 256 x 256 pixels.
+    """Yields people, one in each picture of 256 x 256 pixels.
 
     Args:
       data_dir: folder of background photographs (.jpg, .png), or "" for random patterns.

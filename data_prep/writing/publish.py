@@ -1,6 +1,6 @@
 """The folder of a split's shards: a run writes into a hidden folder and publishes at the end.
 
-A run that ends early, even by SIGKILL, leaves the published shards as they were, and its own
+A run that ends early, even by SIGKILL, leaves the published shards as they were, and its
 finished ones in the hidden folder, where the same run finds them when it is started again.
 """
 

@@ -171,7 +171,7 @@ def _model_from_arrays(content, regressor_path):
         regressor = keypoint_regressor.from_joint_regressor(arrays["J_regressor"])
         logging.warning(
             "The SMPL file has no %s: SMPL's joints and six of its vertices are used as the 19 "
-            "keypoints. HMR's own file has it, or pass --keypoint_regressor=FILE.",
+            "keypoints. HMR's file has it, or pass --keypoint_regressor=FILE.",
             keypoint_regressor.KEY,
         )
     return BodyModel(

@@ -87,7 +87,7 @@ def place_in_photograph(camera, crop_size, scale_xy, corner_px, pinhole):
     The network's weak perspective puts a point X of the body at the pixel u = k * (X + t) + u0 of
     the photograph, with k = 0.5 * crop_size * s / scale pixels per metre and
     u0 = (0.5 * crop_size + corner) / scale, the middle of the crop. The pinhole puts it at
-    f * (X + T) / (Z + T_z) + c. At the body's own depth, Z = 0, both agree for
+    f * (X + T) / (Z + T_z) + c. At the body's depth, Z = 0, both agree for
 
         T_z = f / k,    T = t + (u0 - c) / k.
 

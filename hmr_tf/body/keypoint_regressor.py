@@ -1,6 +1,6 @@
 """The regressor of HMR's 19 keypoints, for SMPL files that have none: the official ones.
 
-Only HMR's own file has the learned regressor. A file with it can be given; otherwise SMPL's joints
+Only HMR's file has the learned regressor. A file with it can be given; otherwise SMPL's joints
 and six of its vertices are used instead. SMPL's joints, from ankles to shoulders, lie a little
 deeper in the body than where annotators mark them.
 """

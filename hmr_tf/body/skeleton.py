@@ -1,6 +1,6 @@
 """Joint vocabularies by name. Mirror maps and mappings are computed from the names, never typed.
 
-"left" and "right" are the person's own. "head_top" (LSP) and "head" (SMPL) are different points.
+"left" and "right" are the person's. "head_top" (LSP) and "head" (SMPL) are different points.
 """
 
 import numpy as np

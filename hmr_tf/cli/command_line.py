@@ -29,7 +29,7 @@ _ENVIRONMENT = {
     "TF_CPP_MIN_LOG_LEVEL": "3",
     # TensorFlow leaves its oneDNN kernels off on CPUs without AVX-512, where they are faster too.
     "TF_ENABLE_ONEDNN_OPTS": "1",
-    # OpenCV refuses larger images before it takes memory for them (its own limit is 2**30 pixels).
+    # OpenCV refuses larger images before it takes memory for them (its limit is 2**30 pixels).
     "OPENCV_IO_MAX_IMAGE_PIXELS": str(1 << 27),
     # Files that cannot be read are reported in one line of ours.
     "OPENCV_LOG_LEVEL": "SILENT",
@@ -63,7 +63,7 @@ def run(main, flag_values=flags.FLAGS, argv=None, help_text=None):
             sys.stdout.write(show(arguments[1:]))
             sys.exit(0)
         rest = flag_values(recipes.resolve(arguments))
-        flags.FLAGS.mark_as_parsed()  # absl's own flags; app.run needs them
+        flags.FLAGS.mark_as_parsed()  # absl's flags; app.run needs them
         return rest
 
     set_environment()

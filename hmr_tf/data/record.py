@@ -54,7 +54,7 @@ JOINT_COUNTS = {
 
 
 class Reference(NamedTuple):
-    """MPI-INF-3DHP's own labels, for evaluation. Order: `MPI_INF_3DHP_JOINTS`."""
+    """MPI-INF-3DHP's labels, for evaluation. Order: `MPI_INF_3DHP_JOINTS`."""
 
     joints: np.ndarray  # (17, 3) metres, camera coordinates: its annot3
     universal_joints: np.ndarray  # (17, 3) the same in a skeleton of one size: its univ_annot3

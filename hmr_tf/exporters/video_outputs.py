@@ -59,10 +59,12 @@ def _clip(people, body, smpl, up_axis):
             name: np.stack([person[name] for person in track.people])
             for name in ("betas", "rotations", "transl")
         }
-        own = motion.from_camera(f"person_{number}", body, frames=track.frames, **arrays)
+        track_motion = motion.from_camera(f"person_{number}", body, frames=track.frames, **arrays)
         if not people.times.is_constant:
-            own = motion.at_rate(own, people.times.seconds[track.frames], people.times.rate_hz)
-        motions.append(own)
+            track_motion = motion.at_rate(
+                track_motion, people.times.seconds[track.frames], people.times.rate_hz
+            )
+        motions.append(track_motion)
     first = min(track.frames[0] for track in people.tracks)
     in_first = [track.people[0] for track in people.tracks if track.frames[0] == first]
     overlay = _overlay(body.faces, people.image, _with_mesh([in_first], smpl)[0])

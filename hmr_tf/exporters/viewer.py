@@ -17,7 +17,7 @@ _LONGEST_PX = 1600  # of a picture in the page
 
 
 def write_viewer(path, glb, photo=None, overlay=None, title="Bodies"):
-    """Writes a page with everything in it; it loads nothing and runs no script but its own.
+    """Writes a page with everything in it, scripts too: it loads nothing.
 
     Args:
       path: the file, ending in .html.

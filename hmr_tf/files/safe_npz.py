@@ -70,7 +70,7 @@ def _errors_name(path):
         raise InputError(f"{path}: {error}") from error
     except OSError as error:
         raise InputError(f"{path} cannot be read: {error.strerror or error}") from error
-    except Exception as error:  # zipfile, zlib and numpy raise their own kinds for damaged files
+    except Exception as error:  # zipfile, zlib and numpy raise many kinds for damaged files
         reason = f" ({error})" if isinstance(error, _Damage) else ", or another kind of file"
         raise InputError(f"{path} is damaged{reason}: download or make it again.") from error
 

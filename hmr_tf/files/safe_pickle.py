@@ -18,7 +18,7 @@ from hmr_tf.files.errors import InputError
 
 # No file of SMPL or MoSh is larger, packed or unpacked (SMPL with 300 betas: 247 MB).
 MAX_BYTES = 2**29
-# A sparse matrix states its own size; a false one would fill the memory (SMPL's are 24 x 6,890).
+# A sparse matrix states its size; a false one would fill the memory (SMPL's are 24 x 6,890).
 MAX_DENSE_ENTRIES = 2**26
 
 
@@ -201,7 +201,7 @@ _ALLOWED = {
 class _Unpickler(pickle._Unpickler):
     """pickle's Python version, which checks states and allocates no memory on a false claim."""
 
-    dispatch = dict(pickle._Unpickler.dispatch)  # noqa: RUF012 (pickle's own way to extend it)
+    dispatch = dict(pickle._Unpickler.dispatch)  # noqa: RUF012 (the way pickle offers to extend it)
 
     def find_class(self, module, name):
         try:

@@ -41,7 +41,7 @@ class Detector:
                 f"`python -m tools.movenet --output={folder}`."
             )
         try:
-            self._model = tf.saved_model.load(str(folder))  # kept: it owns the function's tensors
+            self._model = tf.saved_model.load(str(folder))  # kept: it holds the function's tensors
             self._detect = self._model.signatures["serving_default"]
             (self._input,) = self._detect.structured_input_signature[1]
         except (OSError, KeyError, ValueError, tf.errors.OpError) as error:

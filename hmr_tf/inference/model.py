@@ -226,7 +226,7 @@ def crop_function(hmr, any_batch_size=False):
 
     Args:
       hmr: `networks.hmr.HMR`.
-      any_batch_size: whether one graph serves all batch sizes, or each size has its own.
+      any_batch_size: whether one graph serves all batch sizes, or each size has one.
 
     Returns:
       tf.function: (B, S, S, 3) crops in [-1, 1] -> dict of the last stage's named tensors, see

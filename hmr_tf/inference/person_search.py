@@ -1,4 +1,4 @@
-"""Where the person is, without a box or a detector: the network looks around its own keypoints.
+"""Where the person is, without a box or a detector: the network looks around its keypoints.
 
 From a few windows of a photograph it predicts keypoints, crops again around them, and so on. The
 window whose keypoints most others agree with wins. The search returns one person, a detector all.

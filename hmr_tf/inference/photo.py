@@ -58,7 +58,7 @@ def _decode(content, path):
 def _check_whole(content):
     """Raises InvalidArgumentError for a truncated JPEG, which OpenCV fills with grey, or PNG.
 
-    OpenCV's libraries also print lines of their own about damaged files; TensorFlow only raises.
+    OpenCV's libraries also print lines about damaged files; TensorFlow only raises.
     """
     if content.startswith(b"\xff\xd8"):
         tf.io.decode_jpeg(content)

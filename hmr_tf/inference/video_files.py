@@ -22,7 +22,7 @@ class FrameTimes(NamedTuple):
     """When the frames of a video are shown, and the constant rate at which outputs show them."""
 
     seconds: np.ndarray  # (N,) rising from 0
-    rate_hz: float  # of outputs: the video's own, where it has one
+    rate_hz: float  # of outputs: the video's, where it states one
 
     def shown_frames(self):
         """(M,) int: the number of the video's frame that an output's frame 0, 1, 2, ... shows.
@@ -42,7 +42,7 @@ class FrameTimes(NamedTuple):
 
 
 def frame_times(stamps, stated_hz):
-    """`FrameTimes` of a video; its frames' own times decide, not the rate that it states.
+    """`FrameTimes` of a video; the times of its frames decide, not the rate that it states.
 
     Args:
       stamps: (N,) seconds, as the frames have them; those that do not rise are interpolated.

@@ -25,7 +25,7 @@ _PATTERN_SIGNS = ("[", "*", "?", "\\")
 
 
 def hmr_parts(hmr):
-    """The parts of an HMR in a checkpoint, name -> trackable; SMPL is read from its own file."""
+    """The parts of an HMR in a checkpoint, name -> trackable; SMPL is read from the model file."""
     return {"encoder": hmr.encoder, "regressor": hmr.regressor}
 
 

@@ -2,7 +2,7 @@
 
 keras.applications.ResNet50V2 differs from slim's in the padding of the first pooling and in the
 epsilon of batch norm; with the same weights its features are 20 % off (largest over rms). But
-Keras's networks have ImageNet weights in Keras's own format.
+Keras's networks have ImageNet weights in Keras's format.
 Our layers have the names of slim's variable scopes, with "_" for "/": weights are mapped by name.
 """
 

@@ -38,7 +38,7 @@ def mean_theta(pose=None, betas=None):
 
 @keras.saving.register_keras_serializable("hmr_tf")
 class IterativeRegressor(layers.Layer):
-    """Corrects theta `num_stage` times from the features and its own last prediction (IEF).
+    """Corrects theta `num_stage` times from the features and its last prediction (IEF).
 
     Source: paper, section 3.2; the original's `models.py:58-90` and `trainer.py:226-271`. The mean
     theta is a trainable variable, gradients flow through all stages, dropout has a new mask in
@@ -110,8 +110,8 @@ class IterativeRegressor(layers.Layer):
         return uniform >= self.dropout_rate
 
     def get_config(self):
-        own = {"mean": self._initial_mean.tolist(), "num_stage": self.num_stage}
-        return {**super().get_config(), **own}
+        arguments = {"mean": self._initial_mean.tolist(), "num_stage": self.num_stage}
+        return {**super().get_config(), **arguments}
 
 
 @keras.saving.register_keras_serializable("hmr_tf")

@@ -88,7 +88,7 @@ def write(path, released):
     """
     if any(getattr(released.architecture, name) for name in build.FILE_FIELDS):
         raise InputError(
-            "The network was trained with files of its own (--smpl_model_path or "
+            "The network was trained with other files (--smpl_model_path or "
             "--keypoint_regressor): a released network uses the built-in body."
         )
     described = {

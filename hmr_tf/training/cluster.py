@@ -64,7 +64,7 @@ def read_config(text):
 def wait_for_workers(cluster, timeout_s=0.0, report_s=REPORT_S):
     """Returns when every worker has been there; meanwhile Ctrl-C and SIGTERM work.
 
-    TensorFlow's own wait says nothing and cannot be interrupted. Each worker listens at its address
+    TensorFlow's wait prints nothing and cannot be interrupted. Each worker listens at its address
     until it has seen all others, then TensorFlow does.
 
     Args:

@@ -91,7 +91,7 @@ def first_validation_batch(options, files):
 def batch_file_names(options, files):
     """Function: number of a batch -> file names of its people, see `stream.file_names`.
 
-    None with --tf_data_service, which has its own order.
+    None with --tf_data_service, which has another order.
     """
     if options.tf_data_service:
         return None

@@ -45,7 +45,7 @@ def find(load_path):
 def run_folder(options, resumed):
     """The folder of a run: --model_dir, the folder of --load_path, or a new one.
 
-    The folder of a run's best network is only read: a run resumed from it has a folder of its own.
+    The folder of a run's best network is only read: a run resumed from it has another folder.
 
     Args:
       options: `cli.options.Options`.

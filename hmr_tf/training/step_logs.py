@@ -23,7 +23,7 @@ def named(group, parts):
 
 
 def is_scalar(name):
-    """Whether TensorBoard shows this log as a scalar of its own."""
+    """Whether TensorBoard shows this log as a scalar."""
     return name not in (SCORES_REAL, SCORES_FAKE, WAIT_SECONDS)
 
 

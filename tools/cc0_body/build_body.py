@@ -19,7 +19,7 @@ from tools.cc0_body import (
 )
 
 NUM_PEOPLE, NUM_VERTICES, NUM_BETAS = 600, 6890, 10
-PELVIS = np.array([0.0, -0.22, 0.03])  # metres; about where SMPL's own files have it
+PELVIS = np.array([0.0, -0.22, 0.03])  # metres; about where SMPL's files have it
 _SEED = 7
 _METRES = 0.1  # MakeHuman's decimetres
 _PEOPLE_AT_ONCE = 50

@@ -137,7 +137,7 @@ class _HalfMesh:
         if len(shared) != (1 if self.seam[gone] else 2):
             return False
         if self.seam[stays] and not self.seam[gone]:
-            # An edge to another seam vertex would become its own reflection.
+            # An edge to another seam vertex would be mirrored onto itself.
             if any(self.seam[other] for other in around_gone - shared - {stays}):
                 return False
         total = self._num_neighbours(around_gone, gone) + self._num_neighbours(around_stays, stays)

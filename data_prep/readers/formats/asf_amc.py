@@ -1,6 +1,6 @@
 """Acclaim's motion capture files: a skeleton (.asf) and its bones' rotations over time (.amc).
 
-A bone rotates about its own axes, which move with its parent: with C the axes and R the rotation in
+A bone rotates about its axes, which move with its parent: with C the axes and R the rotation in
 the .amc, its global rotation is parent * C R C^-1. It rotates `direction`, where the bone points in
 the rest pose, in world coordinates.
 """

@@ -13,7 +13,7 @@ from hmr_tf.networks.prediction import named, prediction_from_body
 
 NUM_STEPS = 100
 MIN_PRESENCE = 0.5
-# The network's own keypoints count so much where the teacher sees nothing, as for neck and head.
+# The network's keypoints count so much where the teacher sees nothing, as for neck and head.
 NETWORK_WEIGHT = 0.1
 MAX_ERROR_NORM = 0.1  # of a fit that is kept; half of the crop is 1
 NO_TEACHER = (
