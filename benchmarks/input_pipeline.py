@@ -66,13 +66,17 @@ def original_input(paths, batch_size):
 
     def example(serialized):
         sample = record.decode(serialized)
-        shift = tf.random.uniform([2], -AUGMENTATION.trans_max, AUGMENTATION.trans_max, tf.int32)
+        translation_px = tf.random.uniform(
+            [2], -AUGMENTATION.trans_max, AUGMENTATION.trans_max, tf.int32
+        )
         scale = tf.random.uniform([], AUGMENTATION.scale_min, AUGMENTATION.scale_max)
         image = tf.image.convert_image_dtype(sample["image"], tf.float32)
         size = tf.cast(tf.shape(image)[:2], tf.float32)
         image = tf.compat.v1.image.resize_images(image, tf.cast(size * scale, tf.int32))
         factor = (tf.cast(tf.shape(image)[:2], tf.float32) / size)[::-1]
-        centre = tf.cast((sample["center_px"] + tf.cast(shift, tf.float32)) * factor, tf.int32)
+        centre = tf.cast(
+            (sample["center_px"] + tf.cast(translation_px, tf.float32)) * factor, tf.int32
+        )
         corner = centre + SAFE_MARGIN - IMAGE_SIZE // 2
         image = tf.slice(pad(image), [corner[1], corner[0], 0], [IMAGE_SIZE, IMAGE_SIZE, 3])
         points = sample["keypoints_px"][:, :2] * factor + SAFE_MARGIN - tf.cast(corner, tf.float32)

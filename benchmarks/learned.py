@@ -4,9 +4,9 @@
         [--split=test] [--mocap_dir=TFRECORDS --mocap_datasets=CMU] [--pictures=FOLDER]
 
 The mean pose is the initial theta of the model's regressor: upright, facing the viewer, of the mean
-shape. Its camera is the same for all people; or, "best camera", for each person the scale and shift
-nearest to the labels, which no method knows. Pictures: the people at the 5th, the
-50th and the 95th percentile of the keypoint error.
+shape. Its camera is the same for all people; or, "best camera", for each person the scale and
+translation nearest to the labels, which no method knows. Pictures: the people at the 5th, the 50th
+and the 95th percentile of the keypoint error.
 """
 
 import tempfile
@@ -53,7 +53,7 @@ def predictions_of_theta(hmr, theta, like):
 
 
 def with_best_camera(people, predicted):
-    """The same keypoints, for each person scaled and shifted to the labels by least squares."""
+    """The same keypoints, for each person scaled and translated to the labels by least squares."""
     weight = (people.truth["keypoints_px"][..., 2:] > 0).astype(float)
     labels = keypoints2d.labels_in_crop(people._replace(predicted=predicted))
     points = predicted["keypoints_px"].astype(float)

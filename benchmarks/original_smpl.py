@@ -60,8 +60,8 @@ def _rodrigues(axis_angle):
 def _bone_matrices(rotations, rest_joints, parents):
     """(B, 24, 4, 4) from rest to posed, joint after joint."""
 
-    def rigid(rotation, shift):
-        last = tf.concat([shift, tf.ones_like(shift[:, :1])], axis=1)[..., None]
+    def rigid(rotation, translation):
+        last = tf.concat([translation, tf.ones_like(translation[:, :1])], axis=1)[..., None]
         return tf.concat([tf.pad(rotation, [[0, 0], [0, 1], [0, 0]]), last], axis=2)
 
     chain = [rigid(rotations[:, 0], rest_joints[:, 0])]

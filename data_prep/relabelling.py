@@ -184,7 +184,7 @@ def _relabel_shard(path, target, source, first, fitter, num_steps, bar):
     except tf.errors.OpError as error:
         record.check_shards([path])
         raise OSError(error.message) from error
-    reasons, chosen, seen = [], [], []
+    reasons, chosen, teacher_landmarks = [], [], []
     for i, sample in enumerate(samples):
         landmark = None
         if sample["has_smpl"]:
@@ -195,12 +195,12 @@ def _relabel_shard(path, target, source, first, fitter, num_steps, bar):
             reasons.append(_GOOD)
             landmark = source.see(first + i, sample)
             chosen.append(i)
-            seen.append(landmark)
+            teacher_landmarks.append(landmark)
         bar.update(landmark is None)
     for start in range(0, len(chosen), PEOPLE_PER_FIT):
         part = chosen[start : start + PEOPLE_PER_FIT]
         labels = np.stack([samples[i]["keypoints_px"] for i in part])
-        given = landmark_fit.targets(labels, seen[start : start + PEOPLE_PER_FIT])
+        given = landmark_fit.targets(labels, teacher_landmarks[start : start + PEOPLE_PER_FIT])
         result = fitter(given, num_steps)
         for row, i in enumerate(part):
             reasons[i] = _GOOD if result.is_good[row] else result.reasons[row]

@@ -55,9 +55,9 @@ def inspect_people(dataset, split, files, num_drawn):
       Inspection.
     """
     counts = dict.fromkeys(("joints", "smpl", "points", "shoulders", "facing"), 0)
-    samples, seen, faults = [], {}, []
+    samples, num_records, faults = [], {}, []
     drawn = _evenly(files, num_drawn)
-    for number, sample in enumerate(_read(files, record.decode, seen, faults, dataset)):
+    for number, sample in enumerate(_read(files, record.decode, num_records, faults, dataset)):
         if number in drawn:
             samples.append(sample)
         x, labelled = sample["keypoints_px"][:, 0], sample["keypoints_px"][:, 2] > 0
@@ -67,13 +67,13 @@ def inspect_people(dataset, split, files, num_drawn):
         counts["points"] += int(labelled.sum())
         counts["shoulders"] += has_shoulders
         counts["facing"] += has_shoulders and x[_LEFT] > x[_RIGHT]
-    num_indexed, wrong = _compare_with_index(files, seen)
+    num_indexed, wrong = _compare_with_index(files, num_records)
     values = {f"num_{name}": int(value) for name, value in counts.items()}
     return Inspection(
         dataset,
         split,
         len(files),
-        sum(seen.values()),
+        sum(num_records.values()),
         num_indexed,
         **values,
         faults=faults + wrong,
@@ -83,9 +83,9 @@ def inspect_people(dataset, split, files, num_drawn):
 
 def inspect_mocap(dataset, files):
     """Like `inspect_people`, for motion capture."""
-    seen, faults = {}, []
-    number = sum(1 for _ in _read(files, record.decode_mocap, seen, faults, dataset))
-    num_indexed, wrong = _compare_with_index(files, seen)
+    num_records, faults = {}, []
+    number = sum(1 for _ in _read(files, record.decode_mocap, num_records, faults, dataset))
+    num_indexed, wrong = _compare_with_index(files, num_records)
     return Inspection(
         dataset, "mocap", len(files), number, num_indexed, 0, number, 0, 0, 0, faults + wrong, []
     )
@@ -100,14 +100,14 @@ def write_sheet(path, inspections):
         unfinished.write_bytes(png)
 
 
-def _read(files, decode, seen, faults, title):
-    """Yields decoded records as numpy; fills `seen`, path -> readable records, and `faults`."""
+def _read(files, decode, num_records, faults, title):
+    """Yields decoded records as numpy; fills `num_records`, path -> number, and `faults`."""
     for path in tqdm(files, title, unit=" files", leave=False):
-        seen[path] = 0
+        num_records[path] = 0
         try:
             dataset = tf.data.TFRecordDataset(str(path)).map(decode, tf.data.AUTOTUNE)
             for sample in dataset.as_numpy_iterator():
-                seen[path] += 1
+                num_records[path] += 1
                 yield sample
         except tf.errors.OpError as error:
             faults.append(_reason(path, decode, error))
@@ -129,14 +129,14 @@ def _evenly(files, number):
     return set(np.linspace(0, max(total - 1, 0), number).astype(int).tolist())
 
 
-def _compare_with_index(files, seen):
+def _compare_with_index(files, num_records):
     """Number of records according to the index (-1: no index), and differences from it."""
     indexed = shards.indexed_counts(files)
     if not indexed:
         return -1, []
     faults = [
         f"{path}: the index says {indexed[path]} records, {number} are readable"
-        for path, number in seen.items()
+        for path, number in num_records.items()
         if indexed.get(path, number) != number
     ]
     faults += [f"{path}: not in the index" for path in files if path not in indexed]

@@ -226,7 +226,7 @@ def _translation(rng, keypoints, focal_px):
     low, high = keypoints[..., :2].min(axis=1), keypoints[..., :2].max(axis=1)
     person_px = crop.PERSON_PX * rng.uniform(0.9, 1.1, BATCH_SIZE)
     px_per_metre = person_px / np.linalg.norm(high - low, axis=1)
-    shift = rng.normal(0, 6, (BATCH_SIZE, 2)) / px_per_metre[:, None] - (low + high) / 2
+    centred = rng.normal(0, 6, (BATCH_SIZE, 2)) / px_per_metre[:, None] - (low + high) / 2
     # Of the keypoints' mean, not of SMPL's origin, so that the scale is right at the person.
     distance = focal_px / px_per_metre - keypoints[..., 2].mean(axis=1)
-    return np.concatenate([shift, distance[:, None]], axis=1).astype(np.float32)
+    return np.concatenate([centred, distance[:, None]], axis=1).astype(np.float32)

@@ -84,11 +84,11 @@ def _until_full(first, others, size):
 
 
 def _plan_by_sequence(groups):
-    seen = set()
+    previous = set()
     for sequence, members in itertools.groupby(groups, lambda group: group[0].sequence):
-        if not sequence or "/" in sequence or sequence in seen:
+        if not sequence or "/" in sequence or sequence in previous:
             raise ValueError(f"bug in the reader: sequence {sequence!r} is no name, or comes twice")
-        seen.add(sequence)
+        previous.add(sequence)
         yield Shard(f"{sequence}.tfrecord", members)
 
 

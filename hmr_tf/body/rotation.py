@@ -90,7 +90,7 @@ def reflect(rotations, mirror):
 
 
 def procrustes_align(source, target):
-    """Moves `source` onto `target` by the best rotation, scale and shift; never mirrors.
+    """Moves `source` onto `target` by the best rotation, scale and translation; never mirrors.
 
     Args:
       source: (B, K, 3) numpy points.

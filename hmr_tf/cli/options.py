@@ -191,7 +191,7 @@ class Options:
         True,
         "Use 3D labels, half of each batch from datasets that have them. --nouse_3d_label: none.",
     )
-    trans_max: int = _steering(20, "Jitter: largest shift, pixels.")
+    trans_max: int = _steering(20, "Jitter: largest translation, pixels.")
     scale_max: float = _steering(1.23, "Jitter: largest scale.")
     scale_min: float = _steering(0.8, "Jitter: smallest scale.")
     augment_occlusion: bool = _steering(False, "Cut a square out of each crop (TensorFlow Addons).")

@@ -36,7 +36,7 @@ class Windows(NamedTuple):
     sides_px: np.ndarray  # (N,)
 
 
-class FoundPerson(NamedTuple):
+class SearchResult(NamedTuple):
     """The person of a photograph."""
 
     box: tuple  # (x, y, width, height), for `person.crop_person`
@@ -63,7 +63,7 @@ class PersonSearch:
           box_before: where the person was in the frame before; None: anywhere.
 
         Returns:
-          FoundPerson.
+          SearchResult.
         """
         scale = min(1.0, _MAX_LONG_SIDE * self._size / max(image.shape[:2]))
         if scale < 1:
@@ -72,17 +72,19 @@ class PersonSearch:
             windows, rounds = starts(*image.shape[:2]), ROUNDS
         else:
             windows, rounds = around_box(np.multiply(box_before, scale)), FOLLOW_ROUNDS
-        seen, keypoints_px = [], []
+        all_windows, keypoints_px = [], []
         for _ in range(rounds):
             windows = bounded(windows, *image.shape[:2])
-            seen.append(windows)
+            all_windows.append(windows)
             keypoints_px.append(self._predict(image, windows))
             windows = around_keypoints(keypoints_px[-1], *image.shape[:2])
-        seen = Windows(*(np.concatenate(field) for field in zip(*seen[1:])))
+        all_windows = Windows(*(np.concatenate(field) for field in zip(*all_windows[1:])))
         keypoints_px = np.concatenate(keypoints_px[1:])
         best, agreement = most_agreed(keypoints_px)
-        box = box_of_window(seen.centers_px[best], seen.sides_px[best], keypoints_px[best])
-        return FoundPerson(tuple((box / scale).tolist()), agreement)
+        box = box_of_window(
+            all_windows.centers_px[best], all_windows.sides_px[best], keypoints_px[best]
+        )
+        return SearchResult(tuple((box / scale).tolist()), agreement)
 
     def _predict(self, image, windows):
         """(N, 19, 2) keypoints in pixels of the photograph."""

@@ -105,8 +105,8 @@ def _draw(triangles, face, box, num_pixels, width):
 
     def draw_more(done, before):
         rows = _nearest(before, num_pixels)[-1]
-        seen = (tf.gather(part, rows) for part in before)
-        joined = _Covered(*(tf.concat(parts, 0) for parts in zip(seen, draw(done))))
+        kept = (tf.gather(part, rows) for part in before)
+        joined = _Covered(*(tf.concat(parts, 0) for parts in zip(kept, draw(done))))
         return done + MAX_CANDIDATES, joined
 
     shapes = tf.TensorShape([]), _Covered(*[tf.TensorShape([None])] * 3, tf.TensorShape([None, 4]))
@@ -139,10 +139,10 @@ def _boxes(triangles, window):
     last = tf.minimum(tf.floor(high - 0.5), end - 1.0)
     size = last - first + 1.0
     nearest = tf.reduce_max(triangles.inverse_depth, 1)
-    seen = (tf.reduce_min(triangles.inverse_depth, 1) > 0.0) & (nearest < 1.0 / _NEAREST)
-    seen &= (tf.reduce_min(low, 1) > -_FARTHEST_PX) & (tf.reduce_max(high, 1) < _FARTHEST_PX)
-    seen &= tf.reduce_min(size, 1) >= 1.0
-    box = tf.where(seen[:, None], tf.concat([first, size], 1), 0.0)
+    is_drawn = (tf.reduce_min(triangles.inverse_depth, 1) > 0.0) & (nearest < 1.0 / _NEAREST)
+    is_drawn &= (tf.reduce_min(low, 1) > -_FARTHEST_PX) & (tf.reduce_max(high, 1) < _FARTHEST_PX)
+    is_drawn &= tf.reduce_min(size, 1) >= 1.0
+    box = tf.where(is_drawn[:, None], tf.concat([first, size], 1), 0.0)
     return tf.cast(box, tf.int32)
 
 
@@ -203,15 +203,19 @@ def _edges(corners, x, y):
 def _nearest(covered, num_pixels):
     """For each pixel 1 / depth, <= 0 where there is no face, and face; and rows of `covered`.
 
-    Of equally near faces the first is seen.
+    Of equally near faces the first is in front.
     """
     pixel, face, inverse_depth, _ = covered
     nearest = tf.math.unsorted_segment_max(inverse_depth, pixel, num_pixels)
     first = tf.gather(nearest, pixel)
     rows = tf.where((inverse_depth >= first) & (first > 0.0))[:, 0]
     pixel, face = tf.gather(pixel, rows), tf.gather(face, rows)
-    seen = tf.math.unsorted_segment_min(face, pixel, num_pixels)
-    return nearest, seen, tf.gather(rows, tf.where(tf.equal(face, tf.gather(seen, pixel)))[:, 0])
+    front_face = tf.math.unsorted_segment_min(face, pixel, num_pixels)
+    return (
+        nearest,
+        front_face,
+        tf.gather(rows, tf.where(tf.equal(face, tf.gather(front_face, pixel)))[:, 0]),
+    )
 
 
 def _fragments(covered, num_pixels, window):

@@ -65,7 +65,7 @@ def wait_for_workers(cluster, timeout_s=0.0, report_s=REPORT_S):
     """Returns when every worker has been there; meanwhile Ctrl-C and SIGTERM work.
 
     TensorFlow's wait prints nothing and cannot be interrupted. Each worker listens at its address
-    until it has seen all others, then TensorFlow does.
+    until it has reached all others, then TensorFlow does.
 
     Args:
       cluster: Cluster.
@@ -79,15 +79,15 @@ def wait_for_workers(cluster, timeout_s=0.0, report_s=REPORT_S):
     start = reported = time.monotonic()
     with _listening(cluster.addresses[cluster.index]):
         while True:
-            missing = {i: address for i, address in missing.items() if not _answers(address)}
+            missing = {i: address for i, address in missing.items() if not _is_reachable(address)}
             now = time.monotonic()
             names = ", ".join(f"{address} (worker {i})" for i, address in missing.items())
             if not missing:
                 return
             if timeout_s and now - start >= timeout_s:
                 raise InputError(
-                    f"no answer within --worker_timeout={timeout_s:g} seconds from {names}: start "
-                    "them, or check the addresses in TF_CONFIG"
+                    f"no response within --worker_timeout={timeout_s:g} seconds from {names}: "
+                    "start them, or check the addresses in TF_CONFIG"
                 )
             if now - reported >= report_s:
                 logging.warning("Waiting for %s since %.0f s", names, now - start)
@@ -121,7 +121,7 @@ def _listening(address):
         yield
 
 
-def _answers(address):
+def _is_reachable(address):
     """Whether something listens there."""
     try:
         with socket.create_connection(_host_and_port(address), timeout=_CONNECT_S):

@@ -35,15 +35,15 @@ def prediction_statistics(prediction):
 
     Returns:
       dict of scalars: mean and standard deviation over the people of the camera's scale; standard
-      deviation of its shifts and, on average, of the betas; mean size of the betas; UPRIGHT, the
-      mean cosine between the body's axis and the image's up direction: -1 is upside down.
+      deviation of its translations and, on average, of the betas; mean size of the betas; UPRIGHT,
+      the mean cosine between the body's axis and the image's up direction: -1 is upside down.
     """
-    scale, shift = prediction.camera[:, 0], prediction.camera[:, 1:]
+    scale, translation = prediction.camera[:, 0], prediction.camera[:, 1:]
     return {
         SCALE_MEAN: tf.reduce_mean(scale),
         SCALE_STD: tf.math.reduce_std(scale),
-        "camera/x_std": tf.math.reduce_std(shift[:, 0]),
-        "camera/y_std": tf.math.reduce_std(shift[:, 1]),
+        "camera/x_std": tf.math.reduce_std(translation[:, 0]),
+        "camera/y_std": tf.math.reduce_std(translation[:, 1]),
         BETAS_STD: tf.reduce_mean(tf.math.reduce_std(prediction.betas, axis=0)),
         "betas/size": tf.reduce_mean(tf.abs(prediction.betas)),
         # The body's y points to its head, the image's to its lower edge.

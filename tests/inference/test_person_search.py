@@ -155,7 +155,7 @@ def test_person_search_in_a_video_begins_where_the_frame_before_ended(tmp_path):
 
     def search(image, box_before=None):
         calls.append(box_before)
-        return person_search.FoundPerson((1.0, 2.0, 3.0, 4.0 + len(calls)), float(len(calls) != 3))
+        return person_search.SearchResult((1.0, 2.0, 3.0, 4.0 + len(calls)), float(len(calls) != 3))
 
     model._search = search
     frames = [np.zeros((20, 20, 3), np.uint8)] * 3

@@ -53,8 +53,8 @@ def build(archive, num_people=NUM_PEOPLE, num_vertices=NUM_VERTICES):
     mirror = np.searchsorted(kept, full_mirror[kept])
     posed = _t_posed(human, crowd, kept)
     vertices = shape_space.symmetrised(posed.vertices, mirror)
-    mean, directions, explained = shape_space.principal_shapes(vertices, NUM_BETAS)
-    logging.info("%d betas explain %.2f %% of the variance", NUM_BETAS, 100 * explained)
+    mean, directions, variance_share = shape_space.principal_shapes(vertices, NUM_BETAS)
+    logging.info("%d betas explain %.2f %% of the variance", NUM_BETAS, 100 * variance_share)
     body = regressors.MeanBody(
         mean, shape_space.skin_weights(full_weights[kept], faces, mirror), mirror
     )
@@ -124,8 +124,8 @@ def _t_posed(human, crowd, kept):
         morphed = _METRES * random_adults.morph(crowd.base, crowd.offsets, shares)
         groups.append(t_pose.pose(human, morphed, kept))
     posed = t_pose.TPosed(*map(np.concatenate, zip(*groups)))
-    shift = PELVIS - posed.joints[:, skeleton.SMPL_JOINTS.index("pelvis"), None]
-    return t_pose.TPosed(*(points + shift for points in posed))
+    translation = PELVIS - posed.joints[:, skeleton.SMPL_JOINTS.index("pelvis"), None]
+    return t_pose.TPosed(*(points + translation for points in posed))
 
 
 def _rounded_rows(rows):

@@ -25,19 +25,19 @@ def hidden_vertices(points, faces, centre, radius, mirror, num_views=60, min_pix
     Returns:
       (M,) bool, symmetric.
     """
-    seen = np.zeros(len(points), bool)
+    is_visible = np.zeros(len(points), bool)
     directions = _directions(num_views)
     for start in tqdm(range(0, num_views, _VIEWS_AT_ONCE), desc="hidden vertices", leave=False):
-        seen_from = [
+        views = [
             _project(points - centre, direction, radius)
             for direction in directions[start : start + _VIEWS_AT_ONCE]
         ]
-        pixels, depth = (np.stack(part).astype(np.float32) for part in zip(*seen_from))
+        pixels, depth = (np.stack(part).astype(np.float32) for part in zip(*views))
         picture = render.rasterize(pixels, depth, faces.astype(np.int32), _PICTURE_PX, _PICTURE_PX)
         for face in picture.face.numpy():
             count = np.bincount(face[face >= 0], minlength=len(faces))
-            seen[faces[count >= min_pixels]] = True
-    return ~(seen[: len(mirror)] | seen[mirror])
+            is_visible[faces[count >= min_pixels]] = True
+    return ~(is_visible[: len(mirror)] | is_visible[mirror])
 
 
 def _directions(count):

@@ -2,7 +2,7 @@
 
 A bone rotates about its axes, which move with its parent: with C the axes and R the rotation in
 the .amc, its global rotation is parent * C R C^-1. It rotates `direction`, where the bone points in
-the rest pose, in world coordinates.
+the rest pose, in global coordinates.
 """
 
 import os
@@ -100,7 +100,7 @@ def read_motion(path, skeleton, choose):
 
 
 def global_rotations(skeleton, motion):
-    """dict: bone -> Rotation of T frames, in world coordinates; `motion` as from `read_motion`."""
+    """dict: bone -> Rotation of T frames, in global coordinates; `motion` as from `read_motion`."""
     num_frames = len(motion[ROOT])
     rotations = {}
     for name, bone in skeleton.bones.items():

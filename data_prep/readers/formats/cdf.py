@@ -93,12 +93,12 @@ def _check_dimensions(number):
 
 def _check_blocks(content, start):
     """Follows the index records of a variable, which may point to each other."""
-    starts, seen = [start], 0
+    starts, num_read = [start], 0
     while starts:
         start = starts.pop()
         following, num_entries, num_used = struct.unpack_from(">qii", content, start + 12)
-        seen += 1 + num_used
-        if num_used < 0 or num_entries < num_used or seen > _MAX_BLOCKS:
+        num_read += 1 + num_used
+        if num_used < 0 or num_entries < num_used or num_read > _MAX_BLOCKS:
             raise InputError("its index records form a loop")
         offsets = struct.unpack_from(f">{num_used}q", content, start + 28 + 8 * num_entries)
         index_records = [at for at in offsets if struct.unpack_from(">i", content, at + 8)[0] == 6]

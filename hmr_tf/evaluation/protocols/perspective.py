@@ -25,9 +25,9 @@ def rotations_from_crop_to_camera(truth):
     pixels = lsp_joints_from_keypoints(truth["keypoints_px"])[..., :2].astype(float)
     mean_px, mean_direction = pixels.mean(1, keepdims=True), directions.mean(1, keepdims=True)
     spread = np.square(pixels - mean_px).sum(1)
-    slope = ((pixels - mean_px) * (directions - mean_direction)).sum(1)
-    slope /= np.where(spread > 0, spread, 1)
-    ray = mean_direction[:, 0] + slope * (truth["center_px"] - mean_px[:, 0])
+    tangent_per_px = ((pixels - mean_px) * (directions - mean_direction)).sum(1)
+    tangent_per_px /= np.where(spread > 0, spread, 1)
+    ray = mean_direction[:, 0] + tangent_per_px * (truth["center_px"] - mean_px[:, 0])
     return _rotations_to(np.concatenate([ray, np.ones((len(ray), 1))], axis=1))
 
 

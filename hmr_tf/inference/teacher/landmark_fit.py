@@ -56,20 +56,20 @@ class Result(NamedTuple):
     reasons: list  # of B str: why not, or ""
 
 
-def targets(keypoints_px, seen):
+def targets(keypoints_px, teacher_landmarks):
     """Puts labels and a teacher's landmarks together.
 
     Args:
       keypoints_px: (B, 19, 3) x, y, weight as labelled; at least two of each person.
-      seen: list of B `landmarks.Landmarks` in the same pixels.
+      teacher_landmarks: list of B `landmarks.Landmarks` in the same pixels.
 
     Returns:
       Targets.
     """
     labels = np.asarray(keypoints_px, np.float64)
-    teacher = np.stack([s.keypoints_px for s in seen]).astype(np.float64)
-    joints3d = np.stack([s.joints3d for s in seen])
-    presence = np.array([s.presence for s in seen])
+    teacher = np.stack([s.keypoints_px for s in teacher_landmarks]).astype(np.float64)
+    joints3d = np.stack([s.joints3d for s in teacher_landmarks])
+    presence = np.array([s.presence for s in teacher_landmarks])
     sizes = np.array([landmarks.size_of(person) for person in labels])
     is_labelled, is_seen = labels[..., 2] > 0, teacher[..., 2] > 0
     apart = np.linalg.norm(teacher[..., :2] - labels[..., :2], axis=-1) / sizes[:, None]

@@ -74,7 +74,7 @@ class BlazePose:
             outputs = self._interpreter.get_output_details()
             shapes = {tuple(d["shape"]): d["index"] for d in outputs}
             self._points = shapes[1, 5 * _NUM_LANDMARKS]
-            self._world, self._presence = shapes[1, 3 * _NUM_LANDMARKS], shapes[1, 1]
+            self._joints_m, self._presence = shapes[1, 3 * _NUM_LANDMARKS], shapes[1, 1]
         except (ValueError, RuntimeError, KeyError) as error:
             raise InputError(
                 f"{path} is damaged or of another version: make it again with tools.blazepose."
@@ -107,14 +107,14 @@ class BlazePose:
         self._interpreter.set_tensor(self._input, crop[None].astype(np.float32) / 255)
         self._interpreter.invoke()
         points = self._interpreter.get_tensor(self._points).reshape(_NUM_LANDMARKS, 5)
-        world = self._interpreter.get_tensor(self._world).reshape(_NUM_LANDMARKS, 3).copy()
+        joints_m = self._interpreter.get_tensor(self._joints_m).reshape(_NUM_LANDMARKS, 3).copy()
         presence = float(self._interpreter.get_tensor(self._presence).ravel()[0])
         points_px = points[:, :2] @ to_image[:, :2].T + to_image[:, 2]
-        world[:, :2] = world[:, :2] @ _rotation2d(window.angle).T
+        joints_m[:, :2] = joints_m[:, :2] @ _rotation2d(window.angle).T
         keypoints, joints3d = np.zeros((19, 3), np.float32), np.zeros((19, 3), np.float32)
         keypoints[list(_OURS), :2] = points_px[_THEIRS]
         keypoints[list(_OURS), 2] = 1 / (1 + np.exp(-points[_THEIRS, 3]))
-        joints3d[list(_OURS)] = world[_THEIRS]
+        joints3d[list(_OURS)] = joints_m[_THEIRS]
         towards = points_px[_EDGE] - points_px[_CENTER]
         following = Window(
             points_px[_CENTER],

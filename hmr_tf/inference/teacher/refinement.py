@@ -61,13 +61,13 @@ class Refiner:
           Refined.
         """
         in_crops = predicted["keypoints2d_px"]
-        seen = [
+        teacher_landmarks = [
             self.teacher.find(image, _with_weight(crops.to_image(keypoints, crop), 1.0))
             for image, keypoints, crop in zip(images, in_crops, person_crops)
         ]
-        keypoints, directions = self._targets(in_crops, seen, person_crops)
+        keypoints, directions = self._targets(in_crops, teacher_landmarks, person_crops)
         fit = self._fitter(keypoints, predicted["theta"], NUM_STEPS, directions)
-        is_refined = np.array([s.presence > MIN_PRESENCE for s in seen])
+        is_refined = np.array([s.presence > MIN_PRESENCE for s in teacher_landmarks])
         is_refined &= fit.error_norm.numpy() < MAX_ERROR_NORM
         thetas = tf.where(is_refined[:, None], fit.theta, predicted["theta"])
         parts = theta.split(thetas)
@@ -75,20 +75,20 @@ class Refiner:
         arrays = named(prediction, self._hmr.image_size)
         return Refined({name: np.asarray(values) for name, values in arrays.items()}, is_refined)
 
-    def _targets(self, in_crops, seen, person_crops):
+    def _targets(self, in_crops, teacher_landmarks, person_crops):
         """(B, 19, 3) keypoints2d_norm and (B, D, 4) directions for `fitting.Fitter`."""
         size = self._hmr.image_size
         teacher = np.stack(
             [
                 _with_weight(crops.to_crop(s.keypoints_px[:, :2], crop), s.keypoints_px[:, 2:])
-                for s, crop in zip(seen, person_crops)
+                for s, crop in zip(teacher_landmarks, person_crops)
             ]
         )
         weights = teacher[..., 2]
         network = np.stack([_with_weight(keypoints, NETWORK_WEIGHT) for keypoints in in_crops])
         merged = np.where(weights[..., None] > NETWORK_WEIGHT, teacher, network)
         merged[..., :2] = 2 * merged[..., :2] / size - 1  # `camera.pixels_from_norm` inverted
-        joints3d = np.stack([s.joints3d for s in seen])
+        joints3d = np.stack([s.joints3d for s in teacher_landmarks])
         return merged, landmarks.directions_of(joints3d, np.sqrt(weights))
 
 
