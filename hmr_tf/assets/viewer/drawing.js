@@ -1,4 +1,4 @@
-// Draws posed bodies and the floor with WebGL 2, as a camera sees them that turns about a point.
+// Draws posed bodies and the floor with WebGL 2, as seen by a camera that rotates about a point.
 "use strict";
 
 // ---- the camera: it looks at a target from a distance; yaw 0 is where the photographer stood
@@ -35,7 +35,7 @@ function projectionMatrix(aspect, near, far) {
   ];
 }
 
-function turnView(view, right, down) {
+function rotateView(view, right, down) {
   view.yaw -= right;
   view.pitch = clamp(view.pitch + down, -1.55, 1.55);
 }

@@ -53,7 +53,7 @@ function drag(view, event, before, after, numFingers) {
   if (numFingers > 1) zoomView(view, before.apart / after.apart);
   if (numFingers > 1 || rightOrKey) moveView(view, right, down);
   else if (middle) zoomView(view, Math.exp(2 * down));
-  else turnView(view, 2 * Math.PI * right, 2 * Math.PI * down);
+  else rotateView(view, 2 * Math.PI * right, 2 * Math.PI * down);
 }
 
 function listenToPointers(canvas, view, changed) {
@@ -86,10 +86,10 @@ const ZOOM_KEYS = { "+": 0.9, "=": 0.9, "-": 1 / 0.9 };
 
 function listenToKeys(canvas, view, changed, buttons) {
   canvas.addEventListener("keydown", (event) => {
-    if (event.ctrlKey || event.metaKey || event.altKey) return; // the browser's own
+    if (event.ctrlKey || event.metaKey || event.altKey) return; // for the browser
     const arrow = ARROWS[event.key], zoom = ZOOM_KEYS[event.key], button = buttons[event.key];
     if (arrow && event.shiftKey) moveView(view, 0.05 * arrow[0], 0.05 * arrow[1]);
-    else if (arrow) turnView(view, 0.1 * arrow[0], 0.1 * arrow[1]);
+    else if (arrow) rotateView(view, 0.1 * arrow[0], 0.1 * arrow[1]);
     else if (zoom) zoomView(view, zoom);
     else if (button) button.click();
     else return;
@@ -169,7 +169,7 @@ function drawFrames(drawScene) {
     const elapsed = Math.max(now - before, 0) / 1000;
     before = now;
     if (playing) setTime((time + elapsed) % scene.duration);
-    if ($("spin").checked) turnView(view, -elapsed * 2 * Math.PI / 30, 0); // 30 s a turn
+    if ($("spin").checked) rotateView(view, -elapsed * 2 * Math.PI / 30, 0); // 30 s a rotation
     if (isStale || $("spin").checked) drawScene();
     isStale = false;
     document.body.dataset.state = "ready";
