@@ -151,8 +151,8 @@ def test_fitting_starts_turned_as_the_torso(smpl, degrees):
     for given in (directions, 0 * directions):
         front, back = fit_starts.initial_thetas(smpl, labels, given)
         parts = theta.split(front)
-        found = Rotation.from_rotvec(parts.pose[0, 0].numpy())
-        assert (found.inv() * turned).magnitude() < 0.05
+        front_rotation = Rotation.from_rotvec(parts.pose[0, 0].numpy())
+        assert (front_rotation.inv() * turned).magnitude() < 0.05
         np.testing.assert_allclose(parts.camera, weak, atol=0.02)
         behind = Rotation.from_rotvec(theta.split(back).pose[0, 0].numpy())
-        assert (found.inv() * behind).magnitude() == pytest.approx(np.pi, abs=1e-3)
+        assert (front_rotation.inv() * behind).magnitude() == pytest.approx(np.pi, abs=1e-3)

@@ -1,4 +1,4 @@
-"""Recipes are found by name from any folder; a file of the user comes first."""
+"""Recipes go by name in any folder; a file of the user comes first."""
 
 from pathlib import Path
 
@@ -10,7 +10,7 @@ NAMES = [path.name for path in (recipes.ROOT / "flags").glob("*.flags")]
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_recipes_are_found_from_another_folder(name, tmp_path, monkeypatch):
+def test_recipes_go_by_name_in_another_folder(name, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     for path in (name, f"flags/{name}"):
         assert recipes.find(path) == str(recipes.ROOT / "flags" / name)
@@ -31,8 +31,8 @@ def test_recipes_leave_other_paths_alone(path, tmp_path, monkeypatch):
 def test_recipes_replace_the_argument_of_flagfile(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     arguments = ["hmr", "--mode=train", "--flagfile=flags/paper.flags", "paper.flags"]
-    found = str(recipes.ROOT / "flags" / "paper.flags")
-    assert recipes.resolve(arguments) == [*arguments[:2], f"--flagfile={found}", "paper.flags"]
+    recipe = str(recipes.ROOT / "flags" / "paper.flags")
+    assert recipes.resolve(arguments) == [*arguments[:2], f"--flagfile={recipe}", "paper.flags"]
 
 
 def test_recipes_and_converter_of_the_quickstart_are_there():

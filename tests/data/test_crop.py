@@ -74,8 +74,8 @@ def test_crop_shows_a_marked_pixel_at_its_place(image):
     for make in (crop.crop_inside, crop.crop_padded):
         pixels, where = make(image, 0.5, (280, 190), 120)
         rows, columns = np.nonzero(pixels[..., 0] > 200)
-        found = crop.to_image(np.array([columns.mean(), rows.mean()]), where)
-        np.testing.assert_allclose(found, [301.5, 201.5], atol=1.01)
+        point = crop.to_image(np.array([columns.mean(), rows.mean()]), where)
+        np.testing.assert_allclose(point, [301.5, 201.5], atol=1.01)
 
 
 @pytest.mark.parametrize("center", [(-300, 100), (100, 600), (-5000, -5000)])

@@ -360,10 +360,10 @@ def test_pipeline_error_names_file_and_record(shards, tmp_path, fault):
     with pytest.raises(tf.errors.OpError) as caught:
         for _ in pipeline.validation(files, batch_size=4, image_size=IMAGE_SIZE):
             pass
-    found = pipeline.explain_data_error(caught.value, files, {"CMU": shards["mocap"]})
-    assert isinstance(found, InputError)
-    assert f"{path}: record 2 is corrupt" in str(found)
-    assert "\n" not in str(found)
+    problem = pipeline.explain_data_error(caught.value, files, {"CMU": shards["mocap"]})
+    assert isinstance(problem, InputError)
+    assert f"{path}: record 2 is corrupt" in str(problem)
+    assert "\n" not in str(problem)
 
 
 def test_pipeline_error_in_fit_names_file_and_record(shards, tmp_path):
@@ -389,9 +389,9 @@ def test_pipeline_error_names_a_wrong_index(said, held, tmp_path):
         for _ in pipeline.validation(files, batch_size=1, image_size=8):
             pass
     for read in (files, Split({}, files)):
-        found = pipeline.explain_data_error(caught.value, read)
-        assert isinstance(found, InputError)
-        assert str(found) == (
+        problem = pipeline.explain_data_error(caught.value, read)
+        assert isinstance(problem, InputError)
+        assert str(problem) == (
             f"{index} states {said} records, the shards hold {held}: convert again"
         )
 

@@ -71,19 +71,19 @@ def test_record_of_joints_without_smpl_is_marked_as_the_originals(person_3d):
 def test_record_reference_comes_back_and_training_ignores_it(person_3d, rng):
     reference = record.Reference(rng.normal(size=(17, 3)), rng.normal(size=(17, 3)), 5)
     serialized = record.encode(person_3d._replace(reference=reference))
-    found = record.decode_reference(serialized)
-    assert list(found) == list(reference._fields)
+    decoded = record.decode_reference(serialized)
+    assert list(decoded) == list(reference._fields)
     for name, value in reference._asdict().items():
-        np.testing.assert_allclose(found[name], value, rtol=1e-6)
+        np.testing.assert_allclose(decoded[name], value, rtol=1e-6)
     for key, value in record.decode(record.encode(person_3d)).items():
         np.testing.assert_array_equal(record.decode(serialized)[key], value)
 
 
 def test_record_without_a_reference_has_nan_there(person_3d):
-    found = record.decode_reference(record.encode(person_3d))
-    assert np.isnan(found["joints"]).all()
-    assert np.isnan(found["universal_joints"]).all()
-    assert found["activity"] == 0
+    decoded = record.decode_reference(record.encode(person_3d))
+    assert np.isnan(decoded["joints"]).all()
+    assert np.isnan(decoded["universal_joints"]).all()
+    assert decoded["activity"] == 0
 
 
 def test_record_keys_are_the_originals(person, person_3d):

@@ -36,9 +36,9 @@ def names(files):
     return {dataset: [path.name for path in paths] for dataset, paths in files.items()}
 
 
-def test_shards_are_found_in_the_originals_folders(data_dir):
-    found = shards.split(data_dir, ["lsp_ext", "mpi_inf_3dhp", "h36m"]).training
-    assert names(found) == {
+def test_shards_in_the_originals_folders_are_listed(data_dir):
+    files = shards.split(data_dir, ["lsp_ext", "mpi_inf_3dhp", "h36m"]).training
+    assert names(files) == {
         "lsp_ext": ["train_000.tfrecord", "train_001.tfrecord", "train_002.tfrecord"],
         "mpi_inf_3dhp": ["train_0000.tfrecord"],
         "h36m": ["a.tfrecord"],
@@ -48,9 +48,9 @@ def test_shards_are_found_in_the_originals_folders(data_dir):
 
 
 def test_shards_at_the_end_are_kept_for_validation(data_dir):
-    found = shards.split(data_dir, ["lsp_ext"], ["lsp_ext", "coco"], 2)
-    assert names(found.training) == {"lsp_ext": ["train_000.tfrecord"]}
-    assert names(found.validation) == {
+    splits = shards.split(data_dir, ["lsp_ext"], ["lsp_ext", "coco"], 2)
+    assert names(splits.training) == {"lsp_ext": ["train_000.tfrecord"]}
+    assert names(splits.validation) == {
         "lsp_ext": ["train_001.tfrecord", "train_002.tfrecord"],
         "coco": ["train_000.tfrecord"],  # not trained on: all of it
     }

@@ -64,11 +64,11 @@ def table(printed):
 def test_inspect_tfrecords_counts_records(run, data_dir):
     code, printed = run(data_dir=data_dir, datasets="lsp", mocap_datasets="CMU")
     assert code == 0
-    found = table(printed)
+    values = table(printed)
     expected = dict(files="3", records="5", index="5", joints="5", SMPL="0", points="14.0")
-    assert {name: found["lsp", name] for name in expected} == expected
-    assert found["lsp", "facing"] == "80%"
-    assert [found["CMU", name] for name in ("records", "index", "SMPL")] == ["2", "2", "2"]
+    assert {name: values["lsp", name] for name in expected} == expected
+    assert values["lsp", "facing"] == "80%"
+    assert [values["CMU", name] for name in ("records", "index", "SMPL")] == ["2", "2", "2"]
 
 
 def damage(path, position, value=None):

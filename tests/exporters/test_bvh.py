@@ -136,7 +136,7 @@ def test_bvh_read_by_bvhio_has_the_same_joints(model, smpl, tmp_path):
 def test_bvh_read_by_blender_has_the_same_joints(model, smpl, tmp_path):
     person = walker(frames=6)
     bvh.write_bvh(tmp_path / "a.bvh", person, model, fps=24)
-    found = other_programs.read_with_blender(tmp_path / "a.bvh", frame=4)  # it counts from 1
+    points = other_programs.read_with_blender(tmp_path / "a.bvh", frame=4)  # it counts from 1
     expected = joints_of(smpl, person)[3] @ from_y_up("z").T
-    ours = [found[f"a/{name}"] for name in SMPL_JOINTS]
+    ours = [points[f"a/{name}"] for name in SMPL_JOINTS]
     np.testing.assert_allclose(ours, expected, atol=1e-5)

@@ -244,11 +244,11 @@ def test_gltf_read_by_three_js_is_skinned_alike(model, smpl, plain_smpl, tmp_pat
 @pytest.mark.parametrize(("name", "frame"), [("two_people", 5), ("every_morph", 2)])
 def test_gltf_read_by_blender_is_skinned_alike(model, smpl, plain_smpl, tmp_path, name, frame):
     people, options = FILES[name]
-    found = other_programs.read_with_blender(write(tmp_path, name, model), frame)
-    meshes = [points for points in found.values() if len(points) == len(model.v_template)]
+    objects = other_programs.read_with_blender(write(tmp_path, name, model), frame)
+    meshes = [points for points in objects.values() if len(points) == len(model.v_template)]
     assert len(meshes) == len(people)
     layer = smpl if "pose_morphs" in options else plain_smpl
     for vertices, person in zip(meshes, people):
         expected = vertices_of(layer, person, frame - person.frames[0]) @ from_y_up("z").T
         np.testing.assert_allclose(vertices, expected, atol=1e-5)
-        assert sum(key.startswith(f"{person.name}/") for key in found) == len(SMPL_JOINTS)
+        assert sum(key.startswith(f"{person.name}/") for key in objects) == len(SMPL_JOINTS)

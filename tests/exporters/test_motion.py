@@ -121,9 +121,9 @@ def test_motion_from_an_earlier_frame_begins_in_the_rest_pose(rng):
     late = motion.from_arrays(
         "late", np.zeros(10), rotations, transl=rng.normal(size=(3, 3)), frames=[3, 4, 6]
     )
-    found = motion.from_frame(late, 1)
-    assert found.frames.tolist() == [1, 2, 3, 4, 6]
-    np.testing.assert_array_equal(found.rotations[:2], np.broadcast_to(np.eye(3), (2, 24, 3, 3)))
-    np.testing.assert_array_equal(found.rotations[2:], late.rotations)
-    np.testing.assert_array_equal(found.transl[:3], np.repeat(late.transl[:1], 3, axis=0))
+    trimmed = motion.from_frame(late, 1)
+    assert trimmed.frames.tolist() == [1, 2, 3, 4, 6]
+    np.testing.assert_array_equal(trimmed.rotations[:2], np.broadcast_to(np.eye(3), (2, 24, 3, 3)))
+    np.testing.assert_array_equal(trimmed.rotations[2:], late.rotations)
+    np.testing.assert_array_equal(trimmed.transl[:3], np.repeat(late.transl[:1], 3, axis=0))
     assert motion.from_frame(late, 3).frames.tolist() == [3, 4, 6]

@@ -23,18 +23,18 @@ def model(tmp_path_factory):
 
 
 def test_outputs_of_a_photograph_are_readable(tmp_path, model, picture):
-    found = model.predict(picture, [BOX, (80, 5, 60, 80)])
-    photograph = outputs.Scene(picture, found, model.body)
+    people = model.predict(picture, [BOX, (80, 5, 60, 80)])
+    photograph = outputs.Scene(picture, people, model.body)
     written = outputs.write(tmp_path / "out", "me", photograph, outputs.PHOTO_WRITERS)
     paths = dict(zip(outputs.PHOTO_WRITERS, written))
     assert cv2.imread(str(paths["overlay"])).shape == picture.shape
     assert cv2.imread(str(paths["transparent"]), cv2.IMREAD_UNCHANGED).shape == (90, 160, 4)
     assert cv2.imread(str(paths["panels"])).shape == (2 * (90 + 24), 3 * 160, 3)
     lines = paths["obj"].read_text().splitlines()
-    assert sum(line.startswith("v ") for line in lines) == 2 * len(found[0].vertices)
+    assert sum(line.startswith("v ") for line in lines) == 2 * len(people[0].vertices)
     assert max(int(n) for line in lines if line[0] == "f" for n in line.split()[1:]) == 120
     assert paths["ply"].read_bytes().startswith(b"ply")
     with np.load(paths["npz"]) as arrays:
         assert arrays["theta"].shape == (2, 85)
-        np.testing.assert_array_equal(arrays["vertices"][1], found[1].vertices)
+        np.testing.assert_array_equal(arrays["vertices"][1], people[1].vertices)
         assert tuple(arrays["joint_names"]) == KEYPOINTS

@@ -29,12 +29,12 @@ TRUNK = {
 
 def bones():
     """Name -> [parent, direction, axes in degrees, degrees of freedom]."""
-    found = {name: [parent, way, (0, 0, 0), dof] for name, (parent, way, dof) in TRUNK.items()}
+    all_bones = {name: [parent, way, (0, 0, 0), dof] for name, (parent, way, dof) in TRUNK.items()}
     for side, sign in SIDES.items():
         for name, (parent, (x, y, z), dof) in {**LEG, **ARM}.items():
             parent = parent if parent in ("root", "thorax") else side + parent
-            found[side + name] = [parent, (sign * x, y, z), (0, 0, 0), dof]
-    return found
+            all_bones[side + name] = [parent, (sign * x, y, z), (0, 0, 0), dof]
+    return all_bones
 
 
 def asf_text(of_bones, angle="deg"):

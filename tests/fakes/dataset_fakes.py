@@ -109,21 +109,21 @@ def assert_as_original(records, expected, tolerance_px=1e-3):
     """Compares with what the original wrote, in its order. Tolerance for x, y and what follows."""
     assert len(records) == len(expected["filename"])
     loose = round(tolerance_px)
-    for i, found in enumerate(records):
-        assert sorted(found) == expected["keys"]
-        assert found["image/filename"] == [expected["filename"][i].encode()]
-        assert found["image/visibility"] == expected["visibility"][i]
+    for i, record in enumerate(records):
+        assert sorted(record) == expected["keys"]
+        assert record["image/filename"] == [expected["filename"][i].encode()]
+        assert record["image/visibility"] == expected["visibility"][i]
         for key in ("center", "height", "width"):
             np.testing.assert_allclose(
-                found[f"image/{key}"], np.ravel(expected[key][i]), rtol=0, atol=loose
+                record[f"image/{key}"], np.ravel(expected[key][i]), rtol=0, atol=loose
             )
         for key in ("x", "y"):
             np.testing.assert_allclose(
-                found[f"image/{key}"], expected[key][i], rtol=0, atol=tolerance_px
+                record[f"image/{key}"], expected[key][i], rtol=0, atol=tolerance_px
             )
-        (jpeg,) = found["image/encoded"]
+        (jpeg,) = record["image/encoded"]
         pixels = tf.io.decode_jpeg(jpeg, channels=3, dct_method="INTEGER_ACCURATE").numpy()
-        assert pixels.shape == (*found["image/height"], *found["image/width"], 3)
+        assert pixels.shape == (*record["image/height"], *record["image/width"], 3)
         np.testing.assert_allclose(pixels.mean((0, 1)), expected["image_mean"][i], atol=0.5)
         if not loose:  # else the window may begin a pixel beside the original's
             np.testing.assert_allclose(_thumb(pixels), expected["thumb"][i], rtol=0, atol=2)
@@ -131,13 +131,13 @@ def assert_as_original(records, expected, tolerance_px=1e-3):
 
 def assert_3d_as_original(records, expected):
     """Compares what only records with joints have: camera, joints, pose, and where the crop was."""
-    for i, found in enumerate(records):
+    for i, record in enumerate(records):
         for key in ("meta/crop_pt", "meta/has_3d"):
-            assert found[key] == np.ravel(expected[key.replace("/", "_")][i]).tolist()
+            assert record[key] == np.ravel(expected[key.replace("/", "_")][i]).tolist()
         keys = {"image/cam": "cam", "mosh/gt3d": "mosh_gt3d", "mosh/pose": "mosh_pose"}
         keys.update({"mosh/shape": "mosh_shape", "meta/scale_factors": "meta_scale_factors"})
         for key, name in keys.items():
-            np.testing.assert_allclose(found[key], np.ravel(expected[name][i]), rtol=0, atol=1e-3)
+            np.testing.assert_allclose(record[key], np.ravel(expected[name][i]), rtol=0, atol=1e-3)
 
 
 def _thumb(pixels):

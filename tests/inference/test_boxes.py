@@ -48,10 +48,10 @@ def test_boxes_of_an_openpose_folder_go_on_without_unusable_files(tmp_path):
     openpose(tmp_path / "b_keypoints.json")
     (tmp_path / "c_keypoints.json").write_text('{"people": [')
     (tmp_path / "d_keypoints.json").write_text('{"people": [null, {"face_keypoints_2d": []}]}')
-    found = boxes.read(tmp_path)
-    assert found.by_name == {"a": [(1, 2, 10, 20)], "b": [], "d": []}
-    assert [text.split(":")[0] for text in found.problems[1:]] == ["d_keypoints.json"] * 2
-    assert "c_keypoints.json is no JSON" in found.problems[0]
+    result = boxes.read(tmp_path)
+    assert result.by_name == {"a": [(1, 2, 10, 20)], "b": [], "d": []}
+    assert [text.split(":")[0] for text in result.problems[1:]] == ["d_keypoints.json"] * 2
+    assert "c_keypoints.json is no JSON" in result.problems[0]
 
 
 def test_boxes_of_coco(tmp_path):
@@ -101,9 +101,9 @@ def test_boxes_of_coco_without_people_say_which_categories_there_are(tmp_path):
     ],
 )
 def test_boxes_of_coco_go_on_without_an_unusable_annotation(tmp_path, wrong, message):
-    found = boxes.read(coco(tmp_path / "a.json", [wrong, person(1, 2, 3, 4)]))
-    assert found.by_name == {"a.jpg": [(1, 2, 3, 4)]}
-    (problem,) = found.problems
+    result = boxes.read(coco(tmp_path / "a.json", [wrong, person(1, 2, 3, 4)]))
+    assert result.by_name == {"a.jpg": [(1, 2, 3, 4)]}
+    (problem,) = result.problems
     with pytest.raises(InputError, match=message):
         raise InputError(problem)
     with pytest.raises(InputError, match=message):  # the only one
@@ -118,27 +118,27 @@ def test_boxes_of_a_list_of_detections(tmp_path):
         {"image_id": 139, "category_id": 18, "bbox": [5, 6, 7, 8]},
     ]
     (tmp_path / "a.json").write_text(json.dumps(content))
-    found = boxes.read(tmp_path / "a.json")
-    assert found.by_name == {"a.jpg": [(1, 2, 3, 4)], "139": [(5, 6, 7, 8)]}
+    result = boxes.read(tmp_path / "a.json")
+    assert result.by_name == {"a.jpg": [(1, 2, 3, 4)], "139": [(5, 6, 7, 8)]}
 
 
 def test_boxes_of_photographs_go_by_the_longest_tail_of_their_paths(tmp_path):
     listed = boxes.BoxesByName({"s1/a.jpg": [1], "data\\s2\\a.JPG": [2], "c": [3], "d.png": [4]})
     names = ("x/s1/a.jpg", "x/s2/a.jpg", "s3/c.tiff", "d.webp", "e.jpg")
     paths = [tmp_path / name for name in names]
-    found = listed.of_photographs(paths)
-    assert [found[path] for path in paths] == [[1], [2], [3], [4], []]
+    result = listed.of_photographs(paths)
+    assert [result[path] for path in paths] == [[1], [2], [3], [4], []]
 
 
 def test_boxes_of_photographs_that_are_ambiguous_are_refused(tmp_path):
     listed = boxes.BoxesByName({"s1/a.jpg": [1], "s2/a.jpg": [2], "b.jpg": [3]})
     paths = [tmp_path / name for name in ("a.jpg", "x/b.jpg", "y/b.jpg")]
-    found = listed.of_photographs(paths)
+    result = listed.of_photographs(paths)
     for path, message in zip(
         paths, ("may be s1/a.jpg or s2/a.jpg", r"b.jpg may be .*x/b.jpg or .*y/b.jpg", "may be")
     ):
         with pytest.raises(InputError, match=message):
-            raise found[path]
+            raise result[path]
 
 
 @pytest.mark.parametrize(
@@ -200,9 +200,9 @@ def test_boxes_of_csv_in_cp1252(tmp_path):
 def test_boxes_of_csv_go_on_without_an_unusable_line(tmp_path):
     lines = ["image,x,y,width,height", "a.jpg,1,2,3,four", "b.jpg,1", ",1,2,3,4", "c.jpg,1,2,3,4"]
     (tmp_path / "a.csv").write_text("\n".join(lines))
-    found = boxes.read(tmp_path / "a.csv")
-    assert found.by_name["c.jpg"] == [(1, 2, 3, 4)]
-    assert [text.split(" has")[0].split(" names")[0] for text in found.problems] == [
+    result = boxes.read(tmp_path / "a.csv")
+    assert result.by_name["c.jpg"] == [(1, 2, 3, 4)]
+    assert [text.split(" has")[0].split(" names")[0] for text in result.problems] == [
         f"line {number}" for number in (2, 3, 4)
     ]
 

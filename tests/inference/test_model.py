@@ -24,8 +24,8 @@ def test_predict_crops_refuses_another_shape(model):
 
 
 def test_predict_takes_an_image_of_one_pixel(model):
-    (found,) = model.predict(np.full((1, 1, 3), 99, np.uint8))
-    assert np.isfinite(found.vertices).all()
+    (person,) = model.predict(np.full((1, 1, 3), 99, np.uint8))
+    assert np.isfinite(person.vertices).all()
 
 
 def test_predict_crops_does_not_depend_on_the_batch(model, rng):

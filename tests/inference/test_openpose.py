@@ -27,8 +27,8 @@ def scale_and_center(box):
 def test_openpose_scale_and_centre_are_the_originals(tmp_path, key, threshold, suffix):
     golden = json.loads((compare.FOLDER / "openpose.json").read_text())
     people = [person["pose_keypoints"] for person in golden["json"]["people"]]
-    found = openpose.read(write(tmp_path / "people.json", *people, key=key), threshold)
-    scale, center = scale_and_center(openpose.most_confident(found.detections).box)
+    result = openpose.read(write(tmp_path / "people.json", *people, key=key), threshold)
+    scale, center = scale_and_center(openpose.most_confident(result.detections).box)
     bar = compare.BARS["openpose.*"]
     np.testing.assert_allclose(scale, golden[f"scale{suffix}"], rtol=bar)
     np.testing.assert_allclose(center, golden[f"center{suffix}"], rtol=bar)
@@ -38,9 +38,9 @@ def test_openpose_leaves_out_people_without_extent(tmp_path):
     unsure = np.full((18, 3), 0.1)
     point = [[5, 5, 0.9], [5, 5, 0.8], [80, 80, 0.2]]
     person = [[10, 20, 0.5], [40, 60, 0.7], [900, 900, 0.19]]
-    found = openpose.read(write(tmp_path / "people.json", unsure, point, person))
-    assert found.detections == [openpose.Detection((10, 20, 30, 40), pytest.approx(0.6))]
-    assert found.problems == []
+    result = openpose.read(write(tmp_path / "people.json", unsure, point, person))
+    assert result.detections == [openpose.Detection((10, 20, 30, 40), pytest.approx(0.6))]
+    assert result.problems == []
 
 
 GOOD = {"pose_keypoints_2d": [10, 20, 0.5, 40, 60, 0.7]}
@@ -64,10 +64,10 @@ GOOD = {"pose_keypoints_2d": [10, 20, 0.5, 40, 60, 0.7]}
 def test_openpose_names_an_unusable_person_and_goes_on(tmp_path, wrong, message):
     path = tmp_path / "people.json"
     path.write_text(json.dumps({"people": [wrong, GOOD]}))
-    found = openpose.read(path)
-    assert [detection.box for detection in found.detections] == [(10, 20, 30, 40)]
+    result = openpose.read(path)
+    assert [detection.box for detection in result.detections] == [(10, 20, 30, 40)]
     with pytest.raises(InputError, match=message):
-        raise InputError(*found.problems)
+        raise InputError(*result.problems)
     path.write_text(json.dumps({"people": [wrong]}))
     with pytest.raises(InputError, match=message):
         openpose.read(path)

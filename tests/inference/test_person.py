@@ -30,11 +30,11 @@ def seen_by(points, pinhole):
 
 def test_person_keypoints_are_in_the_photographs_pixels(model, picture):
     """A point's place in the crop and its place in the photograph show the same thing."""
-    (found,) = model.predict(picture, BOX)
+    (prediction,) = model.predict(picture, BOX)
     _, crop = person.crop_person(picture, BOX, tiny_hmr.SIZE)
-    weak = camera.project(found.joints3d[None], found.camera[None])[0]
+    weak = camera.project(prediction.joints3d[None], prediction.camera[None])[0]
     expected = crops.to_image(camera.pixels_from_norm(weak, tiny_hmr.SIZE), crop)
-    np.testing.assert_allclose(found.keypoints2d_px, expected, atol=1e-2)
+    np.testing.assert_allclose(prediction.keypoints2d_px, expected, atol=1e-2)
 
 
 def test_person_has_named_arrays(model, picture):
@@ -56,15 +56,17 @@ def test_person_has_named_arrays(model, picture):
 @pytest.mark.parametrize("box", [None, BOX])
 def test_person_transl_projects_to_the_same_pixels(model, picture, box, given):
     """Points at the body's own depth do for any camera; the others the better the longer it is."""
-    (found,) = model.predict(picture, [box], **given)
+    (prediction,) = model.predict(picture, [box], **given)
     pinhole = person.pinhole_of(picture, *(given.get(k) for k in ("focal_px", "principal_px")))
-    assert found.focal_px == np.float32(pinhole.focal_px)
-    np.testing.assert_array_equal(found.principal_px, np.float32(pinhole.principal_px))
-    flat = found.joints3d * (1, 1, 0) + found.transl
-    np.testing.assert_allclose(seen_by(flat, pinhole), found.keypoints2d_px, rtol=0.03, atol=1.0)
+    assert prediction.focal_px == np.float32(pinhole.focal_px)
+    np.testing.assert_array_equal(prediction.principal_px, np.float32(pinhole.principal_px))
+    flat = prediction.joints3d * (1, 1, 0) + prediction.transl
+    np.testing.assert_allclose(
+        seen_by(flat, pinhole), prediction.keypoints2d_px, rtol=0.03, atol=1.0
+    )
     (far,) = model.predict(picture, [box], focal_px=1e5)
     pixels = seen_by(far.joints3d + far.transl, person.pinhole_of(picture, 1e5))
-    np.testing.assert_allclose(pixels, found.keypoints2d_px, rtol=0.03, atol=1.0)
+    np.testing.assert_allclose(pixels, prediction.keypoints2d_px, rtol=0.03, atol=1.0)
 
 
 def test_person_pinhole_is_the_originals_for_a_whole_photograph():

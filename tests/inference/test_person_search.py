@@ -48,10 +48,10 @@ def photograph(box, size=(300, 500)):
     return image
 
 
-def off_by(found, box):
+def off_by(predicted, box):
     """Distance of the middles and ratio of the diagonals."""
-    middles = [np.add(b[:2], np.divide(b[2:], 2)) for b in (found, box)]
-    return np.linalg.norm(middles[0] - middles[1]), np.hypot(*found[2:]) / np.hypot(*box[2:])
+    middles = [np.add(b[:2], np.divide(b[2:], 2)) for b in (predicted, box)]
+    return np.linalg.norm(middles[0] - middles[1]), np.hypot(*predicted[2:]) / np.hypot(*box[2:])
 
 
 @pytest.mark.parametrize("box", [(60, 40, 60, 180), (380, 90, 80, 200), (10, 100, 400, 90)])
@@ -59,20 +59,20 @@ def off_by(found, box):
 def test_person_search_ends_around_the_person(box, zoom):
     box = tuple(zoom * value for value in box)
     image = photograph(box, (300 * zoom, 500 * zoom))
-    found = PersonSearch(RectangleNetwork())(image)
-    apart, ratio = off_by(found.box, box)
+    result = PersonSearch(RectangleNetwork())(image)
+    apart, ratio = off_by(result.box, box)
     assert apart < 0.06 * np.hypot(*box[2:])
     assert ratio == pytest.approx(person_search._ENLARGED, rel=0.15)
-    assert found.box[2] / found.box[3] == pytest.approx(box[2] / box[3], rel=0.4)
-    assert found.agreement > 0.5
+    assert result.box[2] / result.box[3] == pytest.approx(box[2] / box[3], rel=0.4)
+    assert result.agreement > 0.5
 
 
 def test_person_search_returns_a_box_that_is_cropped_alike():
     box = (60, 40, 60, 180)
     image = photograph(box)
     search = PersonSearch(RectangleNetwork())
-    found = search(image)
-    pixels, _ = person.crop_person(image, found.box, SIZE)
+    result = search(image)
+    pixels, _ = person.crop_person(image, result.box, SIZE)
     keypoints = search._keypoints(pixels[None].astype(np.float32) / 127.5 - 1)
     assert np.abs(np.mean(keypoints, axis=1)).max() < 0.1
     assert 0.5 < np.ptp(keypoints, axis=1).max() < 1.4
@@ -83,25 +83,25 @@ def test_person_search_follows_the_person_of_the_frame_before():
     box, other = (200, 60, 80, 180), (20, 60, 60, 160)
     image = np.maximum(photograph(box), photograph(other))
     moved = tuple(np.add(other, (6, -4, 0, 0)))
-    found = PersonSearch(RectangleNetwork())(image, box_before=moved)
-    assert off_by(found.box, other)[0] < 12
-    assert found.agreement >= models.MIN_AGREEMENT
+    result = PersonSearch(RectangleNetwork())(image, box_before=moved)
+    assert off_by(result.box, other)[0] < 12
+    assert result.agreement >= models.MIN_AGREEMENT
 
 
 @pytest.mark.parametrize("bias", [np.nan, np.inf, -1e9])
 def test_person_search_with_a_broken_network_gives_a_box_in_the_photograph(bias):
     image = photograph((0, 0, 500, 300))
-    found = PersonSearch(RectangleNetwork(bias=bias))(image)
-    assert 0 <= found.agreement <= 1
-    pixels, _ = person.crop_person(image, found.box, SIZE)
+    result = PersonSearch(RectangleNetwork(bias=bias))(image)
+    assert 0 <= result.agreement <= 1
+    pixels, _ = person.crop_person(image, result.box, SIZE)
     assert pixels.shape == (SIZE, SIZE, 3)
 
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 400), (37, 12)])
 def test_person_search_of_an_empty_photograph_gives_a_box_in_it(size):
     image = np.zeros((*size, 3), np.uint8)
-    found = PersonSearch(RectangleNetwork())(image)
-    pixels, _ = person.crop_person(image, found.box, SIZE)
+    result = PersonSearch(RectangleNetwork())(image)
+    pixels, _ = person.crop_person(image, result.box, SIZE)
     assert pixels.shape == (SIZE, SIZE, 3)
 
 
@@ -142,7 +142,7 @@ def test_person_search_is_said_once_and_how_to_do_better(tmp_path, rng, caplog):
             model.predict(picture, (5, 5, 20, 30))
         finally:
             logging.get_absl_logger().removeHandler(caplog.handler)
-    assert [len(found) for found in people] == [1, 1]
+    assert [len(one) for one in people] == [1, 1]
     messages = {r.getMessage() for r in caplog.records if r.name == "absl"}
     assert messages == {models.SEARCHED}
     assert "--box=x,y,width,height" in models.SEARCHED

@@ -1,4 +1,4 @@
-"""Photographs: which files are found, and how they are read."""
+"""Photographs: which files are listed, and how they are read."""
 
 import struct
 from pathlib import Path
@@ -95,14 +95,14 @@ def test_photo_folder_is_read_by_content_and_names_what_cannot_be(tmp_path, pict
     for name, content in contents.items():
         (tmp_path / name).write_bytes(content)
     (tmp_path / "l.jpg").mkdir()
-    found = photo.find(tmp_path)
-    assert [path.name for path in found] == [
+    files = photo.find(tmp_path)
+    assert [path.name for path in files] == [
         name for name in contents if name[:2] in "a.bc.d.e.f.g."
     ]
-    for path in found[:3]:
+    for path in files[:3]:
         assert photo.read_image(path).shape == picture.shape
     for path, said in zip(
-        found[3:], ("HEIC, which is not read: .*heif-convert", "HEIC", "GIF", "camera raw")
+        files[3:], ("HEIC, which is not read: .*heif-convert", "HEIC", "GIF", "camera raw")
     ):
         with pytest.raises(InputError, match=rf"{path.name} is {said}"):
             photo.read_image(path)

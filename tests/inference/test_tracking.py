@@ -21,9 +21,9 @@ def test_tracking_follows_two_people_who_pass_each_other():
     for number in range(10):
         pair = [person(3 * number, "right"), person(100 - 3 * number, "left")]
         frames.append(pair[:: 1 if number % 2 else -1])
-    found = tracking.track_people(frames)
-    assert [len(track.frames) for track in found] == [10, 10]
-    assert all(len({p["name"] for p in track.people}) == 1 for track in found)
+    tracks = tracking.track_people(frames)
+    assert [len(track.frames) for track in tracks] == [10, 10]
+    assert all(len({p["name"] for p in track.people}) == 1 for track in tracks)
 
 
 def test_tracking_bridges_short_gaps_only():

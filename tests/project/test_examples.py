@@ -88,7 +88,7 @@ def test_examples_of_commands_parse(page, command):
             assert flag in code, f"{program} has no --{flag}"
 
 
-def test_examples_are_found():
+def test_examples_are_listed():
     programs = {command[0] for _, command in ALL_COMMANDS}
     assert {"hmr_tf.main", *PROGRAMS, "examples/serving_client.py", "tools.cc0_body"} <= programs
 

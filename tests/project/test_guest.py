@@ -26,7 +26,7 @@ print(json.dumps([changed, gone, heavy]))
 def import_in_a_fresh_process(tmp_path, before="", keras="", has_tf_keras=True, **environment):
     """(variables changed, variables removed, heavy modules imported) by `import hmr_tf`.
 
-    keras: a version that is found as the installed one, before the real one.
+    keras: a version that is taken for the installed one, before the real one.
     """
     if keras:
         info = tmp_path / f"keras-{keras}.dist-info"

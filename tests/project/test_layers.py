@@ -93,7 +93,7 @@ def test_layers_imports_point_one_way(path, module):
         ("from hmr_tf.inference import photo", "data_prep.relabelling"),
     ],
 )
-def test_layers_a_turned_around_import_is_found(tmp_path, line, module):
+def test_layers_an_upward_import_is_reported(tmp_path, line, module):
     file = tmp_path / "module.py"
     file.write_text(line + "\n")
     assert len(list(violations(file, module))) == 1

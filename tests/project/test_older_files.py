@@ -68,8 +68,8 @@ def test_old_checkpoint_gives_the_same_theta(small_networks, predictions):
 
 
 def test_old_discriminator_loads(small_networks):
-    found = checkpoint.load_discriminator(str(OLD / "run"))
-    assert found.all_joints[0].units == UNITS
+    loaded = checkpoint.load_discriminator(str(OLD / "run"))
+    assert loaded.all_joints[0].units == UNITS
 
 
 def test_old_run_predicts_the_same_people(small_networks, predictions):

@@ -241,10 +241,10 @@ def inference(networks):
     outputs = {key: encoder.get_layer(name).output for key, name in layers.items()}
     inside = tf.keras.Model(encoder.input, {**outputs, "features": encoder.output})
     images = tf.constant(golden_inputs.images(2))
-    found = {key: value.numpy() for key, value in inside(images, training=False).items()}
+    per_layer = {key: value.numpy() for key, value in inside(images, training=False).items()}
     stages = [hmr.with_mesh(stage) for stage in hmr(images, training=False)]
-    features = found.pop("features")
-    return SimpleNamespace(features=features, inside=found, stages=stages)
+    features = per_layer.pop("features")
+    return SimpleNamespace(features=features, inside=per_layer, stages=stages)
 
 
 def test_encoder_features(inference):
@@ -302,12 +302,12 @@ def test_discriminator(networks):
     rotations = golden["rotations"].reshape(-1, 23, 3, 3)
     scores = networks.discriminator((tf.constant(rotations), tf.constant(golden["shapes"])))
     within("discriminator.out", compare.max_abs(scores, golden["out"]))
-    _, found = gradients(
+    _, ours_by_input = gradients(
         lambda *bodies: tf.reduce_sum(golden["grad_w"] * networks.discriminator(bodies)),
         rotations,
         golden["shapes"],
     )
-    for ours, key in zip(found, ("grad_rot", "grad_shape")):
+    for ours, key in zip(ours_by_input, ("grad_rot", "grad_shape")):
         error = compare.max_abs(ours.numpy().reshape(golden[key].shape), golden[key])
         within("discriminator.grad_*", error)
 
@@ -341,13 +341,13 @@ def training(networks):
     trainer = Trainer(hmr, discriminator)
     trainer.compile(adam(ENCODER_RATE), adam(CRITIC_RATE))
     step = tf.function(trainer.train_step)
-    found = SimpleNamespace(stages=stages, scores=tf.concat(scores, 0), batch=batch, logs=[])
-    found.before = {name: v.numpy() for name, v in names.items()}
-    found.logs.append(numbers(step((batch, mocap))))
-    found.after = {name: v.numpy() for name, v in names.items()}
-    found.gradients = _first_gradients(trainer, names)
-    found.logs += [numbers(step((batch, mocap))) for _ in range(2)]
-    return found
+    result = SimpleNamespace(stages=stages, scores=tf.concat(scores, 0), batch=batch, logs=[])
+    result.before = {name: v.numpy() for name, v in names.items()}
+    result.logs.append(numbers(step((batch, mocap))))
+    result.after = {name: v.numpy() for name, v in names.items()}
+    result.gradients = _first_gradients(trainer, names)
+    result.logs += [numbers(step((batch, mocap))) for _ in range(2)]
+    return result
 
 
 def numbers(logs):
@@ -356,14 +356,14 @@ def numbers(logs):
 
 def _first_gradients(trainer, names):
     """After one step Adam's first moment is a tenth of the gradient."""
-    found = {}
+    by_name = {}
     for optimizer, variables in (
         (trainer.encoder_optimizer, trainer.hmr.trainable_variables),
         (trainer.discriminator_optimizer, trainer.discriminator.trainable_variables),
     ):
         ours = {v.ref(): optimizer.get_slot(v, "m").numpy() / 0.1 for v in variables}
-        found.update({name: ours[v.ref()] for name, v in names.items() if v.ref() in ours})
-    return found
+        by_name.update({name: ours[v.ref()] for name, v in names.items() if v.ref() in ours})
+    return by_name
 
 
 def _of_resnet(name):

@@ -158,8 +158,8 @@ def test_render_scene_in_strips_equals_the_whole(
 
     expected = draw()
     monkeypatch.setattr(render, "STRIP_PIXELS", 200 * 17)  # the last strip has fewer rows
-    for found, whole in zip(draw(), expected):
-        np.testing.assert_array_equal(found, whole)  # picture and mask
+    for part, whole in zip(draw(), expected):
+        np.testing.assert_array_equal(part, whole)  # picture and mask
     assert expected[1].numpy().any(axis=(0, 2)).sum() > 3 * 17
 
 

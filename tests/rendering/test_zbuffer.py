@@ -220,8 +220,8 @@ def test_zbuffer_window_equals_that_part_of_the_picture(rng, corner):
     around = pictures(rasterize([points], [depth], faces, 60, 60, corner_px=(-3, 0)))
     whole = [values[:, top : top + 11, left + 3 : left + 20] for values in around]
     np.testing.assert_array_equal(part[0], whole[0])
-    for found, expected in zip(part[1:], whole[1:]):
-        np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-6)
+    for ours, expected in zip(part[1:], whole[1:]):
+        np.testing.assert_allclose(ours, expected, rtol=1e-5, atol=1e-6)
 
 
 def test_zbuffer_does_not_depend_on_max_candidates(rng, monkeypatch):

@@ -55,8 +55,8 @@ def ask(served, content, boxes):
 
 def predicted(hmr, image, box):
     """What `hmr_tf.load(...).predict` says of one person."""
-    (found,) = Model(hmr, None).predict(image, box)
-    return {name: value for name, value in found.items() if name not in NOT_SERVED}
+    (result,) = Model(hmr, None).predict(image, box)
+    return {name: value for name, value in result.items() if name not in NOT_SERVED}
 
 
 def assert_same_person(answer, number, expected):

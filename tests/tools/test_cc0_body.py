@@ -384,8 +384,8 @@ def test_cc0_body_only_the_inner_of_two_shells_is_hidden():
     both = np.concatenate([points, points / 2])
     mirror = makehuman.mirror_map(both)
     both_faces = np.concatenate([faces, faces + len(points)])
-    found = hidden.hidden_vertices(both, both_faces, np.zeros(3), 1.1, mirror, num_views=18)
-    np.testing.assert_array_equal(found, np.arange(len(both)) >= len(points))
+    is_hidden = hidden.hidden_vertices(both, both_faces, np.zeros(3), 1.1, mirror, num_views=18)
+    np.testing.assert_array_equal(is_hidden, np.arange(len(both)) >= len(points))
 
 
 def test_cc0_body_other_objects_may_hide_the_mesh():
@@ -403,16 +403,16 @@ def test_cc0_body_principal_shapes_find_what_people_were_mixed_from(rng):
     directions, _ = np.linalg.qr(rng.normal(size=(120, 6)))
     betas = rng.normal(size=(300, 6)) * [3.0, 2.5, 2.0, 1.5, 1.0, 0.5]
     crowd = mean + (betas @ directions.T).reshape(300, 40, 3)
-    found_mean, found, explained = shape_space.principal_shapes(crowd, 6)
+    principal_mean, principal, explained = shape_space.principal_shapes(crowd, 6)
     assert explained == pytest.approx(1.0)
-    np.testing.assert_allclose(found_mean, crowd.mean(0))
-    offsets = (crowd - found_mean).reshape(300, -1)
-    unit = found.reshape(-1, 6)
+    np.testing.assert_allclose(principal_mean, crowd.mean(0))
+    offsets = (crowd - principal_mean).reshape(300, -1)
+    unit = principal.reshape(-1, 6)
     coordinates = offsets @ np.linalg.pinv(unit).T
     np.testing.assert_allclose(coordinates.std(0, ddof=1), 1.0)  # one beta, one deviation
     np.testing.assert_allclose(coordinates @ unit.T, offsets, atol=1e-9)
-    for step in np.moveaxis(found, -1, 0):
-        assert np.ptp((found_mean + step)[:, 1]) >= np.ptp(found_mean[:, 1])
+    for step in np.moveaxis(principal, -1, 0):
+        assert np.ptp((principal_mean + step)[:, 1]) >= np.ptp(principal_mean[:, 1])
 
 
 def test_cc0_body_skin_weights_come_out_symmetric_short_and_whole(rng):
@@ -435,15 +435,15 @@ def test_cc0_body_regress_recovers_the_shares(rng):
     crowd = rng.normal(size=(30, 12, 3))
     shares = np.zeros(12)
     shares[[2, 5, 7]] = 0.5, 0.3, 0.2
-    found = regressors.regress(crowd, np.einsum("c,ncx->nx", shares, crowd))
-    np.testing.assert_allclose(found, shares, atol=1e-6)
+    row = regressors.regress(crowd, np.einsum("c,ncx->nx", shares, crowd))
+    np.testing.assert_allclose(row, shares, atol=1e-6)
 
 
 def test_cc0_body_regress_never_gives_a_negative_share(rng):
     crowd = rng.normal(size=(30, 12, 3))
-    found = regressors.regress(crowd, 3 * crowd[:, 0] - 2 * crowd[:, 1])
-    assert found.min() >= 0
-    assert found.sum() == pytest.approx(1.0)
+    row = regressors.regress(crowd, 3 * crowd[:, 0] - 2 * crowd[:, 1])
+    assert row.min() >= 0
+    assert row.sum() == pytest.approx(1.0)
 
 
 def test_cc0_body_joint_regressor_finds_the_built_in_bodys_joints(rng):

@@ -36,8 +36,8 @@ def free_addresses(number):
     ],
 )
 def test_cluster_counts_the_chief_first_as_tensorflow_does(text, index):
-    found = cluster.read_config(text)
-    assert found.index == index
+    parsed = cluster.read_config(text)
+    assert parsed.index == index
     content = json.loads(text)
     jobs = {k: v for k, v in content["cluster"].items() if k != "evaluator"}
     resolver = tf.distribute.cluster_resolver.SimpleClusterResolver(
@@ -47,7 +47,7 @@ def test_cluster_counts_the_chief_first_as_tensorflow_does(text, index):
     )
     strategy = SimpleNamespace(cluster_resolver=resolver)
     assert distribution.worker_index(strategy) == index
-    assert distribution.num_workers(strategy) == len(found.addresses)
+    assert distribution.num_workers(strategy) == len(parsed.addresses)
 
 
 @pytest.mark.parametrize(

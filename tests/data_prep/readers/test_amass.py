@@ -69,8 +69,8 @@ def test_amass_body_joints_hands_and_the_first_ten_betas(folder):
 def test_amass_25_hz(rate, name, frames, tmp_path):
     rates = {"mocap_framerate": None, name: np.array(rate)}
     write(tmp_path / "CMU" / "01" / "x.npz", **rates)
-    found = poses(amass.read(tmp_path, 0)["neutrSMPL_CMU"])
-    assert sorted(found[:, 0] // 1000) == frames
+    all_poses = poses(amass.read(tmp_path, 0)["neutrSMPL_CMU"])
+    assert sorted(all_poses[:, 0] // 1000) == frames
 
 
 def test_amass_order_is_shuffled_by_the_seed(folder):
@@ -140,8 +140,8 @@ def test_amass_sample(shared):
     records, _ = convert(items)
     file = np.load(shared / "data_samples" / "amass" / "CMU" / "01" / "01_01_poses.npz")
     theirs = file["poses"].reshape(-1, 52, 3)[[0, 5, 10, 14, 19]][:, [*range(23), 37]]
-    found = sorted(record["pose"] for record in records)
-    np.testing.assert_allclose(found, sorted(theirs.reshape(-1, 72).tolist()), atol=1e-6)
+    all_poses = sorted(record["pose"] for record in records)
+    np.testing.assert_allclose(all_poses, sorted(theirs.reshape(-1, 72).tolist()), atol=1e-6)
     np.testing.assert_allclose(records[0]["shape"], file["betas"][:10], atol=1e-6)
 
 

@@ -132,8 +132,10 @@ def test_cmu_smpls_bones_point_where_the_files_do(tmp_path, rng):
         ("left_hip", "lfemur", [0, -1, 0]),
         ("right_knee", "rtibia", [0, -1, 0]),
     ):
-        found = ours[skeleton.SMPL_JOINTS.index(joint)] @ rest
-        np.testing.assert_allclose(found, theirs[bone].apply(asf.bones[bone].direction), atol=1e-9)
+        direction = ours[skeleton.SMPL_JOINTS.index(joint)] @ rest
+        np.testing.assert_allclose(
+            direction, theirs[bone].apply(asf.bones[bone].direction), atol=1e-9
+        )
 
 
 def test_cmu_25_hz_of_120(tmp_path):

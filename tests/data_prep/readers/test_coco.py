@@ -86,8 +86,8 @@ def box(height, width=40):
     ],
 )
 def test_coco_people_skipped_by_the_rules(entries, reason, tmp_path):
-    found = read_one(tmp_path, **entries)
-    assert found == Skipped(reason, "COCO_train2014_000000000007.jpg, annotation 1", False)
+    skipped = read_one(tmp_path, **entries)
+    assert skipped == Skipped(reason, "COCO_train2014_000000000007.jpg, annotation 1", False)
 
 
 @pytest.mark.parametrize(
@@ -134,19 +134,18 @@ def test_coco_people_kept_by_the_rules(entries, tmp_path):
     ],
 )
 def test_coco_broken_annotations_are_problems(entries, reason, tmp_path):
-    found = read_one(tmp_path, **entries)
-    assert (found.reason, found.is_problem) == (reason, True)
+    problem = read_one(tmp_path, **entries)
+    assert (problem.reason, problem.is_problem) == (reason, True)
 
 
 def test_coco_people_come_by_image_then_as_in_the_file(tmp_path):
     annotations = [annotation(9, 7), annotation(5, 3), annotation(8, 7), annotation(6, 3)]
     annotations.append(annotation(4, 3, category_id=2))
     annotations[0]["iscrowd"] = 1
-    dog, *found = coco.read(write_coco(tmp_path, annotations), "train")
+    dog, *people = coco.read(write_coco(tmp_path, annotations), "train")
     assert (dog.reason, dog.is_problem) == ("of another category", False)
-    files = [getattr(p, "filename", None) or p.where for p in found]
-    people = ["3.jpg", "3.jpg", "7.jpg, annotation 9", "7.jpg"]
-    assert [name[26:] for name in files] == people
+    files = [getattr(p, "filename", None) or p.where for p in people]
+    assert [name[26:] for name in files] == ["3.jpg", "3.jpg", "7.jpg, annotation 9", "7.jpg"]
 
 
 LAYOUTS = [
@@ -161,7 +160,7 @@ LAYOUTS = [
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)
-def test_coco_images_are_found_where_people_keep_them(layout, tmp_path):
+def test_coco_images_are_read_from_the_usual_folders(layout, tmp_path):
     folder = write_coco(tmp_path, [annotation(1)], **layout)
     records, tally = convert(coco.read(folder, "train"))
     assert len(records) == 1
@@ -172,8 +171,8 @@ def test_coco_annotations_and_images_of_different_years_meet(tmp_path):
     folder = write_coco(tmp_path, [annotation(1)], prefix="")
     path = folder / "annotations" / "person_keypoints_train2014.json"
     path.write_text(path.read_text().replace('"0000', '"COCO_train2014_0000'))
-    (found,), _ = convert(coco.read(folder, "train"))
-    assert found["image/filename"] == [b"COCO_train2014_000000000007.jpg"]
+    (record,), _ = convert(coco.read(folder, "train"))
+    assert record["image/filename"] == [b"COCO_train2014_000000000007.jpg"]
 
 
 def test_coco_val_is_read_as_train_is(tmp_path):
@@ -182,20 +181,20 @@ def test_coco_val_is_read_as_train_is(tmp_path):
 
 
 def test_coco_crop_holds_the_person(tmp_path):
-    (found,), _ = convert(coco.read(write_coco(tmp_path, [annotation(1)]), "train"))
-    assert found["image/height"] == [185]  # 180 x 1.03
-    assert found["image/width"] == [247]
-    seen = np.array(found["image/visibility"]) > 0
+    (record,), _ = convert(coco.read(write_coco(tmp_path, [annotation(1)]), "train"))
+    assert record["image/height"] == [185]  # 180 x 1.03
+    assert record["image/width"] == [247]
+    seen = np.array(record["image/visibility"]) > 0
     for key, low, high in (("x", 34, 66), ("y", 18, 160)):
-        values = np.array([*np.array(found[f"image/{key}"])[seen], *face(found, key)])
+        values = np.array([*np.array(record[f"image/{key}"])[seen], *face(record, key)])
         scale = {"x": 247 / 240, "y": 185 / 180}[key]
         np.testing.assert_allclose(
             [values.min(), values.max()], [low * scale, high * scale], rtol=1e-6
         )
 
 
-def face(found, key):
-    return np.reshape(found["image/face_pts"], (3, 5))["xy".index(key)]
+def face(record, key):
+    return np.reshape(record["image/face_pts"], (3, 5))["xy".index(key)]
 
 
 def test_coco_missing_and_broken_images_are_counted(tmp_path):
@@ -247,8 +246,8 @@ def test_coco_records_are_the_originals(shared):
     expected = json.loads((samples / "expected" / "coco.json").read_text())
     records, tally = convert(coco.read(samples / "coco", "train"))
     assert_as_original(records, expected, tolerance_px=1.2)
-    for i, found in enumerate(records):
-        np.testing.assert_allclose(found["image/face_pts"], expected["face_pts"][i], atol=1.2)
+    for i, record in enumerate(records):
+        np.testing.assert_allclose(record["image/face_pts"], expected["face_pts"][i], atol=1.2)
     assert not tally.problems
 
 
@@ -332,9 +331,7 @@ DOG_AND_PERSON = [{"id": 1, "name": "dog"}, {"id": 5, "name": "Person"}]
         ([{"id": "p1", "name": "person"}], "p1", ""),
     ],
 )
-def test_coco_people_are_found_by_the_name_of_their_category(
-    categories, category_id, category, tmp_path
-):
+def test_coco_people_go_by_the_name_of_their_category(categories, category_id, category, tmp_path):
     people = [annotation(1, category_id=category_id), annotation(2, category_id=77)]
     folder = write_coco(tmp_path, people)
     edit(folder, lambda content: content.update(categories=categories))
@@ -383,9 +380,9 @@ def test_coco_unusable_entries_are_counted_and_the_others_read(tmp_path):
     )
 
 
-def test_coco_own_photographs_of_one_name_are_not_mixed_up(tmp_path):
-    people = [annotation(1, 7), annotation(2, 3)]
-    folder = write_coco(tmp_path, people, images="s1/", prefix="")
+def test_coco_photographs_of_one_name_are_not_mixed_up(tmp_path):
+    annotations = [annotation(1, 7), annotation(2, 3)]
+    folder = write_coco(tmp_path, annotations, images="s1/", prefix="")
     (folder / "s2").mkdir()
     path = edit(
         folder,
@@ -396,9 +393,9 @@ def test_coco_own_photographs_of_one_name_are_not_mixed_up(tmp_path):
     )
     for place, number in ((1, 7), (2, 3)):
         (folder / "s1" / f"{number:012d}.jpg").rename(folder / f"s{place}" / "a.jpg")
-    found = list(coco.read(folder, "train", annotations=path))
-    assert [person.image[-8:] for person in found] == ["s2/a.jpg", "s1/a.jpg"]
+    people = list(coco.read(folder, "train", annotations=path))
+    assert [person.image[-8:] for person in people] == ["s2/a.jpg", "s1/a.jpg"]
     (folder / "s1" / "a.jpg").rename(folder / "a.jpg")
     (folder / "s2" / "a.jpg").unlink()
-    found = list(coco.read(folder, "train", annotations=path))
-    assert [item.reason for item in found] == ["several images of one name"] * 2
+    people = list(coco.read(folder, "train", annotations=path))
+    assert [item.reason for item in people] == ["several images of one name"] * 2

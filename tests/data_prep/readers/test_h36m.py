@@ -386,10 +386,10 @@ def test_h36m_records_are_the_references(layout, shared):
     assert all(isinstance(item.image, VideoFrame) == (layout == "official") for item in items)
     records, tally = convert(items)
     assert not tally.skipped
-    found = {record["image/filename"][0].decode(): record for record in records}
+    by_name = {record["image/filename"][0].decode(): record for record in records}
     for i, name in enumerate(expected["filename"]):
         # But in the .npz, frame 396 of S7 is the first one.
-        record = found[name if layout == "npz" else name.replace("000396", "000001")]
+        record = by_name[name if layout == "npz" else name.replace("000396", "000001")]
         assert sorted(record) == expected["keys"]
         integers = ("center", "height", "width", "visibility")
         for key, name in [(f"image/{key}", key) for key in integers] + [
@@ -407,14 +407,14 @@ def assert_points_as_expected(record, expected, i):
     """The original scales x by y's factor and y by x's; so undone, its points are ours."""
     scale_y, scale_x = record["meta/scale_factors"]
     start_x, start_y = record["meta/crop_pt"]
-    for found, theirs in (
+    for ours, theirs in (
         ((record["image/x"], record["image/y"]), (expected["x"][i], expected["y"][i])),
         (record["image/cam"][1:], expected["cam"][i][1:]),
     ):
         x, y = (np.add(theirs[0], start_x), np.add(theirs[1], start_y))
-        np.testing.assert_allclose(found[0], x / scale_y * scale_x - start_x, atol=1e-3)
-        np.testing.assert_allclose(found[1], y / scale_x * scale_y - start_y, atol=1e-3)
-        np.testing.assert_allclose(found, theirs, atol=1.1)
+        np.testing.assert_allclose(ours[0], x / scale_y * scale_x - start_x, atol=1e-3)
+        np.testing.assert_allclose(ours[1], y / scale_x * scale_y - start_y, atol=1e-3)
+        np.testing.assert_allclose(ours, theirs, atol=1.1)
     np.testing.assert_allclose(record["image/cam"][0], expected["cam"][i][0], atol=1e-3)
 
 
@@ -428,16 +428,16 @@ def test_h36m_fetch_frames_and_images_are_counted_from_0_or_1(first, first_image
     for number in (1, 2, 3):
         name = images / f"img_{number:06d}.jpg"
         name.rename(images / f"img_{number + first_image - 1:06d}.jpg")
-    note, *found = h36m_layouts.read(tmp_path, "train")
+    note, *labelled = h36m_layouts.read(tmp_path, "train")
     assert note.note == f"frames counted from {first}, images numbered from {first_image}"
-    assert [p.image[-10:-4] for p in found] == [f"{first_image + i:06d}" for i in range(3)]
-    assert [p.filename[-10:-4] for p in found] == ["000001", "000002", "000003"]
+    assert [p.image[-10:-4] for p in labelled] == [f"{first_image + i:06d}" for i in range(3)]
+    assert [p.filename[-10:-4] for p in labelled] == ["000001", "000002", "000003"]
 
 
 def test_h36m_npz_images_may_be_numbered_from_0(tmp_path):
     names = [f"S1_Eating.54138969_{number:06d}.jpg" for number in (0, 5)]
     h36m_fakes.write_npz(tmp_path, names)
-    note, *found = h36m_layouts.read(tmp_path, "train")
+    note, *labelled = h36m_layouts.read(tmp_path, "train")
     assert note == Noted("images numbered from 0 in h36m_train.npz", 2)
-    assert [p.image[-10:-4] for p in found] == ["000000", "000005"]
-    assert [p.filename[-10:-4] for p in found] == ["000001", "000006"]
+    assert [p.image[-10:-4] for p in labelled] == ["000000", "000005"]
+    assert [p.filename[-10:-4] for p in labelled] == ["000001", "000006"]

@@ -1,4 +1,4 @@
-"""LSP and LSP-extended: flags the right way round, splits, images found, the original's records."""
+"""LSP and LSP-extended: flags the right way round, splits, image files, the original's records."""
 
 import json
 
@@ -47,13 +47,13 @@ def test_lsp_every_image_of_lsp_is_in_one_split(tmp_path, joints, monkeypatch):
 def test_lsp_stored_image_is_the_source_file(tmp_path, joints):
     folder = write_lsp(tmp_path, joints, digits=5)
     records, _ = convert(lsp.read_extended(folder, "train"))
-    for i, found in enumerate(records):
+    for i, record in enumerate(records):
         path = folder / "images" / f"im{i + 1:05d}.jpg"
-        assert found["image/encoded"] == [path.read_bytes()]
-        assert (found["image/height"], found["image/width"]) == ([40], [30])
+        assert record["image/encoded"] == [path.read_bytes()]
+        assert (record["image/height"], record["image/width"]) == ([40], [30])
         labelled = joints[joints[:, 2, i] > 0, :2, i]
         middle = (labelled.min(axis=0) + labelled.max(axis=0)) / 2
-        assert found["image/center"] == middle.astype(int).tolist()
+        assert record["image/center"] == middle.astype(int).tolist()
 
 
 def test_lsp_missing_image_does_not_shift_the_others(tmp_path, joints):
@@ -67,9 +67,9 @@ def test_lsp_missing_image_does_not_shift_the_others(tmp_path, joints):
 
 def test_lsp_nan_of_hidden_joints_becomes_zero(tmp_path, joints):
     joints[2, :, 0] = np.nan, np.nan, 0
-    (found, *_), _ = convert(lsp.read_extended(write_lsp(tmp_path, joints, digits=5), "train"))
-    assert found["image/x"][2] == found["image/y"][2] == 0
-    assert np.isfinite(found["image/x"]).all()
+    (record, *_), _ = convert(lsp.read_extended(write_lsp(tmp_path, joints, digits=5), "train"))
+    assert record["image/x"][2] == record["image/y"][2] == 0
+    assert np.isfinite(record["image/x"]).all()
 
 
 def test_lsp_unusable_people_are_counted(tmp_path, joints):
@@ -78,7 +78,7 @@ def test_lsp_unusable_people_are_counted(tmp_path, joints):
     folder = write_lsp(tmp_path, joints, digits=5)
     (folder / "images" / "im00003.jpg").write_bytes(b"\xff\xd8 no image")
     records, tally = convert(lsp.read_extended(folder, "train"))
-    assert [found["image/filename"] for found in records] == [[b"im00004.jpg"]]
+    assert [record["image/filename"] for record in records] == [[b"im00004.jpg"]]
     assert tally.skipped == {
         "no labelled keypoint": 1,
         "keypoints are not numbers": 1,

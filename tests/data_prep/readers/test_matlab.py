@@ -29,12 +29,12 @@ def path(request, tmp_path):
 
 
 def test_matlab_version_5(path):
-    found = matlab.load(path, ["cells", "numbers", "structs"], optional=["bytes", "nothing"])
-    assert list(found) == ["cells", "numbers", "structs", "bytes"]
-    np.testing.assert_array_equal(found["numbers"], NUMBERS)
-    np.testing.assert_array_equal(matlab.items(found["cells"])[0], NUMBERS)
-    assert matlab.items(found["cells"])[1].size == 0
-    first, _ = matlab.items(found["structs"])
+    content = matlab.load(path, ["cells", "numbers", "structs"], optional=["bytes", "nothing"])
+    assert list(content) == ["cells", "numbers", "structs", "bytes"]
+    np.testing.assert_array_equal(content["numbers"], NUMBERS)
+    np.testing.assert_array_equal(matlab.items(content["cells"])[0], NUMBERS)
+    assert matlab.items(content["cells"])[1].size == 0
+    first, _ = matlab.items(content["structs"])
     assert matlab.number(matlab.field(first, "x")) == 3
     assert matlab.text(matlab.field(first, "name")) == "a.jpg"
     (inner,) = matlab.items(matlab.field(first, "inner"))
@@ -62,11 +62,11 @@ def test_matlab_version_7_3_has_the_same_axes(tmp_path):
         file["#refs#/a"], file["#refs#/b"] = NUMBERS.T, np.zeros((2, 3))
         references = [[file["#refs#/a"].ref], [file["#refs#/b"].ref], [file["#refs#/a"].ref]]
         file.create_dataset("cells", data=np.array(references, h5py.ref_dtype))
-    found = matlab.load(tmp_path / "a.mat", ["numbers", "cells"])
-    np.testing.assert_array_equal(found["numbers"], NUMBERS)
-    assert found["cells"].shape == (1, 3)
-    np.testing.assert_array_equal(found["cells"][0, 2], NUMBERS)
-    assert found["cells"][0, 1].shape == (3, 2)
+    content = matlab.load(tmp_path / "a.mat", ["numbers", "cells"])
+    np.testing.assert_array_equal(content["numbers"], NUMBERS)
+    assert content["cells"].shape == (1, 3)
+    np.testing.assert_array_equal(content["cells"][0, 2], NUMBERS)
+    assert content["cells"][0, 1].shape == (3, 2)
 
 
 def test_matlab_other_variables_are_not_unpacked(tmp_path, monkeypatch):

@@ -89,7 +89,7 @@ def test_mosh_records_are_the_originals(name, shared):
     samples = shared / "data_samples"
     expected = json.loads((samples / "expected" / f"{name}.json").read_text())
     records, _ = convert(mosh.read(samples / "neutrMosh", 0)[name])
-    rows = sorted(np.round([*found["pose"], *found["shape"]], 5).tolist() for found in records)
+    rows = sorted(np.round([*record["pose"], *record["shape"]], 5).tolist() for record in records)
     theirs = np.column_stack([expected["pose"], expected["shape"]])
     np.testing.assert_allclose(rows, sorted(theirs.tolist()), atol=1e-4)
 

@@ -76,22 +76,22 @@ def test_mpi_inf_3dhp_frames_come_by_subject_sequence_camera_and_time(tmp_path, 
     for name in ("S2/Seq1", "S1/Seq2", "S1/Seq1"):
         write_sequence(tmp_path / name, *moving(2, rng))
         write_frames(tmp_path / name, 2, cameras=(8, 3, 1))
-    found = people(mpi_inf_3dhp_train.read(tmp_path, "train"))
+    labelled = people(mpi_inf_3dhp_train.read(tmp_path, "train"))
     sequences = ["S1_Seq1_cam1", "S1_Seq1_cam8", "S1_Seq2_cam1", "S1_Seq2_cam8"]
     sequences += ["S2_Seq1_cam1", "S2_Seq1_cam8"]
-    assert [p.sequence for p in found] == [name for name in sequences for _ in range(2)]
-    assert [p.image[-10:] for p in found] == ["000001.jpg", "000002.jpg"] * 6
-    assert {p.sequence[-1]: p.camera[0] for p in found} == {"1": 102, "8": 109}
+    assert [p.sequence for p in labelled] == [name for name in sequences for _ in range(2)]
+    assert [p.image[-10:] for p in labelled] == ["000001.jpg", "000002.jpg"] * 6
+    assert {p.sequence[-1]: p.camera[0] for p in labelled} == {"1": 102, "8": 109}
 
 
 def test_mpi_inf_3dhp_eighth_subject_is_in_trainval_only(dataset, rng):
     write_sequence(dataset / "S8" / "Seq2", *moving(1, rng))
     write_frames(dataset / "S8" / "Seq2", 1)
-    found = {
+    of_split = {
         split: people(mpi_inf_3dhp_train.read(dataset, split)) for split in ("train", "trainval")
     }
-    assert [p.sequence for p in found["train"]] == ["S1_Seq1_cam0"] * 2
-    assert [p.sequence for p in found["trainval"]] == ["S1_Seq1_cam0"] * 2 + ["S8_Seq2_cam0"]
+    assert [p.sequence for p in of_split["train"]] == ["S1_Seq1_cam0"] * 2
+    assert [p.sequence for p in of_split["trainval"]] == ["S1_Seq1_cam0"] * 2 + ["S8_Seq2_cam0"]
 
 
 def test_mpi_inf_3dhp_cameras_are_told_by_their_numbers(tmp_path, rng):
@@ -155,17 +155,17 @@ def test_mpi_inf_3dhp_finds_frames_in_all_layouts(folder, pattern, first, tmp_pa
     write_sequence(tmp_path / folder, *moving(3, rng))
     write_frames(tmp_path, 3, pattern, cameras=(5,), first=first)
     records, tally = convert(mpi_inf_3dhp_train.read(tmp_path, "train"))
-    assert [brightness(found) for found in records] == [grey(i)[0, 0, 0] for i in range(3)]
+    assert [brightness(record) for record in records] == [grey(i)[0, 0, 0] for i in range(3)]
     assert records[0]["image/filename"] == [pattern.format(5, first).split("/")[-1].encode()]
     assert not any("frame" in problem["reason"] for problem in tally.problems)
 
 
-def pixels(found):
-    return tf.io.decode_jpeg(found["image/encoded"][0]).numpy()
+def pixels(record):
+    return tf.io.decode_jpeg(record["image/encoded"][0]).numpy()
 
 
-def brightness(found):
-    return round(float(pixels(found).mean()))
+def brightness(record):
+    return round(float(pixels(record).mean()))
 
 
 def test_mpi_inf_3dhp_frames_come_out_of_the_videos_as_distributed(tmp_path, rng):
@@ -176,9 +176,9 @@ def test_mpi_inf_3dhp_frames_come_out_of_the_videos_as_distributed(tmp_path, rng
     path = str(folder / "imageSequence" / "video_2.avi")
     assert [p.image for p in people(items)] == [VideoFrame(path, i) for i in range(3)]
     records, _ = convert(items)
-    for i, found in enumerate(records):
-        assert abs(brightness(found) - grey(i)[0, 0, 0]) < 3
-        assert found["image/filename"] == [b"frame_%06d.jpg" % (i + 1)]
+    for i, record in enumerate(records):
+        assert abs(brightness(record) - grey(i)[0, 0, 0]) < 3
+        assert record["image/filename"] == [b"frame_%06d.jpg" % (i + 1)]
 
 
 def test_mpi_inf_3dhp_frames_that_were_taken_out_are_preferred(dataset):
@@ -209,10 +209,10 @@ def test_mpi_inf_3dhp_at_least_eight_joints_lie_inside_and_all_are_labelled(tmp_
     points[1, raw[:7]] *= -1
     write_sequence(tmp_path / "S1" / "Seq1", points, joints)
     write_frames(tmp_path / "S1" / "Seq1", 2)
-    (found,), tally = convert(mpi_inf_3dhp_train.read(tmp_path, "train"))
-    assert found["image/visibility"] == [1] * 14
-    assert min(found["image/x"]) < 0
-    assert found["meta/has_3d"] == [0]
+    (record,), tally = convert(mpi_inf_3dhp_train.read(tmp_path, "train"))
+    assert record["image/visibility"] == [1] * 14
+    assert min(record["image/x"]) < 0
+    assert record["meta/has_3d"] == [0]
     assert tally.skipped["fewer than 8 keypoints inside the image"] == 1
 
 
@@ -223,7 +223,7 @@ def test_mpi_inf_3dhp_nan_labels_are_counted(tmp_path, rng):
     write_frames(tmp_path / "S1" / "Seq1", 4)
     items = [item for item in mpi_inf_3dhp_train.read(tmp_path, "train") if not is_absent(item)]
     records, tally = convert(items)
-    assert [found["image/filename"] for found in records] == [[b"frame_000004.jpg"]]
+    assert [record["image/filename"] for record in records] == [[b"frame_000004.jpg"]]
     assert tally.skipped == {
         "keypoints are not numbers": 1,
         "joints are not numbers": 1,
@@ -284,11 +284,11 @@ def test_mpi_inf_3dhp_annotations_of_matlab_7_3_are_the_same(dataset):
     wanted = people(mpi_inf_3dhp_train.read(dataset, "train"))
     content = moving(2, np.random.default_rng(0))
     write_sequence(dataset / "S1" / "Seq1", *content, is_hdf5=True)
-    found = people(mpi_inf_3dhp_train.read(dataset, "train"))
-    for one, other in zip(found, wanted):
+    labelled = people(mpi_inf_3dhp_train.read(dataset, "train"))
+    for one, other in zip(labelled, wanted):
         np.testing.assert_array_equal(one.keypoints_px, other.keypoints_px)
         np.testing.assert_array_equal(one.lsp_joints, other.lsp_joints)
-    assert len(found) == len(wanted) == 2
+    assert len(labelled) == len(wanted) == 2
 
 
 def test_mpi_inf_3dhp_calibration_of_any_sequence_serves(dataset, rng):
@@ -340,10 +340,10 @@ def test_mpi_inf_3dhp_missing_files_are_named(dataset):
 
 def test_mpi_inf_3dhp_order_is_shuffled_by_the_seed(dataset):
     items = list(mpi_inf_3dhp_train.read(dataset, "train"))
-    found, again, other = (mpi_inf_3dhp_train.shuffled(items, seed) for seed in (0, 0, 1))
-    assert [id(item) for item in found] == [id(item) for item in again]
-    assert {id(item) for item in found} == {id(item) for item in items}
-    orders = [[id(item) for item in order] for order in (items, found, other)]
+    once, again, other = (mpi_inf_3dhp_train.shuffled(items, seed) for seed in (0, 0, 1))
+    assert [id(item) for item in once] == [id(item) for item in again]
+    assert {id(item) for item in once} == {id(item) for item in items}
+    orders = [[id(item) for item in order] for order in (items, once, other)]
     assert orders[0] != orders[1] != orders[2]
 
 
@@ -387,7 +387,7 @@ def test_mpi_inf_3dhp_frames_are_numbered_from_0_or_1(
     write_sequence(tmp_path / folder, *moving(3, rng))
     write_frames(tmp_path, 3, pattern, cameras=(5,), first=actual_first)
     records, tally = convert(mpi_inf_3dhp_train.read(tmp_path, "train"))
-    assert [brightness(found) for found in records] == [grey(i)[0, 0, 0] for i in range(3)]
+    assert [brightness(record) for record in records] == [grey(i)[0, 0, 0] for i in range(3)]
     ((note, number),) = tally.notes.items()
     assert note.startswith(f"images numbered from {actual_first}: ")
     assert number == 3
@@ -398,4 +398,4 @@ def test_mpi_inf_3dhp_annotations_may_count_frames_from_1(tmp_path, rng):
     write_sequence(tmp_path / "S1" / "Seq1", *moving(3, rng), frames=frames)
     write_frames(tmp_path / "S1" / "Seq1", 3)
     records, _ = convert(mpi_inf_3dhp_train.read(tmp_path, "train"))
-    assert [brightness(found) for found in records] == [grey(i)[0, 0, 0] for i in range(3)]
+    assert [brightness(record) for record in records] == [grey(i)[0, 0, 0] for i in range(3)]

@@ -60,13 +60,15 @@ def test_mpi_inf_3dhp_testset_reference_is_in_the_record(tmp_path, labels):
     write_testset_sequence(tmp_path / "TS1", points, joints, valid=[1, 1, 1])
     records, tally = convert(read(tmp_path))
     assert len(records) == 3
-    for i, found in enumerate(records):
-        np.testing.assert_allclose(found["mpi_inf_3dhp/annot3"], joints[i].ravel() / 1e3, rtol=1e-6)
+    for i, record in enumerate(records):
+        np.testing.assert_allclose(
+            record["mpi_inf_3dhp/annot3"], joints[i].ravel() / 1e3, rtol=1e-6
+        )
         universal = joints[i].ravel() / 2e3
-        np.testing.assert_allclose(found["mpi_inf_3dhp/univ_annot3"], universal, rtol=1e-6)
-        assert found["mpi_inf_3dhp/activity"] == [i + 1]
-        assert found["image/visibility"] == [1] * 14
-        assert found["meta/has_3d"] == [0]
+        np.testing.assert_allclose(record["mpi_inf_3dhp/univ_annot3"], universal, rtol=1e-6)
+        assert record["mpi_inf_3dhp/activity"] == [i + 1]
+        assert record["image/visibility"] == [1] * 14
+        assert record["meta/has_3d"] == [0]
     assert tally.skipped == {"annot_data.mat missing": 5}
 
 
@@ -84,7 +86,7 @@ def test_mpi_inf_3dhp_testset_unknown_activity_is_0(tmp_path, labels):
 @pytest.mark.parametrize(
     "folder", ["mpi_inf_3dhp_test_set", "mpi_inf_3dhp_test_set/mpi_inf_3dhp_test_set", "test", "."]
 )
-def test_mpi_inf_3dhp_testset_sequences_are_found_where_people_keep_them(folder, tmp_path, labels):
+def test_mpi_inf_3dhp_testset_sequences_are_read_from_the_usual_folders(folder, tmp_path, labels):
     for sequence in ("TS6", "TS3"):
         write_testset_sequence(tmp_path / folder / sequence, *labels, valid=[1, 1, 1])
     assert [p.sequence for p in people(read(tmp_path))] == ["TS3"] * 3 + ["TS6"] * 3
@@ -95,7 +97,7 @@ def test_mpi_inf_3dhp_testset_nan_labels_are_counted(tmp_path, labels):
     points[0, 3], joints[1, 14] = np.nan, np.nan  # the pelvis is not among the 14
     write_testset_sequence(tmp_path / "TS1", points, joints, valid=[1, 1, 1])
     records, tally = convert(left_out(read(tmp_path)) + people(read(tmp_path)))
-    assert [found["image/filename"] for found in records] == [[b"img_000003.jpg"]]
+    assert [record["image/filename"] for record in records] == [[b"img_000003.jpg"]]
     assert tally.skipped == {"keypoints are not numbers": 1, "joints are not numbers": 1}
     assert [problem["where"][-14:] for problem in tally.problems] == [
         "img_000001.jpg",
@@ -154,11 +156,11 @@ def test_mpi_inf_3dhp_testset_samples_are_read(shared):
     items = read(folder)
     records, _ = convert(items)
     assert len(records) == len(people(items)) > 0
-    for person, found in zip(people(items), records):
-        assert found["image/filename"] == [person.image.split("/")[-1].encode()]
+    for person, record in zip(people(items), records):
+        assert record["image/filename"] == [person.image.split("/")[-1].encode()]
         # the annotations are of one camera: 3D joints divided by their depth fit the 2D points
-        x, y = np.reshape(found["image/x"], -1), np.reshape(found["image/y"], -1)
-        joints = np.reshape(found["mosh/gt3d"], (14, 3))
+        x, y = np.reshape(record["image/x"], -1), np.reshape(record["image/y"], -1)
+        joints = np.reshape(record["mosh/gt3d"], (14, 3))
         for seen, across in ((x, joints[:, 0]), (y, joints[:, 1])):
             line = np.polyfit(across / joints[:, 2], seen, 1)
             assert np.abs(np.polyval(line, across / joints[:, 2]) - seen).max() < 1

@@ -37,8 +37,8 @@ def read_all(folder, *images):
 
 
 def read_one(folder, **choice):
-    (found,) = read_all(folder, image(points(**choice)))
-    return found
+    (person,) = read_all(folder, image(points(**choice)))
+    return person
 
 
 def test_mpii_points_have_their_places(tmp_path):
@@ -99,7 +99,7 @@ def test_mpii_is_visible_does_not_matter(flag, tmp_path):
 
 def test_mpii_only_people_of_training_images_who_stand_alone(tmp_path):
     shifted = [{**point, "x": point["x"] + 50} for point in points()]
-    found = read_all(
+    people = read_all(
         tmp_path,
         image(points(), name="test.jpg", is_train=0),
         image(points(), points(), name="crowd.jpg", alone=()),
@@ -107,7 +107,7 @@ def test_mpii_only_people_of_training_images_who_stand_alone(tmp_path):
         image(name="empty.jpg", alone=()),
         image(points(), name="a.jpg"),
     )
-    seen = [(person.image[-5:], person.keypoints_px[0, 0]) for person in found]
+    seen = [(person.image[-5:], person.keypoints_px[0, 0]) for person in people]
     assert seen == [("b.jpg", 55), ("b.jpg", 105), ("a.jpg", 55)]
 
 
@@ -133,9 +133,9 @@ def test_mpii_only_people_of_training_images_who_stand_alone(tmp_path):
     ],
 )
 def test_mpii_skipped_people(people, alone, reason, is_problem, tmp_path):
-    (found,) = read_all(tmp_path, image(*people, alone=alone))
-    assert (found.reason, found.is_problem) == (reason, is_problem)
-    assert found.where.startswith("a.jpg, person ")
+    (skipped,) = read_all(tmp_path, image(*people, alone=alone))
+    assert (skipped.reason, skipped.is_problem) == (reason, is_problem)
+    assert skipped.where.startswith("a.jpg, person ")
 
 
 def test_mpii_person_without_points_beside_one_with_points(tmp_path):
@@ -150,7 +150,7 @@ def test_mpii_person_without_points_beside_one_with_points(tmp_path):
     "file",
     ["mpii_human_pose_v1_u12_2/mpii_human_pose_v1_u12_1.mat", "mpii_human_pose_v1_u12_1.mat"],
 )
-def test_mpii_archives_own_folder_is_found(file, tmp_path):
+def test_mpii_folder_of_the_archive_is_read(file, tmp_path):
     folder = write_mpii(tmp_path, [image(points())], file=file)
     assert len(list(mpii.read(folder, "train"))) == 1
 
@@ -162,13 +162,13 @@ def test_mpii_no_image_is_read_from_elsewhere(tmp_path):
 
 
 def test_mpii_crop_holds_the_person(tmp_path):
-    (found,), _ = convert(read_all(tmp_path, image(points())))
+    (record,), _ = convert(read_all(tmp_path, image(points())))
     scale = 150 / DIAGONAL
     size = int(180 * scale), int(240 * scale)
-    assert (found["image/height"], found["image/width"]) == ([size[0]], [size[1]])
+    assert (record["image/height"], record["image/width"]) == ([size[0]], [size[1]])
     xs = [55, 56, 57, 70, 71, 72, 40, 42, 50, 78, 86, 90, 64, 62]
-    np.testing.assert_allclose(found["image/x"], np.array(xs) * size[1] / 240, rtol=1e-6)
-    assert found["image/center"] == [int(65 * size[1] / 240), int(87.5 * size[0] / 180)]
+    np.testing.assert_allclose(record["image/x"], np.array(xs) * size[1] / 240, rtol=1e-6)
+    assert record["image/center"] == [int(65 * size[1] / 240), int(87.5 * size[0] / 180)]
 
 
 def test_mpii_missing_and_broken_images_are_counted(tmp_path):
@@ -176,7 +176,7 @@ def test_mpii_missing_and_broken_images_are_counted(tmp_path):
     (folder / "images" / "a.jpg").unlink()
     (folder / "images" / "b.jpg").write_bytes(b"")
     records, tally = convert(mpii.read(folder, "train"))
-    assert [found["image/filename"] for found in records] == [[b"c.jpg"]]
+    assert [record["image/filename"] for record in records] == [[b"c.jpg"]]
     assert tally.skipped == {"image missing": 1, "image unreadable": 1}
 
 

@@ -1,4 +1,4 @@
-"""Photographs found by names of other machines; names that cannot be told apart."""
+"""Photographs matched by names of other machines; names that cannot be told apart."""
 
 import pytest
 
@@ -27,7 +27,7 @@ def folder(tmp_path):
         ("", ""),
     ],
 )
-def test_photograph_paths_of_other_machines_are_found(name, path, folder):
+def test_photograph_paths_of_other_machines_are_matched(name, path, folder):
     paths, ambiguous = photograph_paths.find(folder, {5: name})
     assert paths == {5: str(folder / path) + ("" if path else "/")}
     assert ambiguous == {}

@@ -52,9 +52,9 @@ def test_video_frames_frame_after_the_end_is_skipped(clip):
     people = [
         LabelledPerson(VideoFrame(clip, i), points, np.ones(19, int), "f.jpg") for i in (11, 12)
     ]
-    found = [record for group in group_by_image(people) for record in encode(group)]
-    assert isinstance(found[0], bytes)
-    assert found[1] == Skipped("image unreadable", str(VideoFrame(clip, 12)))
+    records = [record for group in group_by_image(people) for record in encode(group)]
+    assert isinstance(records[0], bytes)
+    assert records[1] == Skipped("image unreadable", str(VideoFrame(clip, 12)))
 
 
 def test_video_frames_no_video(tmp_path):

@@ -34,51 +34,53 @@ def test_conversion_everything_moves_into_the_crop(image, rng):
     labels = {"lsp_joints": joints, "pose": pose, "betas": betas, "camera": [900.0, 160.0, 120.0]}
     cut = {"scale": 0.61, "crop_rule": CropRule(window_px=100)}
     wanted = person(image, rng, has_face=True, **labels, **cut)
-    (found,), tally = convert([wanted])
+    (record,), tally = convert([wanted])
     middle = np.mean(crop.box_of_labelled(wanted.keypoints_px, wanted.labelled), axis=0)
     pixels, where = crop.crop_inside(image, 0.61, middle, 100)
     points = crop.to_crop(wanted.keypoints_px, where)
-    x, y, _ = np.reshape(found["image/face_pts"], (3, 5))
-    np.testing.assert_allclose([*found["image/x"], *x], points[:, 0], rtol=1e-5)
-    np.testing.assert_allclose([*found["image/y"], *y], points[:, 1], rtol=1e-5)
-    assert found["image/center"] == crop.to_crop(middle, where).astype(int).tolist()
-    assert (found["image/height"], found["image/width"]) == ([pixels.shape[0]], [pixels.shape[1]])
-    focal, *principal = found["image/cam"]
+    x, y, _ = np.reshape(record["image/face_pts"], (3, 5))
+    np.testing.assert_allclose([*record["image/x"], *x], points[:, 0], rtol=1e-5)
+    np.testing.assert_allclose([*record["image/y"], *y], points[:, 1], rtol=1e-5)
+    assert record["image/center"] == crop.to_crop(middle, where).astype(int).tolist()
+    assert (record["image/height"], record["image/width"]) == ([pixels.shape[0]], [pixels.shape[1]])
+    focal, *principal = record["image/cam"]
     assert focal == pytest.approx(900 * 0.61)
     np.testing.assert_allclose(principal, crop.to_crop([160, 120], where), rtol=1e-5)
-    np.testing.assert_allclose(found["mosh/gt3d"], joints.ravel(), rtol=1e-5)
-    np.testing.assert_allclose(found["mosh/pose"], pose.ravel(), rtol=1e-5)
-    np.testing.assert_allclose(found["mosh/shape"], betas, rtol=1e-5)
-    np.testing.assert_allclose(found["meta/scale_factors"], where.scale_xy[::-1], rtol=1e-6)
-    assert found["meta/crop_pt"] == where.corner_px.tolist()
-    assert found["meta/has_3d"] == [1]
+    np.testing.assert_allclose(record["mosh/gt3d"], joints.ravel(), rtol=1e-5)
+    np.testing.assert_allclose(record["mosh/pose"], pose.ravel(), rtol=1e-5)
+    np.testing.assert_allclose(record["mosh/shape"], betas, rtol=1e-5)
+    np.testing.assert_allclose(record["meta/scale_factors"], where.scale_xy[::-1], rtol=1e-6)
+    assert record["meta/crop_pt"] == where.corner_px.tolist()
+    assert record["meta/has_3d"] == [1]
     assert tally.has_3d
 
 
 def test_conversion_array_is_stored_whole(image, rng):
     image[:] = cv2.resize(image[:8, :8], (320, 240))
     wanted = person(image, rng, keypoints_px=around([100.6, 90.2]))
-    (found,), tally = convert([wanted])
-    (jpeg,) = found["image/encoded"]
+    (record,), tally = convert([wanted])
+    (jpeg,) = record["image/encoded"]
     pixels = cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_COLOR)[..., ::-1]
     assert np.abs(pixels.astype(int) - image).mean() < 3
-    assert found["image/center"] == [100, 90]
-    np.testing.assert_allclose(found["image/x"], wanted.keypoints_px[:14, 0], rtol=1e-6)
+    assert record["image/center"] == [100, 90]
+    np.testing.assert_allclose(record["image/x"], wanted.keypoints_px[:14, 0], rtol=1e-6)
     assert not tally.has_3d
 
 
 def test_conversion_png_is_stored_as_jpeg(tmp_path, rng):
     write_image(tmp_path / "a.png", 40, 50)
-    (found,), _ = convert([person(str(tmp_path / "a.png"), rng, filename="")])
-    assert found["image/encoded"][0][:2] == b"\xff\xd8"
-    assert found["image/filename"] == [b"a.png"]
-    assert found["image/width"] == [50]
+    (record,), _ = convert([person(str(tmp_path / "a.png"), rng, filename="")])
+    assert record["image/encoded"][0][:2] == b"\xff\xd8"
+    assert record["image/filename"] == [b"a.png"]
+    assert record["image/width"] == [50]
 
 
 def test_conversion_grey_image_gets_three_channels(tmp_path, rng):
     assert cv2.imwrite(str(tmp_path / "a.jpg"), np.full((30, 40), 100, np.uint8))
-    (found,), _ = convert([person(str(tmp_path / "a.jpg"), rng, crop_rule=CropRule(window_px=400))])
-    pixels = cv2.imdecode(np.frombuffer(found["image/encoded"][0], np.uint8), cv2.IMREAD_UNCHANGED)
+    (record,), _ = convert(
+        [person(str(tmp_path / "a.jpg"), rng, crop_rule=CropRule(window_px=400))]
+    )
+    pixels = cv2.imdecode(np.frombuffer(record["image/encoded"][0], np.uint8), cv2.IMREAD_UNCHANGED)
     assert pixels.shape[2] == 3
 
 
@@ -119,10 +121,10 @@ def inside(image, rng, count):
 
 def test_conversion_crop_rule_may_ask_for_points_inside(image, rng):
     few, enough = inside(image, rng, 7), inside(image, rng, 8)
-    (found,), tally = convert([few, enough])
+    (record,), tally = convert([few, enough])
     assert tally.skipped == {"fewer than 8 keypoints inside the image": 1}
     assert not tally.problems
-    np.testing.assert_allclose(found["image/x"], enough.keypoints_px[:14, 0], rtol=1e-6)
+    np.testing.assert_allclose(record["image/x"], enough.keypoints_px[:14, 0], rtol=1e-6)
 
 
 def test_conversion_unlabelled_points_are_not_inside(image, rng):
@@ -134,11 +136,11 @@ def test_conversion_unlabelled_points_are_not_inside(image, rng):
 def test_conversion_centre_may_be_rounded(image, rng):
     """0.5 x 163.2 = 81.6 becomes 82, and the window starts on a whole pixel."""
     cut = {"scale": 0.5, "keypoints_px": around([163.2, 101.0])}
-    (found,), _ = convert([person(image, rng, crop_rule=CropRule(window_px=40), **cut)])
+    (record,), _ = convert([person(image, rng, crop_rule=CropRule(window_px=40), **cut)])
     rule = CropRule(window_px=40, center_on_pixel=True)
     wanted = person(image, rng, lsp_joints=np.zeros((14, 3)), crop_rule=rule, **cut)
     (rounded,), _ = convert([wanted])
-    assert found["image/center"] == [20, 20]  # 81.6 - 61, 50.5 - 30, cut
+    assert record["image/center"] == [20, 20]  # 81.6 - 61, 50.5 - 30, cut
     assert rounded["meta/crop_pt"] == [62, 30]
     assert rounded["image/center"] == [20, 20]
     assert rounded["image/width"] == [40]

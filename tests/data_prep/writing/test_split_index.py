@@ -18,13 +18,15 @@ def folder(tmp_path):
 def test_split_index_whole_files_by_pattern_and_by_name(folder, tmp_path):
     mine = tmp_path / "mine.json"
     mine.write_text("mine")
-    found = split_index.file_digests(folder, ("S*/annot.mat", "none*"), [str(mine), "", "/nowhere"])
+    digests = split_index.file_digests(
+        folder, ("S*/annot.mat", "none*"), [str(mine), "", "/nowhere"]
+    )
     contents = {
         "S1/annot.mat": b"a/S1/annot.mat",
         "S2/annot.mat": b"a/S2/annot.mat",
         str(mine): b"mine",
     }
-    assert found == {name: hashlib.sha256(text).hexdigest() for name, text in contents.items()}
+    assert digests == {name: hashlib.sha256(text).hexdigest() for name, text in contents.items()}
     assert split_index.file_digests("", ("*",)) == {}
 
 
@@ -40,9 +42,9 @@ def test_split_index_images_count_once_wherever_they_are(folder, tmp_path):
     for name in ("1.jpg", "2.jpg"):
         (folder / name).write_text(name)
         (tmp_path / "b" / name).write_text(name)
-    found = image_digest(folder, ["1.jpg", "1.jpg", "2.jpg", "3.jpg"])
-    assert (found["number"], found["missing"], found["bytes"]) == (2, 1, 10)
-    assert found == image_digest(tmp_path / "b", ["1.jpg", "2.jpg", "3.jpg"])
+    digests = image_digest(folder, ["1.jpg", "1.jpg", "2.jpg", "3.jpg"])
+    assert (digests["number"], digests["missing"], digests["bytes"]) == (2, 1, 10)
+    assert digests == image_digest(tmp_path / "b", ["1.jpg", "2.jpg", "3.jpg"])
 
 
 @pytest.mark.parametrize("change", ["size", "order", "gone"])

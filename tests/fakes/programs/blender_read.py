@@ -23,13 +23,13 @@ bpy.context.scene.render.fps = 24
 IMPORTERS[Path(path).suffix](path)
 bpy.context.scene.frame_set(int(frame))
 graph = bpy.context.evaluated_depsgraph_get()
-found = {}
+arrays = {}
 for thing in bpy.data.objects:
     if thing.type == "MESH":
         shown = thing.evaluated_get(graph)
         points = [shown.matrix_world @ vertex.co for vertex in shown.to_mesh().vertices]
-        found[thing.name] = np.array(points)
+        arrays[thing.name] = np.array(points)
     elif thing.type == "ARMATURE":
         for bone in thing.pose.bones:
-            found[f"{thing.name}/{bone.name}"] = np.array(thing.matrix_world @ bone.head)
-np.savez(output, **found)
+            arrays[f"{thing.name}/{bone.name}"] = np.array(thing.matrix_world @ bone.head)
+np.savez(output, **arrays)

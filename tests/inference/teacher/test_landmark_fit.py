@@ -28,8 +28,8 @@ def test_landmark_fit_finds_the_body_in_3d(smpl, made):
     assert result.is_good.all()
     assert result.reasons == [""] * 4
     wanted = made.joints3d[:, :14] - made.joints3d[:, 2:4].mean(axis=1, keepdims=True)
-    found = result.lsp_joints - result.lsp_joints[:, 2:4].mean(axis=1, keepdims=True)
-    assert np.linalg.norm(found - wanted, axis=-1).mean() < 0.06
+    fitted = result.lsp_joints - result.lsp_joints[:, 2:4].mean(axis=1, keepdims=True)
+    assert np.linalg.norm(fitted - wanted, axis=-1).mean() < 0.06
 
 
 def test_landmark_targets_take_hidden_joints_from_the_teacher(made):

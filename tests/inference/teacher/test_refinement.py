@@ -61,11 +61,11 @@ def errors(arrays, made):
     """Mean distance in the crop's pixels, and in 3D about the hips, of each person."""
     wanted_px = made.keypoints_px[..., :2] * SIZE / landmark_fakes.SIZE
     apart_px = np.linalg.norm(arrays["keypoints2d_px"] - wanted_px, axis=-1)
-    found, wanted = (
+    refined, wanted = (
         x[:, :14] - x[:, 2:4].mean(axis=1, keepdims=True)
         for x in (arrays["joints3d"], made.joints3d)
     )
-    return apart_px.mean(axis=1), np.linalg.norm(found - wanted, axis=-1).mean(axis=1)
+    return apart_px.mean(axis=1), np.linalg.norm(refined - wanted, axis=-1).mean(axis=1)
 
 
 def test_refinement_moves_bodies_onto_what_the_teacher_sees(refiner, made, predicted):
