@@ -16,7 +16,7 @@ def people_with(labels_px, labelled, scale_xy, corner_px):
     return Frames((), None, None, {"keypoints_px": labels}, {})
 
 
-def test_best_camera_fits_scale_and_shift_to_the_labelled_keypoints():
+def test_best_camera_fits_scale_and_translation_to_the_labelled_keypoints():
     rng = np.random.default_rng(0)
     points = rng.uniform(20, 200, size=(3, 19, 2))
     goal = 0.7 * points + np.array([11.0, -5.0])

@@ -110,7 +110,7 @@ def test_find_takes_flag_variable_folder_built_in_in_this_order(tmp_path, monkey
     assert body_model.find() == body_model.BUILT_IN
     (tmp_path / "models").mkdir()
     assert body_model.find() == body_model.BUILT_IN
-    for name in reversed(body_model.NAMES):  # HMR's own file is taken before the official ones
+    for name in reversed(body_model.NAMES):  # HMR's file is taken before the official ones
         (tmp_path / "models" / name).touch()
         assert body_model.find() == Path("models") / name
     monkeypatch.setenv(body_model.VARIABLE, "elsewhere.pkl")
@@ -148,7 +148,7 @@ def test_keypoint_regressor_of_official_file_is_joints_and_face(official, caplog
         np.testing.assert_allclose(point, expected, atol=1e-12, err_msg=name)
 
 
-def test_keypoint_regressor_from_its_own_file(official, tmp_path, rng, caplog):
+def test_keypoint_regressor_from_another_file(official, tmp_path, rng, caplog):
     regressor = rng.random((19, 6890))
     np.save(tmp_path / "regressor.npy", regressor)
     np.savez(tmp_path / "regressor.npz", cocoplus_regressor=regressor)

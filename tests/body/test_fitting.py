@@ -137,12 +137,12 @@ def test_fitting_keeps_the_best_of_several_starts(smpl, fitter):
 
 
 @pytest.mark.parametrize("degrees", [0, 90, 180, -60])
-def test_fitting_starts_turned_as_the_torso(smpl, degrees):
-    """From directions the global rotation itself, from 2D keypoints the turn in the picture."""
+def test_fitting_starts_rotated_as_the_torso(smpl, degrees):
+    """From directions the global rotation itself, from 2D keypoints the rotation in the picture."""
     upright = Rotation.from_rotvec([np.pi, 0, 0])
-    turned = Rotation.from_euler("z", degrees, degrees=True) * upright
+    rotation = Rotation.from_euler("z", degrees, degrees=True) * upright
     pose = np.zeros((1, 24, 3), np.float32)
-    pose[0, 0] = turned.as_rotvec()
+    pose[0, 0] = rotation.as_rotvec()
     body = smpl(tf.constant(pose), tf.zeros([1, 10]))
     weak = np.float32([[0.7, 0.1, -0.2]])
     labels = np.concatenate([camera.project(body.joints3d, weak), np.ones((1, 19, 1))], axis=-1)
@@ -152,7 +152,7 @@ def test_fitting_starts_turned_as_the_torso(smpl, degrees):
         front, back = fit_starts.initial_thetas(smpl, labels, given)
         parts = theta.split(front)
         front_rotation = Rotation.from_rotvec(parts.pose[0, 0].numpy())
-        assert (front_rotation.inv() * turned).magnitude() < 0.05
+        assert (front_rotation.inv() * rotation).magnitude() < 0.05
         np.testing.assert_allclose(parts.camera, weak, atol=0.02)
         behind = Rotation.from_rotvec(theta.split(back).pose[0, 0].numpy())
         assert (front_rotation.inv() * behind).magnitude() == pytest.approx(np.pi, abs=1e-3)

@@ -76,7 +76,7 @@ def test_matrix_from_axis_angle_gradient_equals_finite_difference(rng):
     np.testing.assert_allclose(np.sum(tape.gradient(y, x) * direction), difference, rtol=1e-5)
 
 
-def test_reflect_is_the_mirror_and_its_own_inverse(rng):
+def test_reflect_is_the_mirror_and_its_inverse(rng):
     swap = mirror(SMPL_JOINTS)
     rotations = Rotation.random(48, random_state=0).as_matrix().reshape(2, 24, 3, 3)
     flip = np.diag([-1.0, 1, 1])

@@ -140,9 +140,9 @@ def test_smpl_gradient_equals_finite_difference(rng, model, smpl, mode):
         gradient = tf.function(gradient, jit_compile=mode == "xla")
     gradients = gradient(tf.constant(pose, tf.float32), tf.constant(betas, tf.float32))
     for i in range(len(pose)):
-        slope = np.sum(gradients[0][i] * pose_dir[i]) + np.sum(gradients[1][i] * betas_dir[i])
+        derivative = np.sum(gradients[0][i] * pose_dir[i]) + np.sum(gradients[1][i] * betas_dir[i])
         difference = (value(i, 1e-5) - value(i, -1e-5)) / 2e-5
-        np.testing.assert_allclose(slope, difference, rtol=1e-4)
+        np.testing.assert_allclose(derivative, difference, rtol=1e-4)
 
 
 def test_smpl_eager_graph_and_xla_agree(rng, smpl):

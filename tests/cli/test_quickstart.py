@@ -11,10 +11,10 @@ from hmr_tf.networks import released
 @pytest.fixture
 def steps(monkeypatch):
     """(title, command) of each step; none is run."""
-    seen = []
-    monkeypatch.setattr(quickstart, "_step", lambda title, *command: seen.append((title, command)))
+    calls = []
+    monkeypatch.setattr(quickstart, "_step", lambda title, *command: calls.append((title, command)))
     monkeypatch.setattr(quickstart, "_evaluate", lambda *_: dict.fromkeys(("people", *ERRORS), 1.0))
-    return seen
+    return calls
 
 
 ERRORS = quickstart.ERRORS

@@ -1,4 +1,4 @@
-"""The training crop: the original's pixels and labels, for any shift, scale and flip."""
+"""The training crop: the original's pixels and labels, for any translation, scale and flip."""
 
 import json
 
@@ -10,7 +10,7 @@ from hmr_tf.body import rotation, skeleton
 from hmr_tf.data import augment
 from tests.golden import compare
 
-# How the samples' expected values were made: shift x, shift y, scale, flip.
+# How the samples' expected values were made: translation x, translation y, scale, flip.
 FORCED = {
     "plain": (0, 0, 1.0, False),
     "flip": (0, 0, 1.0, True),
@@ -49,14 +49,18 @@ def random_sample(rng, height=40, width=30, centre=(15, 20)):
     )
 
 
-def crop(sample, shift=(0, 0), scale=1.0, flip=False, image_size=16):
+def crop(sample, translation=(0, 0), scale=1.0, flip=False, image_size=16):
     example = augment.training_crop(
-        sample, tf.constant(shift, tf.float32), tf.constant(scale), tf.constant(flip), image_size
+        sample,
+        tf.constant(translation, tf.float32),
+        tf.constant(scale),
+        tf.constant(flip),
+        image_size,
     )
     return {name: value.numpy() for name, value in example.items()}
 
 
-def resized_padded_sliced(image, centre, shift, scale, flip, image_size):
+def resized_padded_sliced(image, centre, translation, scale, flip, image_size):
     """The original's way, slow and plain: the whole image, then its border, then the slice."""
     size = np.array(image.shape[:2])
     new_height, new_width = (size.astype("float32") * np.float32(scale)).astype(int)
@@ -72,7 +76,7 @@ def resized_padded_sliced(image, centre, shift, scale, flip, image_size):
             resized[y, x] += v * (1 - u) * image[high[0], low[1]]
             resized[y, x] += v * u * image[high[0], high[1]]
     factor_xy = np.array([new_width, new_height]) / size[::-1]
-    left, top = ((np.array(centre) + shift) * factor_xy).astype(int) - image_size // 2
+    left, top = ((np.array(centre) + translation) * factor_xy).astype(int) - image_size // 2
     margin = 100
     padded = np.pad(resized, ((margin, margin), (margin, margin), (0, 0)), mode="edge")
     window = padded[top + margin :, left + margin :][:image_size, :image_size]
@@ -81,7 +85,7 @@ def resized_padded_sliced(image, centre, shift, scale, flip, image_size):
 
 @pytest.mark.parametrize("flip", [False, True])
 @pytest.mark.parametrize(
-    ("size", "centre", "shift", "scale", "image_size"),
+    ("size", "centre", "translation", "scale", "image_size"),
     [
         ((40, 30), (15, 20), (0, 0), 1.0, 16),
         ((40, 30), (14, 21), (3, -2), 0.83, 16),
@@ -93,11 +97,11 @@ def resized_padded_sliced(image, centre, shift, scale, flip, image_size):
     ],
 )
 def test_augment_pixels_are_those_of_resize_pad_slice(
-    rng, size, centre, shift, scale, image_size, flip
+    rng, size, centre, translation, scale, image_size, flip
 ):
     image = rng.integers(0, 256, (*size, 3)).astype("uint8")
-    got = crop(sample_of(image, centre), shift, scale, flip, image_size)["image"]
-    slow = resized_padded_sliced(image, centre, shift, scale, flip, image_size)
+    got = crop(sample_of(image, centre), translation, scale, flip, image_size)["image"]
+    slow = resized_padded_sliced(image, centre, translation, scale, flip, image_size)
     np.testing.assert_allclose(got, slow, atol=2e-4)
     assert np.abs(got).max() <= 1
 
@@ -122,8 +126,12 @@ def test_augment_keypoints_follow_the_pixels():
     keypoints = np.zeros((19, 3), "float32")
     keypoints[0] = 18, 24, 1
     sample = sample_of(image, (16, 20), keypoints_px=keypoints)
-    for shift, scale, flip in (((0, 0), 1.0, False), ((2, -3), 2.0, False), ((2, 3), 2.0, True)):
-        example = crop(sample, shift, scale, flip, image_size=32)
+    for translation, scale, flip in (
+        ((0, 0), 1.0, False),
+        ((2, -3), 2.0, False),
+        ((2, 3), 2.0, True),
+    ):
+        example = crop(sample, translation, scale, flip, image_size=32)
         label = "left_ankle" if flip else "right_ankle"
         index = skeleton.KEYPOINTS.index(label)
         x, y = (example["keypoints2d_norm"][index, :2] + 1) * 16
@@ -149,9 +157,11 @@ def test_augment_flip_swaps_left_and_right(rng):
     left, right = (skeleton.KEYPOINTS.index(f"{side}_eye") for side in ("left", "right"))
     assert flipped["keypoints2d_norm"][left, 2] == plain["keypoints2d_norm"][right, 2]
     left, right = (skeleton.LSP_JOINTS.index(f"{side}_wrist") for side in ("left", "right"))
-    shift = plain["lsp_joints"].mean(0) * [-1, 1, 1]
+    translation = plain["lsp_joints"].mean(0) * [-1, 1, 1]
     np.testing.assert_allclose(
-        flipped["lsp_joints"][left] + shift, plain["lsp_joints"][right] * [-1, 1, 1], atol=1e-6
+        flipped["lsp_joints"][left] + translation,
+        plain["lsp_joints"][right] * [-1, 1, 1],
+        atol=1e-6,
     )
     np.testing.assert_array_equal(flipped["betas"], plain["betas"])
 

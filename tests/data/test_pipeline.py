@@ -89,7 +89,7 @@ def take(dataset, number):
     return list(itertools.islice(dataset, number))
 
 
-def test_pipeline_batch_has_the_documented_shapes(shards):
+def test_pipeline_batch_has_the_stated_shapes(shards):
     batch, mocap = training(shards, ["coco", "h36m"], mocap=True, use_3d=True).element_spec
     expected = {
         "image": (4, IMAGE_SIZE, IMAGE_SIZE, 3),
@@ -142,12 +142,12 @@ def test_pipeline_starts_anywhere_in_the_stream(shards, first):
 
 def test_pipeline_order_ignores_the_global_seed(shards):
     """A process that resumes has drawn other numbers before."""
-    seen = []
+    runs = []
     for seed in (0, 1, None):
         tf.random.set_seed(seed)
-        seen.append(arrays(take(training(shards, ["coco"], mocap=True), 2)))
-    for other in seen[1:]:
-        for a, b in zip(seen[0], other):
+        runs.append(arrays(take(training(shards, ["coco"], mocap=True), 2)))
+    for other in runs[1:]:
+        for a, b in zip(runs[0], other):
             np.testing.assert_array_equal(a, b)
 
 
@@ -217,8 +217,8 @@ def test_pipeline_one_kind_fills_the_batch(shards):
 
 def test_pipeline_without_3d_switches_labels_off_and_samples_by_size(shards):
     batches = [batch for batch, _ in take(training(shards, ["coco", "h36m"], batch_size=6), 3)]
-    seen = np.concatenate([greys(batch) for batch in batches])
-    assert sorted(seen) == [*range(12), *range(100, 106)]
+    all_greys = np.concatenate([greys(batch) for batch in batches])
+    assert sorted(all_greys) == [*range(12), *range(100, 106)]
     assert not any(
         batch[name].numpy().any() for batch in batches for name in ("has_joints", "has_smpl")
     )
@@ -259,8 +259,8 @@ def test_pipeline_validation_reads_all_in_order_and_keeps_labels(shards):
     files = {name: shards[name] for name in ("coco", "h36m")}
     dataset = pipeline.validation(files, batch_size=5, image_size=IMAGE_SIZE)
     batches = [batch for (batch,) in dataset]
-    seen = [grey for batch in batches for grey in greys(batch)]
-    assert seen == [*range(12), *range(100, 106)]
+    all_greys = [grey for batch in batches for grey in greys(batch)]
+    assert all_greys == [*range(12), *range(100, 106)]
     assert len(dataset) == 4
     assert [len(batch["image"]) for batch in batches] == [5, 5, 5, 3]
     assert np.concatenate([batch["has_smpl"] for batch in batches]).sum() == 6
@@ -268,7 +268,7 @@ def test_pipeline_validation_reads_all_in_order_and_keeps_labels(shards):
 
 @pytest.fixture
 def varied(tmp_path, rng):
-    """A shard of three people, each with pixels and keypoints of their own."""
+    """A shard of three people, each with other pixels and keypoints."""
 
     def draw():
         noise = rng.integers(0, 256, (40, 30, 3)).astype("uint8")
@@ -379,11 +379,11 @@ def test_pipeline_error_in_fit_names_file_and_record(shards, tmp_path):
         assert "record 2" in str(pipeline.explain_data_error(caught.value, read))
 
 
-@pytest.mark.parametrize(("said", "held"), [(2, 3), (4, 3)])
-def test_pipeline_error_names_a_wrong_index(said, held, tmp_path):
+@pytest.mark.parametrize(("stated", "held"), [(2, 3), (4, 3)])
+def test_pipeline_error_names_a_wrong_index(stated, held, tmp_path):
     path = write(tmp_path / "train_0.tfrecord", [person(grey, False) for grey in range(held)])
     index = tmp_path / "train_index.json"
-    index.write_text(json.dumps({"shards": [{"file": path.name, "records": said}]}))
+    index.write_text(json.dumps({"shards": [{"file": path.name, "records": stated}]}))
     files = {"coco": [path]}
     with pytest.raises(tf.errors.FailedPreconditionError) as caught:
         for _ in pipeline.validation(files, batch_size=1, image_size=8):
@@ -392,7 +392,7 @@ def test_pipeline_error_names_a_wrong_index(said, held, tmp_path):
         problem = pipeline.explain_data_error(caught.value, read)
         assert isinstance(problem, InputError)
         assert str(problem) == (
-            f"{index} states {said} records, the shards hold {held}: convert again"
+            f"{index} states {stated} records, the shards hold {held}: convert again"
         )
 
 

@@ -140,11 +140,11 @@ def test_rotation_keypoints_follow_the_pixels(degrees, image_size):
         image[y + margin, x + margin] = 1
         rotated = views.rotate_image(tf.constant(image), angle, image_size).numpy()[..., 0] + 1
         columns, rows = np.meshgrid(*[np.arange(image_size)] * 2)
-        seen = [(rotated * places).sum() / rotated.sum() for places in (columns, rows)]
+        place = [(rotated * places).sum() / rotated.sum() for places in (columns, rows)]
         labels = labels_of(np.array([[x, y]]) / image_size * 2 - 1)
         labels = views.rotate_labels(labels, tf.constant([angle]), image_size)
         expected = (labels["keypoints2d_norm"][0, 0, :2] + 1) * image_size / 2
-        assert seen == pytest.approx(np.array(expected), abs=0.3)
+        assert place == pytest.approx(np.array(expected), abs=0.3)
 
 
 def labels_of(points_norm, lsp_joints=None, rotations=None):
@@ -167,7 +167,7 @@ def test_rotation_labels_unlabelled_points_stay_zero_and_others_may_lie_outside(
     np.testing.assert_array_equal(labels["betas"], 1)
 
 
-def test_rotation_turns_the_projected_body_and_its_labels_alike(rng):
+def test_rotation_applies_to_the_projected_body_and_its_labels_alike(rng):
     smpl = SMPL(body_model.read_model())
     pose = rng.normal(size=(1, 24, 3)).astype("float32") * 0.3
     pose[0, 0] = 3.0, 0.2, 0.1  # upright in the camera's frame
@@ -184,18 +184,16 @@ def test_rotation_turns_the_projected_body_and_its_labels_alike(rng):
     }
     angle = tf.constant([0.6])
     rotated = views.rotate_labels(labels, angle, SIZE)
-    turned = smpl.joints_only(rotated["rotations"], betas)
+    posed = smpl.joints_only(rotated["rotations"], betas)
 
     def centred(points):
         return np.array(points - tf.reduce_mean(points, axis=1, keepdims=True))
 
     # 3D: the body that the new rotations pose has the new joints.
-    np.testing.assert_allclose(
-        centred(turned.lsp_joints), centred(rotated["lsp_joints"]), atol=1e-5
-    )
+    np.testing.assert_allclose(centred(posed.lsp_joints), centred(rotated["lsp_joints"]), atol=1e-5)
     # 2D: its projection, whichever its translation, is the new keypoints.
     np.testing.assert_allclose(
-        centred(camera.project(turned.joints3d, view)),
+        centred(camera.project(posed.joints3d, view)),
         centred(rotated["keypoints2d_norm"][..., :2]),
         atol=1e-5,
     )

@@ -37,11 +37,11 @@ def test_mean_params_mean_of_rotations_about_one_axis():
     np.testing.assert_allclose(mean_of([0, 0.5, 0], [0, -0.5, 0], [0, 0, 0]), 0, atol=1e-12)
 
 
-def test_mean_params_mean_of_nearly_half_turns_is_a_half_turn():
+def test_mean_params_mean_of_rotations_near_180_degrees_is_180_degrees():
     """The mean of these axis-angles would be no rotation."""
     near = np.pi - 0.1
-    half_turn = Rotation.from_rotvec(mean_of([0, near, 0], [0, -near, 0])).as_matrix()
-    np.testing.assert_allclose(half_turn, np.diag([-1, 1, -1]), atol=1e-12)
+    by_180_degrees = Rotation.from_rotvec(mean_of([0, near, 0], [0, -near, 0])).as_matrix()
+    np.testing.assert_allclose(by_180_degrees, np.diag([-1, 1, -1]), atol=1e-12)
 
 
 def test_mean_params_mean_rotates_with_the_rotations(rng):

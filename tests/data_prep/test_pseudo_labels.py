@@ -31,8 +31,8 @@ def run(**values):
 def made():
     """Four people; the teacher sees somebody else in the place of the second."""
     people = landmark_fakes.people(SMPL(body_model.read_model()), 4)
-    other = people.seen[1]
-    people.seen[1] = other._replace(keypoints_px=other.keypoints_px[:, [1, 0, 2]])
+    other = people.landmarks[1]
+    people.landmarks[1] = other._replace(keypoints_px=other.keypoints_px[:, [1, 0, 2]])
     return people
 
 

@@ -293,7 +293,7 @@ def test_to_tfrecords_strict_ignores_people_skipped_by_rules(run, tmp_path):
     assert run(**options, strict="true") == 0
 
 
-def test_to_tfrecords_own_annotations(run, tmp_path):
+def test_to_tfrecords_annotations_of_the_user(run, tmp_path):
     folder = write_coco(tmp_path / "mine", [annotation(1)], images="", prefix="photos/")
     (made,) = (folder / "annotations").iterdir()
     mine = made.rename(tmp_path / "people.json")

@@ -26,13 +26,13 @@ NEITHER = (3, 4)
 class Oracle:
     """Reads a person's number from the grey of the image and predicts their labels.
 
-    `move` (B, N, 3) -> (B, N, 3) changes the predicted points in space, `shift_px` the keypoints in
-    the crop.
+    `move` (B, N, 3) -> (B, N, 3) changes the predicted points in space, `translation_px` the
+    keypoints in the crop.
     """
 
     image_size = SIZE
 
-    def __init__(self, smpl, truth, move=lambda points: points, shift_px=(0.0, 0.0)):
+    def __init__(self, smpl, truth, move=lambda points: points, translation_px=(0.0, 0.0)):
         self.smpl = smpl
         body = smpl(tf.constant(truth["pose"]), tf.constant(truth["betas"]))
         keypoints2d_norm = 2.0 * truth["keypoints_px"] / STORED - 1.0
@@ -44,7 +44,9 @@ class Oracle:
             vertices=move(body.vertices),
             joints3d=move(body.joints3d),
             smpl_joints=move(body.smpl_joints),
-            keypoints2d_norm=tf.constant(keypoints2d_norm + 2.0 * np.float32(shift_px) / SIZE),
+            keypoints2d_norm=tf.constant(
+                keypoints2d_norm + 2.0 * np.float32(translation_px) / SIZE
+            ),
         )
 
     def __call__(self, images, training=None):
@@ -159,17 +161,21 @@ def test_body_errors_of_half_a_rotation(smpl, truth, files, body):
 
 def test_body_errors_align_a_similarity_but_no_mirror(smpl, truth, files):
     rotation = Rotation.from_rotvec([0.3, -0.8, 0.5]).as_matrix().astype(np.float32)
-    shift = np.float32([0.2, -0.4, 1.0])
-    results = evaluate(smpl, truth, files, move=lambda points: 1.7 * points @ rotation.T + shift)
+    translation = np.float32([0.2, -0.4, 1.0])
+    results = evaluate(
+        smpl, truth, files, move=lambda points: 1.7 * points @ rotation.T + translation
+    )
     assert results["mpjpe_mm"] > 50
     assert results["pa_mpjpe_mm"] == pytest.approx(0, abs=5e-3)
     mirrored = evaluate(smpl, truth, files, move=lambda points: points * [-1.0, 1.0, 1.0])
     assert mirrored["pa_mpjpe_mm"] > 10
 
 
-@pytest.mark.parametrize(("shift_px", "expected"), [((2.0, 0.0), 2.0), ((3.0, -4.0), 5.0)])
-def test_body_errors_of_keypoints_are_in_pixels_of_the_crop(smpl, truth, files, shift_px, expected):
-    results = evaluate(smpl, truth, files, shift_px=shift_px)
+@pytest.mark.parametrize(("translation_px", "expected"), [((2.0, 0.0), 2.0), ((3.0, -4.0), 5.0)])
+def test_body_errors_of_keypoints_are_in_pixels_of_the_crop(
+    smpl, truth, files, translation_px, expected
+):
+    results = evaluate(smpl, truth, files, translation_px=translation_px)
     assert results["keypoints_px"] == pytest.approx(expected, abs=1e-3)
     assert results["mpjpe_mm"] == pytest.approx(0, abs=2e-3)
 
@@ -188,7 +194,7 @@ def test_body_errors_in_3d_count_people_with_3d_labels(smpl, tmp_path, truth, bo
 
 def test_body_errors_without_3d_labels_have_no_3d_error(smpl, tmp_path, truth):
     files = write(tmp_path / "test_000.tfrecord", truth, None, numbers=(3, 4))
-    results = evaluate(smpl, truth, files, shift_px=(0.0, 2.0))
+    results = evaluate(smpl, truth, files, translation_px=(0.0, 2.0))
     assert set(results) == {"people", "keypoints_px"}
     assert results == {"people": 2, "keypoints_px": pytest.approx(2.0, abs=1e-3)}
 

@@ -15,9 +15,9 @@ def independent(predicted, truth):
         plain.append(np.sqrt(((body - target) ** 2).sum(-1)).mean())
         x, y = body - body.mean(0), target - target.mean(0)
         u, _, vt = np.linalg.svd(y.T @ x)
-        turned = x @ (u @ np.diag([1, 1, np.linalg.det(u @ vt)]) @ vt).T
-        scale = (turned * y).sum() / (turned**2).sum()
-        aligned.append(np.sqrt(((scale * turned - y) ** 2).sum(-1)).mean())
+        rotated = x @ (u @ np.diag([1, 1, np.linalg.det(u @ vt)]) @ vt).T
+        scale = (rotated * y).sum() / (rotated**2).sum()
+        aligned.append(np.sqrt(((scale * rotated - y) ** 2).sum(-1)).mean())
     return np.array(plain), np.array(aligned)
 
 
@@ -55,12 +55,12 @@ def test_metrics_percentiles_are_linear_between_people():
     assert metrics.percentiles(np.array([0.0, 1.0]))[50] == 0.5
 
 
-def test_metrics_of_a_shift_of_30_mm(rng):
+def test_metrics_of_a_translation_by_30_mm(rng):
     truth = rng.normal(size=(5, 14, 3))
-    shifted = truth + np.array([0.0, 0.03, 0.0])
-    np.testing.assert_allclose(metrics.mpjpe(shifted, truth), 0.03)
-    np.testing.assert_allclose(metrics.pa_mpjpe(shifted, truth), 0, atol=1e-12)
-    centred = [centred_on_hips(points) for points in (shifted, truth)]
+    moved = truth + np.array([0.0, 0.03, 0.0])
+    np.testing.assert_allclose(metrics.mpjpe(moved, truth), 0.03)
+    np.testing.assert_allclose(metrics.pa_mpjpe(moved, truth), 0, atol=1e-12)
+    centred = [centred_on_hips(points) for points in (moved, truth)]
     np.testing.assert_allclose(metrics.mpjpe(*centred), 0, atol=1e-12)
 
 

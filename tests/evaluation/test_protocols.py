@@ -82,7 +82,7 @@ def score(tmp_path, truth):
     return score_
 
 
-def shifted(joints):
+def translated(joints):
     return joints + np.float32([0.0, 0.03, 0.0])
 
 
@@ -122,12 +122,12 @@ def test_h36m_errors_of_the_truth_are_zero_on_the_complete_set(evaluate, tmp_pat
     assert "WakingDog" in printed
 
 
-def test_protocols_measure_a_shift_of_30_mm_from_the_root(score, tmp_path, truth):
+def test_protocols_measure_a_translation_by_30_mm_from_the_root(score, tmp_path, truth):
     """All 14 joints move and the pelvis does not: with it as root each is 30 mm off."""
     hips = truth["joints3d"][:, list(LSP_HIPS)].mean(1, keepdims=True)
     pelvis = truth["smpl_joints"][:, :1] - hips
     fakes.write_3dhp(tmp_path / "data", TS, truth)
-    measured = score("mpi_inf_3dhp", shifted, root="pelvis").metrics
+    measured = score("mpi_inf_3dhp", translated, root="pelvis").metrics
     assert measured["mpjpe_mm"] == pytest.approx(30, abs=1e-3)
     assert measured["pa_mpjpe_mm"] == pytest.approx(0, abs=1e-3)
     # Of the thresholds 0, 5 ... 150 mm 35 and more let it pass, and 30, within float32, perhaps.
@@ -135,9 +135,9 @@ def test_protocols_measure_a_shift_of_30_mm_from_the_root(score, tmp_path, truth
     assert measured["pck_percent"] == 100
     fakes.write_h36m(tmp_path / "data", P2_FEW, truth)
     offset_mm = 1e3 * np.linalg.norm(pelvis[:6] - (0.0, 0.03, 0.0), axis=-1).mean()
-    measured = score("h36m_p2", shifted, root="pelvis").metrics
+    measured = score("h36m_p2", translated, root="pelvis").metrics
     assert measured["mpjpe_mm"] == pytest.approx(offset_mm, abs=1e-3)
-    measured = score("h36m_p2", shifted, root="hips").metrics
+    measured = score("h36m_p2", translated, root="hips").metrics
     assert measured["mpjpe_mm"] == pytest.approx(0, abs=1e-3)
 
 
@@ -210,7 +210,7 @@ def test_mpi_inf_3dhp_without_perspective_correction(score, tmp_path, truth):
     joints = np.array([fakes.joints_3dhp(truth, person) for person in range(9)])
     joints = joints[:, [MPI_INF_3DHP_JOINTS.index(name) for name in LSP_JOINTS]]
     joints = joints - joints[:, list(LSP_HIPS)].mean(1, keepdims=True)
-    rotation = fakes.smallest_turn(np.array([0.25, -0.1, 1.0]))
+    rotation = fakes.smallest_rotation(np.array([0.25, -0.1, 1.0]))
     expected = np.linalg.norm(joints @ rotation.T - joints, axis=-1).mean()
     assert measured["mpjpe_mm"] == pytest.approx(1e3 * expected, rel=1e-3)
     assert measured["pa_mpjpe_mm"] == pytest.approx(0, abs=2e-3)
@@ -227,10 +227,10 @@ def test_mpi_inf_3dhp_universal_skeleton(score, tmp_path, truth):
     assert measured["mpjpe_mm"] == pytest.approx(0, abs=2e-3)
 
 
-def test_keypoints2d_errors_of_a_shift_of_20_px(evaluate, tmp_path, truth):
+def test_keypoints2d_errors_of_a_translation_by_20_px(evaluate, tmp_path, truth):
     records = [fakes.image_record(person, truth) for person in range(4)]
     fakes.write(tmp_path / "data" / "lsp" / "test_000.tfrecord", records)
-    content, _ = evaluate("keypoints2d", {"shift_px": (12.0, 16.0)}, datasets=["lsp"])
+    content, _ = evaluate("keypoints2d", {"translation_px": (12.0, 16.0)}, datasets=["lsp"])
     measured = content["metrics"]
     assert measured["keypoints_px"] == pytest.approx(20, abs=1e-3)
     # 20 px of the crop are 40 of the stored image: a box longer than 200 passes.
@@ -362,7 +362,7 @@ def test_body_errors_protocol_equals_the_evaluation_of_a_training(
     evaluate, labelled_people, protocol
 ):
     """With the same numbers at the top level of results.json, as before version 1.1."""
-    changes = {"move": about_the_hips(1.1), "shift_px": (3.0, -4.0)}
+    changes = {"move": about_the_hips(1.1), "translation_px": (3.0, -4.0)}
     content, oracle = evaluate(protocol, changes, datasets=["coco"], allow_missing=False)
     expected = body_errors.Evaluation(oracle, {"coco": [labelled_people]}, 4).run()
     assert expected["keypoints_px"] == pytest.approx(5, abs=1e-2)
@@ -379,7 +379,7 @@ def test_body_errors_protocol_equals_the_evaluation_of_a_training(
 def test_body_errors_are_printed_and_compared_with_results_of_older_versions(
     evaluate, labelled_people, tmp_path, capsys
 ):
-    content, _ = evaluate("", {"shift_px": (3.0, -4.0)}, datasets=["coco"])
+    content, _ = evaluate("", {"translation_px": (3.0, -4.0)}, datasets=["coco"])
     lines = capsys.readouterr().out.splitlines()
     assert lines[0] == "    5.00  mean distance of the 19 keypoints, px of the crop"
     assert lines[4] == "       5  people"
@@ -469,7 +469,7 @@ def test_protocols_have_labels_for_their_metrics():
 
 
 def test_mpi_inf_3dhp_of_a_real_frame_is_in_millimetres(shared, tmp_path):
-    """A frame of TS1: predictions are its own annot3, which its univ_annot3 is a scaling of."""
+    """A frame of TS1: predictions are its annot3, which its univ_annot3 is a scaling of."""
     run_command(
         to_tfrecords,
         dataset="mpi_inf_3dhp",
@@ -495,7 +495,7 @@ def test_mpi_inf_3dhp_of_a_real_frame_is_in_millimetres(shared, tmp_path):
     measured = published.PROTOCOLS["mpi_inf_3dhp"].score(people, options, None).metrics
     assert 5 < measured["mpjpe_mm"] < 200
     assert measured["pa_mpjpe_mm"] == pytest.approx(0, abs=1)
-    # The camera looks past the person by as much as the crop's centre is beside its own.
+    # The camera looks past the person by as much as the crop's centre is off its middle.
     rotation = perspective.rotations_from_crop_to_camera(truth)[0]
     middle = truth["lsp_joints"][0].mean(0)
     np.testing.assert_allclose(rotation[:2, 2], (middle / np.linalg.norm(middle))[:2], atol=0.03)

@@ -54,8 +54,8 @@ def scan(points_px, depth, faces, labels, size):
             z = sum(edges) / sum(edge * inverse[met, k, None] for k, edge in enumerate(edges))
         z = np.where((np.max(edges, axis=0) <= 0) & (z > 0), z, np.inf)
         first = z.argmin(axis=0)
-        seen = np.isfinite(z.min(axis=0))
-        picture[line, seen] = labels[met[first[seen]]]
+        is_covered = np.isfinite(z.min(axis=0))
+        picture[line, is_covered] = labels[met[first[is_covered]]]
     return picture
 
 

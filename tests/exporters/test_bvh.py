@@ -54,12 +54,14 @@ def forward(tree, rows):
     """Name -> (N, 3): positions as the format defines them; Z, X, Y rotations after another."""
     joints = [name for name in tree if not name.startswith("end")]
     angles = dict(zip(joints, np.moveaxis(rows[:, 3:].reshape(len(rows), -1, 3), 1, 0)))
-    places, turns = {}, {}
+    places, rotations = {}, {}
     for name in joints:
         parent, offset = tree[name]
-        own = Rotation.from_euler("ZXY", angles[name], degrees=True).as_matrix()
-        places[name] = rows[:, :3] if parent is None else places[parent] + turns[parent] @ offset
-        turns[name] = own if parent is None else turns[parent] @ own
+        local = Rotation.from_euler("ZXY", angles[name], degrees=True).as_matrix()
+        places[name] = (
+            rows[:, :3] if parent is None else places[parent] + rotations[parent] @ offset
+        )
+        rotations[name] = local if parent is None else rotations[parent] @ local
     return places
 
 

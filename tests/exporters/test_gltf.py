@@ -16,7 +16,7 @@ from tests.fakes import other_programs, tiny_body
 from tests.fakes.gltf_reader import Glb
 from tests.fakes.motions import walker
 
-FPS = 24.0  # Blender's own
+FPS = 24.0  # Blender's default
 
 
 @pytest.fixture(scope="module")
@@ -98,9 +98,9 @@ def test_gltf_blends_rotations_past_180_degrees(model):
     poses[:, 0, 1] = angles
     file = Glb(glb.glb([motion.from_arrays("a", np.zeros(10), poses)], model, fps=1))
     for seconds, angle in ((0, 170), (1.5, 182), (2.5, 190)):
-        turned = Rotation.from_quat(file.posed(seconds)[file.node("pelvis")[0]]["rotation"])
+        rotation = Rotation.from_quat(file.posed(seconds)[file.node("pelvis")[0]]["rotation"])
         expected = Rotation.from_rotvec([0, np.radians(angle), 0])
-        assert (turned * expected.inv()).magnitude() < 1e-3
+        assert (rotation * expected.inv()).magnitude() < 1e-3
 
 
 def test_gltf_joints_have_smpls_names_and_rest_places(two_people, model):

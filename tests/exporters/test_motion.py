@@ -38,18 +38,18 @@ def test_axes_refuse_another_letter():
 
 
 def test_motion_from_camera_keeps_the_points(model):
-    seen = walker(frames=3)
-    person = motion.from_camera("a", model, seen.betas, seen.rotations, seen.transl)
-    expected = axes.from_camera(points_of(model, seen))
+    walk = walker(frames=3)
+    person = motion.from_camera("a", model, walk.betas, walk.rotations, walk.transl)
+    expected = axes.from_camera(points_of(model, walk))
     np.testing.assert_allclose(points_of(model, person), expected, atol=1e-5)
 
 
 def test_motion_has_one_shape_and_the_pelvis_stays(model, rng):
-    seen = walker(frames=4)
-    betas = seen.betas + 0.3 * rng.normal(size=(4, 10))
-    person = motion.from_camera("a", model, betas, seen.rotations, seen.transl)
+    walk = walker(frames=4)
+    betas = walk.betas + 0.3 * rng.normal(size=(4, 10))
+    person = motion.from_camera("a", model, betas, walk.rotations, walk.transl)
     np.testing.assert_allclose(person.betas, betas.mean(axis=0))
-    pelvises = np.stack([rest_body(model, b)[1][0] for b in betas]) + seen.transl
+    pelvises = np.stack([rest_body(model, b)[1][0] for b in betas]) + walk.transl
     now = rest_body(model, person.betas)[1][0] + person.transl
     np.testing.assert_allclose(now, axes.from_camera(pelvises), atol=1e-9)
 
@@ -70,8 +70,8 @@ def test_a_shape_of_other_betas_is_refused(model, betas):
 def test_motion_rotates_with_its_frame(model):
     person = walker(frames=3)
     matrix = Rotation.from_rotvec([0.3, -1, 2]).as_matrix()
-    turned = points_of(model, motion.rotate_frame(person, matrix, model))
-    np.testing.assert_allclose(turned, points_of(model, person) @ matrix.T, atol=1e-5)
+    rotated = points_of(model, motion.rotate_frame(person, matrix, model))
+    np.testing.assert_allclose(rotated, points_of(model, person) @ matrix.T, atol=1e-5)
 
 
 def test_motion_gaps_are_interpolated():
@@ -81,8 +81,8 @@ def test_motion_gaps_are_interpolated():
     person = motion.from_arrays("a", np.zeros(10), poses, transl, frames=[7, 10, 11])
     whole = motion.without_gaps(person)
     np.testing.assert_array_equal(whole.frames, [7, 8, 9, 10, 11])
-    turns = Rotation.from_matrix(whole.rotations[:, 5]).as_rotvec(degrees=True)
-    np.testing.assert_allclose(turns[:, 2], [0, 30, 60, 90, 170], atol=1e-5)
+    angles_deg = Rotation.from_matrix(whole.rotations[:, 5]).as_rotvec(degrees=True)
+    np.testing.assert_allclose(angles_deg[:, 2], [0, 30, 60, 90, 170], atol=1e-5)
     np.testing.assert_allclose(whole.transl[:3], [(0, 0, 0), (1 / 3, 2 / 3, 1), (2 / 3, 4 / 3, 2)])
 
 

@@ -1,4 +1,4 @@
-"""The page to look at people; in Chromium, where it is installed, against our own renderer."""
+"""The page to look at people; in Chromium, where it is installed, against our renderer."""
 
 import base64
 import contextlib
@@ -87,7 +87,7 @@ def test_viewer_pictures_may_be_missing(tmp_path, glb_file):
     assert list(json.loads(data_of(page))) == ["glb"]
 
 
-def test_viewer_is_small_and_all_our_own():
+def test_viewer_is_small_and_holds_no_code_of_others():
     sizes = {path.name: path.stat().st_size for path in viewer._ASSETS.iterdir()}
     assert set(sizes) == {"page.html", *viewer._SCRIPTS}
     assert sum(sizes.values()) < 66_000
@@ -130,7 +130,7 @@ def body_picture(page):
 
 
 def rendered(page, model, people, colors):
-    """Our own renderer's picture of bodies, (V, 3) each, by the page's camera; smooth edges.
+    """Our renderer's picture of bodies, (V, 3) each, by the page's camera; smooth edges.
 
     It is drawn larger, and the mean taken, as the page takes the mean of some points of a pixel.
     """
@@ -171,7 +171,7 @@ def difference(page, model, people):
 
 
 def posed(model, person, frame, pose_offsets=True):
-    """(V, 3): SMPL's own vertices in that row of the motion."""
+    """(V, 3): SMPL's vertices in that row of the motion."""
     if not pose_offsets:
         model = model._replace(posedirs=np.zeros_like(model.posedirs))
     rotations, betas = (
@@ -251,7 +251,7 @@ def test_viewer_skins_as_the_specification_says(tmp_path, glb_file):
                 np.testing.assert_allclose(vertices_on(page, number), expected, atol=1e-5)
 
 
-def test_viewer_turns_joints_the_short_way_between_frames(tmp_path, model):
+def test_viewer_rotates_joints_the_short_way_between_frames(tmp_path, model):
     rotations = np.zeros((2, 24, 3))
     rotations[:, 0, 1], rotations[:, 16, 2] = np.radians([(100, 200), (-60, 60)])
     person = motion.from_arrays("a", np.zeros(10), rotations, frames=[0, 3])
@@ -368,7 +368,7 @@ def test_viewer_wireframe_shows_what_is_behind(two_people_page):
     np.testing.assert_array_equal(body_picture(page), solid)
 
 
-def test_viewer_turns_by_itself_on_demand(two_people_page):
+def test_viewer_rotates_by_itself_on_demand(two_people_page):
     page = two_people_page
     page.click("#reset")
     page.click("#spin")
@@ -386,16 +386,16 @@ def test_viewer_on_a_phone_is_moved_by_fingers(tmp_path, glb_file):
         x, y = page.middle("#canvas")
         front = page.evaluate("({...view})")
         page.touch([(x, y), (x + 20, y), (x + 40, y)])
-        turned = page.evaluate("({...view})")
-        assert turned["yaw"] < 0 == front["yaw"]
-        assert turned["distance"] == front["distance"]
+        rotated = page.evaluate("({...view})")
+        assert rotated["yaw"] < 0 == front["yaw"]
+        assert rotated["distance"] == front["distance"]
         page.touch(
             [(x - 20, y), (x - 40, y + 30), (x - 80, y + 30)],
             [(x + 20, y), (x + 40, y + 30), (x + 80, y + 30)],
         )
         pinched = page.evaluate("({...view})")
         assert pinched["distance"] == pytest.approx(front["distance"] / 4, rel=0.01)
-        assert pinched["yaw"] == turned["yaw"]
+        assert pinched["yaw"] == rotated["yaw"]
         assert pinched["target"][1] > front["target"][1]
 
 

@@ -37,7 +37,7 @@ _FLAGS = (
 SOFTWARE_WEBGL = ("--use-gl=angle", "--use-angle=swiftshader", "--enable-unsafe-swiftshader")
 NO_WEBGL = ("--disable-3d-apis",)
 _PATIENCE_S = 120
-# Chromium reads commands at file descriptor 3 and answers at 4.
+# Chromium reads commands at file descriptor 3 and replies at 4.
 _START = "import os, sys; os.dup2(int(sys.argv[1]), 3); os.dup2(int(sys.argv[2]), 4); "
 _START += "os.execv(sys.argv[3], sys.argv[3:])"
 _KEY_CODES = {"ArrowLeft": 37, "ArrowUp": 38, "ArrowRight": 39, "ArrowDown": 40, "Home": 36}
@@ -48,7 +48,7 @@ class Page:
     """A page that is open; sizes and places are CSS pixels."""
 
     def __init__(self, read_end, write_end):
-        self._answers, self._commands = read_end, os.fdopen(write_end, "wb")
+        self._replies, self._commands = read_end, os.fdopen(write_end, "wb")
         self._number, self._session, self._unread = 0, None, b""
         self.requests, self.errors = [], []
 
@@ -80,9 +80,9 @@ class Page:
 
     def _read(self):
         while b"\0" not in self._unread:
-            ready, _, _ = select.select([self._answers], [], [], _PATIENCE_S)
-            content = os.read(self._answers, 2**16) if ready else b""
-            assert content, "Chromium ended" if ready else "Chromium does not answer"
+            ready, _, _ = select.select([self._replies], [], [], _PATIENCE_S)
+            content = os.read(self._replies, 2**16) if ready else b""
+            assert content, "Chromium ended" if ready else "Chromium does not reply"
             self._unread += content
         message, _, self._unread = self._unread.partition(b"\0")
         return json.loads(message)
@@ -108,16 +108,16 @@ class Page:
 
     def close(self):
         """Closes the ends of the pipes; the browser ends with them."""
-        os.close(self._answers)
+        os.close(self._replies)
         self._commands.close()
 
     def evaluate(self, script):
         """Value of JavaScript, as JSON carries it; waits for a promise."""
-        answer = self.call(
+        reply = self.call(
             "Runtime.evaluate", expression=script, returnByValue=True, awaitPromise=True
         )
-        assert "exceptionDetails" not in answer, (script, answer)
-        return answer["result"].get("value")
+        assert "exceptionDetails" not in reply, (script, reply)
+        return reply["result"].get("value")
 
     def wait_for(self, condition):
         """Waits until JavaScript is true."""
@@ -185,7 +185,7 @@ class Page:
 
 @contextlib.contextmanager
 def open_page(path, folder, flags=SOFTWARE_WEBGL, size=(900, 600)):
-    """Opens a file in a browser of its own; skips where there is no Chromium.
+    """Opens a file in a new browser; skips where there is no Chromium.
 
     Args:
       path: Path of the HTML file.
@@ -199,9 +199,9 @@ def open_page(path, folder, flags=SOFTWARE_WEBGL, size=(900, 600)):
     program = shutil.which("chromium") or shutil.which("google-chrome")
     if not program:
         pytest.skip("needs Chromium: apt-get install chromium")
-    (command_end, write_end), (read_end, answer_end) = os.pipe(), os.pipe()
-    # Above 4, so that neither is closed when Chromium's own are put in place.
-    theirs = [fcntl.fcntl(end, fcntl.F_DUPFD, 10) for end in (command_end, answer_end)]
+    (command_end, write_end), (read_end, reply_end) = os.pipe(), os.pipe()
+    # Above 4, so that neither is closed when Chromium's are put in place.
+    theirs = [fcntl.fcntl(end, fcntl.F_DUPFD, 10) for end in (command_end, reply_end)]
     command = [sys.executable, "-c", _START, *map(str, theirs), program, *_FLAGS, *flags]
     browser = subprocess.Popen(
         [*command, f"--user-data-dir={folder}", "about:blank"],
@@ -209,7 +209,7 @@ def open_page(path, folder, flags=SOFTWARE_WEBGL, size=(900, 600)):
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
-    for end in (command_end, answer_end, *theirs):
+    for end in (command_end, reply_end, *theirs):
         os.close(end)
     page = Page(read_end, write_end)
     try:

@@ -37,36 +37,36 @@ def bones():
     return all_bones
 
 
-def asf_text(of_bones, angle="deg"):
+def asf_text(asf_bones, angle="deg"):
     lines = [":version 1.10", ":name VICON", ":units", "mass 1.0", f"angle {angle}"]
     lines += [":documentation", "  some text", ":root", "order TX TY TZ RX RY RZ", "axis XYZ"]
     lines += ["position 0 0 0", "orientation 0 0 0", ":bonedata"]
-    for number, (name, (_, way, axes, dof)) in enumerate(of_bones.items()):
+    for number, (name, (_, way, axes, dof)) in enumerate(asf_bones.items()):
         lines += ["begin", f"id {number}", f"name {name}", f"direction {' '.join(map(str, way))}"]
         lines += ["length 2.5", f"axis {' '.join(map(str, axes))} XYZ"]
         lines += [f"dof {dof}", "limits (-160.0 20.0)", "(-70.0 70.0)"] if dof else []
         lines += ["end"]
     lines += [":hierarchy", "begin"]
-    lines += [f"{parent} {name}" for name, (parent, *_) in of_bones.items()]
+    lines += [f"{parent} {name}" for name, (parent, *_) in asf_bones.items()]
     return "\n".join([*lines, "end", ""])
 
 
-def amc_text(of_bones, frames, head=":FULLY-SPECIFIED\n:DEGREES"):
+def amc_text(asf_bones, frames, head=":FULLY-SPECIFIED\n:DEGREES"):
     """`frames`: dicts of the bones that are not at rest -> their numbers; root: its six."""
     lines = ["#!OML:ASF a comment", head]
     for number, frame in enumerate(frames, start=1):
         lines.append(str(number))
-        rest = {"root": [0] * 6, **{n: [0] * len(b[3].split()) for n, b in of_bones.items()}}
+        rest = {"root": [0] * 6, **{n: [0] * len(b[3].split()) for n, b in asf_bones.items()}}
         channels = {name: frame.get(name, zeros) for name, zeros in rest.items() if zeros}
         lines += [f"{name} {' '.join(map(str, numbers))}" for name, numbers in channels.items()]
     return "\n".join([*lines, ""])
 
 
-def write(folder, frames, of_bones=None, name="01_01"):
+def write(folder, frames, asf_bones=None, name="01_01"):
     """01.asf and 01_01.amc; returns the path of the latter."""
-    of_bones = of_bones or bones()
+    asf_bones = asf_bones or bones()
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / f"{name.partition('_')[0]}.asf").write_text(asf_text(of_bones))
+    (folder / f"{name.partition('_')[0]}.asf").write_text(asf_text(asf_bones))
     path = folder / f"{name}.amc"
-    path.write_text(amc_text(of_bones, frames))
+    path.write_text(amc_text(asf_bones, frames))
     return path

@@ -30,14 +30,14 @@ class Table(tf.Module):
 
 
 class Oracle(HMR):
-    """Reads a person's number off the grey of the image and answers with their theta.
+    """Reads a person's number off the grey of the image and returns their theta.
 
-    `move` (B, 19, 3) -> (B, 19, 3) wrongs the joints, `shift_px` the keypoints, in the crop.
+    `move` (B, 19, 3) -> (B, 19, 3) wrongs the joints, `translation_px` the keypoints, in the crop.
     """
 
-    def __init__(self, thetas, smpl, move=lambda joints: joints, shift_px=(0.0, 0.0)):
+    def __init__(self, thetas, smpl, move=lambda joints: joints, translation_px=(0.0, 0.0)):
         super().__init__(Table(thetas), tf.Module(), smpl)
-        self._move, self._shift_norm = move, 2.0 * np.float32(shift_px) / SIZE
+        self._move, self._translation_norm = move, 2.0 * np.float32(translation_px) / SIZE
         self.num_calls = 0
 
     def call(self, images, training=None):
@@ -46,7 +46,7 @@ class Oracle(HMR):
 
     def predictions_from_thetas(self, thetas):
         (last,) = super().predictions_from_thetas(thetas)
-        keypoints2d_norm = last.keypoints2d_norm + self._shift_norm
+        keypoints2d_norm = last.keypoints2d_norm + self._translation_norm
         return (
             last._replace(joints3d=self._move(last.joints3d), keypoints2d_norm=keypoints2d_norm),
         )
@@ -130,9 +130,9 @@ def write_h36m(data_dir, sequences, truth, with_joints=True):
 def write_3dhp(data_dir, sequences, truth, direction=(0.0, 0.0), universal_scale=1.0):
     """{sequence: numbers of people}; the crops' centres are seen in `direction`: X / Z, Y / Z."""
     ray = np.array([*direction, 1.0])
-    turn = smallest_turn(ray)
+    rotation = smallest_rotation(ray)
     for sequence, people in sequences.items():
-        records = [_record_3dhp(person, truth, ray, turn, universal_scale) for person in people]
+        records = [_record_3dhp(person, truth, ray, rotation, universal_scale) for person in people]
         write(data_dir / "mpi_inf_3dhp" / "test" / f"{sequence}.tfrecord", records)
 
 
@@ -149,8 +149,8 @@ def joints_3dhp(truth, person):
     )
 
 
-def _record_3dhp(person, truth, ray, turn, universal_scale):
-    joints = joints_3dhp(truth, person) @ turn.T + 4 * ray
+def _record_3dhp(person, truth, ray, rotation, universal_scale):
+    joints = joints_3dhp(truth, person) @ rotation.T + 4 * ray
     lsp = joints[[MPI_INF_3DHP_JOINTS.index(name) for name in LSP_JOINTS]]
     focal_px = 700.0
     principal_px = STORED / 2 - focal_px * ray[:2]
@@ -168,7 +168,7 @@ def _record_3dhp(person, truth, ray, turn, universal_scale):
     )
 
 
-def smallest_turn(ray):
+def smallest_rotation(ray):
     """(3, 3) the rotation that takes z to the ray, by OpenCV's Rodrigues."""
     ray = ray / np.linalg.norm(ray)
     axis = np.cross([0, 0, 1.0], ray)

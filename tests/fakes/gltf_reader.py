@@ -55,14 +55,14 @@ class Glb:
                 nodes[channel["target"]["node"]][channel["target"]["path"]] = value
         return nodes
 
-    def world(self, nodes):
+    def global_transforms(self, nodes):
         """(N, 4, 4) places of the nodes."""
         parents = {c: i for i, node in enumerate(nodes) for c in node.get("children", ())}
 
         def place(i):
             local = np.eye(4)
-            turn = Rotation.from_quat(nodes[i].get("rotation", (0, 0, 0, 1))).as_matrix()
-            local[:3, :3] = turn * np.asarray(nodes[i].get("scale", (1, 1, 1)))
+            rotation = Rotation.from_quat(nodes[i].get("rotation", (0, 0, 0, 1))).as_matrix()
+            local[:3, :3] = rotation * np.asarray(nodes[i].get("scale", (1, 1, 1)))
             local[:3, 3] = nodes[i].get("translation", (0, 0, 0))
             return place(parents[i]) @ local if i in parents else local
 
@@ -71,10 +71,10 @@ class Glb:
     def skinned(self, seconds=None):
         """list of (V, 3): the vertices of every mesh."""
         nodes = self.posed(seconds)
-        world = self.world(nodes)
-        return [self._skin(node, world) for node in nodes if "mesh" in node]
+        global_transforms = self.global_transforms(nodes)
+        return [self._skin(node, global_transforms) for node in nodes if "mesh" in node]
 
-    def _skin(self, node, world):
+    def _skin(self, node, global_transforms):
         mesh, skin = self.document["meshes"][node["mesh"]], self.document["skins"][node["skin"]]
         (primitive,) = mesh["primitives"]
         attributes = {name: self.array(i) for name, i in primitive["attributes"].items()}
@@ -83,7 +83,7 @@ class Glb:
         for target, weight in zip(primitive.get("targets", []), weights):
             points = points + weight * self.array(target["POSITION"])
         inverse = self.array(skin["inverseBindMatrices"]).reshape(-1, 4, 4).swapaxes(1, 2)
-        bones = world[skin["joints"]] @ inverse
+        bones = global_transforms[skin["joints"]] @ inverse
         of_vertex = np.einsum(
             "vk,vkij->vij", attributes["WEIGHTS_0"], bones[attributes["JOINTS_0"]]
         )

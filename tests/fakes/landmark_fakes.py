@@ -14,7 +14,7 @@ from hmr_tf.inference.teacher.landmarks import Landmarks
 SIZE = 224
 _SHOULDERS = list(indices(("left_shoulder", "right_shoulder"), SMPL_JOINTS))
 _KNEES = list(indices(("left_knee", "right_knee"), SMPL_JOINTS))
-NOT_SEEN = slice(12, 14)  # neck and top of the head, which the teacher has not
+NOT_DETECTED = slice(12, 14)  # neck and top of the head, which the teacher has not
 
 
 class People(NamedTuple):
@@ -23,7 +23,7 @@ class People(NamedTuple):
     pose: np.ndarray  # (N, 24, 3)
     joints3d: np.ndarray  # (N, 19, 3)
     keypoints_px: np.ndarray  # (N, 19, 3)
-    seen: list  # of N Landmarks
+    landmarks: list  # of N Landmarks
 
 
 def people(smpl, number, seed=0):
@@ -44,9 +44,9 @@ def people(smpl, number, seed=0):
 
 def _landmarks(points_px, joints3d):
     keypoints = np.concatenate([points_px, np.full((19, 1), 0.9)], axis=-1)
-    keypoints[NOT_SEEN] = 0
+    keypoints[NOT_DETECTED] = 0
     joints3d = joints3d.copy()
-    joints3d[NOT_SEEN] = 0
+    joints3d[NOT_DETECTED] = 0
     return Landmarks(keypoints.astype(np.float32), joints3d.astype(np.float32), 0.95)
 
 
@@ -76,9 +76,9 @@ def write_landmarks(path, made, names, **changes):
     """Writes the file that --landmarks reads."""
     arrays = {
         "filename": np.array(names),
-        "keypoints_px": np.stack([seen.keypoints_px for seen in made.seen]),
-        "joints3d": np.stack([seen.joints3d for seen in made.seen]),
-        "presence": np.array([seen.presence for seen in made.seen]),
+        "keypoints_px": np.stack([one.keypoints_px for one in made.landmarks]),
+        "joints3d": np.stack([one.joints3d for one in made.landmarks]),
+        "presence": np.array([one.presence for one in made.landmarks]),
         **changes,
     }
     np.savez(path, **{name: values for name, values in arrays.items() if values is not None})

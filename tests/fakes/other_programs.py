@@ -1,7 +1,7 @@
 """Other people's programs that open what we write. Developers may have them; no test needs them.
 
 npm install --prefix FOLDER three gltf-validator; HMR_NODE_MODULES=FOLDER/node_modules make test
-pip install bpy, in an environment of its own; HMR_BLENDER_PYTHON=ENVIRONMENT/bin/python make test
+pip install bpy, in another environment; HMR_BLENDER_PYTHON=ENVIRONMENT/bin/python make test
 """
 
 import os

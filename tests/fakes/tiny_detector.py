@@ -17,11 +17,11 @@ def save(folder, people):
         rows[0, row, :51] = points.ravel()
         rows[0, row, 55] = confidence
     module = tf.Module()
-    module.seen = tf.Variable(tf.zeros([4], tf.int32), trainable=False)
+    module.shape = tf.Variable(tf.zeros([4], tf.int32), trainable=False)
 
     @tf.function(input_signature=[tf.TensorSpec([1, None, None, 3], tf.int32, name="image")])
     def find(image):
-        module.seen.assign(tf.shape(image))
+        module.shape.assign(tf.shape(image))
         return {"people": tf.constant(rows)}
 
     tf.saved_model.save(module, str(folder), signatures=find)

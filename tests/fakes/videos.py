@@ -40,7 +40,7 @@ def write_matroska(path, images, milliseconds, stated_hz=1000):
 
 
 def write_rotated(path, images, degrees, rate_hz=10.0):
-    """An MP4 whose track header says that it is shown turned so far, clockwise, as phones do."""
+    """An MP4 whose track header says that it is shown rotated clockwise, as phones do."""
     height, width = images[0].shape[:2]
     writer = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*"mp4v"), rate_hz, (width, height))
     for image in images:

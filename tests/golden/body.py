@@ -115,9 +115,9 @@ def _rest_keypoints():
 def _star(num_vertices):
     """Points on a star-shaped body and its triangles, seen from outside."""
     number = np.arange(num_vertices) + 0.5
-    polar, turn = np.arccos(1 - 2 * number / num_vertices), np.pi * (1 + 5**0.5) * number
+    polar, angle = np.arccos(1 - 2 * number / num_vertices), np.pi * (1 + 5**0.5) * number
     sphere = np.stack(
-        [np.cos(turn) * np.sin(polar), np.cos(polar), np.sin(turn) * np.sin(polar)], axis=1
+        [np.cos(angle) * np.sin(polar), np.cos(polar), np.sin(angle) * np.sin(polar)], axis=1
     )
     radius = np.full(num_vertices, 0.15)
     for axis, length, width in _LOBES:

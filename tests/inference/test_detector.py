@@ -8,8 +8,8 @@ from hmr_tf.inference.detector import Detector
 from tests.fakes import tiny_detector
 
 
-def make_detector(folder, people_seen):
-    return Detector(tiny_detector.save(folder, people_seen))
+def make_detector(folder, people):
+    return Detector(tiny_detector.save(folder, people))
 
 
 def test_detector_boxes_hold_the_confident_keypoints(tmp_path):
@@ -21,7 +21,7 @@ def test_detector_boxes_hold_the_confident_keypoints(tmp_path):
     ]
     detector = make_detector(tmp_path / "detector", two_and_a_doubtful_one)
     boxes = detector(np.zeros((300, 512, 3), np.uint8))
-    assert detector._model.seen.numpy().tolist() == [1, 160, 256, 3]
+    assert detector._model.shape.numpy().tolist() == [1, 160, 256, 3]
     expected = [(256, 0, 256, 320), (51.2, 64, 102.4, 128)]
     np.testing.assert_allclose(boxes, expected, rtol=1e-5)
 

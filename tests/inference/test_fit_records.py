@@ -19,7 +19,7 @@ SIZE = 224
 
 @pytest.fixture
 def records(tmp_path, rng):
-    """Two shards of three people, of whom the last is labelled at two points only."""
+    """Two shards of three people, the last of them labelled at two points only."""
     hmr = tiny_hmr.build(tmp_path)
     body = hmr.smpl(tf.constant(theta.split(mean_theta()).pose), tf.zeros([1, 10]))
     points = 112 * (1 + 0.8 * body.joints3d[0, :, :2].numpy())

@@ -37,10 +37,10 @@ def test_predict_crops_does_not_depend_on_the_batch(model, rng):
 
 def test_predict_gives_the_network_rgb_from_minus_one_to_one(model, monkeypatch, rng):
     """Parity fact 1 of the original: 2 * (x / 255 - 0.5), as in training."""
-    seen, answer = [], model.predict_crops
-    monkeypatch.setattr(model, "predict_crops", lambda x: [seen.append(x), answer(x)][1])
+    crops, original = [], model.predict_crops
+    monkeypatch.setattr(model, "predict_crops", lambda x: [crops.append(x), original(x)][1])
     picture = rng.integers(0, 256, size=(tiny_hmr.SIZE, tiny_hmr.SIZE, 3), dtype=np.uint8)
     picture[0, :3] = [(255, 0, 0), (0, 255, 0), (0, 0, 255)]
     model.predict(picture, [None])
-    assert seen[0].dtype == np.float32
-    np.testing.assert_allclose(seen[0][0], picture / 127.5 - 1.0, atol=1e-6)
+    assert crops[0].dtype == np.float32
+    np.testing.assert_allclose(crops[0][0], picture / 127.5 - 1.0, atol=1e-6)

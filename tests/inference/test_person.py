@@ -24,7 +24,7 @@ def model(tmp_path_factory):
     return Model(*tiny_hmr.with_body(tmp_path_factory.mktemp("body")))
 
 
-def seen_by(points, pinhole):
+def projected(points, pinhole):
     return pinhole.focal_px * points[:, :2] / points[:, 2:] + pinhole.principal_px
 
 
@@ -55,17 +55,17 @@ def test_person_has_named_arrays(model, picture):
 )
 @pytest.mark.parametrize("box", [None, BOX])
 def test_person_transl_projects_to_the_same_pixels(model, picture, box, given):
-    """Points at the body's own depth do for any camera; the others the better the longer it is."""
+    """Points at the body's depth do for any camera; the others the better the longer it is."""
     (prediction,) = model.predict(picture, [box], **given)
     pinhole = person.pinhole_of(picture, *(given.get(k) for k in ("focal_px", "principal_px")))
     assert prediction.focal_px == np.float32(pinhole.focal_px)
     np.testing.assert_array_equal(prediction.principal_px, np.float32(pinhole.principal_px))
     flat = prediction.joints3d * (1, 1, 0) + prediction.transl
     np.testing.assert_allclose(
-        seen_by(flat, pinhole), prediction.keypoints2d_px, rtol=0.03, atol=1.0
+        projected(flat, pinhole), prediction.keypoints2d_px, rtol=0.03, atol=1.0
     )
     (far,) = model.predict(picture, [box], focal_px=1e5)
-    pixels = seen_by(far.joints3d + far.transl, person.pinhole_of(picture, 1e5))
+    pixels = projected(far.joints3d + far.transl, person.pinhole_of(picture, 1e5))
     np.testing.assert_allclose(pixels, prediction.keypoints2d_px, rtol=0.03, atol=1.0)
 
 

@@ -29,9 +29,9 @@ class RectangleNetwork:
         place = tf.linspace(-1.0, 1.0, SIZE)
         ends = []
         for axis in (1, 2):  # rows, columns
-            seen = tf.reduce_any(bright, axis=axis)
-            low = tf.reduce_min(tf.where(seen, place, 1.0), axis=1)
-            high = tf.reduce_max(tf.where(seen, place, -1.0), axis=1)
+            is_bright = tf.reduce_any(bright, axis=axis)
+            low = tf.reduce_min(tf.where(is_bright, place, 1.0), axis=1)
+            high = tf.reduce_max(tf.where(is_bright, place, -1.0), axis=1)
             ends.append((low, high))
         low, high = (tf.stack([x[i] for x in ends], axis=-1) for i in (0, 1))
         along = tf.linspace(0.0, 1.0, 19)[:, None]
@@ -132,7 +132,7 @@ def test_person_search_prefers_what_most_windows_agree_on(rng):
     assert agreement == pytest.approx(4 / 6)
 
 
-def test_person_search_is_said_once_and_how_to_do_better(tmp_path, rng, caplog):
+def test_person_search_warns_once_and_names_better_ways(tmp_path, rng, caplog):
     model = models.Model(*tiny_hmr.with_body(tmp_path))
     picture = rng.integers(0, 256, size=(40, 60, 3), dtype=np.uint8)
     with caplog.at_level("WARNING", logger=logging.get_absl_logger().name):

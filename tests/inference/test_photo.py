@@ -65,12 +65,12 @@ def test_photo_paths_of_a_file_a_folder_and_a_pattern(tmp_path):
     assert [p.name for p in photo.find(tmp_path)] == ["a.JPG", "b.png", "d.bmp"]
     assert [p.name for p in photo.find(f"{tmp_path}/*.b*")] == ["d.bmp"]
     assert photo.find("none.jpg") == [Path("none.jpg")]
-    for path, said in (
+    for path, message in (
         (f"{tmp_path}/*.gif", "matches no file"),
         (tmp_path / "x", "no photographs"),
     ):
         (tmp_path / "x").mkdir(exist_ok=True)
-        with pytest.raises(InputError, match=said):
+        with pytest.raises(InputError, match=message):
             photo.find(path)
 
 
@@ -101,10 +101,10 @@ def test_photo_folder_is_read_by_content_and_names_what_cannot_be(tmp_path, pict
     ]
     for path in files[:3]:
         assert photo.read_image(path).shape == picture.shape
-    for path, said in zip(
+    for path, message in zip(
         files[3:], ("HEIC, which is not read: .*heif-convert", "HEIC", "GIF", "camera raw")
     ):
-        with pytest.raises(InputError, match=rf"{path.name} is {said}"):
+        with pytest.raises(InputError, match=rf"{path.name} is {message}"):
             photo.read_image(path)
 
 
@@ -116,9 +116,9 @@ def with_orientation(jpeg, orientation):
     return jpeg[:2] + b"\xff\xe1" + struct.pack(">H", len(exif) + 2) + exif + jpeg[2:]
 
 
-@pytest.mark.parametrize(("orientation", "turns"), [(1, 0), (3, 2), (6, 3), (8, 1)])
-def test_photo_is_rotated_upright(tmp_path, orientation, turns):
-    """`turns`: quarters of a turn to the left; 6, a camera held upright, is one to the right."""
+@pytest.mark.parametrize(("orientation", "quarters"), [(1, 0), (3, 2), (6, 3), (8, 1)])
+def test_photo_is_rotated_upright(tmp_path, orientation, quarters):
+    """`quarters`: of 90 degrees to the left; 6, a camera held upright, is one to the right."""
     stored = np.zeros((32, 48, 3), np.uint8)
     stored[:, :24] = (255, 0, 0)
     stored[16:, 24:] = (0, 0, 255)
@@ -126,6 +126,6 @@ def test_photo_is_rotated_upright(tmp_path, orientation, turns):
     encoded = cv2.imencode(".jpg", stored[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 100])[1]
     path.write_bytes(with_orientation(encoded.tobytes(), orientation))
     image = photo.read_image(path)
-    expected = np.rot90(stored, turns)
+    expected = np.rot90(stored, quarters)
     assert image.shape == expected.shape
     assert np.abs(image.astype(int) - expected).mean() < 8

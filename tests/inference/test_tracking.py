@@ -57,14 +57,16 @@ def test_smoothing_does_not_lag_behind_a_walk(kind, rng):
 @pytest.mark.parametrize("kind", tracking.SMOOTHERS)
 @pytest.mark.parametrize("length", [1, 2, 5, 40])
 def test_smoothing_of_rotations_gives_rotations(kind, length, rng):
-    turns = Rotation.from_rotvec(rng.normal(scale=2, size=(length * 24, 3))).as_matrix()
-    calm = tracking.smooth_rotations(turns.reshape(length, 24, 3, 3), kind, np.arange(length) / 25)
+    rotations = Rotation.from_rotvec(rng.normal(scale=2, size=(length * 24, 3))).as_matrix()
+    calm = tracking.smooth_rotations(
+        rotations.reshape(length, 24, 3, 3), kind, np.arange(length) / 25
+    )
     np.testing.assert_allclose(
         calm @ np.swapaxes(calm, -1, -2), np.eye(3)[None, None] + 0 * calm, atol=1e-9
     )
     np.testing.assert_allclose(np.linalg.det(calm), 1.0, atol=1e-9)
     if kind == "none":
-        np.testing.assert_allclose(calm, turns.reshape(calm.shape), atol=1e-9)
+        np.testing.assert_allclose(calm, rotations.reshape(calm.shape), atol=1e-9)
 
 
 @pytest.mark.parametrize("kind", ["one_euro", "savgol"])

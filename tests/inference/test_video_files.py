@@ -1,4 +1,4 @@
-"""Videos as they are shown: turned by their rotation tag, each frame at its own time."""
+"""Videos as they are shown: rotated by their rotation tag, each frame at its time."""
 
 import cv2
 import numpy as np

@@ -45,7 +45,7 @@ def test_regressor_untrained_stays_close_to_the_mean(features):
 
 
 def test_regressor_dropout_follows_its_mask(features):
-    """Each stage and layer has its own mask; kept units count twice; no mask, no dropout."""
+    """Each stage and layer has another mask; kept units count twice; no mask, no dropout."""
     regressor = IterativeRegressor(mean_theta(), num_stage=2)
     everything = np.ones(regressor.random_dropout_mask(2).shape, bool)
     kept = arrays(regressor(features, dropout_mask=everything))
@@ -160,7 +160,7 @@ def test_hmr_survives_save_weights(hmr, tmp_path, suffix):
 
 
 def test_regressor_survives_clone_model_in_a_functional_network(features):
-    """What Keras's own networks need of a layer: a config of plain values."""
+    """What Keras's networks need of a layer: a config of plain values."""
     inputs = keras.Input((NUM_FEATURES,))
     mean = mean_theta(betas=np.arange(10))
     network = keras.Model(inputs, IterativeRegressor(mean, num_stage=2)(inputs))

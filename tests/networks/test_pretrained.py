@@ -28,7 +28,7 @@ def weight_file(tmp_path_factory):
 
 
 def test_pretrained_keras_weights_with_their_classifier(weight_file, rng):
-    """Features of our [-1, 1] crops are those of Keras's own preprocessing and network."""
+    """Features of our [-1, 1] crops are those of Keras's preprocessing and network."""
     path, source = weight_file
     network = encoder.resnet50(SIZE)
     pretrained.read_keras(path, network)

@@ -171,7 +171,7 @@ def test_examples_of_commands_write_what_they_promise(word, inputs):
     assert [path for path in RUN[word] if not (inputs / path).stat().st_size] == []
 
 
-def test_video_for_animators_has_everybody_in_the_glb_and_a_bvh(inputs):
+def test_video_for_animators_has_all_people_in_the_glb_and_a_bvh(inputs):
     """After the command of the animators above."""
     if not (inputs / "walk").is_dir():
         pytest.skip("the command was not run")

@@ -1,4 +1,4 @@
-"""A program that imports hmr_tf stays as it was: no environment variable, no import of its own."""
+"""A program that imports hmr_tf stays as it was: environment variables, imports."""
 
 import json
 import os

@@ -46,16 +46,16 @@ def imported_modules(path):
 
 def violations(path, module):
     """Imports of one file that its layer does not allow."""
-    own = layer(module)
+    importer = layer(module)
     for name in imported_modules(path):
         if name.split(".")[0] not in PACKAGES:
             continue
         target = layer(name)
-        if name.startswith(COMMAND_LINE) and own in ("data_prep", "tools"):
+        if name.startswith(COMMAND_LINE) and importer in ("data_prep", "tools"):
             continue
         if name.startswith(TEACHER) and module == RELABELLING:
             continue
-        if target not in FOR_ALL and target not in ALLOWED[own]:
+        if target not in FOR_ALL and target not in ALLOWED[importer]:
             yield f"{module} imports {name}"
 
 
@@ -105,7 +105,7 @@ def test_layers_no_folder_for_leftovers():
 
 
 def module_paths():
-    """Every module of the tree; not the files that Python gives a name of its own."""
+    """Every module of the tree; not __init__.py and __main__.py."""
     for package in (*PACKAGES, "benchmarks", "examples", "tests"):
         for path in (ROOT / package).rglob("*.py"):
             if path.stem not in ("__init__", "__main__", "conftest"):

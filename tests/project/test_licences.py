@@ -7,8 +7,8 @@ import hmr_tf
 
 ROOT = Path(__file__).resolve().parents[2]
 LICENCES = ROOT / "docs" / "licences.md"
-# Our own among the assets: the list of the others, and the viewer.
-OWN_ASSETS = {"README.txt", "page.html", "bodies.js", "drawing.js", "viewer.js"}
+# Ours among the assets: the list of the others, and the viewer.
+OUR_ASSETS = {"README.txt", "page.html", "bodies.js", "drawing.js", "viewer.js"}
 
 
 def test_licence_is_mit():
@@ -20,7 +20,7 @@ def test_licence_is_mit():
 def test_licences_page_names_every_asset_of_others():
     page = LICENCES.read_text(encoding="utf-8")
     assets = [path for path in (ROOT / "hmr_tf" / "assets").rglob("*") if path.is_file()]
-    others = {p.name for p in assets if "LICENSE" not in p.name} - OWN_ASSETS
+    others = {p.name for p in assets if "LICENSE" not in p.name} - OUR_ASSETS
     assert others
     assert {name for name in others if name not in page} == set()
 

@@ -93,7 +93,7 @@ def wheel(tmp_path_factory):
 @pytest.fixture(scope="module")
 def commands(wheel, tmp_path_factory):
     """Folder of the commands of an environment that has the wheel, and what it needs from ours."""
-    folder = tmp_path_factory.mktemp("an environment") / "of its own"
+    folder = tmp_path_factory.mktemp("an environment") / "alone"
     venv.create(folder, with_pip=False, symlinks=os.name != "nt")
     commands = folder / ("Scripts" if os.name == "nt" else "bin")
     pip = [sys.executable, "-m", "pip", "--python", commands / "python"]
@@ -155,7 +155,7 @@ def test_wheel_requires_what_the_exact_set_has(wheel):
     pinned = {
         name.lower().replace("_", "-") for name in re.findall(r"^([\w-]+)==", direct, re.MULTILINE)
     }
-    assert needed == pinned - {"keras"}  # TensorFlow's own
+    assert needed == pinned - {"keras"}  # which TensorFlow requires
 
 
 def test_wheel_commands_explain_themselves(commands, tmp_path):

@@ -201,7 +201,7 @@ def set_by_rule(names, mean):
 
 @pytest.fixture(scope="module")
 def networks(smpl):
-    """hmr, discriminator and their variables by TF1's names; whoever uses them sets the values."""
+    """hmr, discriminator and their variables by TF1's names; tests set the values."""
     regressor = IterativeRegressor(golden_inputs.mean_theta())
     hmr, discriminator = HMR(resnet_v2_50(SIZE), regressor, smpl), Discriminator()
     hmr(tf.zeros([1, SIZE, SIZE, 3]))

@@ -62,9 +62,9 @@ def test_render_positive_translation_moves_right_and_down(model, pose_body):
         middle_px(render.render_body(vertices, [camera], model.faces)[1][0])
         for camera in ((0.5, 0.0, 0.0), (0.5, 0.2, 0.0), (0.5, 0.0, 0.2))
     ]
-    shift_px = 0.5 * 0.2 * 112  # s * t, in halves of the crop
-    np.testing.assert_allclose(place[1] - place[0], [shift_px, 0], atol=0.5)
-    np.testing.assert_allclose(place[2] - place[0], [0, shift_px], atol=0.5)
+    translation_px = 0.5 * 0.2 * 112  # s * t, in halves of the crop
+    np.testing.assert_allclose(place[1] - place[0], [translation_px, 0], atol=0.5)
+    np.testing.assert_allclose(place[2] - place[0], [0, translation_px], atol=0.5)
 
 
 @pytest.mark.parametrize("size", [224, 96])
@@ -139,7 +139,7 @@ def test_render_scene_of_photograph_contains_the_crop(model, pose_body):
     )
     assert photo.shape == (1, 150, 200, 3)
     window = np.s_[:, 12:140, 30:158]
-    assert (crop_mask.numpy() != mask.numpy()[window]).sum() <= 2  # rounding of the shifted points
+    assert (crop_mask.numpy() != mask.numpy()[window]).sum() <= 2  # rounding of the moved points
     difference = np.abs(crop.numpy().astype(int) - photo.numpy()[window])
     assert np.percentile(difference, 99.9) <= 2
 

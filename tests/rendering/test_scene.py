@@ -1,4 +1,4 @@
-"""People of one photograph drawn together and turned."""
+"""People of one photograph drawn together and rotated."""
 
 import cv2
 import numpy as np
@@ -29,6 +29,6 @@ def test_scene_shows_all_rotated_people(degrees):
 def test_scene_keeps_people_who_are_in_the_picture():
     pinhole = camera.Pinhole(200.0, (50.0, 40.0))
     points = np.float32([(-0.1, 0, 4), (0.3, 0.2, 4.2)])
-    moved, seen = scene._all_in_view(points, pinhole, (80, 100))
+    moved, camera_moved = scene._all_in_view(points, pinhole, (80, 100))
     np.testing.assert_array_equal(moved, points)
-    np.testing.assert_allclose(seen.principal_px, pinhole.principal_px, atol=1e-5)
+    np.testing.assert_allclose(camera_moved.principal_px, pinhole.principal_px, atol=1e-5)

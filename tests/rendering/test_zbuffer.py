@@ -173,8 +173,8 @@ def test_zbuffer_random_meshes_equal_the_slow_rasterizer(seed):
 
 def body_in_picture(yaw, size):
     model = body_model.read_model()
-    turn = [[np.cos(yaw), 0, np.sin(yaw)], [0, 1, 0], [-np.sin(yaw), 0, np.cos(yaw)]]
-    points = model.v_template @ np.transpose(turn) * [1, -1, -1] + [0, -0.3, 4.5]
+    rotation = [[np.cos(yaw), 0, np.sin(yaw)], [0, 1, 0], [-np.sin(yaw), 0, np.cos(yaw)]]
+    points = model.v_template @ np.transpose(rotation) * [1, -1, -1] + [0, -0.3, 4.5]
     pixels = 500 * points[:, :2] / points[:, 2:] * size / 224 + size / 2
     return pixels.astype(np.float32), points[:, 2].astype(np.float32), model.faces
 

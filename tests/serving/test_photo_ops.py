@@ -84,7 +84,7 @@ def test_photo_ops_ignore_exif_that_points_out_of_the_file(rng):
 
 
 @pytest.mark.parametrize(
-    ("content", "said"),
+    ("content", "message"),
     [
         (b"", "JPEG or PNG"),
         (b"no image at all", "JPEG or PNG"),
@@ -93,8 +93,8 @@ def test_photo_ops_ignore_exif_that_points_out_of_the_file(rng):
         (b"\x89PNG\r\n\x1a\n", "PNG"),
     ],
 )
-def test_photo_ops_refuse_what_is_no_image(content, said):
-    with pytest.raises(tf.errors.InvalidArgumentError, match=said):
+def test_photo_ops_refuse_what_is_no_image(content, message):
+    with pytest.raises(tf.errors.InvalidArgumentError, match=message):
         decode(content)
 
 

@@ -1,4 +1,4 @@
-"""What TensorFlow says is kept from those whom it does not concern, and not lost."""
+"""TensorFlow's messages are kept from users who cannot act on them, and not lost."""
 
 import os
 import subprocess

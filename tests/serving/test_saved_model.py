@@ -59,10 +59,10 @@ def predicted(hmr, image, box):
     return {name: value for name, value in result.items() if name not in NOT_SERVED}
 
 
-def assert_same_person(answer, number, expected):
-    assert set(answer) == set(expected)
+def assert_same_person(outputs, number, expected):
+    assert set(outputs) == set(expected)
     for name, value in expected.items():
-        np.testing.assert_allclose(answer[name][number], value, rtol=1e-5, atol=1e-5, err_msg=name)
+        np.testing.assert_allclose(outputs[name][number], value, rtol=1e-5, atol=1e-5, err_msg=name)
 
 
 def signature_defs(folder):
@@ -93,9 +93,9 @@ def test_savedmodel_signatures_name_inputs_and_outputs(folder):
 def test_savedmodel_of_crops_gives_the_numbers_of_keras(hmr, served, rng, number):
     images = tf.constant(rng.uniform(-1, 1, (number, tiny_hmr.SIZE, tiny_hmr.SIZE, 3)), tf.float32)
     expected = crop_function(hmr)(images)
-    answer = served["serving_default"](image=images)
+    outputs = served["serving_default"](image=images)
     for i in range(number):
-        assert_same_person(answer, i, {name: x[i] for name, x in expected.items()})
+        assert_same_person(outputs, i, {name: x[i] for name, x in expected.items()})
 
 
 @pytest.mark.parametrize("suffix", [".jpg", ".png"])
@@ -108,10 +108,10 @@ def test_savedmodel_of_bytes_gives_the_numbers_of_predict(hmr, served, photo, su
 
 def test_savedmodel_many_people_in_one_or_many_photographs(hmr, served, photo):
     boxes = [BOX, (-10, -20, 60, 70), (0, 0, 160, 90)]
-    turned = photo[::-1, :100]
+    mirrored = photo[::-1, :100]
     together = ask(served, encoded(photo), boxes)
-    each = ask(served, [encoded(photo), encoded(turned), encoded(photo)], boxes)
-    for i, (box, other) in enumerate(zip(boxes, (photo, turned, photo))):
+    each = ask(served, [encoded(photo), encoded(mirrored), encoded(photo)], boxes)
+    for i, (box, other) in enumerate(zip(boxes, (photo, mirrored, photo))):
         box = tuple(map(float, box))
         assert_same_person(together, i, predicted(hmr, photo, box))
         assert_same_person(each, i, predicted(hmr, other, box))
@@ -121,11 +121,11 @@ def test_savedmodel_body_signature_is_smpl(hmr, served, rng):
     pose, betas = rng.normal(size=(5, 24, 3)), rng.normal(size=(5, 10))
     pose, betas = tf.constant(pose, tf.float32), tf.constant(betas, tf.float32)
     expected = hmr.smpl(pose, betas)
-    answer = served["body"](pose=pose, betas=betas)
-    np.testing.assert_allclose(answer["vertices"], expected.vertices, atol=1e-6)
-    np.testing.assert_allclose(answer["joints3d"], expected.joints3d, atol=1e-6)
-    np.testing.assert_allclose(answer["smpl_joints"], expected.smpl_joints, atol=1e-6)
-    np.testing.assert_allclose(answer["rotations"], expected.rotations, atol=1e-6)
+    outputs = served["body"](pose=pose, betas=betas)
+    np.testing.assert_allclose(outputs["vertices"], expected.vertices, atol=1e-6)
+    np.testing.assert_allclose(outputs["joints3d"], expected.joints3d, atol=1e-6)
+    np.testing.assert_allclose(outputs["smpl_joints"], expected.smpl_joints, atol=1e-6)
+    np.testing.assert_allclose(outputs["rotations"], expected.rotations, atol=1e-6)
 
 
 def test_savedmodel_has_no_variables_and_its_weights_once(hmr, folder):
@@ -137,7 +137,7 @@ def test_savedmodel_has_no_variables_and_its_weights_once(hmr, folder):
 
 
 @pytest.mark.parametrize(
-    ("boxes", "said"),
+    ("boxes", "message"),
     [
         (np.zeros((0, 4)), "boxes must have 1 to 128 people; received.*0"),
         (np.tile(BOX, (1000, 1)), "boxes must have 1 to 128 people; received.*1000"),
@@ -148,16 +148,16 @@ def test_savedmodel_has_no_variables_and_its_weights_once(hmr, folder):
         ([(0, 0, 1e-4, 1e-4)], "too small"),
     ],
 )
-def test_savedmodel_refuses_wrong_boxes_and_goes_on(served, photo, boxes, said):
-    with pytest.raises(tf.errors.InvalidArgumentError, match=said):
+def test_savedmodel_refuses_wrong_boxes_and_goes_on(served, photo, boxes, message):
+    with pytest.raises(tf.errors.InvalidArgumentError, match=message):
         ask(served, encoded(photo), np.reshape(boxes, (-1, 4)))
     assert ask(served, encoded(photo), [BOX])["theta"].shape == (1, 85)
 
 
 @pytest.mark.parametrize("content", [[b"garbage"], [b""], [], [b"x", b"y"]])
 def test_savedmodel_refuses_wrong_bytes_and_goes_on(served, photo, content):
-    said = "JPEG or PNG" if len(content) == 1 else "one photograph, or one for each box"
-    with pytest.raises(tf.errors.InvalidArgumentError, match=said):
+    message = "JPEG or PNG" if len(content) == 1 else "one photograph, or one for each box"
+    with pytest.raises(tf.errors.InvalidArgumentError, match=message):
         ask(served, tf.constant(content, tf.string, [len(content)]), [BOX] * 3)
     assert ask(served, encoded(photo), [BOX])["theta"].shape == (1, 85)
 
@@ -178,19 +178,19 @@ import sys, numpy as np, tensorflow as tf
 assert not any("hmr" in name for name in sys.modules)
 model = tf.saved_model.load(sys.argv[1]).signatures["predict_image_bytes"]
 content = tf.constant([tf.io.read_file(sys.argv[2]).numpy()])
-answer = model(image_bytes=content, boxes=tf.constant([eval(sys.argv[3])]))
-np.savez(sys.argv[4], **{name: value.numpy() for name, value in answer.items()})
+outputs = model(image_bytes=content, boxes=tf.constant([eval(sys.argv[3])]))
+np.savez(sys.argv[4], **{name: value.numpy() for name, value in outputs.items()})
 """
 
 
 def test_savedmodel_in_a_process_without_this_code(hmr, folder, photo, tmp_path):
-    jpeg, result = tmp_path / "photo.jpg", tmp_path / "answer.npz"
+    jpeg, result = tmp_path / "photo.jpg", tmp_path / "outputs.npz"
     jpeg.write_bytes(encoded(photo, ".jpg"))
     command = [sys.executable, "-I", "-c", CLEAN, folder, jpeg, repr(BOX), result]
     subprocess.run(command, check=True, cwd=tmp_path)
-    with np.load(result) as answer:
+    with np.load(result) as outputs:
         expected = predicted(hmr, photos.read_image(jpeg), BOX)
-        assert_same_person(dict(answer), 0, expected)
+        assert_same_person(dict(outputs), 0, expected)
 
 
 def c_loader(folder):
@@ -215,10 +215,10 @@ def test_savedmodel_in_the_c_library_of_a_server(hmr, folder, photo, tmp_path):
     garbage.write_bytes(b"\x00garbage")
     signature = signature_defs(folder)["predict_image_bytes"]
     image, boxes = (signature.inputs[name].name.split(":")[0] for name in ("image_bytes", "boxes"))
-    answer, index = signature.outputs["vertices"].name.split(":")
+    outputs, index = signature.outputs["vertices"].name.split(":")
     asked = [(jpeg, 1, 4), (garbage, 1, 4), (jpeg, 0, 4), (jpeg, 1000, 4), (jpeg, 1, 5)]
     asked.append((jpeg, 2, 4))
-    arguments = [folder, image, boxes, answer, index, *BOX, *(x for row in asked for x in row)]
+    arguments = [folder, image, boxes, outputs, index, *BOX, *(x for row in asked for x in row)]
     done = subprocess.run([program, *map(str, arguments)], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     lines = done.stdout.splitlines()
@@ -229,8 +229,8 @@ def test_savedmodel_in_the_c_library_of_a_server(hmr, folder, photo, tmp_path):
         vertices = np.reshape(np.array(numbers, np.float32), (number, -1, 3))
         np.testing.assert_allclose(vertices, np.tile(expected, (number, 1, 1)), atol=1e-5)
     messages = ("JPEG or PNG", "1 to 128 people.*0", "1 to 128 people.*1000", r"\[1,5\].*\[\?,4\]")
-    for line, said in zip(lines[1:5], messages):
-        assert re.match(f"error .*{said}", line)
+    for line, message in zip(lines[1:5], messages):
+        assert re.match(f"error .*{message}", line)
 
 
 @pytest.mark.parametrize(("dtype", "digit"), [("bfloat16", 2**-8), ("float16", 2**-11)])
@@ -245,11 +245,11 @@ def test_frozen_encoder_of_fewer_digits_is_as_close(hmr, rng, dtype, digit):
 def test_frozen_bfloat16_network_predicts_in_float32(hmr, rng):
     images = tf.constant(rng.uniform(-1, 1, (4, tiny_hmr.SIZE, tiny_hmr.SIZE, 3)), tf.float32)
     exact = crop_function(hmr)(images)
-    answer = named(frozen.freeze(hmr, "bfloat16").predict(images), hmr.image_size)
+    outputs = named(frozen.freeze(hmr, "bfloat16").predict(images), hmr.image_size)
     for name, value in exact.items():
-        assert answer[name].dtype == tf.float32
-        np.testing.assert_allclose(answer[name], value, atol=0.05 * np.abs(value).max())
-    assert np.abs(answer["theta"] - exact["theta"]).max() > 0
+        assert outputs[name].dtype == tf.float32
+        np.testing.assert_allclose(outputs[name], value, atol=0.05 * np.abs(value).max())
+    assert np.abs(outputs["theta"] - exact["theta"]).max() > 0
 
 
 def test_savedmodel_extra_files_name_joints_and_batch_sizes(hmr, folder):
@@ -272,9 +272,9 @@ def test_tflite_reports_its_error(hmr, tmp_path, rng, monkeypatch):
     for dtype, bar in (("float32", 1e-5), ("float16", 1e-2)):
         path, error = tflite.export(hmr, tmp_path, dtype)
         assert 0 < error < bar
-        answer = tflite.run(path, image)
-        assert set(answer) == set(expected)
-        np.testing.assert_allclose(answer["joints3d"], expected["joints3d"], atol=10 * bar)
+        outputs = tflite.run(path, image)
+        assert set(outputs) == set(expected)
+        np.testing.assert_allclose(outputs["joints3d"], expected["joints3d"], atol=10 * bar)
         sizes.append(path.stat().st_size)
     assert sizes[1] < 0.6 * sizes[0]
 
@@ -285,9 +285,9 @@ def test_savedmodel_in_openvino_gives_the_same_numbers(hmr, folder, rng):
         openvino.Core().read_model(str(folder)), "CPU", {"INFERENCE_PRECISION_HINT": "f32"}
     )
     images = rng.uniform(-1, 1, (2, tiny_hmr.SIZE, tiny_hmr.SIZE, 3)).astype(np.float32)
-    answer = model(images)
+    outputs = model(images)
     for name, expected in crop_function(hmr)(tf.constant(images)).items():
-        np.testing.assert_allclose(answer[name], expected, rtol=1e-4, atol=1e-4, err_msg=name)
+        np.testing.assert_allclose(outputs[name], expected, rtol=1e-4, atol=1e-4, err_msg=name)
 
 
 def test_savedmodel_has_no_slice_that_openvino_misreads(folder):

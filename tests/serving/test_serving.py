@@ -1,4 +1,4 @@
-"""What a server gets, read with TensorFlow Serving's own messages; and a small server to ask."""
+"""What a server gets, read with TensorFlow Serving's messages; and a small server."""
 
 import base64
 import json
@@ -33,23 +33,23 @@ def photo(tmp_path_factory):
     return path
 
 
-def answer_of(served, spec, inputs):
+def outputs_of(served, spec, inputs):
     """What a server does with a request: finds the signature, feeds every input by its name."""
     return served[spec.signature_name](**inputs)
 
 
 def test_warmup_requests_are_read_and_predicted(apis, exported, served):
     records = list(tf.data.TFRecordDataset(str(exported[1] / "assets.extra" / warmup.FILE_NAME)))
-    seen = []
+    requests = []
     for record in records:
         log = apis[0].PredictionLog.FromString(record.numpy())
         assert log.WhichOneof("log_type") == "predict_log"
         request = log.predict_log.request
         inputs = {k: tf.constant(tf.make_ndarray(v)) for k, v in request.inputs.items()}
-        answer = answer_of(served, request.model_spec, inputs)
-        seen.append((request.model_spec.signature_name, len(answer["vertices"])))
+        outputs = outputs_of(served, request.model_spec, inputs)
+        requests.append((request.model_spec.signature_name, len(outputs["vertices"])))
     names = ("serving_default", "predict_image_bytes", "body")
-    assert sorted(seen) == sorted((name, people) for name in names for people in (1, 8))
+    assert sorted(requests) == sorted((name, people) for name in names for people in (1, 8))
 
 
 def test_warmup_long_fields_have_long_lengths(apis):
@@ -66,14 +66,14 @@ def rest_server(served):
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self):
-            asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-            contents = [base64.b64decode(x["b64"]) for x in asked["inputs"]["image_bytes"]]
+            request = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+            contents = [base64.b64decode(x["b64"]) for x in request["inputs"]["image_bytes"]]
             inputs = {"image_bytes": tf.constant(contents)}
-            inputs["boxes"] = tf.constant(asked["inputs"]["boxes"], tf.float32)
+            inputs["boxes"] = tf.constant(request["inputs"]["boxes"], tf.float32)
             try:
                 assert self.path == "/v1/models/hmr:predict"
-                answer = served[asked["signature_name"]](**inputs)
-                code, reply = 200, {"outputs": {k: v.numpy().tolist() for k, v in answer.items()}}
+                tensors = served[request["signature_name"]](**inputs)
+                code, reply = 200, {"outputs": {k: v.numpy().tolist() for k, v in tensors.items()}}
             except tf.errors.InvalidArgumentError as error:
                 code, reply = 400, {"error": error.message}
             self.send_response(code)
@@ -97,10 +97,10 @@ def grpc_server(served, service):
         def Predict(self, request, context):
             inputs = {k: tf.constant(tf.make_ndarray(v)) for k, v in request.inputs.items()}
             try:
-                answer = answer_of(served, request.model_spec, inputs)
+                tensors = outputs_of(served, request.model_spec, inputs)
             except tf.errors.InvalidArgumentError as error:
                 context.abort(grpc.StatusCode.INVALID_ARGUMENT, error.message)
-            outputs = {k: tf.make_tensor_proto(v) for k, v in answer.items()}
+            outputs = {k: tf.make_tensor_proto(v) for k, v in tensors.items()}
             return predict_pb2.PredictResponse(outputs=outputs)
 
     server = grpc.server(futures.ThreadPoolExecutor(1))
@@ -147,12 +147,13 @@ def test_serving_client_reports_a_missing_server(protocol, photo):
 
 
 @pytest.mark.parametrize(
-    ("boxes", "said"), [([[0, 0, 0, 9]], "above 0"), ([[900, 0, 9, 9]], "outside"), (BOXES, None)]
+    ("boxes", "message"),
+    [([[0, 0, 0, 9]], "above 0"), ([[900, 0, 9, 9]], "outside"), (BOXES, None)],
 )
-def test_serving_client_reports_what_the_server_refused(command, boxes, said, capsys):
+def test_serving_client_reports_what_the_server_refused(command, boxes, message, capsys):
     boxes = [f"--box={','.join(map(str, box))}" for box in boxes]
-    if said:
-        with pytest.raises(SystemExit, match=f"(?s)refused.*{said}"):
+    if message:
+        with pytest.raises(SystemExit, match=f"(?s)refused.*{message}"):
             serving_client.main([*command, *boxes])
     else:
         serving_client.main([*command, *boxes])

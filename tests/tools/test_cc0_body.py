@@ -192,7 +192,7 @@ def hanging_person(rng):
         "upper-leg": (1, -0.4, 0), "knee": (1.2, -4.4, 0.3), "ankle": (1.5, -8.5, -0.2),
         "foot-1": (1.6, -9, 1),
     }  # fmt: skip
-    forearm = np.subtract(left["hand"], left["elbow"])  # the hand continues it, half turned
+    forearm = np.subtract(left["hand"], left["elbow"])  # the hand continues it, rotated by half
     across = np.cross(forearm, [0.3, 0.1, 0.2])
     for finger in (2, 3, 4, 5):
         knuckle = left["hand"] + 0.4 * forearm + 0.3 * (finger - 3.5) * across
@@ -260,7 +260,7 @@ def test_cc0_body_t_pose_is_mirror_symmetric_and_palms_look_down(rng):
     assert abs(little[1] - index[1]) < 1e-6
 
 
-def turned_points(human, person, bones, place):
+def rotated_points(human, person, bones, place):
     """The T-posed places of points that lie at `place` (3,) and follow one bone each."""
     one_hot = np.eye(len(human.bones))[[list(human.bones).index(bone) for bone in bones]]
     human = human._replace(weights=np.concatenate([human.weights, one_hot]))
@@ -273,7 +273,7 @@ def test_cc0_body_t_pose_spreads_the_forearms_twist_evenly(rng):
     human, person = hanging_person(rng)
     bones = ("lowerarm01.L", "lowerarm02.L", "wrist.L")
     beside_wrist = human.vertices[human.markers["l-hand"][0]] + [0.3, 0.2, 0.1]
-    posed, joints = turned_points(human, person, bones, beside_wrist)
+    posed, joints = rotated_points(human, person, bones, beside_wrist)
     offsets = posed - joints["left_wrist"]
     steps = np.diff(np.unwrap(np.arctan2(offsets[:, 2], offsets[:, 1])))
     assert steps[0] == pytest.approx(steps[1])
@@ -284,7 +284,7 @@ def test_cc0_body_t_pose_spreads_the_upper_arms_twist_evenly(rng):
     human, person = hanging_person(rng)
     shoulder, elbow = (human.vertices[human.markers[name][0]] for name in ("l-shoulder", "l-elbow"))
     offset = np.array([0.1, 0.2, 0.3])
-    posed, joints = turned_points(human, person, ("upperarm01.L", "upperarm02.L"), elbow + offset)
+    posed, joints = rotated_points(human, person, ("upperarm01.L", "upperarm02.L"), elbow + offset)
     # Without twist: the shortest way from the hanging arm to x.
     along = (elbow - shoulder) / np.linalg.norm(elbow - shoulder)
     axis = np.cross(along, [1.0, 0, 0])
@@ -296,11 +296,11 @@ def test_cc0_body_t_pose_spreads_the_upper_arms_twist_evenly(rng):
     assert abs(steps[0]) > 0.1
 
 
-def test_cc0_body_t_pose_turns_the_inside_of_the_elbow_to_the_front(rng):
+def test_cc0_body_t_pose_rotates_the_inside_of_the_elbow_to_the_front(rng):
     human, person = hanging_person(rng)
     elbow, wrist = (human.vertices[human.markers[name][0]] for name in ("l-elbow", "l-hand"))
     inside = elbow + 0.1 * (wrist - elbow)
-    posed, joints = turned_points(human, person, ("upperarm02.L",), inside)
+    posed, joints = rotated_points(human, person, ("upperarm02.L",), inside)
     offset = posed[0] - joints["left_elbow"]
     assert offset[2] > 0.05
     assert abs(offset[1]) < 1e-6
@@ -508,9 +508,9 @@ def test_cc0_body_fitted_offsets_bring_skinning_closer_to_the_reference(rng, lim
     corrected = np.stack(
         [
             pose_blend.linear_skin(
-                points + offsets @ (turn - np.eye(3)).ravel(), moved, centre, turn[None]
+                points + offsets @ (rotation - np.eye(3)).ravel(), moved, centre, rotation[None]
             )[0]
-            for turn in fresh
+            for rotation in fresh
         ]
     )
 
@@ -563,7 +563,7 @@ def test_cc0_body_offsets_of_a_whole_body_are_symmetric(fitted_body):
 
 
 @pytest.mark.parametrize(
-    ("joint", "below", "turn_deg"),
+    ("joint", "below", "angle_deg"),
     [
         ("left_elbow", ("left_elbow", "left_wrist", "left_hand"), (0, -110, 0)),
         ("right_elbow", ("right_elbow", "right_wrist", "right_hand"), (0, 110, 0)),
@@ -571,10 +571,10 @@ def test_cc0_body_offsets_of_a_whole_body_are_symmetric(fitted_body):
         ("head", ("head",), (0, 35, 10)),
     ],
 )
-def test_cc0_body_offsets_close_most_of_the_gap(fitted_body, joint, below, turn_deg):
+def test_cc0_body_offsets_close_most_of_the_gap(fitted_body, joint, below, angle_deg):
     model, _, joints, offsets = fitted_body
     moved = model.lbs_weights[:, list(skeleton.indices(below, skeleton.SMPL_JOINTS))].sum(1)
-    rotation = Rotation.from_rotvec([np.radians(turn_deg)]).as_matrix()
+    rotation = Rotation.from_rotvec([np.radians(angle_deg)]).as_matrix()
     columns = slice(9 * (J(joint) - 1), 9 * J(joint))
     corrected = model.v_template + offsets[:, :, columns] @ (rotation[0] - np.eye(3)).ravel()
     centre = joints[J(joint)]

@@ -48,9 +48,9 @@ def test_random_cutout_covers_a_square_and_keeps_the_rest(images):
 
 @pytest.mark.usefixtures("tensorflow_addons")
 def test_random_color_keeps_the_range_and_grey(images):
-    turned = addons.random_color(images[0], [3, 4]).numpy()
-    assert np.abs(turned - images[0]).max() > 0.01
-    assert np.abs(turned).max() <= 1
+    changed = addons.random_color(images[0], [3, 4]).numpy()
+    assert np.abs(changed - images[0]).max() > 0.01
+    assert np.abs(changed).max() <= 1
     grey = addons.random_color(np.full((8, 8, 3), 0.25, "float32"), [3, 4]).numpy()
     np.testing.assert_allclose(np.ptp(grey, axis=-1), 0, atol=1e-3)
 

@@ -87,7 +87,7 @@ def test_cluster_names_missing_workers_and_ends_at_the_timeout(monkeypatch):
     assert all(f"Waiting for {addresses[2]} (worker 2)" in line for line in lines)
 
 
-def test_cluster_wait_ends_when_all_have_been_seen():
+def test_cluster_wait_ends_when_all_are_reached():
     addresses = free_addresses(3)
     workers = cluster.Cluster(addresses, 1)
     wait = threading.Thread(target=cluster.wait_for_workers, args=(workers, 20), daemon=True)

@@ -165,14 +165,14 @@ def test_tf_data_service_gives_all_people(data_dir, service):
     }
     assert len(known) == 10
     served = inputs.distributed_dataset(options, files, tf.distribute.get_strategy(), 0)
-    seen = [
+    served_people = [
         np.sort(np.abs(points[:, 1])).tobytes()
         for batch, _, _ in served.take(10)
         for points in batch["keypoints2d_norm"].numpy()
     ]
     # 20 people of two workers: one has given a whole pass, both together parts of at most three.
-    assert set(seen) == known
-    assert max(map(seen.count, seen)) <= 3
+    assert set(served_people) == known
+    assert max(map(served_people.count, served_people)) <= 3
 
 
 def test_tf_data_service_keeps_the_data_of_trainings_apart(data_dir, service):

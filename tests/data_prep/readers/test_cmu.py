@@ -19,7 +19,7 @@ def pose_of(folder, frame, bones=None):
     np.testing.assert_array_equal(betas, np.zeros(10))
     degrees = np.degrees(poses.reshape(24, 3))
     joints = zip(skeleton.SMPL_JOINTS, np.round(degrees, 6).tolist())
-    return {name: turn for name, turn in joints if np.any(np.abs(turn) > 1e-6)}
+    return {name: angles for name, angles in joints if np.any(np.abs(angles) > 1e-6)}
 
 
 def test_cmu_t_pose_is_the_zero_pose(tmp_path):
@@ -44,7 +44,7 @@ def test_cmu_t_pose_of_a_skeleton_that_rests_otherwise_is_the_zero_pose(tmp_path
 
 
 @pytest.mark.parametrize(
-    ("frame", "joint", "turn"),
+    ("frame", "joint", "angles"),
     [
         ({"lradius": [-90]}, "left_elbow", [0, -90, 0]),
         ({"rradius": [90]}, "right_elbow", [0, 90, 0]),
@@ -65,16 +65,16 @@ def test_cmu_t_pose_of_a_skeleton_that_rests_otherwise_is_the_zero_pose(tmp_path
         ({"root": [3, 17, 5, 0, 90, 0]}, "pelvis", [0, 90, 0]),
     ],
 )
-def test_cmu_each_bone_turns_its_joint(frame, joint, turn, tmp_path):
-    assert pose_of(tmp_path, frame) == {joint: turn}
+def test_cmu_each_bone_rotates_its_joint(frame, joint, angles, tmp_path):
+    assert pose_of(tmp_path, frame) == {joint: angles}
 
 
-def test_cmu_bone_turns_about_axes_of_its_own(tmp_path):
-    """In CMU's files elbows bend about x, which their axes lay along the world's -y or so."""
+def test_cmu_bone_rotates_about_its_local_axes(tmp_path):
+    """In CMU's files elbows bend about x, which their axes lay along the global -y or so."""
     bones = cmu_fakes.bones()
-    bones["lradius"][2:] = (0, 0, 90), "rx"  # its x is the world's y
+    bones["lradius"][2:] = (0, 0, 90), "rx"  # its x is the global y
     assert pose_of(tmp_path, {"lradius": [-90]}, bones) == {"left_elbow": [0, -90, 0]}
-    bones["lradius"][2:] = (0, 90, 0), "rz"  # its z is the world's x: it twists
+    bones["lradius"][2:] = (0, 90, 0), "rz"  # its z is the global x: it twists
     assert pose_of(tmp_path, {"lradius": [40]}, bones) == {"left_elbow": [40, 0, 0]}
 
 
@@ -101,7 +101,7 @@ def test_cmu_mirrored_motion_is_the_mirrored_pose(tmp_path, rng):
         other = {"l": "r", "r": "l"}.get(name[0], name[0]) + name[1:]
         other = name if other not in bones else other
         if bone[3]:
-            mirrored[other] = frame[name] * [signs[turn] for turn in bone[3].split()]
+            mirrored[other] = frame[name] * [signs[axis] for axis in bone[3].split()]
     pose, reflected = (
         cmu.read_file(cmu_fakes.write(tmp_path, [f]))[0].reshape(24, 3) for f in (frame, mirrored)
     )

@@ -1,4 +1,4 @@
-"""COCO: which people, how large, from which folder; own annotations; the original's records."""
+"""COCO: which people, how large, from which folder; other annotations; the original's records."""
 
 import json
 
@@ -54,7 +54,7 @@ TORSO = np.hypot(3, 50)
         ([*both("ankle", "hip", "knee")], 50 / np.hypot(66 - 34, 88 - 18)),
     ],
 )
-def test_coco_scale_by_what_is_seen(missing, scale, tmp_path):
+def test_coco_scale_by_what_is_visible(missing, scale, tmp_path):
     assert read_one(tmp_path, points=unlabelled(*missing)).scale == pytest.approx(scale)
 
 
@@ -184,9 +184,9 @@ def test_coco_crop_holds_the_person(tmp_path):
     (record,), _ = convert(coco.read(write_coco(tmp_path, [annotation(1)]), "train"))
     assert record["image/height"] == [185]  # 180 x 1.03
     assert record["image/width"] == [247]
-    seen = np.array(record["image/visibility"]) > 0
+    is_visible = np.array(record["image/visibility"]) > 0
     for key, low, high in (("x", 34, 66), ("y", 18, 160)):
-        values = np.array([*np.array(record[f"image/{key}"])[seen], *face(record, key)])
+        values = np.array([*np.array(record[f"image/{key}"])[is_visible], *face(record, key)])
         scale = {"x": 247 / 240, "y": 185 / 180}[key]
         np.testing.assert_allclose(
             [values.min(), values.max()], [low * scale, high * scale], rtol=1e-6

@@ -25,18 +25,20 @@ STYLES = (
 UNUSABLE = (None, 3, {}, {"image_id": 99}, {"image_id": None, "category_id": 1}, [])
 
 
-def stored_points(points_px, stored_size, turned_by):
+def stored_points(points_px, stored_size, exif_orientation):
     """Points of the upright image -> of the image as it is stored."""
     numbers = np.arange(np.prod(stored_size)).reshape(stored_size)
     x, y = points_px.T
-    row, column = np.unravel_index(orientation.make_upright(numbers, turned_by)[y, x], stored_size)
+    row, column = np.unravel_index(
+        orientation.make_upright(numbers, exif_orientation)[y, x], stored_size
+    )
     return np.stack([column, row], axis=1)
 
 
 def random_file(rng):
     """A file's content, the person's keypoints {name: (x, y)} upright, size, orientation."""
     height, width = rng.integers(200, 260), rng.integers(100, 180)
-    turned_by = int(rng.integers(1, 9))
+    exif_orientation = int(rng.integers(1, 9))
     names = list(rng.permutation(NAMES[: rng.choice([17, 19, 22])]))
     if rng.random() < 0.2:
         names = list(skeleton.COCO_KEYPOINTS)
@@ -46,9 +48,9 @@ def random_file(rng):
     points[0], points[1] = (10, 10), (20, height - 10)  # taller than 60 px
     truth = dict(zip(names, points.tolist()))
     labelled_size, labels = (height, width), points
-    if turned_by >= 5 and rng.random() < 0.5:  # labelled as it is stored
+    if exif_orientation >= 5 and rng.random() < 0.5:  # labelled as it is stored
         labelled_size = (width, height)
-        labels = stored_points(points, labelled_size, turned_by)
+        labels = stored_points(points, labelled_size, exif_orientation)
     factor = int(rng.choice([1, 1, 2, 3]))  # made smaller since
     labels, labelled_size = labels * factor, tuple(int(side) * factor for side in labelled_size)
     style = STYLES[rng.integers(len(STYLES))]
@@ -75,22 +77,26 @@ def random_file(rng):
     rng.shuffle(annotations)
     others = [{"id": 33, "name": "dog", "keypoints": ["tail"]}] * int(rng.integers(2))
     content = {"images": [image], "annotations": annotations, "categories": [*others, category]}
-    return content, truth, (height, width), turned_by, len(unusable)
+    return content, truth, (height, width), exif_orientation, len(unusable)
 
 
 def test_coco_meaning_is_the_same_in_every_form(tmp_path):
-    rng, path = np.random.default_rng(0), tmp_path / "own.json"
+    rng, path = np.random.default_rng(0), tmp_path / "other.json"
     for number in range(NUM_FILES):
-        content, truth, size, turned_by, num_unusable = random_file(rng)
+        content, truth, size, exif_orientation, num_unusable = random_file(rng)
         path.write_text(json.dumps(content))
         items = list(coco.read(tmp_path, "train", annotations=path))
         assert sum(isinstance(item, Skipped) for item in items) == num_unusable, number
         (person,) = (item for item in items if isinstance(item, LabelledPerson))
         pixels = np.broadcast_to(np.uint8(0), (*size, 3))
-        image = source_images.SourceImage(pixels, None, turned_by)
+        image = source_images.SourceImage(pixels, None, exif_orientation)
         fitted, _ = source_images.fit_labels(person, image)
         for i, name in enumerate(skeleton.KEYPOINTS):
             assert (fitted.labelled[i] > 0) == (name in truth), (number, name)
             if name in truth:
                 error_px = np.abs(fitted.keypoints_px[i] - truth[name]).max()
-                assert error_px <= 1, (number, name, turned_by)  # a pixel's centre, when scaled
+                assert error_px <= 1, (
+                    number,
+                    name,
+                    exif_orientation,
+                )  # a pixel's centre, when scaled

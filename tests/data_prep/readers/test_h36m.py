@@ -158,7 +158,7 @@ def test_h36m_unknown_takes_are_counted_but_not_the_sum_of_all(tmp_path):
 
 @pytest.mark.parametrize("place", [".", "neutrMosh", "../neutrMosh"])
 @pytest.mark.parametrize("layout", LAYOUTS)
-def test_h36m_mosh_is_joined_with_its_half_turn(layout, place, tmp_path, rng):
+def test_h36m_mosh_is_joined_rotated_by_180_degrees(layout, place, tmp_path, rng):
     data_dir = tmp_path / "h36m"
     data_dir.mkdir()
     write(data_dir, layout)
@@ -168,8 +168,8 @@ def test_h36m_mosh_is_joined_with_its_half_turn(layout, place, tmp_path, rng):
     items = list(read(data_dir, "train"))
     for item, pose in zip(items, poses):
         np.testing.assert_allclose(np.ravel(item.pose)[3:], pose[3:])
-        turned = Rotation.from_rotvec(pose[:3]).as_matrix() @ np.diag([1, -1, -1])
-        np.testing.assert_allclose(Rotation.from_rotvec(item.pose[0]).as_matrix(), turned)
+        rotated = Rotation.from_rotvec(pose[:3]).as_matrix() @ np.diag([1, -1, -1])
+        np.testing.assert_allclose(Rotation.from_rotvec(item.pose[0]).as_matrix(), rotated)
         np.testing.assert_allclose(item.betas, betas)
     if layout == "official":
         assert items[2].pose is None  # MoSh ends before the video: joints only
@@ -194,7 +194,7 @@ def test_h36m_broken_fit_leaves_the_joints(tmp_path):
     assert all(item.pose is None for item in items)
 
 
-def test_h36m_npz_has_smpl_parameters_of_its_own(tmp_path, rng):
+def test_h36m_npz_has_smpl_parameters(tmp_path, rng):
     pose, shape = rng.normal(size=(1, 72)), rng.normal(size=(1, 10))
     h36m_fakes.write_npz(tmp_path, ["S1_Eating.54138969_000001.jpg"], pose=pose, shape=shape)
     (item,) = read(tmp_path, "train")

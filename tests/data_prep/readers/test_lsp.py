@@ -56,7 +56,7 @@ def test_lsp_stored_image_is_the_source_file(tmp_path, joints):
         assert record["image/center"] == middle.astype(int).tolist()
 
 
-def test_lsp_missing_image_does_not_shift_the_others(tmp_path, joints):
+def test_lsp_missing_image_leaves_the_others_with_their_labels(tmp_path, joints):
     folder = write_lsp(tmp_path, joints, digits=5, numbers=[1, 2, 4])
     note, *people = lsp.read_extended(folder, "train")
     assert note == Noted("images numbered from 1", 3)

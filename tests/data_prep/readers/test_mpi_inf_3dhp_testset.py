@@ -161,9 +161,9 @@ def test_mpi_inf_3dhp_testset_samples_are_read(shared):
         # the annotations are of one camera: 3D joints divided by their depth fit the 2D points
         x, y = np.reshape(record["image/x"], -1), np.reshape(record["image/y"], -1)
         joints = np.reshape(record["mosh/gt3d"], (14, 3))
-        for seen, across in ((x, joints[:, 0]), (y, joints[:, 1])):
-            line = np.polyfit(across / joints[:, 2], seen, 1)
-            assert np.abs(np.polyval(line, across / joints[:, 2]) - seen).max() < 1
+        for pixels, across in ((x, joints[:, 0]), (y, joints[:, 1])):
+            line = np.polyfit(across / joints[:, 2], pixels, 1)
+            assert np.abs(np.polyval(line, across / joints[:, 2]) - pixels).max() < 1
             assert line[0] > 0
 
 

@@ -78,7 +78,7 @@ TORSO = [np.hypot(7, 45), np.hypot(8, 46)]
         (ANKLES | HEAD | {2}, 56 / TORSO[1]),
     ],
 )
-def test_mpii_scale_by_what_is_seen(without, scale, tmp_path):
+def test_mpii_scale_by_what_is_visible(without, scale, tmp_path):
     assert read_one(tmp_path, without=without).scale == pytest.approx(scale)
 
 
@@ -98,17 +98,17 @@ def test_mpii_is_visible_does_not_matter(flag, tmp_path):
 
 
 def test_mpii_only_people_of_training_images_who_stand_alone(tmp_path):
-    shifted = [{**point, "x": point["x"] + 50} for point in points()]
+    moved = [{**point, "x": point["x"] + 50} for point in points()]
     people = read_all(
         tmp_path,
         image(points(), name="test.jpg", is_train=0),
         image(points(), points(), name="crowd.jpg", alone=()),
-        image(points(), shifted, points(), name="b.jpg", alone=(3, 2)),
+        image(points(), moved, points(), name="b.jpg", alone=(3, 2)),
         image(name="empty.jpg", alone=()),
         image(points(), name="a.jpg"),
     )
-    seen = [(person.image[-5:], person.keypoints_px[0, 0]) for person in people]
-    assert seen == [("b.jpg", 55), ("b.jpg", 105), ("a.jpg", 55)]
+    read = [(person.image[-5:], person.keypoints_px[0, 0]) for person in people]
+    assert read == [("b.jpg", 55), ("b.jpg", 105), ("a.jpg", 55)]
 
 
 @pytest.mark.parametrize(

@@ -23,5 +23,5 @@ from data_prep.readers.numbering import first_number
         (range(0, 7), 1, 0),
     ],
 )
-def test_numbering_is_seen_from_the_files(files, default, first):
+def test_numbering_follows_the_files(files, default, first):
     assert first_number(set(files).__contains__, 6, default) == first

@@ -34,7 +34,7 @@ def test_pose_sampler_standing_hangs_the_arms():
 
 
 @pytest.mark.parametrize(
-    ("pose", "joint", "seen_from", "direction"),
+    ("pose", "joint", "origin", "direction"),
     [
         ("walk, left foot in front", "left_ankle", "right_ankle", (0, 0, 1)),
         ("walk, left foot in front", "right_wrist", "right_elbow", (0, 0, 1)),
@@ -52,9 +52,9 @@ def test_pose_sampler_standing_hangs_the_arms():
         ("stand, weight on the left leg", "neck", "pelvis", (0, 1, 0)),
     ],
 )
-def test_pose_sampler_key_poses_point_where_their_names_say(pose, joint, seen_from, direction):
+def test_pose_sampler_key_poses_point_where_their_names_say(pose, joint, origin, direction):
     body = key_pose(pose)
-    bone = body[joint] - body[seen_from]
+    bone = body[joint] - body[origin]
     assert bone @ np.array(direction) > 0.5 * np.linalg.norm(bone)
 
 

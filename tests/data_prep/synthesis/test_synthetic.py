@@ -54,11 +54,13 @@ def test_synthetic_people_carry_every_label(people):
 def test_synthetic_joints_are_those_of_the_labelled_body(people, body):
     joints = stack(people, "lsp_joints")
     model_joints = body.joints3d.numpy()[:, : len(skeleton.LSP_JOINTS)]
-    shift = (joints - model_joints).mean(axis=1, keepdims=True)
-    np.testing.assert_allclose(joints, model_joints + shift, atol=2e-5)  # 2 m of float32 at 40 m
+    translation = (joints - model_joints).mean(axis=1, keepdims=True)
+    np.testing.assert_allclose(
+        joints, model_joints + translation, atol=2e-5
+    )  # 2 m of float32 at 40 m
 
 
-def test_synthetic_keypoints_are_the_joints_seen_by_the_camera(people):
+def test_synthetic_keypoints_are_the_joints_projected_by_the_camera(people):
     joints, camera = stack(people, "lsp_joints"), stack(people, "camera")
     pixels = camera[:, None, :1] * joints[..., :2] / joints[..., 2:] + camera[:, None, 1:]
     np.testing.assert_allclose(stack(people, "keypoints_px")[:, :14], pixels, atol=0.02)
@@ -73,8 +75,8 @@ def test_synthetic_weak_perspective_camera_explains_the_keypoints(people, body):
         x, y = points[:, :1], points[:, 1:2]
         one, zero = np.ones_like(x), np.zeros_like(x)
         equations = np.block([[x, one, zero], [y, zero, one]])
-        (scale, *shift), *_ = np.linalg.lstsq(equations, norm.T.reshape(-1), rcond=None)
-        cameras.append([scale, *(np.array(shift) / scale)])
+        (scale, *translation), *_ = np.linalg.lstsq(equations, norm.T.reshape(-1), rcond=None)
+        cameras.append([scale, *(np.array(translation) / scale)])
     cameras = np.float32(cameras)
     assert (cameras[:, 0] > 0.4).all()
     projected = body_camera.project(body.joints3d, tf.constant(cameras)).numpy()

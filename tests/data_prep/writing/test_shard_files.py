@@ -71,7 +71,7 @@ def test_shard_files_impossible_sequence_name_is_a_bug(names):
         (ShardNames("H3.6"), "H3.6_000.tfrecord", ["H306_000.tfrecord"]),
     ],
 )
-def test_shard_files_shard_names_match_their_own_files_only(names, first, others):
+def test_shard_files_shard_names_match_their_files_only(names, first, others):
     assert names.numbered(0) == first
     assert names.match(first)
     assert names.match(names.numbered(12_345))

@@ -1,4 +1,4 @@
-"""Source images: turned upright with their labels, scaled labels, other images."""
+"""Source images: made upright with their labels, scaled labels, other images."""
 
 import cv2
 import numpy as np
@@ -10,7 +10,7 @@ from tests.fakes.dataset_fakes import convert, with_orientation
 
 HEIGHT, WIDTH = 120, 80
 POINT = np.array([60.0, 25.0])  # a red square in the upright image
-# Stored row and column -> how a viewer turns the image (EXIF 2.32, 4.6.4): numpy's inverse of it.
+# Stored row and column -> how a viewer shows the image (EXIF 2.32, 4.6.4): numpy's inverse of it.
 STORED = {
     1: lambda image: image,
     2: lambda image: image[:, ::-1],
@@ -56,7 +56,7 @@ def assert_point_is_red(record):
 
 
 @pytest.mark.parametrize("orientation", STORED)
-def test_source_images_photographs_are_turned_upright(orientation, tmp_path):
+def test_source_images_photographs_are_made_upright(orientation, tmp_path):
     path = write_photograph(tmp_path / "a.jpg", orientation)
     (record,), tally = convert([person(path)])
     assert (record["image/height"], record["image/width"]) == ([HEIGHT], [WIDTH])
@@ -66,18 +66,20 @@ def test_source_images_photographs_are_turned_upright(orientation, tmp_path):
 
 @pytest.mark.parametrize("orientation", STORED)
 @pytest.mark.parametrize("crop_rule", [CropRule(), CropRule(window_px=50)])
-def test_source_images_labels_of_the_stored_image_are_turned(orientation, crop_rule, tmp_path):
-    """Only where the size tells: a picture turned by 180 degrees has the same size."""
+def test_source_images_labels_of_the_stored_image_are_made_upright(
+    orientation, crop_rule, tmp_path
+):
+    """Only where the size tells: a picture rotated by 180 degrees has the same size."""
     path = write_photograph(tmp_path / "a.jpg", orientation)
     rows, columns = np.mgrid[:HEIGHT, :WIDTH]
     row, column = (int(POINT[1]), int(POINT[0]))
     mask = STORED[orientation]((rows == row) & (columns == column))
     stored_point = np.argwhere(mask)[0][::-1].astype(float)
-    is_turned = orientation >= 5
+    is_rotated = orientation >= 5
     labels = {"labelled_size": mask.shape, "crop_rule": crop_rule}
-    (record,), tally = convert([person(path, stored_point if is_turned else POINT, **labels)])
+    (record,), tally = convert([person(path, stored_point if is_rotated else POINT, **labels)])
     assert_point_is_red(record)
-    assert (source_images.LABELS_MADE_UPRIGHT in tally.notes) == is_turned
+    assert (source_images.LABELS_MADE_UPRIGHT in tally.notes) == is_rotated
 
 
 def test_source_images_published_datasets_keep_their_pixels(tmp_path):

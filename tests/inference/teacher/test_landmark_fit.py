@@ -23,7 +23,7 @@ def made(smpl):
 
 
 def test_landmark_fit_finds_the_body_in_3d(smpl, made):
-    given = landmark_fit.targets(made.keypoints_px, made.seen)
+    given = landmark_fit.targets(made.keypoints_px, made.landmarks)
     result = landmark_fit.LandmarkFitter(smpl)(given, num_steps=200)
     assert result.is_good.all()
     assert result.reasons == [""] * 4
@@ -33,7 +33,7 @@ def test_landmark_fit_finds_the_body_in_3d(smpl, made):
 
 
 def test_landmark_targets_take_hidden_joints_from_the_teacher(made):
-    given = landmark_fit.targets(made.keypoints_px, made.seen)
+    given = landmark_fit.targets(made.keypoints_px, made.landmarks)
     in_px = given.keypoints2d_norm[..., :2] * given.half_sides_px[:, None, None]
     in_px += given.centers_px[:, None]
     np.testing.assert_allclose(in_px, made.keypoints_px[..., :2], atol=1e-3)
@@ -44,23 +44,26 @@ def test_landmark_targets_take_hidden_joints_from_the_teacher(made):
     assert (given.directions[..., 3] > 0.9).all()
 
 
-def moved(seen, joints, by_px):
-    keypoints = seen.keypoints_px.copy()
+def moved(teacher, joints, by_px):
+    keypoints = teacher.keypoints_px.copy()
     keypoints[joints, 0] += by_px
-    return seen._replace(keypoints_px=keypoints)
+    return teacher._replace(keypoints_px=keypoints)
 
 
 @pytest.mark.parametrize(
     ("change", "reason"),
     [
-        (lambda labels, seen: (labels, moved(seen, slice(2, 9), 90)), "teacher disagrees"),
-        (lambda labels, seen: (labels, seen._replace(presence=0.2)), "teacher sees no person"),
-        (lambda labels, seen: (labels * ([[1]] * 4 + [[0]] * 15), seen), "few keypoints"),
+        (lambda labels, teacher: (labels, moved(teacher, slice(2, 9), 90)), "teacher disagrees"),
+        (
+            lambda labels, teacher: (labels, teacher._replace(presence=0.2)),
+            "teacher sees no person",
+        ),
+        (lambda labels, teacher: (labels * ([[1]] * 4 + [[0]] * 15), teacher), "few keypoints"),
     ],
 )
 def test_landmark_targets_say_why_the_teacher_is_not_believed(smpl, made, change, reason):
-    labels, seen = change(made.keypoints_px[0], made.seen[0])
-    given = landmark_fit.targets(labels[None], [seen])
+    labels, teacher = change(made.keypoints_px[0], made.landmarks[0])
+    given = landmark_fit.targets(labels[None], [teacher])
     assert given.reasons == [reason]
     assert not given.directions[..., 3].any()
     assert given.keypoints2d_norm[0, ANKLE, 2] == 0
@@ -69,8 +72,8 @@ def test_landmark_targets_say_why_the_teacher_is_not_believed(smpl, made, change
 
 
 def test_landmark_targets_leave_out_single_joints_that_disagree(made):
-    seen = moved(made.seen[0], [KEYPOINTS.index("left_wrist")], 90)
-    given = landmark_fit.targets(made.keypoints_px[:1], [seen])
+    teacher = moved(made.landmarks[0], [KEYPOINTS.index("left_wrist")], 90)
+    given = landmark_fit.targets(made.keypoints_px[:1], [teacher])
     assert given.is_believed.all()
     ends = [names[0] for names in landmark_fit.fitting.DIRECTIONS]
     weights = dict(zip(ends[:8], given.directions[0, :8, 3]))
@@ -79,15 +82,15 @@ def test_landmark_targets_leave_out_single_joints_that_disagree(made):
 
 
 @pytest.mark.parametrize("degrees", [0, 90, 200])
-def test_landmark_window_turns_the_torso_upright(degrees):
+def test_landmark_window_makes_the_torso_upright(degrees):
     points = np.zeros((19, 3), np.float32)
     upright = {"right_hip": (-1, 1), "left_hip": (1, 1), "neck": (0, -2)}
     upright.update({"right_shoulder": (-1, -1.5), "left_shoulder": (1, -1.5), "left_wrist": (3, 0)})
-    turn = landmarks._turn(np.radians(degrees))
+    rotation = landmarks._rotation2d(np.radians(degrees))
     for name, point in upright.items():
-        points[KEYPOINTS.index(name)] = (*(turn @ point * 20 + 100), 1)
+        points[KEYPOINTS.index(name)] = (*(rotation @ point * 20 + 100), 1)
     window = landmarks.window_of(points)
-    back = np.linalg.inv(landmarks._turn(window.angle))
+    back = np.linalg.inv(landmarks._rotation2d(window.angle))
     neck = back @ (points[KEYPOINTS.index("neck"), :2] - window.center_px)
     np.testing.assert_allclose(neck, (0, -60), atol=1e-3)
     reach = np.linalg.norm(points[points[:, 2] > 0, :2] - window.center_px, axis=1).max()

@@ -38,11 +38,11 @@ def made(hmr):
 @pytest.fixture
 def refiner(hmr, made, monkeypatch):
     """With a teacher that sees the people in their order."""
-    teacher = SimpleNamespace(seen=list(made.seen), asked=[])
+    teacher = SimpleNamespace(landmarks=list(made.landmarks), asked=[])
 
     def find(image, keypoints_px):
         teacher.asked.append(keypoints_px)
-        return teacher.seen[len(teacher.asked) - 1]
+        return teacher.landmarks[len(teacher.asked) - 1]
 
     teacher.find = find
     monkeypatch.setattr(landmarks, "BlazePose", lambda folder: teacher)
@@ -86,8 +86,8 @@ def test_refinement_asks_the_teacher_in_pixels_of_the_photograph(refiner, predic
     np.testing.assert_allclose(refiner.teacher.asked[0][:, :2], expected, rtol=1e-5)
 
 
-def test_refinement_leaves_people_whom_the_teacher_does_not_see(refiner, predicted):
-    refiner.teacher.seen[1] = refiner.teacher.seen[1]._replace(presence=0.1)
+def test_refinement_leaves_people_that_the_teacher_does_not_detect(refiner, predicted):
+    refiner.teacher.landmarks[1] = refiner.teacher.landmarks[1]._replace(presence=0.1)
     refined = refiner(predicted, [IMAGE] * COUNT, [CROP] * COUNT)
     assert refined.is_refined.tolist() == [True, False, True]
     for name, values in refined.predicted.items():
