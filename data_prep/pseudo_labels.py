@@ -58,7 +58,7 @@ def main(argv):
     if Path(OPTIONS.output_dir).resolve() == Path(OPTIONS.data_dir).resolve():
         raise InputError("--output_dir is --data_dir: name another folder for the new records")
     if OPTIONS.landmarks and OPTIONS.teacher:
-        raise InputError("--landmarks and --teacher both say what is seen: pass one")
+        raise InputError("--landmarks and --teacher both give the landmarks: pass one")
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     from data_prep import relabelling
     from hmr_tf.data import shards

@@ -66,7 +66,7 @@ def _define_flags():
     flags.DEFINE_string(
         "annotations",
         "",
-        "coco: another file of COCO keypoints; its file names start at --data_dir. Empty: COCO's.",
+        "coco: keypoints in COCO's form; their file names start at --data_dir. Empty: COCO's.",
         **options,
     )
     flags.DEFINE_string(

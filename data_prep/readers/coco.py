@@ -45,7 +45,7 @@ def read(data_dir, split, annotations="", category=""):
       data_dir: folder with annotations/; the images in images/train2014/ or train2014/ (or 2017),
         under the names of 2014 or of 2017.
       split: "train" or "val".
-      annotations: another file of COCO keypoints; its file names start at data_dir, and its images
+      annotations: file of keypoints in COCO's form; its file names start at data_dir, its images
         are made upright. Empty: COCO's.
       category: name of the category of people; empty: person.
 

@@ -128,7 +128,7 @@ def write_h36m(data_dir, sequences, truth, with_joints=True):
 
 
 def write_3dhp(data_dir, sequences, truth, direction=(0.0, 0.0), universal_scale=1.0):
-    """{sequence: numbers of people}; the crops' centres are seen in `direction`: X / Z, Y / Z."""
+    """{sequence: numbers of people}; the crops' centres lie in `direction`: X / Z, Y / Z."""
     ray = np.array([*direction, 1.0])
     rotation = smallest_rotation(ray)
     for sequence, people in sequences.items():
@@ -137,7 +137,7 @@ def write_3dhp(data_dir, sequences, truth, direction=(0.0, 0.0), universal_scale
 
 
 def joints_3dhp(truth, person):
-    """(17, 3) what the oracle says of the 17 joints, seen in the crop."""
+    """(17, 3) the oracle's 17 joints, in the crop."""
     smpl_names = {"pelvis": "pelvis", "spine": "spine2", "head": "head"}
     return np.array(
         [

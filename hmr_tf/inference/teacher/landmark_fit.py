@@ -71,10 +71,10 @@ def targets(keypoints_px, teacher_landmarks):
     joints3d = np.stack([s.joints3d for s in teacher_landmarks])
     presence = np.array([s.presence for s in teacher_landmarks])
     sizes = np.array([landmarks.size_of(person) for person in labels])
-    is_labelled, is_seen = labels[..., 2] > 0, teacher[..., 2] > 0
+    is_labelled, is_detected = labels[..., 2] > 0, teacher[..., 2] > 0
     apart = np.linalg.norm(teacher[..., :2] - labels[..., :2], axis=-1) / sizes[:, None]
-    agrees = (apart < AGREEING) & is_labelled & is_seen
-    compared = (is_labelled & is_seen)[:, _LIMBS].sum(axis=1)
+    agrees = (apart < AGREEING) & is_labelled & is_detected
+    compared = (is_labelled & is_detected)[:, _LIMBS].sum(axis=1)
     share = agrees[:, _LIMBS].sum(axis=1) / np.maximum(compared, 1)
     reasons = [
         _why_not(*person)
