@@ -237,7 +237,7 @@ def _check_counts(sizes, counts):
 def _publish(job, run, partial, written, num_resumed, tally):
     for counts in written:
         tally.add(counts)
-    if job.is_strict:  # images that turned out to be unreadable
+    if job.is_strict:  # images that could not be read
         refuse_problems(job, tally)
     files = [{key: counts[key] for key in ("file", "records")} for counts in written]
     files = [file for file in files if file["records"]]

@@ -16,7 +16,7 @@ _GREY_STEP = 20
 
 
 class Table(tf.Module):
-    """Stands where a network's encoder does: its only weights are everyone's theta."""
+    """Stands where a network's encoder does: its only weights are the theta of all people."""
 
     input_shape = (None, SIZE, SIZE, 3)
 
@@ -71,7 +71,7 @@ def thetas(seed=0):
 
 
 def truth_of(model):
-    """dict of everyone's joints (19), smpl_joints (24), keypoints_px (in the stored image)."""
+    """dict of all people's joints (19), smpl_joints (24), keypoints_px (in the stored image)."""
     last = HMR.predictions_from_thetas(model, [model.encoder.thetas])[0]
     keypoints_px = camera.pixels_from_norm(last.keypoints2d_norm.numpy(), STORED)
     return {

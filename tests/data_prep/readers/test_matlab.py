@@ -42,7 +42,7 @@ def test_matlab_version_5(path):
 
 
 def test_matlab_big_endian(path):
-    """Turned by hand: one 2 x 1 matrix of bytes, "b"."""
+    """Written by hand: one 2 x 1 matrix of bytes, "b"."""
     element = struct.pack(">14I", 14, 56, 6, 8, 9, 0, 5, 8, 2, 1, 1 << 16 | 1, 98 << 24, 2, 2)
     path.write_bytes(b"MATLAB 5.0".ljust(124) + b"\x01\x00MI" + element + bytes([5, 9] + [0] * 6))
     assert matlab.load(path, ["b"])["b"].tolist() == [[5], [9]]
