@@ -4,7 +4,7 @@ Writes converted records with 2D keypoints anew, with SMPL parameters and 3D joi
 of 3D landmarks and the labels agree. The teacher is BlazePose, made once by
 `python -m tools.blazepose --output=models/blazepose`, or a file of landmarks from elsewhere, see
 docs/datasets.md. Counts and reasons stand in pseudo_index.json beside the shards, people to look at
-in fits.png. The same command again goes on where it was stopped.
+in fits.png. The same command resumes a stopped run.
 """
 
 import os

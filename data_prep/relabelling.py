@@ -105,7 +105,7 @@ def _read_landmarks(path, num_people):
 
 
 def relabel(files, source, data_dir, output_dir, num_steps, num_drawn):
-    """Writes the shards of a dataset anew, their index and a picture; goes on with a stopped run.
+    """Writes the shards of a dataset anew, their index and a picture; resumes a stopped run.
 
     Args:
       files: the dataset's shards, below data_dir.

@@ -13,12 +13,12 @@ from absl import flags
 from hmr_tf.cli import command_line
 from hmr_tf.files.errors import InputError
 
-# TensorFlow says on import which GPU libraries it lacks; what goes wrong later is raised.
+# TensorFlow reports on import which GPU libraries it lacks; later faults are raised.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 MAX_MOVED_MM = 0.5  # mean distance of a vertex
 NUM_CROPS, CROPS_PER_CALL = 64, 16
-# In params.json beside the architecture: what tells how the network was trained.
+# In params.json beside the architecture: how the network was trained.
 TRAINING_FLAGS = (
     *("datasets", "mocap_datasets", "use_3d_label", "encoder_only", "batch_size", "e_lr", "d_lr"),
     *("e_loss_weight", "e_3d_weight", "d_loss_weight", "bn_momentum", "mixed_precision", "seed"),
@@ -114,7 +114,7 @@ def released_content(load_paths, summary=""):
 
 
 def training_summary(prefixes, summary):
-    """What the file says about the training, as JSON values."""
+    """How the network was trained, as JSON values for the file."""
     from hmr_tf.networks import checkpoint
 
     params = checkpoint.read_params(prefixes[-1])

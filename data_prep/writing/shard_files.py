@@ -59,7 +59,7 @@ def plan(groups, names, size):
 
     A shard takes whole lists until it has `size` members or more, as the original's
     `coco_to_tfrecords.py:318-331`; with `names.is_by_sequence`, all lists of one sequence. Its
-    groups are a stream too, to be read before the next shard is asked for.
+    groups are a stream too, to be read before the next shard.
 
     Args:
       groups: lists, from `group_by_image`.

@@ -1,4 +1,4 @@
-"""What the index of a split says beside its shards: what it was made from, who was skipped."""
+"""The index of a split: its shards, the files it was made from, the people that were skipped."""
 
 import collections
 import hashlib

@@ -105,7 +105,7 @@ def _value(kind, value):
 
 
 def _death(workers):
-    """InputError that says how a worker ended; the pool has stopped the others by SIGTERM."""
+    """InputError about how a worker ended; the pool has stopped the others by SIGTERM."""
     codes = [worker.exitcode for worker in workers]
     code = next((code for code in codes if code != -signal.SIGTERM), -signal.SIGTERM)
     how = f"was killed ({signal.Signals(-code).name})" if code < 0 else f"ended (exit code {code})"

@@ -31,7 +31,7 @@ _ENVIRONMENT = {
     "TF_ENABLE_ONEDNN_OPTS": "1",
     # OpenCV refuses larger images before it takes memory for them (its limit is 2**30 pixels).
     "OPENCV_IO_MAX_IMAGE_PIXELS": str(1 << 27),
-    # Files that cannot be read are reported in one line of ours.
+    # Files that cannot be read are reported by this program, in one line.
     "OPENCV_LOG_LEVEL": "SILENT",
     "OPENCV_FFMPEG_LOGLEVEL": "-8",  # AV_LOG_QUIET
 }

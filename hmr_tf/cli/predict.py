@@ -42,7 +42,7 @@ def _predict_photographs(options, formats, boxes, camera):
     if options.strict:
         for path in paths:
             _refuse(_photograph(path, given)[2])
-    elif len(paths) == 1:  # one that cannot be read is refused before anything loads
+    elif len(paths) == 1:  # an unreadable file is refused before the network is loaded
         photo.read_image(paths[0])
     model = _drawing_model(options)
     with output(options) as folder:
@@ -56,7 +56,7 @@ def _predict_photographs(options, formats, boxes, camera):
 
 
 def predict_photographs(model, paths, folder, formats, boxes=None, camera=None, up_axis="y"):
-    """Predicts and writes photograph after photograph; one that is unusable stops no other.
+    """Predicts and writes all photographs; an unusable one does not stop the others.
 
     Args:
       model: `inference.model.Model`.
@@ -156,7 +156,7 @@ def _predict_video(options, formats, boxes, camera):
 
     with contextlib.ExitStack() as stack:
         video = None
-        if options.video_path:  # one that cannot be read is refused before anything loads
+        if options.video_path:  # an unreadable file is refused before the network is loaded
             video = stack.enter_context(video_files.Video(options.video_path))
             if boxes and options.strict:
                 _refuse(box_problems(video, boxes))

@@ -1,4 +1,4 @@
-"""--mode=quickstart: a body over a photograph, then the whole system at work, in minutes.
+"""--mode=quickstart: a body over a photograph, then the whole system, in minutes.
 
 First the released network predicts. Then a small one is trained on synthetic people: TFRecords,
 training, evaluation, export, and the photograph once more.
@@ -66,7 +66,7 @@ def quickstart(options):
 
 
 def _predict_released(photo, folder, is_needed):
-    """The body that the released network sees; without the network a line that says so."""
+    """The body that the released network predicts; without the network a line about that."""
     from hmr_tf.networks import released
 
     if not (released.PATH.is_file() or is_needed):

@@ -93,7 +93,7 @@ def write_png(path, picture):
     done, content = cv2.imencode(".png", cv2.cvtColor(picture, code))
     if not done:
         raise ValueError(f"a picture of shape {picture.shape} cannot be saved as PNG")
-    atomic.write_bytes(path, content)  # Python's error states the reason; OpenCV's does not
+    atomic.write_bytes(path, content)  # Python's error has the reason; OpenCV's does not
 
 
 def _clip_of_one_frame(scene):

@@ -1,4 +1,4 @@
-"""One HTML page to look at people: photograph, overlay and the bodies in 3D; needs no network."""
+"""An HTML page that shows people: photograph, overlay and the bodies in 3D; works offline."""
 
 import base64
 import hashlib

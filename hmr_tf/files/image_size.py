@@ -30,9 +30,9 @@ HEAD_BYTES = 16
 
 def is_read(head, ending=""):
     """Whether a file that begins with these bytes is a picture of a kind that is read."""
-    if head.startswith(b"RIFF"):  # films and sounds are, too
+    if head.startswith(b"RIFF"):  # films and sounds have these brands, too
         return head[8:12] == b"WEBP"
-    if head.startswith(b"BM"):  # texts may begin so; four bytes of the header are reserved
+    if head.startswith(b"BM"):  # some texts begin like this; four bytes of the header are reserved
         return head[6:10] == bytes(4)
     return head.startswith(tuple(_READERS)) and not unread_kind(head, ending)
 

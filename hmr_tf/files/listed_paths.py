@@ -1,4 +1,4 @@
-"""Finds which entry of a list of paths, written on another machine perhaps, means a file here."""
+"""Matches listed paths, perhaps of another machine, with files of this machine."""
 
 import re
 from pathlib import Path
@@ -7,10 +7,10 @@ from hmr_tf.files.errors import InputError
 
 
 class ListedPaths:
-    """Paths as a file lists them, to be looked up by the paths of files here.
+    """The paths in a list, to be looked up by the paths of files.
 
-    A listed path means the file whose path ends like it: the longest common tail decides. The
-    ending of the name counts only among several.
+    A listed path matches the file with the longest common end of the path. The extension
+    counts only among several.
     """
 
     def __init__(self, names):
@@ -22,7 +22,7 @@ class ListedPaths:
                 self._by_name.setdefault(key.lower(), []).append(name)
 
     def find(self, path):
-        """The listed name that means a file, or None.
+        """The listed name that matches a file, or None.
 
         Raises:
           InputError: two listed names fit equally well.
@@ -46,8 +46,8 @@ class ListedPaths:
     def find_all(self, paths):
         """dict: path -> listed name, None, or the InputError that `find` raises.
 
-        A listed name means one file: of several the one it fits best, or none, with an error, where
-        it fits two equally well.
+        A listed name matches one file: of several the one it fits best, or none, with an
+        error, where it fits two equally well.
         """
         names, fits = {}, {}
         for path in paths:

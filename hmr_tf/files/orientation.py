@@ -37,7 +37,7 @@ def stored_orientation(content):
 
 
 def make_upright(image, orientation):
-    """(H, W, ...) array as stored -> contiguous array as the orientation says it is shown."""
+    """(H, W, ...) array as stored -> contiguous array, upright."""
     if orientation in (5, 6, 7, 8):
         image = np.swapaxes(image, 0, 1)
     if orientation in (2, 3, 6, 7):
@@ -70,7 +70,7 @@ def decode_upright(content, flags=cv2.IMREAD_COLOR):
 
 
 def _orientation(exif, xmp):
-    """What the EXIF block says; where it has no valid orientation, what the XMP block says."""
+    """The orientation in the EXIF block; where it has no valid one, that in the XMP block."""
     from_exif = _orientation_from_tiff(exif)
     if from_exif:
         return from_exif

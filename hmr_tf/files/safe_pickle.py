@@ -199,7 +199,7 @@ _ALLOWED = {
 
 
 class _Unpickler(pickle._Unpickler):
-    """pickle's Python version, which checks states and allocates no memory on a false claim."""
+    """pickle's Python version: it checks states, and allocates no memory for a stated size."""
 
     dispatch = dict(pickle._Unpickler.dispatch)  # noqa: RUF012 (the way pickle offers to extend it)
 

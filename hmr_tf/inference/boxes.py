@@ -73,7 +73,7 @@ class BoxesByName(NamedTuple):
 
 
 def _first_number(names, num_frames):
-    """The number of the first frame, 0 or 1: 1 if the last frame's number says so.
+    """The number of the first frame, 0 or 1: 1 if the numbers end at the number of frames.
 
     Files that begin with 1, as ffmpeg numbers them, are counted from 1 too; bare numbers from 0.
     """
@@ -197,7 +197,7 @@ def _coco_boxes(content, named, category):
 
 
 def _add_annotation(by_name, annotation, names, ids):
-    """Adds one annotation's box; InputError says why it has none."""
+    """Adds one annotation's box; InputError if it has none."""
     if not isinstance(annotation, dict):
         raise InputError("is no dictionary")
     kind = coco_names.entry_id(annotation.get("category_id"))
@@ -268,7 +268,7 @@ def _delimiter(text):
 
 
 def _box(values):
-    """(x, y, width, height); InputError says what is there instead."""
+    """(x, y, width, height); InputError for other content."""
     try:
         x, y, width, height = (float(value) for value in values)
     except (TypeError, ValueError, OverflowError) as error:

@@ -1,4 +1,4 @@
-"""The one road from photographs to people: boxes, camera, crops, network, bodies.
+"""From photographs to people: boxes, camera, crops, network, bodies.
 
 `hmr_tf.load` returns a `Model`; `--mode=predict` for photographs and videos calls it, too.
 """

@@ -56,7 +56,7 @@ def read(path, threshold=THRESHOLD, flag="json_path"):
 
 
 def read_json(path, flag, max_bytes):
-    """The content of a JSON file; InputError in plain words for one that is none."""
+    """The content of a JSON file; InputError for a file that is missing, too large or not JSON."""
     path = Path(path)
     if not path.is_file():
         raise InputError(f"--{flag}={path}: no such file")
@@ -117,7 +117,7 @@ def _detection_in_pixels(keypoints, threshold):
 
 
 def _keypoints(person):
-    """(K, 3) x, y, confidence; InputError says what is there instead."""
+    """(K, 3) x, y, confidence; InputError for other content."""
     old, new = _KEYS
     values = (person.get(new) or person.get(old)) if isinstance(person, dict) else None
     if not values:
@@ -126,7 +126,7 @@ def _keypoints(person):
 
 
 def _triples(values):
-    """A list x, y, confidence, x, y, ... -> (K, 3); InputError says what is there instead."""
+    """A list x, y, confidence, x, y, ... -> (K, 3); InputError for other content."""
     try:
         keypoints = np.array(values, np.float64).ravel()
     except (TypeError, ValueError, OverflowError) as error:

@@ -16,10 +16,10 @@ from hmr_tf.data import crop as crops
 # Predictions from each start; those of the first round do not count, as its windows are arbitrary.
 ROUNDS = 5
 FOLLOW_ROUNDS = 2  # from where the person was in the frame before
-# The next window is so much larger than the keypoints ask for: where the network is unsure its
-# limbs are too short, and windows would shrink from round to round.
+# Factor that enlarges the window around the keypoints: where the network is unsure its limbs are
+# too short, and windows would shrink from round to round.
 _ENLARGED = 1.1
-# Keypoints agree that are closer than this on average, as a share of the person's diagonal.
+# Two predictions agree if their mean distance is below this share of the person's diagonal.
 _AGREEING = 0.05
 _MIN_INSIDE = 4  # keypoints in the photograph that a window is made of; fewer: all of them
 _MIN_SHARE = 1 / 8  # smallest side of a window, of the photograph's longer side
@@ -30,7 +30,7 @@ _BATCH = 32
 
 
 class Windows(NamedTuple):
-    """Square windows of a photograph that the network looks at; N of them."""
+    """N square windows of a photograph, inputs of the network."""
 
     centers_px: np.ndarray  # (N, 2)
     sides_px: np.ndarray  # (N,)
@@ -151,7 +151,7 @@ def bounded(windows, height, width):
 
 
 def most_agreed(keypoints_px):
-    """Which prediction lies in the midst of most others.
+    """The prediction with which most others agree.
 
     Args:
       keypoints_px: (N, 19, 2) of the same photograph.

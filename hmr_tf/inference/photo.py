@@ -11,7 +11,7 @@ from hmr_tf.files.image_size import HEAD_BYTES, image_size, is_read, unread_kind
 from hmr_tf.files.orientation import decode_upright
 
 READ = "JPEG, PNG, BMP, WebP or TIFF"
-# A file with such a name is meant to be a photograph, whatever is in it.
+# A file with such an ending counts as a photograph, whatever it contains.
 ENDINGS = (".jpg", ".jpeg", ".jfif", ".png", ".bmp", ".webp", ".tif", ".tiff")
 MAX_PIXELS = 1 << 27  # 0.4 GB of RGB
 _CONVERT = {

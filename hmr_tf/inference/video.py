@@ -89,7 +89,7 @@ def predict_video(model, video, boxes=None, focal_px=None, principal_px=None, sm
 
 
 def box_problems(video, boxes):
-    """Problems of a video's boxes that show before it is read: list of str."""
+    """Problems of a video's boxes, checked before it is read: list of str."""
     path, count = Path(video.source), video.stated_num_frames
     boxes_of, names = boxes.of_frames(path.stem, count)
     every = [*names, -1]  # the default's, too

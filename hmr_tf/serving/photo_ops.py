@@ -151,7 +151,7 @@ def _orientation_from_xmp(block):
 
 
 def make_upright(image, orientation):
-    """(H, W, 3) as stored -> as EXIF's orientation says it is to be shown."""
+    """(H, W, 3) as stored -> upright, by EXIF's orientation."""
 
     def applied(image, values, transform):
         wanted = tf.reduce_any(orientation == tf.constant(values))

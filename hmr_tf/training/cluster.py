@@ -1,4 +1,4 @@
-"""The workers of a training on several machines: TF_CONFIG checked, and waited for."""
+"""The workers of a training on several machines: reads TF_CONFIG and waits for them."""
 
 import contextlib
 import json
@@ -62,7 +62,7 @@ def read_config(text):
 
 
 def wait_for_workers(cluster, timeout_s=0.0, report_s=REPORT_S):
-    """Returns when every worker has been there; meanwhile Ctrl-C and SIGTERM work.
+    """Returns when every worker was reachable; meanwhile Ctrl-C and SIGTERM work.
 
     TensorFlow's wait prints nothing and cannot be interrupted. Each worker listens at its address
     until it has reached all others, then TensorFlow does.
@@ -106,7 +106,7 @@ def _host_and_port(address):
 
 @contextlib.contextmanager
 def _listening(address):
-    """So that the others see this worker before TensorFlow listens there."""
+    """Listens at this worker's address until TensorFlow does, so that others can reach it."""
     _, port = _host_and_port(address)
     has_ipv6 = socket.has_dualstack_ipv6()
     family = socket.AF_INET6 if has_ipv6 else socket.AF_INET

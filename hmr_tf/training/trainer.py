@@ -163,7 +163,7 @@ class Trainer(keras.Model):
         self._first_step = (epoch, step)
 
     def _maybe_load_initial_counters_from_ckpt(self, steps_per_epoch, initial_epoch):
-        """Keras asks here for the first step of the first epoch; `fit` has no argument for it."""
+        """The first step of the first epoch: Keras calls this, as `fit` has no argument for it."""
         return self._first_step
 
     @property

@@ -40,7 +40,7 @@ class Fits:
 def read(folder, recording):
     """Fits of a recording, empty if there are none; and Skipped if they are unreadable, else None.
 
-    The global rotation is in camera coordinates. Test subjects have no fits: no model may have seen
+    The global rotation is in camera coordinates. Test subjects have no fits: no model may train on
     them.
     """
     if folder is None or recording.subject not in h36m_recordings.SUBJECTS["train"]:

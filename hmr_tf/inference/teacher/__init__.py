@@ -1,1 +1,1 @@
-"""A second network that sees landmarks in 2D and 3D, and bodies fitted to what it sees."""
+"""A second network that detects landmarks in 2D and 3D, and bodies fitted to its landmarks."""

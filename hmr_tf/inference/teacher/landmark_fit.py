@@ -1,4 +1,4 @@
-"""Bodies fitted to labelled keypoints and to what a teacher sees, where the two agree."""
+"""Fits bodies to labelled keypoints and a teacher's landmarks, where the two agree."""
 
 from typing import NamedTuple
 
@@ -9,7 +9,7 @@ from hmr_tf.body.skeleton import SMPL_JOINTS
 from hmr_tf.data import crop as crops
 from hmr_tf.inference.teacher import landmarks
 
-# A joint agrees that the teacher sees within this share of the person's size.
+# A joint agrees if teacher and label are nearer than this share of the person's size.
 AGREEING = 0.25
 MIN_AGREEING_SHARE, MIN_COMPARED = 0.75, 5
 MIN_PRESENCE = 0.5
@@ -17,7 +17,7 @@ MIN_LABELLED = 6
 HIDDEN_WEIGHT, FACE_WEIGHT = (
     0.4,
     0.6,
-)  # of keypoints that only the teacher sees; of the face's labels
+)  # of keypoints that only the teacher detects; of the face's labels
 MAX_ERROR_NORM, MAX_WORST_NORM = 0.06, 0.25  # of a good fit; half of the crop is 1
 MAX_BETA = 4.0
 _LIMBS = np.arange(12)  # of KEYPOINTS: without neck and head, which teachers name otherwise
@@ -26,7 +26,7 @@ WEIGHTS = fitting.Weights(rest_pose=0.02, betas=0.02, hinges=0.03, directions=1.
 
 
 def stiffness():
-    """(24,) how unwillingly joints bend: the spine, collars, hands and feet more than limbs."""
+    """(24,) cost of bending each joint: high for spine, collars, hands and feet."""
     factors = dict.fromkeys(SMPL_JOINTS, 1.0)
     for side in ("left", "right"):
         factors.update({f"{side}_{name}": 0.15 for name in ("hip", "shoulder", "elbow", "knee")})

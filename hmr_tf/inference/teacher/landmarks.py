@@ -1,4 +1,4 @@
-"""A teacher for fits: BlazePose sees landmarks of one person, in the photograph and in 3D.
+"""A teacher for fits: BlazePose detects landmarks of one person, in the photograph and in 3D.
 
 An optional extra that `tools.blazepose` installs. BlazePose GHUM, Google, Apache-2.0; TensorFlow
 Lite runs it.
@@ -22,7 +22,7 @@ _NUM_LANDMARKS = (
     39  # 33 of the body, the middle of the hips, a point that gives size and rotation, more
 )
 _CENTER, _EDGE = 33, 34
-# Keypoint of ours -> its number among the landmarks; it has no neck and no top of the head.
+# Name of a keypoint -> its number among the landmarks, which lack neck and top of the head.
 _LANDMARKS = {
     "nose": 0,
     **{"left_eye": 2, "right_eye": 5, "left_ear": 7, "right_ear": 8},
@@ -37,7 +37,7 @@ _SHOULDERS = list(indices(("right_shoulder", "left_shoulder"), KEYPOINTS))
 
 
 class Landmarks(NamedTuple):
-    """What the teacher sees of one person; keypoints in the order of `skeleton.KEYPOINTS`."""
+    """The teacher's landmarks of one person; keypoints in the order of `skeleton.KEYPOINTS`."""
 
     keypoints_px: np.ndarray  # (19, 3) x, y in the photograph, confidence; 0: it has no such point
     joints3d: np.ndarray  # (19, 3) metres, the camera's axes
@@ -45,7 +45,7 @@ class Landmarks(NamedTuple):
 
 
 class Window(NamedTuple):
-    """The square of a photograph that the teacher looks at."""
+    """The square of a photograph that is the teacher's input."""
 
     center_px: np.ndarray  # (2,)
     radius_px: float  # half of its side
@@ -81,7 +81,7 @@ class BlazePose:
             ) from error
 
     def find(self, image, keypoints_px):
-        """Looks at a person twice, the second time where it saw the person; the better one counts.
+        """Runs twice, the second time on the window of the first run; the better run counts.
 
         Args:
           image: (H, W, 3) uint8 RGB.
@@ -99,7 +99,7 @@ class BlazePose:
         return min(runs, key=lambda run: _distance(run.keypoints_px, keypoints_px))
 
     def __call__(self, image, window):
-        """Returns the Landmarks in a Window, and the Window that they ask for."""
+        """Returns the Landmarks in a Window, and the Window around them."""
         to_image = _to_image(window)
         crop = cv2.warpAffine(
             image, to_image, (_SIZE, _SIZE), flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP

@@ -1,4 +1,4 @@
-"""Refines predictions: the network's bodies fitted to what the teacher sees, as SPIN and EFT do."""
+"""Refines predictions: fits the network's bodies to the teacher's landmarks, as SPIN and EFT do."""
 
 from typing import NamedTuple
 
@@ -13,7 +13,7 @@ from hmr_tf.networks.prediction import named, prediction_from_body
 
 NUM_STEPS = 100
 MIN_PRESENCE = 0.5
-# The network's keypoints count so much where the teacher sees nothing, as for neck and head.
+# Weight of the network's keypoints where the teacher has no landmark, as for neck and head.
 NETWORK_WEIGHT = 0.1
 MAX_ERROR_NORM = 0.1  # of a fit that is kept; half of the crop is 1
 NO_TEACHER = (
@@ -50,7 +50,7 @@ class Refiner:
         )
 
     def __call__(self, predicted, images, person_crops):
-        """Fits the bodies to what the teacher sees in the photographs.
+        """Fits the bodies to the teacher's landmarks in the photographs.
 
         Args:
           predicted: dict of arrays with B rows, by the names of `networks.prediction.named`.
