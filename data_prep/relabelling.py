@@ -35,7 +35,7 @@ class FileLandmarks(NamedTuple):
     joints3d: np.ndarray  # (N, 19, 3)
     presence: np.ndarray  # (N,)
 
-    def see(self, number, sample):
+    def landmarks_of(self, number, sample):
         """`landmarks.Landmarks` of the record with this number in the dataset."""
         name = sample["filename"].decode(errors="replace")
         if str(self.filename[number]) != name:
@@ -54,7 +54,7 @@ class TeacherLandmarks(NamedTuple):
     teacher: landmarks.BlazePose
     digest: str
 
-    def see(self, number, sample):
+    def landmarks_of(self, number, sample):
         """`landmarks.Landmarks` of a record; `number` is not needed."""
         return self.teacher.find(sample["image"], sample["keypoints_px"])
 
@@ -193,7 +193,7 @@ def _relabel_shard(path, target, source, first, fitter, num_steps, bar):
             reasons.append(_NO_POINTS)
         else:
             reasons.append(_GOOD)
-            landmark = source.see(first + i, sample)
+            landmark = source.landmarks_of(first + i, sample)
             chosen.append(i)
             teacher_landmarks.append(landmark)
         bar.update(landmark is None)

@@ -177,14 +177,14 @@ def _formats(options):
     """What --write names; for videos only what can be written of them."""
     if options.img_path:
         known = PHOTO_FORMATS + MOTION_FORMATS
-        asked = options.write
+        formats = options.write
     else:
         known = ("overlay", "npz", *MOTION_FORMATS)
-        asked = [name for name in options.write if name != "obj" or not _is_default(options)]
-    for name in asked or [""]:
+        formats = [name for name in options.write if name != "obj" or not _is_default(options)]
+    for name in formats or [""]:
         if name not in known:
             raise InputError(f"--write={name} is not one of {', '.join(known)}.")
-    return asked
+    return formats
 
 
 def _is_default(options):

@@ -21,7 +21,7 @@ MOMENTS = tuple(f"/{slot}" for slot in _SLOTS.values())  # the ends of the names
 _GLOBAL_STEP = "global_step"
 # Variables of training graphs only: TF1's Adam, whose powers of beta follow from the step.
 _TRAINING_ONLY = re.compile(rf".*/Adam(_1)?|beta[12]_power(_1)?|{_GLOBAL_STEP}")
-# Beside the network: the body, which `body_arrays` reads, and a discriminator not asked for.
+# Beside the network: the body, which `body_arrays` reads, and a discriminator that is not imported.
 _HMR_UNNEEDED = re.compile(
     rf"{_TRAINING_ONLY.pattern}|D/.*|v_template|shapedirs|posedirs|J_regressor|lbs_weights|"
     "cocoplus_regressor"

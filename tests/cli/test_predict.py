@@ -30,9 +30,11 @@ def test_predict_command_that_fails_leaves_no_folder(tmp_path, model, picture, m
     monkeypatch.setattr(mode, "_drawing_model", lambda options: model)
     outputs.write_png(tmp_path / "me.png", picture)
     given = {"mode": "predict", "load_path": "x", "img_path": str(tmp_path / "me.png")}
-    asked = options.Options(**given, box=(500.0, 5.0, 20.0, 30.0), output_dir=str(tmp_path / "out"))
+    run_options = options.Options(
+        **given, box=(500.0, 5.0, 20.0, 30.0), output_dir=str(tmp_path / "out")
+    )
     with pytest.raises(InputError, match=r"The box .* lies outside"):
-        mode.predict(asked)
+        mode.predict(run_options)
     assert [path.name for path in tmp_path.iterdir()] == ["me.png"]
 
 

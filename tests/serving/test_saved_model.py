@@ -216,9 +216,9 @@ def test_savedmodel_in_the_c_library_of_a_server(hmr, folder, photo, tmp_path):
     signature = signature_defs(folder)["predict_image_bytes"]
     image, boxes = (signature.inputs[name].name.split(":")[0] for name in ("image_bytes", "boxes"))
     outputs, index = signature.outputs["vertices"].name.split(":")
-    asked = [(jpeg, 1, 4), (garbage, 1, 4), (jpeg, 0, 4), (jpeg, 1000, 4), (jpeg, 1, 5)]
-    asked.append((jpeg, 2, 4))
-    arguments = [folder, image, boxes, outputs, index, *BOX, *(x for row in asked for x in row)]
+    requests = [(jpeg, 1, 4), (garbage, 1, 4), (jpeg, 0, 4), (jpeg, 1000, 4), (jpeg, 1, 5)]
+    requests.append((jpeg, 2, 4))
+    arguments = [folder, image, boxes, outputs, index, *BOX, *(x for row in requests for x in row)]
     done = subprocess.run([program, *map(str, arguments)], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     lines = done.stdout.splitlines()

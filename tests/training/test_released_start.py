@@ -30,7 +30,7 @@ def network(monkeypatch, tmp_path):
     return weights
 
 
-def asked(**changes):
+def options_of_run(**changes):
     return Options(load_path="released", **{"encoder": "resnet50", "num_stage": 2, **changes})
 
 
@@ -49,13 +49,13 @@ def test_training_from_released_network_begins_with_its_weights(network, tmp_pat
 
 
 def test_training_from_released_network_takes_another_crop_size_and_body(tmp_path):
-    options = assembly.from_released(asked(img_size=224, smpl_model_path="smpl.npz"))
+    options = assembly.from_released(options_of_run(img_size=224, smpl_model_path="smpl.npz"))
     assert (options.img_size, options.smpl_model_path) == (224, "smpl.npz")
 
 
 def test_training_from_released_network_does_not_take_a_body_that_lies_around(monkeypatch):
     monkeypatch.setenv(body_model.VARIABLE, "other.npz")
-    assert assembly.from_released(asked()).smpl_model_path == str(body_model.BUILT_IN)
+    assert assembly.from_released(options_of_run()).smpl_model_path == str(body_model.BUILT_IN)
 
 
 @pytest.mark.parametrize(
@@ -68,7 +68,7 @@ def test_training_from_released_network_does_not_take_a_body_that_lies_around(mo
 )
 def test_training_from_released_network_refuses_other_flags(changes, message):
     with pytest.raises(InputError, match=message):
-        assembly.from_released(asked(**changes))
+        assembly.from_released(options_of_run(**changes))
 
 
 def test_training_without_it_leaves_the_options_alone():

@@ -27,15 +27,15 @@ def test_worker_pool_does_every_task_once():
 
 
 def test_worker_pool_takes_tasks_when_a_worker_is_free():
-    asked = []
+    taken = []
 
     def tasks():
         for number in range(20):
-            asked.append(number)
+            taken.append(number)
             yield pickle.dumps(number)
 
     for done, _ in enumerate(worker_pool.run(math.factorial, tasks(), 2)):
-        assert len(asked) <= done + 4  # two at work, two that have just sent a result
+        assert len(taken) <= done + 4  # two at work, two that have just sent a result
 
 
 def test_worker_pool_accepts_no_tasks():

@@ -37,12 +37,12 @@ def made(hmr):
 
 @pytest.fixture
 def refiner(hmr, made, monkeypatch):
-    """With a teacher that sees the people in their order."""
-    teacher = SimpleNamespace(landmarks=list(made.landmarks), asked=[])
+    """With a teacher that returns the landmarks of the people, one after another."""
+    teacher = SimpleNamespace(landmarks=list(made.landmarks), keypoints_px=[])
 
     def find(image, keypoints_px):
-        teacher.asked.append(keypoints_px)
-        return teacher.landmarks[len(teacher.asked) - 1]
+        teacher.keypoints_px.append(keypoints_px)
+        return teacher.landmarks[len(teacher.keypoints_px) - 1]
 
     teacher.find = find
     monkeypatch.setattr(landmarks, "BlazePose", lambda folder: teacher)
@@ -83,7 +83,7 @@ def test_refinement_moves_bodies_onto_what_the_teacher_sees(refiner, made, predi
 def test_refinement_asks_the_teacher_in_pixels_of_the_photograph(refiner, predicted):
     refiner(predicted, [IMAGE] * COUNT, [CROP] * COUNT)
     expected = predicted["keypoints2d_px"][0] * landmark_fakes.SIZE / SIZE
-    np.testing.assert_allclose(refiner.teacher.asked[0][:, :2], expected, rtol=1e-5)
+    np.testing.assert_allclose(refiner.teacher.keypoints_px[0][:, :2], expected, rtol=1e-5)
 
 
 def test_refinement_leaves_people_that_the_teacher_does_not_detect(refiner, predicted):
