@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from pycocotools import mask as coco_mask
 
-from data_prep.labelled import CropRule, LabelledPerson, Skipped
+from data_prep.labelled import CropRule, LabelledPerson, Noted, Skipped
 from data_prep.readers import coco_file, person_size, photograph_paths
 from hmr_tf.body import skeleton
 from hmr_tf.data import crop
@@ -36,6 +36,7 @@ MIN_MASK_HEIGHT_PX = 60
 DIAGONAL_PX, TORSO_PX, NO_TORSO_DIAGONAL_PX = crop.PERSON_PX, 75.0, 50.0
 CROP = CropRule(window_px=400)
 MAX_IMAGE_PX = 65_500  # the largest side of a JPEG
+BINARY = "people of a file whose visibilities are 0 and 1: 1 is taken for visible"
 
 
 def read(data_dir, split, annotations="", category=""):
@@ -64,13 +65,16 @@ def read(data_dir, split, annotations="", category=""):
     else:
         folders, ambiguous = _image_folders(data_dir, split), {}
         paths = {image_id: _image_path(folders, name) for image_id, name in names.items()}
+    is_binary = bool(annotations) and _is_binary(content.people)
+    if is_binary:
+        yield Noted(BINARY, sum(map(len, content.people.values())))
     yield from content.skipped
     for image_id, image in content.images.items():
         for annotation, columns, num_listed in content.people.get(image_id, ()):
             if image_id in ambiguous:
                 yield Skipped("several images of one name", ambiguous[image_id])
                 continue
-            points = _points(annotation, columns, num_listed)
+            points = _points(annotation, columns, num_listed, is_binary)
             yield _person(annotation, points, image, paths[image_id], bool(annotations))
 
 
@@ -103,7 +107,20 @@ def _image_path(folders, file_name):
     return next(filter(os.path.isfile, paths), os.path.join(folders[0], file_name))
 
 
-def _points(annotation, columns, num_listed):
+def _is_binary(people):
+    """Whether no keypoint of the file has COCO's 2: some tools write 1 for every labelled one."""
+    listed = (annotation.get("keypoints") for group in people.values() for annotation, *_ in group)
+    flags = {
+        flag
+        for keypoints in listed
+        if isinstance(keypoints, list)
+        for flag in keypoints[2::3]
+        if isinstance(flag, (int, float))
+    }
+    return 1 in flags and flags <= {0, 1}
+
+
+def _points(annotation, columns, num_listed, is_binary):
     """(19, 3) x, y, v of `skeleton.KEYPOINTS`; a reason (text, is_problem) to skip the person."""
     if annotation.get("iscrowd"):
         return "a crowd", False
@@ -119,6 +136,8 @@ def _points(annotation, columns, num_listed):
         return f"keypoints are not {num_listed} times x, y, v", True
     points = np.zeros((len(skeleton.KEYPOINTS), 3))
     points[list(columns)] = listed[list(columns.values())]
+    if is_binary:
+        points[:, 2] *= 2
     if (points[:, 2] == 2).sum() < MIN_VISIBLE:
         return f"fewer than {MIN_VISIBLE} visible keypoints", False
     if not points[_ELSEWHERE, 2].any():

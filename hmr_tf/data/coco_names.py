@@ -28,9 +28,11 @@ _SIDES = {"left": "left", "l": "left", "right": "right", "r": "right"}
 
 
 def entry_id(value):
-    """An id as int or text, None for anything else. Text of digits is the number: 7 and "7"."""
+    """An id as int or text, None for anything else. 7, "7" and 7.0 are one id."""
     if isinstance(value, str):
         return int(value) if re.fullmatch(r"[0-9]{1,18}", value) else value
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
     return value if isinstance(value, int) else None
 
 
@@ -46,7 +48,7 @@ def person_category_ids(categories, name=""):
 
     Args:
       categories: the file's "categories"; entries without id are passed over.
-      name: of the category; empty: person.
+      name: of the category; empty: person. An id where no category has a name.
 
     Returns:
       set of ids, from `entry_id`.
@@ -55,9 +57,12 @@ def person_category_ids(categories, name=""):
       InputError: no category has this name.
     """
     named = {key: str(entry.get("name", "")) for key, entry in entries_by_id(categories).items()}
-    if not any(named.values()) and not name:
-        return {PERSON_ID}
     wanted = (name or PERSON).strip().lower()
+    if not any(named.values()):
+        if not name:
+            return {PERSON_ID, PERSON}
+        if not named or entry_id(wanted) in named:
+            return {entry_id(wanted)}
     ids = {key for key, value in named.items() if value.strip().lower() == wanted}
     if not ids:
         present = ", ".join(sorted(filter(None, named.values()))) or "none with a name"

@@ -164,7 +164,8 @@ def _read_folder(folder):
 def _coco_boxes(content, named, category):
     """Annotations, or a list of detections, -> BoxesByName without crowds and other categories."""
     if isinstance(content, list):
-        names, annotations, ids = None, content, {coco_names.PERSON_ID}
+        names, annotations = None, content
+        ids = coco_names.person_category_ids(None, category)
     else:
         if not isinstance(content, dict) or not all(
             isinstance(content.get(key), list) for key in ("images", "annotations")
@@ -192,8 +193,19 @@ def _coco_boxes(content, named, category):
             shown = annotation.get("id", "none") if isinstance(annotation, dict) else "none"
             problems.append(f"annotation {number} (id {shown}) {error}")
     if not by_name and not problems:
-        raise InputError(f"{named} lists no photographs")
+        raise InputError(f"{named} {_no_people(annotations, ids)}")
     return BoxesByName(by_name, problems=tuple(problems))
+
+
+def _no_people(annotations, ids):
+    """Why a list of detections has no boxes of people."""
+    kinds = {str(entry.get("category_id")) for entry in annotations if isinstance(entry, dict)}
+    if not kinds:
+        return "lists no photographs"
+    return (
+        f"has no entry of category_id {' or '.join(sorted(map(str, ids)))}, which is a person; it "
+        f"has {', '.join(sorted(kinds)[:8])}; pass one of them as --category=ID"
+    )
 
 
 def _add_annotation(by_name, annotation, names, ids):

@@ -81,6 +81,19 @@ def test_boxes_of_coco_are_those_of_the_category_by_name(tmp_path, categories, c
     assert boxes.read(path, category).by_name == {"a.jpg": [(10 * expected, 2, 3, 4)]}
 
 
+@pytest.mark.parametrize(("category", "expected"), [("", 1), ("0", 0), ("7", 7)])
+def test_boxes_of_detections_are_those_of_the_category_by_id(tmp_path, category, expected):
+    ids = ((0, 0), (1, 1.0), (7, "7"))
+    every = [person(10 * n, 2, 3, 4, image_id="a", category_id=key) for n, key in ids]
+    (tmp_path / "a.json").write_text(json.dumps(every))
+    found = boxes.read(tmp_path / "a.json", category)
+    assert found.by_name == {"a": [(10 * expected, 2, 3, 4)]}
+    (tmp_path / "a.json").write_text(json.dumps(every[:1]))
+    if category != "0":
+        with pytest.raises(InputError, match=r"is a person; it has 0; pass .*--category=ID"):
+            boxes.read(tmp_path / "a.json", category)
+
+
 def test_boxes_of_coco_without_people_say_which_categories_there_are(tmp_path):
     path = coco(tmp_path / "a.json", [person(1, 2, 3, 4)], categories=[{"id": 1, "name": "player"}])
     with pytest.raises(InputError, match=r"the file has: player; pass .*--category=NAME"):

@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from data_prep.labelled import LabelledPerson, Skipped
+from data_prep.labelled import LabelledPerson, Noted, Skipped
 from data_prep.readers import coco
 from hmr_tf.body import skeleton
 from hmr_tf.files.errors import InputError
@@ -378,6 +378,22 @@ def test_coco_unusable_entries_are_counted_and_the_others_read(tmp_path):
     assert {"reason": "image without id or file_name", "where": f"{name}, images[2]"} in (
         tally.problems
     )
+
+
+@pytest.mark.parametrize(("other", "is_binary"), [(1, True), (2, False)])
+def test_coco_own_visibilities_of_0_and_1_mean_labelled(other, is_binary, tmp_path):
+    points = np.column_stack([STANDING[:, :2], np.ones(17, int)])
+    points[0, 2] = 0
+    last = np.column_stack([STANDING[:, :2], np.full(17, other)])
+    folder = write_coco(tmp_path, [annotation(1, points=points), annotation(2, points=last)])
+    (path,) = (folder / "annotations").iterdir()
+    items = list(coco.read(folder / "images/train2014", "train", annotations=path))
+    people = [item for item in items if isinstance(item, LabelledPerson)]
+    assert len(people) == (2 if is_binary else 1)
+    assert items.count(Noted(coco.BINARY, 2)) == is_binary
+    assert set(people[0].labelled) == {0, 2}
+    official = list(coco.read(folder, "train"))  # COCO's file: occluded points do not count
+    assert sum(isinstance(item, LabelledPerson) for item in official) == (not is_binary)
 
 
 def test_coco_photographs_of_one_name_are_not_mixed_up(tmp_path):

@@ -1,0 +1,42 @@
+"""Which category of a file of COCO's form is people, which keypoint is which; ids of any type."""
+
+import pytest
+
+from hmr_tf.data import coco_names
+from hmr_tf.files.errors import InputError
+
+
+@pytest.mark.parametrize(
+    ("value", "key"),
+    [(7, 7), ("7", 7), ("007", 7), (7.0, 7), ("a.jpg", "a.jpg"), (7.5, None), (None, None)],
+)
+def test_coco_names_ids_are_numbers_or_text(value, key):
+    assert coco_names.entry_id(value) == key
+
+
+@pytest.mark.parametrize(
+    ("categories", "name", "ids"),
+    [
+        (None, "", {1, "person"}),
+        (None, "0", {0}),
+        ([{"id": 3}], "3", {3}),
+        ([{"id": 3, "name": " Person"}, {"id": 1, "name": "dog"}], "", {3}),
+        ([{"id": "p", "name": "player"}], "Player", {"p"}),
+        ([{"id": 2.0, "name": "person"}, {"name": "person"}], "", {2}),
+    ],
+)
+def test_coco_names_category_of_people(categories, name, ids):
+    assert coco_names.person_category_ids(categories, name) == ids
+
+
+@pytest.mark.parametrize(
+    ("categories", "name", "message"),
+    [
+        ([{"id": 1, "name": "dog"}], "", "no category is called person; the file has: dog"),
+        ([{"id": 1, "name": "person"}], "1", "no category is called 1; the file has: person"),
+        ([{"id": 3}], "player", "no category is called player; the file has: none with a name"),
+    ],
+)
+def test_coco_names_refuses_unknown_categories(categories, name, message):
+    with pytest.raises(InputError, match=message):
+        coco_names.person_category_ids(categories, name)
