@@ -18,6 +18,7 @@ from hmr_tf.files.errors import InputError
 
 NUM_TRAIN = 1000
 MAX_IMAGES = 100_000  # LSP-extended has 10,000
+_NAME = re.compile(r"im(\d+)")  # of an image
 _NUM_JOINTS = len(skeleton.LSP_JOINTS)
 _SHAPES = {"lsp": (3, _NUM_JOINTS), "lsp_ext": (_NUM_JOINTS, 3)}
 
@@ -90,13 +91,15 @@ def _people(data_dir, joints, columns, is_hidden):
 def _paths(folder, num_columns):
     """dict: column of joints.mat -> path of its image; a list of Noted.
 
-    Images sorted by name are paired with columns in order, as in the original. If their numbers
-    differ, images are paired by the number in the name.
+    Images sorted by name are paired with columns in order, as in the original; im2 comes before
+    im10. If their numbers differ, images are paired by the number in the name.
     """
     images = hidden_files.with_ending(folder.glob("*"), ".jpg")
     if not images:
         raise InputError(f"there are no images {folder}/*.jpg")
     if len(images) == num_columns:
+        if all(_NAME.fullmatch(path.stem) for path in images):
+            images.sort(key=lambda path: int(_NAME.fullmatch(path.stem)[1]))
         return dict(enumerate(images)), []
     numbers = [_number(path, num_columns) for path in images]
     first = numbering.first_number(numbers.__contains__, num_columns, default=1)
@@ -105,7 +108,7 @@ def _paths(folder, num_columns):
 
 
 def _number(path, num_columns):
-    match = re.fullmatch(r"im(\d+)", path.stem)
+    match = _NAME.fullmatch(path.stem)
     if not match or int(match[1]) > num_columns:
         raise InputError(
             f"joints.mat has {num_columns} people, but {path.parent} another number of images, and "
