@@ -5,7 +5,7 @@ define HMR's training set. Coordinates stay 1-based. Every annotated joint is la
 reads is_visible, but does not use it.
 """
 
-from pathlib import Path
+from pathlib import Path, PureWindowsPath
 
 import numpy as np
 
@@ -64,7 +64,7 @@ def read(data_dir, split):
         if not is_train:
             continue
         name = matlab.text(_only(matlab.field(image, "image"), "name"))
-        path = folder / Path(name).name
+        path = folder / PureWindowsPath(name).name  # after / or \\
         people = matlab.items(matlab.field(image, "annorect"))
         for number in matlab.numbers(single_people).tolist():
             yield _person(path, people, number)
