@@ -51,9 +51,7 @@ def write(rng, folder, images):
     annolist = [
         {
             "image": mpi_fakes.structs([{"name": image["name"]}]),
-            "annorect": mpi_fakes.structs(image["people"])
-            if image["people"]
-            else np.empty((0, 0)),
+            "annorect": mpi_fakes.structs(image["people"]) if image["people"] else np.empty((0, 0)),
             **extra,
         }
         for image in images
