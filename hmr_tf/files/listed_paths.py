@@ -73,8 +73,14 @@ class ListedPaths:
 
 
 def trailing_number(name):
-    """The number that a listed name ends with, before its ending: a/frame_0012.png -> 12; None."""
-    digits = re.search(r"([0-9]{1,18})$", _stem(_parts(name)[-1])) if _parts(name) else None
+    """The number that a listed name ends with, before its ending: a/frame_0012.png -> 12; None.
+
+    An ending has a letter: v2.13 ends with 13. A table's 12.0 is 12.
+    """
+    last = (_parts(name) or [""])[-1]
+    whole = re.fullmatch(r"([0-9]{1,18})\.0+", last)
+    stem = re.sub(r"\.(?![0-9]+$)[^.]*$", "", last)
+    digits = whole or re.search(r"([0-9]{1,18})$", stem)
     return int(digits[1]) if digits else None
 
 

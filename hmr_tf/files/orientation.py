@@ -103,8 +103,6 @@ def _first(blocks):
     for kind, block in blocks:
         if not first_blocks[kind]:
             first_blocks[kind] = block
-        if kind == "exif":
-            break
     return first_blocks
 
 

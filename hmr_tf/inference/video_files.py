@@ -49,9 +49,10 @@ def frame_times(stamps, stated_hz):
       stated_hz: frames a second; it decides where the frames have no times.
     """
     stamps = np.asarray(stamps, float)
+    stamps = np.where(np.isfinite(stamps), stamps, -np.inf)
     number = np.arange(len(stamps))
     highest = np.maximum.accumulate(np.concatenate([[-np.inf], stamps[:-1]]))
-    rises = np.isfinite(stamps) & (stamps > highest)
+    rises = stamps > highest
     if len(stamps) < 2 or 2 * rises.sum() < len(stamps) or rises.sum() < 2:
         return FrameTimes(number / stated_hz, stated_hz)
     good = number[rises]

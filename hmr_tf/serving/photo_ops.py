@@ -65,7 +65,7 @@ def orientation(content):
 
 
 def _first_blocks(content, start, read):
-    """The first EXIF block and the first XMP block before it, both strings, empty if absent.
+    """The first EXIF block and the first XMP block, both strings, empty if absent.
 
     Args:
       content: scalar string.
@@ -77,9 +77,9 @@ def _first_blocks(content, start, read):
 
     def step(place, _, exif, xmp):
         following, is_there, is_exif, is_xmp, block = read(content, place)
-        exif = tf.where(is_there & is_exif, block, exif)
+        exif = tf.where(is_there & is_exif & (exif[1] == 0), block, exif)
         xmp = tf.where(is_there & is_xmp & (xmp[1] == 0), block, xmp)
-        return following, is_there & ~is_exif, exif, xmp
+        return following, is_there & ((exif[1] == 0) | (xmp[1] == 0)), exif, xmp
 
     *_, exif, xmp = tf.while_loop(
         lambda place, goes_on, exif, xmp: goes_on,
