@@ -1,6 +1,6 @@
 """--mode=evaluate: errors of a trained model on labelled people."""
 
-from hmr_tf.cli.startup import load, model_name, needs, output, phase
+from hmr_tf.cli.startup import begin, load, model_name, needs, output, phase
 
 
 def evaluate(options):
@@ -13,6 +13,7 @@ def evaluate(options):
 
 def _compare(options):
     """Results of earlier runs side by side."""
+    begin(options)
     from hmr_tf.evaluation import evaluate_protocol
 
     with output(options) as folder:
@@ -21,10 +22,11 @@ def _compare(options):
 
 def _evaluate(options):
     needs(options, "data_dir")
-    with phase("Loading TensorFlow"):
-        from hmr_tf.evaluation import evaluate_protocol
-        from hmr_tf.evaluation.protocols import body_errors, published
-        from hmr_tf.evaluation.report import results
+    begin(options)
+    from hmr_tf.evaluation import evaluate_protocol
+    from hmr_tf.evaluation.protocols import body_errors, published
+    from hmr_tf.evaluation.report import results
+
     protocol = options.protocol or published.DEFAULT
     # Without --protocol the flags of the protocols are ignored.
     names = published.varying(protocol) if options.protocol else ("datasets", "split")

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from hmr_tf.cli.startup import load, made, output, phase, writing
+from hmr_tf.cli.startup import begin, load, made, output, phase, writing
 from hmr_tf.files.errors import InputError
 
 
@@ -10,6 +10,7 @@ def export(options):
     """Writes a SavedModel or a TFLite file to --output_dir."""
     if (options.export_format, options.export_dtype) == ("tflite", "bfloat16"):
         raise InputError("--export_format=tflite has no bfloat16: use float32 or float16.")
+    begin(options)
     hmr = load(options)
     if options.export_format == "tflite":
         from hmr_tf.serving import tflite

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from hmr_tf.cli.startup import load, needs, output
+from hmr_tf.cli.startup import begin, load, needs, output
 from hmr_tf.files.errors import InputError
 
 
@@ -14,6 +14,7 @@ def fit(options):
     from hmr_tf.data import shards
 
     files = {n: shards.find(options.data_dir, n, options.split) for n in options.datasets}
+    begin(options)
     hmr = load(options)
     from hmr_tf.inference import fit_records
     from hmr_tf.networks import checkpoint

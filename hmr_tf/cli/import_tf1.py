@@ -1,13 +1,14 @@
 """--mode=import_tf1: a checkpoint of the original becomes a --model_dir."""
 
-from hmr_tf.cli.startup import needs, phase
+from hmr_tf.cli.startup import begin, needs, phase
 
 
 def import_tf1(options):
     """Converts a checkpoint of the original (TF1) into a --model_dir."""
     needs(options, "load_path", "model_dir")
-    with phase("Loading TensorFlow"):
-        from hmr_tf.training import tf1_import
+    begin(options)
+    from hmr_tf.training import tf1_import
+
     with phase("Importing"):
         lines = tf1_import.import_tf1(
             options.load_path,

@@ -4,7 +4,7 @@ import contextlib
 import sys
 
 from hmr_tf.cli.options import MOTION_FORMATS, PHOTO_FORMATS, Options
-from hmr_tf.cli.startup import load_tensorflow, load_with_body, output, phase
+from hmr_tf.cli.startup import begin, load_with_body, output, phase
 from hmr_tf.files.errors import InputError
 
 _PHOTOGRAPHS_PER_BATCH = 8  # their people are one batch of the network
@@ -27,9 +27,9 @@ def predict(options):
     boxes = _boxes(options)
     if options.strict and boxes:
         _refuse(boxes.problems)
-    load_tensorflow()
     if options.img_path:
         return _predict_photographs(options, formats, boxes, camera)
+    begin(options)
     return _predict_video(options, formats, boxes, camera)
 
 
@@ -38,6 +38,7 @@ def _predict_photographs(options, formats, boxes, camera):
     from hmr_tf.inference import photo
 
     paths = photo.find(options.img_path)
+    begin(options, len(paths))
     given = boxes.of_photographs(paths) if boxes else None
     if options.strict:
         for path in paths:

@@ -14,6 +14,7 @@ import time
 from pathlib import Path
 
 from hmr_tf.cli import recipes
+from hmr_tf.cli.startup import announcement
 from hmr_tf.files.errors import InputError
 
 PHOTO = Path(__file__).resolve().parents[1] / "assets" / "astronaut.jpg"
@@ -43,6 +44,7 @@ def quickstart(options):
     photo = Path(options.img_path or PHOTO)
     if cv2.imread(str(photo)) is None:
         raise InputError(f"--img_path={photo} cannot be read: give a JPEG, PNG or BMP photograph.")
+    sys.stderr.write(announcement(options))
     start = time.time()
     folder = Path(options.output_dir)
     _predict_released(photo, folder / "released", options.skip_training)

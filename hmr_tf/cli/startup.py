@@ -1,12 +1,18 @@
-"""Steps of several modes: required flags, loading a model, the output folder, progress lines."""
+"""Steps of several modes: required flags, the announcement, loading a model, the output folder."""
 
 import contextlib
+import json
+import os
 import sys
 import tempfile
 import time
 from pathlib import Path
 
+from hmr_tf.data import shards
 from hmr_tf.files.errors import InputError
+
+# Linux has one of these where there is a GPU: of NVIDIA, of AMD, of Windows' Linux.
+_GPU_DEVICES = ("/dev/nvidiactl", "/dev/kfd", "/dev/dxg")
 
 
 def needs(options, *names):
@@ -25,7 +31,6 @@ def load(options):
 
 def load_with_body(options):
     """As `load`, and the `BodyModel` of its body."""
-    load_tensorflow()
     from hmr_tf.networks import checkpoint
 
     name = model_name(options)
@@ -38,8 +43,13 @@ def model_name(options):
     return options.load_path or "released"
 
 
-def load_tensorflow():
-    """Imports TensorFlow, which takes seconds, with a progress line."""
+def begin(options, num_photographs=0):
+    """Says what a mode will do, then imports TensorFlow, which takes seconds, with a progress line.
+
+    Raises:
+      InputError: as `announcement`; nothing was loaded then.
+    """
+    sys.stderr.write(announcement(options, num_photographs))
     if "tensorflow" not in sys.modules:
         with phase("Loading TensorFlow"):
             import tensorflow  # noqa: F401
@@ -105,3 +115,128 @@ def phase(text):
         end = f"{time.monotonic() - start:.1f} s\n"
     finally:
         sys.stderr.write(end)
+
+
+# The announcement imports no TensorFlow, so that wrong data is refused in a fraction of a second.
+
+
+def announcement(options, num_photographs=0):
+    """The two lines of a mode.
+
+    Args:
+      options: `cli.options.Options`.
+      num_photographs: that --mode=predict found at --img_path.
+
+    Raises:
+      InputError: a dataset of --data_dir is missing or damaged.
+    """
+    work, network, output = {
+        "train": _train,
+        "evaluate": _evaluate,
+        "predict": lambda options: _predict(options, num_photographs),
+        "fit": _fit,
+        "export": _export,
+        "import_tf1": _import_tf1,
+        "quickstart": _quickstart,
+    }[options.mode](options)
+    return f"{work}{_device()}.\nNetwork: {network}. Output: {output}.\n"
+
+
+def _train(options):
+    if not options.data_dir:
+        raise InputError("--data_dir is missing: the folder that data_prep/to_tfrecords.py wrote.")
+    files = shards.split(
+        options.data_dir, options.datasets, options.val_datasets, options.val_shards
+    ).training
+    data = _counted(files, "people")
+    if not options.encoder_only:
+        mocap = shards.find_mocap(options.data_dir, options.mocap_datasets)
+        data += f" and {_counted(mocap, 'bodies')}"
+    steps = f"{options.num_steps:,} steps" if options.num_steps else f"{options.epoch} epochs"
+    resumed = options.load_path and options.load_path != "released"
+    start = options.pretrained_model_path or "random weights"
+    network = f"{options.encoder}, {options.img_size} px, from {options.load_path or start}"
+    folder = options.model_dir or (_folder(options.load_path) if resumed else "logs/HMR_...")
+    work = f"Trains on {data}, {steps}, {options.batch_size} people a step"
+    return work, network, folder
+
+
+def _evaluate(options):
+    if options.compare:
+        work = f"Compares {', '.join(options.compare)}"
+        return work, "none is needed", f"comparison.html in {options.output_dir}"
+    protocol = options.protocol or "body_errors"
+    by_dataset = protocol in ("body_errors", "keypoints2d")
+    people = _people(options) if by_dataset else options.data_dir
+    output = f"results.json and report.html in {options.output_dir}"
+    return f"Measures {protocol} on {people}", _network(options), output
+
+
+def _predict(options, num_photographs):
+    source = options.video_path or f"what camera {options.webcam} records"
+    if options.img_path:
+        source = f"{num_photographs:,} photograph{'s' * (num_photographs != 1)}"
+        source += f" ({options.img_path})"
+    boxes = options.boxes or options.json_path or ("--box" if options.box else "")
+    work = f"Predicts the people in {source}" + (f", boxes of {boxes}" if boxes else "")
+    return work, _network(options), f"{', '.join(options.write)} in {options.output_dir}"
+
+
+def _fit(options):
+    work = f"Fits SMPL to {_people(options)}, {options.fit_steps} steps"
+    return work, _network(options), f"TFRecords in {options.output_dir}"
+
+
+def _export(options):
+    form = {"saved_model": "SavedModel", "tflite": "TFLite file"}[options.export_format]
+    work = f"Exports a {form} in {options.export_dtype}"
+    return work, _network(options), options.output_dir
+
+
+def _import_tf1(options):
+    return "Imports a checkpoint of the original", options.load_path, options.model_dir
+
+
+def _quickstart(options):
+    work = f"Predicts the body in {options.img_path or 'a photograph that comes with hmr_tf'}"
+    if options.skip_training:
+        return work, _network(options), options.output_dir
+    work += ", then trains and evaluates a small network in minutes"
+    return work, "the released one, then the one trained", options.output_dir
+
+
+def _people(options):
+    """The people of --datasets, as "300 people (coco, test)"."""
+    if not options.datasets:
+        raise InputError("--datasets is empty: name at least one, as in --datasets=lsp_ext,coco")
+    files = {n: shards.find(options.data_dir, n, options.split) for n in options.datasets}
+    return f"{_counted(files, 'people')[:-1]}; {options.split})"
+
+
+def _counted(files, noun):
+    """Dataset name -> shard paths, as "1,000 people (lsp_ext, coco)"."""
+    return f"{shards.count_records(shards.paths(files)):,} {noun} ({', '.join(files)})"
+
+
+def _network(options):
+    """Where the network of --load_path comes from, and what it is where params.json says so."""
+    if options.load_path in ("", "released"):
+        return "the released one"
+    try:
+        params = json.loads((_folder(options.load_path) / "params.json").read_text())
+        return f"{options.load_path} ({params['encoder']}, {params['img_size']} px)"
+    except (OSError, ValueError, KeyError, TypeError):
+        return options.load_path  # what is wrong there is reported when it is loaded
+
+
+def _folder(load_path):
+    """Path of the folder of a checkpoint: --load_path is it, or a prefix in it."""
+    path = Path(load_path)
+    return path if path.is_dir() else path.parent
+
+
+def _device():
+    """Where the work runs, if that is known without TensorFlow."""
+    hidden = os.environ.get("CUDA_VISIBLE_DEVICES") in ("", "-1")
+    has_none = sys.platform == "linux" and not any(map(os.path.exists, _GPU_DEVICES))
+    return " on the CPU" if hidden or has_none else ""

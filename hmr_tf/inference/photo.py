@@ -4,7 +4,6 @@ import glob
 from pathlib import Path
 
 import cv2
-import tensorflow as tf
 
 from hmr_tf.files.errors import InputError
 from hmr_tf.files.image_size import HEAD_BYTES, image_size, is_read, unread_kind
@@ -24,17 +23,21 @@ def read_image(path):
     """(H, W, 3) uint8 RGB, upright by `files.orientation`; InputError for anything else."""
     path = Path(path)
     if not path.is_file():
-        raise InputError(f"--img_path={path}: no such file; give a {READ} photograph.")
+        raise _missing(path)
     try:
         content = path.read_bytes()
         image = _decode(content, path)
-    except (cv2.error, OSError, tf.errors.InvalidArgumentError) as error:
+    except (cv2.error, OSError) as error:
         raise InputError(
             f"--img_path={path} is damaged or too large: give another photograph."
         ) from error
     if image is None:
         raise InputError(f"--img_path={path} is no image that can be read: give a {READ}.")
     return cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
+
+
+def _missing(path):
+    return InputError(f"--img_path={path}: no such file; give a {READ} photograph.")
 
 
 def _decode(content, path):
@@ -56,14 +59,19 @@ def _decode(content, path):
 
 
 def _check_whole(content):
-    """Raises InvalidArgumentError for a truncated JPEG, which OpenCV fills with grey, or PNG.
+    """Raises OSError for a truncated JPEG, which OpenCV fills with grey, or PNG.
 
     OpenCV's libraries also print lines about damaged files; TensorFlow only raises.
     """
-    if content.startswith(b"\xff\xd8"):
-        tf.io.decode_jpeg(content)
-    elif content.startswith(b"\x89PNG"):
-        tf.io.decode_png(content, channels=1)  # grey takes the least memory
+    import tensorflow as tf  # here, so that photographs are found before TensorFlow is loaded
+
+    try:
+        if content.startswith(b"\xff\xd8"):
+            tf.io.decode_jpeg(content)
+        elif content.startswith(b"\x89PNG"):
+            tf.io.decode_png(content, channels=1)  # grey takes the least memory
+    except tf.errors.InvalidArgumentError as error:
+        raise OSError(str(error)) from error
 
 
 def find(img_path):
@@ -73,7 +81,7 @@ def find(img_path):
       sorted list of Path. They are not opened; `read_image` checks them.
 
     Raises:
-      InputError: the folder or the pattern has no photographs.
+      InputError: no such file; the folder or the pattern has no photographs.
     """
     path = Path(img_path)
     if path.is_dir():
@@ -82,8 +90,10 @@ def find(img_path):
         if not paths:
             raise InputError(f"--img_path={path} holds no photographs ({READ}).")
         return paths
-    if path.exists() or not glob.has_magic(str(img_path)):
+    if path.exists():
         return [path]
+    if not glob.has_magic(str(img_path)):
+        raise _missing(path)
     paths = sorted(Path(name) for name in glob.glob(str(img_path)))
     if not paths:
         raise InputError(f"--img_path={img_path} matches no file.")

@@ -208,6 +208,7 @@ def test_modes_refuse_wrong_input_in_one_line(values, message):
 def test_modes_without_load_path_need_the_released_network(folder, tmp_path, monkeypatch, values):
     monkeypatch.setattr(released, "PATH", tmp_path / "network.npz")
     reading = {"data_dir": str(folder / "data"), "datasets": ["synthetic"]}
+    reading["mocap_datasets"] = ["synthetic"]
     with pytest.raises(InputError, match=r"no released network .*pass --load_path=FOLDER"):
         run(**reading, **values, output_dir=str(tmp_path / "out"))
     assert not list(tmp_path.iterdir())

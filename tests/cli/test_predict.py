@@ -51,7 +51,9 @@ def test_predict_leaves_out_an_unusable_box_and_with_strict_refuses_it(
     assert mode.predict(options.Options(**given, write=("npz",))) == 1
     with np.load(tmp_path / "out" / "me.npz") as arrays:
         np.testing.assert_array_equal(arrays["box"], [BOX])
-    errors = capsys.readouterr().err.splitlines()
+    announced, output, *errors = capsys.readouterr().err.splitlines()
+    assert announced.startswith("Predicts the people in 1 photograph ")
+    assert output.endswith(f"Output: npz in {tmp_path / 'out'}.")
     assert "line 2 has an empty box 0,0,0,0" in errors[0]
     assert "me.png: The box 500,5,20,30 lies outside" in errors[1]
     assert errors[2] == "error: left out for the reasons above: 2"

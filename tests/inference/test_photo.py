@@ -1,7 +1,6 @@
 """Photographs: which files are listed, and how they are read."""
 
 import struct
-from pathlib import Path
 
 import cv2
 import numpy as np
@@ -64,9 +63,10 @@ def test_photo_paths_of_a_file_a_folder_and_a_pattern(tmp_path):
         (tmp_path / name).touch()
     assert [p.name for p in photo.find(tmp_path)] == ["a.JPG", "b.png", "d.bmp"]
     assert [p.name for p in photo.find(f"{tmp_path}/*.b*")] == ["d.bmp"]
-    assert photo.find("none.jpg") == [Path("none.jpg")]
+    assert photo.find(tmp_path / "c.txt") == [tmp_path / "c.txt"]
     for path, message in (
         (f"{tmp_path}/*.gif", "matches no file"),
+        (f"{tmp_path}/none.jpg", "no such file"),
         (tmp_path / "x", "no photographs"),
     ):
         (tmp_path / "x").mkdir(exist_ok=True)
