@@ -125,7 +125,7 @@ def announcement(options, num_photographs=0):
 
     Args:
       options: `cli.options.Options`.
-      num_photographs: that --mode=predict found at --img_path.
+      num_photographs: that --img_path names, with --mode=predict.
 
     Raises:
       InputError: a dataset of --data_dir is missing or damaged.

@@ -63,7 +63,7 @@ def _check_whole(content):
 
     OpenCV's libraries also print lines about damaged files; TensorFlow only raises.
     """
-    import tensorflow as tf  # here, so that photographs are found before TensorFlow is loaded
+    import tensorflow as tf  # here, so that photographs are listed before TensorFlow is loaded
 
     try:
         if content.startswith(b"\xff\xd8"):

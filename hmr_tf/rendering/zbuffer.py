@@ -52,7 +52,7 @@ class _Window(NamedTuple):
 def rasterize(points_px, depth, faces, height, width, corner_px=(0, 0)):
     """Finds the face that each pixel centre sees.
 
-    Only front faces are seen: their corners run counter-clockwise in the picture, as SMPL's do
+    Only front faces are drawn: their corners run counter-clockwise in the picture, as SMPL's do
     where the outside of the body faces the viewer. A pixel on an edge that two faces share is
     drawn once and never left out. The nearest face wins, the first of equally near ones. A face
     with a corner at or behind the camera, or over a million pixels away, is not drawn.

@@ -1,6 +1,6 @@
-"""A fuzz of meanings: valid files in all their forms, each with a known right answer.
+"""A fuzz of meanings: valid files in all their forms, each with a known result.
 
-Each case has its own seed. HMR_MEANINGS_SEED=7 tries other cases than CI; HMR_MEANINGS_CASE=12
+Each case has another seed. HMR_MEANINGS_SEED=7 tries other cases than CI; HMR_MEANINGS_CASE=12
 runs one case alone.
 """
 

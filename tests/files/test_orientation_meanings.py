@@ -35,8 +35,8 @@ def random_xmp(rng, value):
     number = b"%d" % value
     attribute = b"tiff:Orientation" + blank + b"=" + blank + quote + number + quote
     element = b"<tiff:Orientation>" + number + b"</tiff:Orientation>"
-    said = choose(rng, attribute, element) if value else b""
-    return b"<x:xmpmeta tiff:Make='x'>" + said + b"</x:xmpmeta>"
+    content = choose(rng, attribute, element) if value else b""
+    return b"<x:xmpmeta tiff:Make='x'>" + content + b"</x:xmpmeta>"
 
 
 def random_blocks(rng):
@@ -129,7 +129,7 @@ def test_orientation_of_the_graph_means_the_same_in_every_place(tmp_path):
     check_cases(check_graph, tmp_path, NUM_IN_GRAPH)
 
 
-def test_orientation_turns_a_corner_where_the_tag_says():
+def test_orientation_moves_a_corner_where_the_tag_says():
     stored = np.arange(6).reshape(2, 3)
-    corners = [orientation.turn_upright(stored, value)[0, 0] for value in range(1, 9)]
+    corners = [orientation.make_upright(stored, value)[0, 0] for value in range(1, 9)]
     assert corners == [0, 2, 5, 3, 0, 3, 5, 2]

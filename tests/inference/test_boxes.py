@@ -86,8 +86,8 @@ def test_boxes_of_detections_are_those_of_the_category_by_id(tmp_path, category,
     ids = ((0, 0), (1, 1.0), (7, "7"))
     every = [person(10 * n, 2, 3, 4, image_id="a", category_id=key) for n, key in ids]
     (tmp_path / "a.json").write_text(json.dumps(every))
-    found = boxes.read(tmp_path / "a.json", category)
-    assert found.by_name == {"a": [(10 * expected, 2, 3, 4)]}
+    result = boxes.read(tmp_path / "a.json", category)
+    assert result.by_name == {"a": [(10 * expected, 2, 3, 4)]}
     (tmp_path / "a.json").write_text(json.dumps(every[:1]))
     if category != "0":
         with pytest.raises(InputError, match=r"is a person; it has 0; pass .*--category=ID"):

@@ -40,11 +40,11 @@ def random_people(rng):
     return by_name, rows, {name: listed_name(rng, name) for name in by_name}
 
 
-def check_found(path, by_name, folder, category=""):
+def check_boxes(path, by_name, folder, category=""):
     paths = {name: folder / name for name in by_name}
-    found = boxes.read(path, category)
-    assert not found.problems
-    of_paths = found.of_photographs(list(paths.values()))
+    result = boxes.read(path, category)
+    assert not result.problems
+    of_paths = result.of_photographs(list(paths.values()))
     for name, expected in by_name.items():
         assert of_paths[paths[name]] == expected, name
 
@@ -76,7 +76,7 @@ def check_csv(rng, folder):
         codes.append("cp1252")
     path = folder / choose(rng, "boxes.csv", "boxes.CSV")
     path.write_bytes(text.getvalue().encode(choose(rng, *codes)))
-    check_found(path, by_name, folder)
+    check_boxes(path, by_name, folder)
 
 
 def check_coco(rng, folder):
@@ -113,7 +113,7 @@ def check_coco(rng, folder):
     path = folder / choose(rng, "a.json", "a.JSON")
     path.write_text(json.dumps(content, ensure_ascii=chance(rng)))
     category = choose(rng, "player", "Player") if name == "player" else choose(rng, "", name)
-    check_found(path, by_image, folder, category)
+    check_boxes(path, by_image, folder, category)
 
 
 def check_detections(rng, folder):
@@ -131,7 +131,7 @@ def check_detections(rng, folder):
         if chance(rng, 0.2):
             entries.append({**entry, "category_id": 18})
     (folder / "a.json").write_text(json.dumps(entries))
-    check_found(folder / "a.json", by_name, folder)
+    check_boxes(folder / "a.json", by_name, folder)
 
 
 def random_openpose(rng, box):
@@ -169,11 +169,11 @@ def check_openpose(rng, folder):
         text = json.dumps(content, indent=choose(rng, None, 1))
         code = choose(rng, "utf-8", "utf-8-sig", "utf-16")
         (of_folder / f"{name[:-4]}{ending}").write_bytes(text.encode(code))
-    check_found(of_folder, by_name, folder)
+    check_boxes(of_folder, by_name, folder)
     name, of_name = next(iter(by_name.items()))
     if of_name:
         single = of_folder / f"{name[:-4]}{ending}"
-        check_found(single, {"anything.png": of_name}, folder)
+        check_boxes(single, {"anything.png": of_name}, folder)
 
 
 def check_frames(rng, folder):
@@ -189,8 +189,8 @@ def check_frames(rng, folder):
         form.format(frame + first).replace("_keypoints", ""): box for frame, box in of_frame.items()
     }
     names = [list(listed)[i] for i in rng.permutation(len(listed))]
-    found = boxes.BoxesByName({name: listed[name] for name in names})
-    boxes_of, _ = found.of_frames("walk", num_frames)
+    result = boxes.BoxesByName({name: listed[name] for name in names})
+    boxes_of, _ = result.of_frames("walk", num_frames)
     for frame in range(num_frames):
         assert boxes_of(frame) == of_frame.get(frame, []), (form, first, frame)
 

@@ -381,7 +381,7 @@ def test_coco_unusable_entries_are_counted_and_the_others_read(tmp_path):
 
 
 @pytest.mark.parametrize(("other", "is_binary"), [(1, True), (2, False)])
-def test_coco_own_visibilities_of_0_and_1_mean_labelled(other, is_binary, tmp_path):
+def test_coco_visibilities_of_0_and_1_mean_labelled(other, is_binary, tmp_path):
     points = np.column_stack([STANDING[:, :2], np.ones(17, int)])
     points[0, 2] = 0
     last = np.column_stack([STANDING[:, :2], np.full(17, other)])

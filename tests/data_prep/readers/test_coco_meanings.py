@@ -81,7 +81,7 @@ def random_file(rng):
 
 
 def check_coco(rng, folder):
-    path = folder / "own.json"
+    path = folder / "other.json"
     content, truth, size, exif_orientation, num_unusable = random_file(rng)
     path.write_text(json.dumps(content))
     items = list(coco.read(folder, "train", annotations=path))

@@ -43,13 +43,13 @@ def check_mosh(rng, folder):
     root = folder if chance(rng) else folder / collection
     items = list(mosh.read(root, int(rng.integers(9)))[collection])
     assert sum(isinstance(item, Skipped) and item.is_problem for item in items) == is_hidden
-    found, found_betas = poses_of(items)
+    read_poses, read_betas = poses_of(items)
     if subject == "S9":
-        assert not len(found)
+        assert not len(read_poses)
         return
     expected = poses[np.lexsort(poses[:, 5::-1].T)].astype(np.float32)
-    np.testing.assert_array_equal(found, expected)
-    np.testing.assert_allclose(found_betas, np.tile(betas, (number, 1)), rtol=1e-6)
+    np.testing.assert_array_equal(read_poses, expected)
+    np.testing.assert_allclose(read_betas, np.tile(betas, (number, 1)), rtol=1e-6)
 
 
 def check_amass(rng, folder):
@@ -84,16 +84,16 @@ def check_amass(rng, folder):
     ((collection, items),) = amass.read(root, int(rng.integers(9))).items()
     items = list(items)
     assert collection == "neutrSMPL_KIT"
-    found, found_betas = poses_of(items)
+    read_poses, read_betas = poses_of(items)
     # The frame nearest to each 1/25 s, as long as the clip lasts.
     step = max(rate / HZ, 1.0)
     rows = [round(i * step) for i in range(number) if i * step < number - 0.5]
-    np.testing.assert_array_equal(found[:, 0], rows)
+    np.testing.assert_array_equal(read_poses[:, 0], rows)
     joints = np.float32(poses[rows])
-    np.testing.assert_array_equal(found[:, :66], joints[:, :22].reshape(len(rows), -1))
-    np.testing.assert_array_equal(found[:, 66:69], joints[:, 22])
-    np.testing.assert_array_equal(found[:, 69:], joints[:, 37])
-    np.testing.assert_allclose(found_betas[0], betas[:10], rtol=1e-6)
+    np.testing.assert_array_equal(read_poses[:, :66], joints[:, :22].reshape(len(rows), -1))
+    np.testing.assert_array_equal(read_poses[:, 66:69], joints[:, 22])
+    np.testing.assert_array_equal(read_poses[:, 69:], joints[:, 37])
+    np.testing.assert_allclose(read_betas[0], betas[:10], rtol=1e-6)
     assert items[-1] == Noted(f"poses of {gender or 'unknown'} bodies", len(rows))
 
 
@@ -157,8 +157,8 @@ def check_cmu(rng, folder):
     (elsewhere / f"{stem}.{choose(rng, 'asf', 'ASF') if stem != '01' else 'asf'}").write_bytes(asf)
     path = elsewhere / f"01_07.{choose(rng, 'amc', 'AMC')}"
     path.write_bytes(amc)
-    found, betas = cmu.read_file(path)
-    np.testing.assert_allclose(rotations(found), rotations(expected), atol=1e-6)
+    read_poses, betas = cmu.read_file(path)
+    np.testing.assert_allclose(rotations(read_poses), rotations(expected), atol=1e-6)
     assert not betas.any()
 
 
@@ -176,7 +176,7 @@ def rewrite(rng, text):
 
 
 def rotations(poses):
-    """Axis-angle of half a turn has two signs: compared as quaternions without sign."""
+    """Axis-angle of 180 degrees has two signs: compared as quaternions without sign."""
     quaternions = Rotation.from_rotvec(poses.reshape(-1, 3)).as_quat()
     largest = np.take_along_axis(
         quaternions, np.abs(quaternions).argmax(axis=1, keepdims=True), axis=1
