@@ -31,6 +31,10 @@ NAMES = (
     "basicModel_neutral_lbs_10_207_0_v1.0.0.pkl",
 )
 BUILT_IN = Path(__file__).resolve().parents[1] / "assets" / "cc0_body.npz"
+# The built-in body before its 19 keypoints were calibrated, and its `digest`: runs trained with it
+# still load with the same numbers.
+BUILT_IN_1_0 = BUILT_IN.with_name("cc0_body_1_0.npz")
+DIGEST_1_0 = "604838744151a825eaa07bba927a2cb1877285115763020c19d99c142542cfea"
 
 
 class BodyModel(NamedTuple):
@@ -68,6 +72,22 @@ def find(path=""):
     if given and file is None:
         raise InputError(f"The folder {folder} holds no SMPL model: none of {', '.join(NAMES)}.")
     return file or BUILT_IN
+
+
+def built_in(digest=None):
+    """The file of the built-in body that a run was trained with; None: that of a new run.
+
+    Args:
+      digest: the `digest` that the run states.
+    """
+    if digest != DIGEST_1_0:
+        return BUILT_IN
+    logging.info(
+        "The network was trained with the built-in body of version 1.0, whose 19 keypoints lie "
+        "elsewhere: %s is used, see docs/body_models.md.",
+        BUILT_IN_1_0.name,
+    )
+    return BUILT_IN_1_0
 
 
 def read_model(path=BUILT_IN, regressor_path=""):

@@ -66,9 +66,14 @@ def _mixed_precision(dtype):
         keras.mixed_precision.set_global_policy(before)
 
 
-def read_body(architecture):
-    """Reads the `body_model.BodyModel` of an Architecture."""
-    path = architecture.smpl_model_path or body_model.BUILT_IN
+def read_body(architecture, digest=None):
+    """Reads the `body_model.BodyModel` of an Architecture.
+
+    Args:
+      architecture: Architecture.
+      digest: of the body that a stored network was trained with: there are two built-in bodies.
+    """
+    path = architecture.smpl_model_path or body_model.built_in(digest)
     return body_model.read_model(path, architecture.keypoint_regressor)
 
 

@@ -92,6 +92,16 @@ def read_architecture(prefix, params=None):
     return architecture._replace(**paths)
 
 
+def body_digest(params):
+    """`body_model.digest` of the body that a network was trained with.
+
+    Args:
+      params: its `read_params`. The first trainings did not state the digest: where they name no
+        file either, their body is the built-in one of version 1.0.
+    """
+    return params.get(BODY_DIGEST, body_model.DIGEST_1_0)
+
+
 def load(load_path, smpl_model_path=""):
     """The HMR of `load_with_body`."""
     return load_with_body(load_path, smpl_model_path)[0]
@@ -121,7 +131,7 @@ def load_with_body(load_path, smpl_model_path=""):
     file = body_model.find(smpl_model_path) if smpl_model_path else None
     if file and not is_imported:
         architecture = architecture._replace(smpl_model_path=str(file))
-    body = build.read_body(architecture)
+    body = build.read_body(architecture, body_digest(params))
     if file and is_imported:
         body = body._replace(faces=read_faces(file, len(body.v_template)))
     hmr = build.build(architecture, body)

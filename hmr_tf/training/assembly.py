@@ -85,7 +85,8 @@ def read_body(options, resumed=None):
     Raises:
       InputError: a file that is missing or damaged, another body than that of --load_path.
     """
-    body = build.read_body(_architecture(options))
+    digest = checkpoint.body_digest(resumed.params) if resumed else None
+    body = build.read_body(_architecture(options), digest)
     if resumed:
         resume.refuse_another_body(body, _architecture(options), resumed)
     return body

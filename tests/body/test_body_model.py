@@ -40,8 +40,28 @@ def test_read_model_takes_the_first_ten_betas(tmp_path, rng):
 
 def test_digest_of_the_built_in_body_never_changes():
     """Checkpoints name their body by it."""
-    digest = "604838744151a825eaa07bba927a2cb1877285115763020c19d99c142542cfea"
+    digest = "3cbee20ca9ebb0977fe9d3ccda72723f6390a2c1719615817dd5cec08bc6a35a"
     assert body_model.digest(body_model.read_model(body_model.BUILT_IN)) == digest
+
+
+def test_built_in_body_of_version_1_0_is_chosen_by_its_digest(caplog):
+    caplog.set_level("INFO")
+    assert body_model.built_in() == body_model.built_in("0" * 64) == body_model.BUILT_IN
+    assert not caplog.records
+    former = body_model.built_in(body_model.DIGEST_1_0)
+    assert body_model.digest(body_model.read_model(former)) == body_model.DIGEST_1_0
+    (line,) = caplog.messages
+    assert "version 1.0" in line
+    assert "\n" not in line
+
+
+def test_built_in_bodies_differ_only_in_their_keypoints():
+    former, new = (
+        body_model.read_model(body_model.built_in(d)) for d in (body_model.DIGEST_1_0, None)
+    )
+    for name, values in new._asdict().items():
+        is_same = np.array_equal(values, getattr(former, name))
+        assert is_same == (name != "keypoint_regressor"), name
 
 
 def test_digest_ignores_file_format_faces_and_topology(tmp_path):

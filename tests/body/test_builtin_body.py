@@ -114,7 +114,17 @@ def test_built_in_body_blend_shapes_are_symmetric(body, mirror):
 def test_built_in_body_regressors_are_symmetric(body, mirror):
     joints, keypoints = body["J_regressor"], body["cocoplus_regressor"]
     np.testing.assert_allclose(joints[JOINT_SIDES][:, mirror], joints, atol=1e-6)
-    np.testing.assert_allclose(keypoints[KEYPOINT_SIDES][:, mirror], keypoints, atol=1e-6)
+    reflected = keypoints[KEYPOINT_SIDES][:, mirror]
+    differs = np.abs(reflected - keypoints).max(1) > 1e-6
+    # The calibration draws their vertices from both sides, not in pairs.
+    assert set(np.array(skeleton.KEYPOINTS)[differs]) == {"neck", "head_top"}
+
+
+def test_built_in_body_keypoints_are_symmetric_in_all_shapes(body, rng):
+    betas = rng.normal(size=(50, 10))
+    shapes = body["v_template"] + np.einsum("vcs,ns->nvc", body["shapedirs"].astype(float), betas)
+    keypoints = body["cocoplus_regressor"] @ shapes
+    np.testing.assert_allclose(keypoints[:, KEYPOINT_SIDES] * REFLECT, keypoints, atol=1e-3)
 
 
 def test_built_in_body_weights_sum_to_one_over_at_most_four_joints(body):
@@ -124,9 +134,12 @@ def test_built_in_body_weights_sum_to_one_over_at_most_four_joints(body):
     np.testing.assert_allclose(weights.sum(1), 1.0, atol=2e-7)
 
 
-@pytest.mark.parametrize("key", ["J_regressor", "cocoplus_regressor"])
-def test_built_in_body_regressor_rows_are_weighted_means(body, key):
-    assert body[key].min() >= 0
+@pytest.mark.parametrize(
+    ("key", "smallest"),
+    [("J_regressor", 0.0), ("cocoplus_regressor", -0.08)],  # the calibration adds negative ones
+)
+def test_built_in_body_regressor_rows_are_weighted_means(body, key, smallest):
+    assert body[key].min() >= smallest
     np.testing.assert_allclose(body[key].sum(1, dtype=np.float64), 1.0, atol=1e-6)
 
 
@@ -156,12 +169,14 @@ def test_built_in_body_keypoints_lie_where_their_names_say(keypoints, joints, bo
         side = name.partition("_")[0]
         assert np.sign(round(place[0], 5)) == {"left": 1, "right": -1}.get(side, 0), name
     crown = body["v_template"][:, 1].max()
-    assert crown - 0.03 < keypoints["head_top"][1] <= crown
+    assert crown - 0.05 < keypoints["head_top"][1] <= crown  # people mark it below the hair
     assert keypoints["head_top"][1] > keypoints["left_eye"][1] > keypoints["nose"][1]
     assert keypoints["nose"][1] > keypoints["neck"][1] > joints["spine3"][1]
     assert keypoints["nose"][2] > keypoints["left_eye"][2] > keypoints["left_ear"][2]
     for name in set(skeleton.KEYPOINTS) & set(skeleton.SMPL_JOINTS) - {"neck"}:
-        np.testing.assert_allclose(keypoints[name], joints[name], atol=1e-6)
+        is_moved = name.partition("_")[2] in ("shoulder", "elbow", "hip")  # by the calibration
+        distance = np.linalg.norm(keypoints[name] - joints[name])
+        assert distance < 0.06 if is_moved else distance < 1e-6, name
 
 
 def test_built_in_body_grows_with_positive_betas_most_with_the_first(body):

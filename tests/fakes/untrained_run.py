@@ -2,13 +2,16 @@
 
 import json
 
+from hmr_tf.body import body_model
 from hmr_tf.networks import build, checkpoint
 
 
 def save(folder, image_size):
     """Writes checkpoint and params.json of a network with random weights; returns `folder`."""
     architecture = build.Architecture(img_size=image_size)
-    hmr = build.build(architecture, build.read_body(architecture))
+    body = build.read_body(architecture)
+    hmr = build.build(architecture, body)
     checkpoint.manager(checkpoint.hmr_parts(hmr), folder).save(0)
-    (folder / checkpoint.PARAMS).write_text(json.dumps(architecture._asdict()))
+    params = {**architecture._asdict(), checkpoint.BODY_DIGEST: body_model.digest(body)}
+    (folder / checkpoint.PARAMS).write_text(json.dumps(params))
     return folder

@@ -20,6 +20,7 @@ from tests.fakes import untrained_run
 
 NEEDED = (
     "hmr_tf/assets/cc0_body.npz",
+    "hmr_tf/assets/cc0_body_1_0.npz",
     "hmr_tf/assets/astronaut.jpg",
     "hmr_tf/assets/cc0_body_LICENSE.txt",
     "hmr_tf/assets/viewer/page.html",

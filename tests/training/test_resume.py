@@ -184,6 +184,20 @@ def test_resume_accepts_a_moved_body_and_refuses_another(tmp_path):
         body_of(imported, other)
 
 
+def test_resume_takes_the_built_in_body_that_the_run_states(tmp_path):
+    new = body_model.digest(body_model.read_model())
+    for stated, expected in (
+        ({checkpoint.BODY_DIGEST: body_model.DIGEST_1_0}, body_model.DIGEST_1_0),
+        ({checkpoint.BODY_DIGEST: new}, new),
+        ({}, body_model.DIGEST_1_0),  # older than the digest
+    ):
+        load_path = trained_with(tmp_path, "", **stated)
+        assert body_model.digest(body_of(load_path)) == expected
+    former = trained_with(tmp_path, "", **{checkpoint.BODY_DIGEST: body_model.DIGEST_1_0})
+    with pytest.raises(InputError, match="another body than --load_path"):
+        body_of(former, body_model.BUILT_IN)
+
+
 def test_resume_from_the_best_checkpoint_needs_a_new_folder(tmp_path):
     run_folder, weight = tmp_path / "run", tf.Variable(0.0)
     checkpoint.manager({"weight": weight}, run_folder).save(checkpoint_number=5)
