@@ -8,6 +8,7 @@ from tqdm import tqdm
 
 from hmr_tf.body import skeleton
 from tools.cc0_body import (
+    calibration,
     decimate,
     hidden,
     makehuman,
@@ -63,7 +64,7 @@ def build(archive, num_people=NUM_PEOPLE, num_vertices=NUM_VERTICES):
     logging.info("joint regressor: mean %.1f mm, worst %.1f mm", errors_mm.mean(), errors_mm.max())
     keypoint_rows = regressors.keypoint_regressor(body, joint_rows, posed.eyes.mean(0))
     blend = pose_blend.fit(mean, joint_rows @ mean, body.weights, mirror, rng)
-    return {
+    arrays = {
         "v_template": np.round(mean, 6).astype(np.float32),
         "shapedirs": directions.astype(np.float16),
         "posedirs": blend.astype(np.float16),
@@ -74,6 +75,10 @@ def build(archive, num_people=NUM_PEOPLE, num_vertices=NUM_VERTICES):
         "cocoplus_regressor": _rounded_rows(keypoint_rows).astype(np.float32),
         "topology": np.array("cc0"),
     }
+    arrays["cocoplus_regressor"] = calibration.calibrated(
+        arrays["cocoplus_regressor"], arrays["v_template"], arrays["weights"]
+    ).astype(np.float32)
+    return arrays
 
 
 def _people(archive, human, traits):
