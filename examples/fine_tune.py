@@ -42,6 +42,9 @@ def fine_tune(hmr, images, keypoints, learning_rate=1e-5, **fit_options):
 
 
 if __name__ == "__main__":
+    if len(sys.argv) != 4:
+        sys.stderr.write("error: give three names: network, people.npz, file of weights to write\n")
+        sys.exit(2)
     load_path, data_path, weights_path = sys.argv[1:]
     network, data = hmr_tf.load(load_path).hmr, np.load(data_path)
     fine_tune(network, data["images"], data["keypoints"], batch_size=16, epochs=3)

