@@ -12,7 +12,10 @@ ifneq ($(filter command,$(origin PYTHON) $(origin GPU)),)
 $(shell [ "$$(cat .venv/.made-with 2>/dev/null)" = "$(PYTHON) $(GPU)" ] || rm -f .venv/.installed)
 endif
 
-.PHONY: quickstart test docs venv clean
+# make test-all MINUTES=20: begin no more after 20 minutes. Without: no limit.
+MINUTES ?= 0
+
+.PHONY: quickstart test test-all docs venv clean
 
 quickstart: venv
 	$(BIN)/python -m hmr_tf.main --mode=quickstart --output_dir=quickstart --img_path="$(IMAGE)" $(if $(SKIP_TRAINING),--skip_training)
@@ -22,6 +25,11 @@ test: .venv/.tested-with
 	$(BIN)/ruff format --check .
 	$(BIN)/python -m pytest -n auto --dist loadfile
 
+# What `test` skips, with the programs it needs from the package registries, then the suite on every
+# other supported Python of this machine. The end says what ran, and what did not and why.
+test-all: .venv/.tested-with
+	$(BIN)/python .ci/test_all.py --minutes=$(MINUTES)
+
 # The pages of docs/ as a site, in site/.
 docs: .venv/.tested-with
 	$(BIN)/python -m mkdocs build --strict
@@ -30,6 +38,7 @@ venv: .venv/.installed
 
 # Changed requirements are installed into the .venv that is there; another PYTHON makes it anew.
 .venv/.installed: requirements.txt
+	@command -v "$(PYTHON)" > /dev/null || { echo "PYTHON=$(PYTHON) is no program here: make PYTHON=python3.11 venv" >&2; exit 2; }
 	@$(PYTHON) -c 'import sys; sys.exit(0 if (3, 9) <= sys.version_info < (3, 14) else "hmr_tf runs on Python 3.9 to 3.13, for which there is TensorFlow: make PYTHON=python3.11 venv")'
 	[ "$$(cat .venv/.made-with 2>/dev/null)" = "$(PYTHON) $(GPU)" ] || $(PYTHON) -m venv --clear .venv
 	$(BIN)/python -m pip install --disable-pip-version-check -r requirements.txt $(if $(GPU),'tensorflow[and-cuda]')

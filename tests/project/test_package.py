@@ -56,6 +56,13 @@ def test_make_refuses_a_python_without_tensorflow_before_pip_does(version, tmp_p
 
 
 @pytest.mark.skipif(not shutil.which("make"), reason="needs make")
+def test_make_names_a_python_that_is_not_there(tmp_path):
+    status, error = make("venv", "PYTHON=python9", cwd=tmp_path)
+    assert status == 2
+    assert error.startswith("PYTHON=python9 is no program here: make PYTHON=python3.11 venv\n")
+
+
+@pytest.mark.skipif(not shutil.which("make"), reason="needs make")
 @pytest.mark.parametrize(("made_with", "cleared"), [("./python ", False), ("python3.9 ", True)])
 def test_make_keeps_the_environment_when_requirements_change(made_with, cleared, tmp_path):
     """Programs may be running from it; another Python makes it anew."""
