@@ -62,12 +62,13 @@ class Session:
         timer = threading.Timer(min(seconds, threading.TIMEOUT_MAX), _stop, [process, late])
         timer.start()
         lines = []
-        for line in process.stdout:
-            lines.append(line.rstrip())
-            if shown:
-                sys.stdout.write(line)
-                sys.stdout.flush()
-        code = process.wait()
+        with process:
+            for line in process.stdout:
+                lines.append(line.rstrip())
+                if shown:
+                    sys.stdout.write(line)
+                    sys.stdout.flush()
+        code = process.returncode
         timer.cancel()
         return Outcome(code, lines, late.is_set())
 
