@@ -2,6 +2,7 @@
 
 import contextlib
 import itertools
+import time
 from typing import NamedTuple
 
 import cv2
@@ -16,6 +17,7 @@ _DEFAULT_RATE_HZ = 25.0
 _MAX_RATE_HZ = 240.0  # browsers and some cameras state 1000, the unit of their clock
 # A video with long pauses is written at a lower rate, with at most so many times its frames.
 _MAX_REPEATS = 10
+_MEASURED_S = 1.0  # of a camera's first frames, whose times decide the rate of its recording
 
 
 class FrameTimes(NamedTuple):
@@ -85,11 +87,14 @@ class Video:
         self._capture = cv2.VideoCapture(source if isinstance(source, int) else str(source))
         self._capture.set(cv2.CAP_PROP_ORIENTATION_AUTO, 0)  # builds of OpenCV differ
         self._clockwise_deg = self._capture.get(cv2.CAP_PROP_ORIENTATION_META)
+        self._is_camera = isinstance(source, int)
         self._stamps = []  # seconds, of the frames that were yielded
-        _, self._next = self._capture.read() if self._capture.isOpened() else (False, None)
+        self._next = self._next_stamp = None
+        if self._capture.isOpened():
+            self._read_next()
         if self._next is None:
             self.close()
-            flag = "webcam" if isinstance(source, int) else "video_path"
+            flag = "webcam" if self._is_camera else "video_path"
             raise InputError(
                 f"--{flag}={source} gives no frames: there is no such video, or it cannot be read."
             )
@@ -113,9 +118,21 @@ class Video:
 
     def __iter__(self):
         while self._next is not None:
-            self._stamps.append(self._capture.get(cv2.CAP_PROP_POS_MSEC) / 1000)
+            self._stamps.append(self._next_stamp)
             yield rotate_clockwise(cv2.cvtColor(self._next, cv2.COLOR_BGR2RGB), self._clockwise_deg)
-            _, self._next = self._capture.read()  # None after the last frame
+            self._read_next()
+
+    def _read_next(self):
+        _, self._next = self._capture.read()  # None after the last frame
+        if self._is_camera:  # few drivers give its frames times, and with several clocks
+            self._next_stamp = time.monotonic()
+        else:
+            self._next_stamp = self._capture.get(cv2.CAP_PROP_POS_MSEC) / 1000
+
+    @property
+    def seconds(self):
+        """Time of the newest frame that was yielded, since the first."""
+        return self._stamps[-1] - self._stamps[0]
 
     def frame_times(self):
         """`FrameTimes` of the frames that were yielded so far."""
@@ -134,19 +151,57 @@ class Video:
 
 
 def record(camera_number, path, num_frames=0):
-    """Records a camera into a video until Ctrl-C, or `num_frames` if above 0; returns the path."""
-    with (
-        Video(camera_number) as camera,
-        writer(path, camera.rate_hz) as write,
-        tqdm(desc="Ctrl-C ends it", unit="frame") as bar,
-    ):
-        try:
-            for image in itertools.islice(camera, num_frames or None):
-                write(image)
-                bar.update()
-        except KeyboardInterrupt:
-            pass  # the user's way to end the recording
+    """Records a camera into a video that lasts as long as the recording.
+
+    The camera's frames have the times of the clock: a frame is repeated until the next one comes,
+    and left out where two come within one frame of the video.
+
+    Args:
+      camera_number: int.
+      path: of the video.
+      num_frames: of the camera; 0: until Ctrl-C.
+
+    Returns:
+      path.
+    """
+    with Video(camera_number) as camera, tqdm(desc="Ctrl-C ends it", unit="frame") as bar:
+        frames = itertools.islice(camera, num_frames or None)
+        first, is_stopped = _first_frames(camera, frames)
+        rate_hz = camera.frame_times().rate_hz
+        with writer(path, rate_hz) as write:
+            num_written, before = 0, None
+            try:
+                for seconds, image in itertools.chain(
+                    first, () if is_stopped else _timed(camera, frames)
+                ):
+                    for _ in range(round(seconds * rate_hz) - num_written):
+                        write(before)
+                        num_written += 1
+                    before = image
+                    bar.update()
+            except KeyboardInterrupt:
+                pass  # the user's way to end the recording
+            write(before)
     return path
+
+
+def _timed(camera, frames):
+    """Yields (seconds since the first, image)."""
+    for image in frames:
+        yield camera.seconds, image
+
+
+def _first_frames(camera, frames):
+    """list of (seconds, image) of the first `_MEASURED_S`; whether Ctrl-C was pressed."""
+    first = []
+    try:
+        for timed in _timed(camera, frames):
+            first.append(timed)
+            if camera.seconds >= _MEASURED_S:
+                break
+    except KeyboardInterrupt:
+        return first, True
+    return first, False
 
 
 @contextlib.contextmanager

@@ -93,3 +93,81 @@ def test_video_at_a_slightly_other_rate_than_it_states():
     times = video_files.frame_times(seconds, 30)
     assert times.rate_hz == pytest.approx(29)
     assert times.shown_frames().tolist() == list(range(900))
+
+
+class FakeCamera:
+    """A capture whose frames come at scripted times; each tells its number by its grey."""
+
+    def __init__(self, seconds, stated_hz, clock, ctrl_c_at=None):
+        self._seconds, self._stated_hz = list(seconds), stated_hz
+        self._clock, self._ctrl_c_at = clock, ctrl_c_at
+        self._number = 0
+
+    def isOpened(self):
+        return True
+
+    def set(self, *_):
+        return False
+
+    def get(self, name):
+        return self._stated_hz if name == cv2.CAP_PROP_FPS else 0.0
+
+    def release(self):
+        pass
+
+    def read(self):
+        if self._number == self._ctrl_c_at:
+            raise KeyboardInterrupt
+        if self._number == len(self._seconds):
+            return False, None
+        self._clock[0] = 1234.5 + self._seconds[self._number]
+        self._number += 1
+        return True, np.full((32, 48, 3), 15 + 5 * self._number, np.uint8)
+
+
+@pytest.fixture
+def camera(monkeypatch):
+    """Replaces camera 0 by a FakeCamera, and the clock by its own."""
+    clock, real = [0.0], cv2.VideoCapture
+
+    def install(seconds, stated_hz, **more):
+        fake = FakeCamera(seconds, stated_hz, clock, **more)
+        monkeypatch.setattr(cv2, "VideoCapture", lambda s: fake if s == 0 else real(s))
+        monkeypatch.setattr(video_files.time, "monotonic", lambda: clock[0])
+
+    return install
+
+
+SLOW = [n / 12 for n in range(30)]  # dim light: 12 frames a second, whatever is stated
+GAP = [*(n / 30 for n in range(20)), *(3 + n / 30 for n in range(20))]
+
+
+@pytest.mark.parametrize("stated_hz", [30.0, 0.0, 1000.0, 12.0])
+@pytest.mark.parametrize("seconds", [SLOW, GAP], ids=["slow", "gap"])
+def test_video_recorded_from_a_camera_lasts_as_long_as_the_recording(
+    seconds, stated_hz, camera, tmp_path
+):
+    camera(seconds, stated_hz)
+    path = video_files.record(0, tmp_path / "webcam.mp4")
+    with video_files.Video(path) as video:
+        greys, numbers = np.unique([round(f.mean() / 5) for f in video], return_inverse=True)
+        times = video.frame_times()
+    assert times.seconds[-1] == pytest.approx(seconds[-1], abs=1 / times.rate_hz)
+    assert times.rate_hz == pytest.approx(12 if seconds is SLOW else 30, rel=0.05)
+    for number, at in zip(numbers, times.seconds):  # each frame where the clock had it
+        after = seconds[number + 1] if number + 1 < len(seconds) else np.inf
+        assert seconds[number] - 1 / times.rate_hz <= at <= after + 1 / times.rate_hz
+    assert len(greys) == len(seconds)  # none is lost
+
+
+@pytest.mark.parametrize("ctrl_c_at", [2, 25])
+def test_video_recording_ends_with_ctrl_c_and_keeps_its_frames(ctrl_c_at, camera, tmp_path):
+    camera(SLOW, 30.0, ctrl_c_at=ctrl_c_at)
+    path = video_files.record(0, tmp_path / "webcam.mp4")
+    assert times_of(path).seconds[-1] == pytest.approx(SLOW[ctrl_c_at - 1], abs=0.1)
+
+
+def test_video_recording_has_num_frames(camera, tmp_path):
+    camera(SLOW, 12.0)
+    path = video_files.record(0, tmp_path / "webcam.mp4", num_frames=7)
+    assert len(times_of(path).seconds) == 7
