@@ -4,6 +4,7 @@ import contextlib
 import json
 import re
 import socket
+import threading
 import time
 from typing import NamedTuple
 
@@ -19,7 +20,7 @@ _ADDRESS = re.compile(
     r"(?:[a-z0-9+]+://)?(?P<host>\[[0-9a-fA-F:]+\]|[^:/\s]+):(?P<port>[0-9]{1,5})"
 )
 _TRAINING = ("chief", "worker")  # in the order in which TensorFlow counts them
-_CONNECT_S, _RETRY_S, REPORT_S = 2.0, 1.0, 30.0
+_CONNECT_S, _RETRY_S, _LOOK_S, REPORT_S = 2.0, 1.0, 0.2, 30.0
 
 
 class Cluster(NamedTuple):
@@ -75,13 +76,13 @@ def wait_for_workers(cluster, timeout_s=0.0, report_s=REPORT_S):
     Raises:
       InputError: workers are missing after `timeout_s`, or this one's port is taken.
     """
-    missing = {i: a for i, a in enumerate(cluster.addresses) if i != cluster.index}
     start = reported = time.monotonic()
+    others = {i: _Search(a) for i, a in enumerate(cluster.addresses) if i != cluster.index}
     with _listening(cluster.addresses[cluster.index]):
         while True:
-            missing = {i: address for i, address in missing.items() if not _is_reachable(address)}
+            missing = {i: other for i, other in others.items() if not other.is_reached}
             now = time.monotonic()
-            names = ", ".join(f"{address} (worker {i})" for i, address in missing.items())
+            names = ", ".join(f"{other.address} (worker {i})" for i, other in missing.items())
             if not missing:
                 return
             if timeout_s and now - start >= timeout_s:
@@ -92,7 +93,26 @@ def wait_for_workers(cluster, timeout_s=0.0, report_s=REPORT_S):
             if now - reported >= report_s:
                 logging.warning("Waiting for %s since %.0f s", names, now - start)
                 reported = now
-            time.sleep(min(_RETRY_S, report_s))
+            time.sleep(min(_LOOK_S, report_s))
+
+
+class _Search(threading.Thread):
+    """Connects to a worker until it listens.
+
+    A thread that ends with the program: the search for a name that no server knows takes up to half
+    a minute, which no signal ends.
+    """
+
+    def __init__(self, address):
+        super().__init__(daemon=True)
+        self.address = address
+        self.is_reached = False
+        self.start()
+
+    def run(self):
+        while not _is_reachable(self.address):
+            time.sleep(_RETRY_S)
+        self.is_reached = True
 
 
 def _invalid(reason):

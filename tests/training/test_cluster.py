@@ -1,8 +1,13 @@
 """TF_CONFIG of several workers: checked as a whole; missing workers are named, not waited for."""
 
 import json
+import signal
 import socket
+import subprocess
+import sys
 import threading
+import time
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -107,3 +112,40 @@ def test_cluster_refuses_a_port_that_is_taken():
         pytest.raises(InputError, match=f"port {port} cannot be used"),
     ):
         cluster.wait_for_workers(cluster.Cluster((address,), 0))
+
+
+# A command that waits for workers; a name that no server knows blocks the search for 30 seconds.
+WAITING = """
+import socket, sys, time
+from hmr_tf.cli import command_line
+from hmr_tf.training import cluster
+if sys.argv[2] == "name":
+    socket.create_connection = lambda *_, **__: time.sleep(30)
+def main(_):
+    print("waiting", flush=True)
+    cluster.wait_for_workers(cluster.Cluster(tuple(sys.argv[1].split(",")), 0))
+command_line.run(main, argv=["waiting"])
+"""
+
+
+@pytest.mark.parametrize(
+    ("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGKILL, -9)]
+)
+@pytest.mark.parametrize("missing", ["worker", "name"])
+def test_cluster_wait_ends_with_a_signal_within_two_seconds(number, code, missing):
+    process = subprocess.Popen(
+        [sys.executable, "-c", WAITING, ",".join(free_addresses(2)), missing],
+        cwd=Path(__file__).resolve().parents[2],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout.readline() == "waiting\n"
+    time.sleep(0.5)
+    assert process.poll() is None
+    start = time.monotonic()
+    process.send_signal(number)
+    _, errors = process.communicate(timeout=20)
+    assert process.returncode == code
+    assert time.monotonic() - start < 2
+    assert errors == ("" if number == signal.SIGKILL else "stopped\n")
