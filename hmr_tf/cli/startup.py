@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 
 from hmr_tf.data import shards
+from hmr_tf.files import atomic
 from hmr_tf.files.errors import InputError
 
 # Linux has one of these where there is a GPU: of NVIDIA, of AMD, of Windows' Linux.
@@ -70,6 +71,8 @@ def output(options):
 def made(folder):
     """Makes a folder, with its parents, and removes them at the end if they are new and empty.
 
+    What killed processes left in it is removed.
+
     Args:
       folder: Path.
 
@@ -84,6 +87,7 @@ def made(folder):
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder):
             pass
+        atomic.remove_left_over(folder)
         yield folder
     finally:
         with contextlib.suppress(OSError):  # not empty, or never made

@@ -4,15 +4,23 @@
         np.savez(unfinished, ...)
     write_text("mesh.json", text)
 
-A killed process leaves at most a hidden file whose name begins with `UNFINISHED`.
+A killed process leaves at most a hidden file or folder whose name begins with `UNFINISHED`, which
+`remove_left_over` of a later run removes.
 """
 
 import contextlib
+import hashlib
 import os
+import re
 import secrets
+import shutil
+import socket
+import time
 from pathlib import Path
 
 UNFINISHED = ".unfinished_"
+_NAME = re.compile(re.escape(UNFINISHED) + r"([0-9a-f]{4})_([0-9]+)_[0-9a-f]{8}(\..*)?")
+_OTHERS_AGE_S = 24 * 3600  # of a file of another machine, before it counts as left over
 
 
 @contextlib.contextmanager
@@ -55,12 +63,50 @@ def unfinished(path):
     cluster may write the same file. It is short, so that files with the longest names can be
     written, too.
     """
-    path = Path(path)
-    partial = path.with_name(f"{UNFINISHED}{secrets.token_hex(4)}{path.suffix}")
+    partial = unfinished_path(path)
     try:
         yield partial
     finally:
         partial.unlink(missing_ok=True)
+
+
+def unfinished_path(path):
+    """A unique temporary name beside `path`, with its ending, that says who writes it."""
+    path = Path(path)
+    name = f"{UNFINISHED}{_machine()}_{os.getpid()}_{secrets.token_hex(4)}"
+    return path.with_name(name + path.suffix)
+
+
+def remove_left_over(folder):
+    """Removes the unfinished files and folders of processes that were killed.
+
+    Of another machine, whose processes are not seen, those that are older than a day.
+
+    Args:
+      folder: an existing folder, perhaps of a disk that several machines share.
+    """
+    for path in Path(folder).glob(f"{UNFINISHED}*"):
+        with contextlib.suppress(OSError):  # another process removed it, or may alone
+            if _is_left_over(path):
+                shutil.rmtree(path) if path.is_dir() else path.unlink()
+
+
+def _is_left_over(path):
+    match = _NAME.fullmatch(path.name)
+    if not match or match[1] != _machine() or os.name == "nt":
+        return time.time() - path.stat().st_mtime > _OTHERS_AGE_S
+    try:
+        os.kill(int(match[2]), 0)  # sends nothing
+    except ProcessLookupError:
+        return True
+    except (PermissionError, OverflowError):
+        pass
+    return False
+
+
+def _machine():
+    """Four digits for this machine or container."""
+    return hashlib.sha256(socket.gethostname().encode()).hexdigest()[:4]
 
 
 def finish(partial, path):

@@ -45,6 +45,8 @@ def fit_dataset(hmr, discriminator, files, data_dir, output_dir, batch_size, num
     """
     fitter = fitting.Fitter(hmr.smpl, _prior(discriminator) if discriminator is not None else None)
     folder = Path(output_dir) / files[0].parent.relative_to(data_dir)
+    folder.mkdir(parents=True, exist_ok=True)
+    atomic.remove_left_over(folder)
     rows, counts = [], []
     with tqdm(desc="Fitting", total=shards.count_records(files), unit=" people") as bar:
         for path in files:
@@ -87,7 +89,6 @@ def _labels(fit, keypoints2d_norm):
 
 
 def _write_shard(source, target, rows):
-    target.parent.mkdir(parents=True, exist_ok=True)
     with atomic.written(target) as unfinished, tf.io.TFRecordWriter(str(unfinished)) as writer:
         for i, serialized in enumerate(tf.data.TFRecordDataset(str(source)).as_numpy_iterator()):
             if rows["is_fitted"][i]:

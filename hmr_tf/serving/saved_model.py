@@ -10,12 +10,13 @@ It has three signatures, each for any number of people:
 
 import contextlib
 import json
-import tempfile
+import shutil
 from pathlib import Path
 
 import tensorflow as tf
 
 from hmr_tf.body import skeleton, theta
+from hmr_tf.files import atomic
 from hmr_tf.files.errors import InputError
 from hmr_tf.serving import frozen, quiet, signatures, warmup
 
@@ -98,16 +99,18 @@ def _functions(network):
 def _new_folder(path):
     """Yields a new folder, which replaces `path` if the block raises nothing."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=f".{path.name}_", dir=path.parent) as work:
-        new = Path(work) / "new"
-        new.mkdir()
-        try:
-            yield new
-        except tf.errors.OpError as error:
-            raise OSError(error.message) from error
+    work = atomic.unfinished_path(path)
+    new = work / "new"
+    try:
+        new.mkdir(parents=True)
+        yield new
         if path.exists():
-            path.replace(Path(work) / "old")
+            path.replace(work / "old")
         new.replace(path)
+    except tf.errors.OpError as error:
+        raise OSError(error.message) from error
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
 
 
 def _names(smpl):

@@ -1,6 +1,8 @@
 """Files are whole or not there."""
 
 import os
+import signal
+import time
 
 import pytest
 
@@ -58,3 +60,52 @@ def test_atomic_write_takes_the_longest_name_and_keeps_permissions(tmp_path):
     (path,) = tmp_path.iterdir()
     assert len(path.name) == 255
     assert path.stat().st_mode & 0o777 == 0o644
+
+
+def killed_at(event, write):
+    """Runs `write` in a child that is killed before its call of os.`event`; "" : in its end."""
+    child = os.fork()
+    if not child:
+
+        def die(*_):
+            os.kill(os.getpid(), signal.SIGKILL)
+
+        if event:
+            setattr(os, event, die)
+        write()
+        die()
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+
+@pytest.mark.parametrize("event", ["open", "fsync", "replace", ""])
+def test_atomic_write_that_is_killed_leaves_a_whole_file_and_is_cleaned_up(event, tmp_path):
+    path = tmp_path / "a.txt"
+    path.write_text("old")
+
+    def write():
+        with atomic.written(path) as unfinished:
+            unfinished.write_text("ne")
+            if event == "open":
+                os.open(unfinished, os.O_RDONLY)
+            unfinished.write_text("new")
+
+    assert killed_at(event, write) == -signal.SIGKILL
+    assert path.read_text() == ("old" if event else "new")
+    assert len(names(tmp_path)) == (2 if event else 1)
+    atomic.remove_left_over(tmp_path)
+    assert names(tmp_path) == ["a.txt"]
+
+
+def test_atomic_clean_up_removes_folders_and_leaves_what_is_being_written(tmp_path):
+    old = time.time() - 2 * 24 * 3600
+    ours = atomic.unfinished_path(tmp_path / "a.npz")
+    dead = tmp_path / ours.name.replace(f"_{os.getpid()}_", "_4194999_")  # above Linux's largest
+    elsewhere = tmp_path / f"{atomic.UNFINISHED}zzzz_1_00000000.npz"
+    elsewhere_old = tmp_path / f"{atomic.UNFINISHED}0123abcd.mp4"  # as older versions named them
+    for path in (ours, elsewhere, elsewhere_old, tmp_path / "mine.txt"):
+        path.write_text("")
+    dead.mkdir()
+    (dead / "saved_model.pb").write_text("half")
+    os.utime(elsewhere_old, (old, old))
+    atomic.remove_left_over(tmp_path)
+    assert names(tmp_path) == sorted([ours.name, elsewhere.name, "mine.txt"])
