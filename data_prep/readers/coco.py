@@ -14,7 +14,7 @@ from pycocotools import mask as coco_mask
 from data_prep.labelled import CropRule, LabelledPerson, Noted, Skipped
 from data_prep.readers import coco_file, person_size, photograph_paths
 from hmr_tf.body import skeleton
-from hmr_tf.data import crop
+from hmr_tf.data import coco_names, crop
 from hmr_tf.files.errors import InputError
 
 SPLITS = ("train", "val")
@@ -117,23 +117,27 @@ def _is_binary(people):
         for flag in keypoints[2::3]
         if isinstance(flag, (int, float))
     }
-    return 1 in flags and flags <= {0, 1}
+    return 1 in flags and flags <= {-1, 0, 1}
 
 
 def _points(annotation, columns, num_listed, is_binary):
     """(19, 3) x, y, v of `skeleton.KEYPOINTS`; a reason (text, is_problem) to skip the person."""
-    if annotation.get("iscrowd"):
+    if coco_names.is_crowd(annotation):
         return "a crowd", False
-    if not annotation.get("keypoints") or annotation.get("num_keypoints") == 0:
+    if not annotation.get("keypoints"):
         return "no keypoints", False
     try:
-        listed = np.array(annotation["keypoints"], float).reshape(num_listed, 3)
+        listed = np.array(annotation["keypoints"], float).reshape(num_listed, 3)  # null: NaN
     except (TypeError, ValueError):
         return f"keypoints are not {num_listed} times x, y, v", True
+    has_none = np.isnan(listed).all(axis=1) | np.isin(listed[:, 2], (0, -1))
+    listed[has_none] = 0  # not labelled: tools write zeros, null, NaN or -1
     if not np.isfinite(listed).all():
         return "keypoints are not numbers", True
     if not set(listed[:, 2].tolist()) <= {0, 1, 2}:
         return f"keypoints are not {num_listed} times x, y, v", True
+    if not listed[:, 2].any():
+        return "no keypoints", False
     points = np.zeros((len(skeleton.KEYPOINTS), 3))
     points[list(columns)] = listed[list(columns.values())]
     if is_binary:
@@ -189,6 +193,12 @@ def _mask_height(annotation, image):
     people who lie down are skipped in its training set, and here too.
     """
     mask = annotation["segmentation"]
+    if isinstance(mask, list):  # tools also write points and lines
+        mask = [polygon for polygon in mask if len(polygon) >= 6]
+        if not mask:
+            return _box_height(annotation)
+        if _size(image) is None:
+            return np.ptp([y for polygon in mask for y in polygon[1::2]])
     _check_mask(mask, image)
     if isinstance(mask, list):  # polygons
         mask = coco_mask.merge(coco_mask.frPyObjects(mask, image["height"], image["width"]))

@@ -3,6 +3,7 @@
 import collections
 import os
 import re
+import urllib.parse
 
 
 def find(folder, names):
@@ -10,7 +11,8 @@ def find(folder, names):
 
     Args:
       folder: where the names start.
-      names: dict: id -> name as in the file: "s1/a.jpg", "C:\photos\s1\a.jpg", "/home/me/s1/a.jpg".
+      names: dict: id -> name as in the file: "s1/a.jpg", "C:\photos\s1\a.jpg", "/home/me/s1/a.jpg",
+        "http://server/s1/my%20photo.jpg".
 
     Returns:
       dict: id -> path; if there is no such file, of where it should be. And dict: id -> text, of
@@ -29,7 +31,14 @@ def find(folder, names):
 
 
 def _find(folder, name):
-    parts = [part for part in re.split(r"[/\\]", re.sub(r"^[A-Za-z]:", "", name)) if part]
-    tails = (os.path.join(folder, *parts[start:]) for start in range(len(parts)))
     as_given = os.path.join(folder, name)
-    return as_given if os.path.isfile(as_given) else next(filter(os.path.isfile, tails), as_given)
+    if os.path.isfile(as_given):
+        return as_given
+    for path in (name, urllib.parse.unquote(name)):
+        parts = re.split(r"[/\\]", re.sub(r"^[A-Za-z]:", "", path))
+        parts = [part for part in parts if part not in ("", ".", "..")]
+        tails = (os.path.join(folder, *parts[start:]) for start in range(len(parts)))
+        tail = next(filter(os.path.isfile, tails), None)
+        if tail:
+            return tail
+    return as_given

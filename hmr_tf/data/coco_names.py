@@ -36,6 +36,12 @@ def entry_id(value):
     return value if isinstance(value, int) else None
 
 
+def is_crowd(annotation):
+    """Whether an annotation is of a crowd: iscrowd is 1, "1" or true."""
+    value = annotation.get("iscrowd")
+    return bool(value) and str(value).strip().lower() not in ("0", "0.0", "false")
+
+
 def entries_by_id(entries):
     """dict: id -> dictionary, of a list of dictionaries; what has no id is left out."""
     entries = entries if isinstance(entries, list) else []

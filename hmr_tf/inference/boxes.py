@@ -213,7 +213,7 @@ def _add_annotation(by_name, annotation, names, ids):
     if not isinstance(annotation, dict):
         raise InputError("is no dictionary")
     kind = coco_names.entry_id(annotation.get("category_id"))
-    if (kind is not None and kind not in ids) or annotation.get("iscrowd"):
+    if (kind is not None and kind not in ids) or coco_names.is_crowd(annotation):
         return
     key = coco_names.entry_id(annotation.get("image_id"))
     name = str(key) if names is None and key is not None else (names or {}).get(key)

@@ -105,12 +105,31 @@ class Metadata(NamedTuple):
     intrinsics: np.ndarray  # (4, 3) focal length and principal point of each camera, pixels
 
     def recording(self, subject, stem, camera_id):
-        """The Recording with these names in files (spaces may be underscores), or None."""
-        stem = stem.replace("_", " ")
+        """The Recording with these names in files, or None.
+
+        Spaces may be underscores, and actions have the names of any subject: "Photo 1" for S1's
+        "TakingPhoto 1".
+        """
+        stem = self._known_stem(subject, stem.replace("_", " "))
         take = self.takes.get((subject, stem))
         if take is None or camera_id not in CAMERA_IDS:
             return None
         return Recording(subject, *take, CAMERA_IDS.index(camera_id), stem)
+
+    def _known_stem(self, subject, stem):
+        if (subject, stem) in self.takes:
+            return stem
+        name, _, number = stem.partition(" ")
+        return next(
+            (
+                known
+                for (other, known), (action, _) in self.takes.items()
+                if other == subject
+                and action == action_named(name)
+                and known.partition(" ")[2] == number
+            ),
+            stem,
+        )
 
     def stem(self, subject, action, trial):
         """Name of a take in file names, or None."""

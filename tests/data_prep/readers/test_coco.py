@@ -74,7 +74,7 @@ def box(height, width=40):
     [
         ({"iscrowd": 1}, "a crowd"),
         ({"keypoints": None, "num_keypoints": None}, "no keypoints"),
-        ({"num_keypoints": 0}, "no keypoints"),
+        ({"points": STANDING * [1, 1, 0]}, "no keypoints"),
         (
             {"points": unlabelled(*BODY, "nose", "left_eye", flag=1)},
             "fewer than 6 visible keypoints",
@@ -114,7 +114,7 @@ def test_coco_people_kept_by_the_rules(entries, tmp_path):
         ({"keypoints": [1, 2, 2]}, "keypoints are not 17 times x, y, v"),
         ({"keypoints": ["a"] * 51}, "keypoints are not 17 times x, y, v"),
         ({"points": STANDING + np.array([0, 0, 1])}, "keypoints are not 17 times x, y, v"),
-        ({"keypoints": [float("nan")] * 51}, "keypoints are not numbers"),
+        ({"keypoints": [float("nan"), 1, 2] * 17}, "keypoints are not numbers"),
         ({"points": STANDING * [0, 0, 1]}, "keypoints all in one place"),
         ({"polygon": (-50, -50, -10, -50, -10, -10)}, "mask empty"),
         ({"segmentation": ["no polygon"]}, "mask unreadable"),

@@ -63,7 +63,17 @@ def random_file(rng):
     flags = np.full((len(names), 1), rng.choice([1, 2]))
     annotation = {"image_id": image_id, "category_id": category_id, "iscrowd": 0, "id": 1}
     annotation["keypoints"] = np.hstack([labels, flags]).ravel().tolist()
-    annotation["num_keypoints"] = len(names)
+    unused = [i for i, name in enumerate(names) if name in ("pelvis", "left_heel", "nose")]
+    for i in unused[: rng.integers(0, 4)]:  # not labelled
+        none = [[0, 0, 0], [None, None, 0], [None] * 3, [float("nan")] * 2 + [0], [-1] * 3]
+        annotation["keypoints"][3 * i : 3 * i + 3] = none[rng.integers(len(none))]
+        truth.pop(names[i])
+    annotation["num_keypoints"] = int(rng.choice([len(names), 0]))
+    annotation["iscrowd"] = [0, "0", False, 0.0][rng.integers(4)]
+    outline = [[1, 1, 90, 1, 90, 150, 1, 150]]
+    outline = [[side * factor for side in polygon] for polygon in outline]
+    masks = [None, [], {}, [[10, 10]], [[1, 1, 50, 1]], [[5, 5], *outline], outline]
+    annotation["segmentation"] = masks[rng.integers(len(masks))]
     annotation["bbox"] = [1, 1, 90 * factor, 150 * factor]
     for key in ("iscrowd", "num_keypoints", "bbox", "id"):
         if rng.random() < 0.3:

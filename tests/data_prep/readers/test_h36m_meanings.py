@@ -127,7 +127,10 @@ def check_npz(rng, folder):
     num_frames = int(rng.integers(1, 8))
     frames = np.arange(num_frames) * choose(rng, 1, 5)
     first = choose(rng, 0, 1)
-    stem = f"{recording.subject}_{recording.file_stem.replace(' ', '_')}"
+    other = choose(rng, *ALIASES.get(recording.action, (recording.action,)))
+    number = recording.stem.partition(" ")[2]
+    stem = f"{recording.subject}_{f'{other} {number}'.strip()}.{recording.file_stem[-8:]}"
+    stem = stem.replace(" ", "_")
     ending = choose(rng, "jpg", "png")
     names = [f"{stem}_{frame + first:06d}.{ending}" for frame in frames]
     is_deep = chance(rng)

@@ -7,7 +7,15 @@ from data_prep.readers import photograph_paths
 
 @pytest.fixture
 def folder(tmp_path):
-    for name in ("a.jpg", "s1/a.jpg", "s1/b.jpg", "s2/b.jpg", "c.jpg", "back\\slash.jpg"):
+    for name in (
+        "a.jpg",
+        "s1/a.jpg",
+        "s1/b.jpg",
+        "s2/b.jpg",
+        "c.jpg",
+        "back\\slash.jpg",
+        "s1/my photo.jpg",
+    ):
         (tmp_path / "photos" / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / "photos" / name).write_bytes(b"")
     return tmp_path / "photos"
@@ -24,6 +32,8 @@ def folder(tmp_path):
         ("/home/me/c.jpg", "c.jpg"),
         ("back\\slash.jpg", "back\\slash.jpg"),
         ("none/b.jpg", "none/b.jpg"),
+        ("..\\..\\media\\upload\\4\\c.jpg", "c.jpg"),  # Label Studio's
+        ("http://localhost:8080/data/s1/my%20photo.jpg", "s1/my photo.jpg"),
         ("", ""),
     ],
 )
