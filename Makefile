@@ -1,9 +1,11 @@
-# Two commands from a fresh machine: `make quickstart` and `make test`.
+# Two commands from a fresh machine: `make quickstart` and `make test`. `make app` opens a page to try it.
 PYTHON ?= python3
 BIN := .venv/bin
 # make quickstart IMAGE=photo.jpg: predict on this photograph. SKIP_TRAINING=1: nothing else.
 IMAGE ?=
 SKIP_TRAINING ?=
+# make app LOAD_PATH=logs/mine: with this network; empty: the one that comes with hmr_tf.
+LOAD_PATH ?=
 # make venv GPU=1: install the CUDA libraries too.
 GPU ?=
 
@@ -15,10 +17,13 @@ endif
 # make test-all MINUTES=20: begin no more after 20 minutes. Without: no limit.
 MINUTES ?= 0
 
-.PHONY: quickstart test test-all docs venv clean
+.PHONY: quickstart app test test-all docs venv clean
 
 quickstart: venv
 	$(BIN)/python -m hmr_tf.main --mode=quickstart --output_dir=quickstart --img_path="$(IMAGE)" $(if $(SKIP_TRAINING),--skip_training)
+
+app: .venv/.app-with
+	$(BIN)/python -m examples.app --load_path="$(LOAD_PATH)"
 
 test: .venv/.tested-with
 	$(BIN)/ruff check .
@@ -47,6 +52,10 @@ venv: .venv/.installed
 
 .venv/.tested-with: .venv/.installed tests/requirements.txt
 	$(BIN)/python -m pip install --disable-pip-version-check --quiet -r tests/requirements.txt
+	touch $@
+
+.venv/.app-with: .venv/.installed examples/requirements-app.txt
+	$(BIN)/python -m pip install --disable-pip-version-check --quiet -r examples/requirements-app.txt
 	touch $@
 
 clean:

@@ -163,6 +163,12 @@ class Page:
             self._mouse("mouseMoved", x + share * right, y + share * down, buttons=buttons, **held)
         self._mouse("mouseReleased", x + right, y + down, clickCount=1, **held)
 
+    def choose_file(self, selector, path):
+        """Gives a file to an <input type=file>, as the dialog does."""
+        script = f"document.querySelector({json.dumps(selector)})"
+        node = self.call("Runtime.evaluate", expression=script)["result"]["objectId"]
+        self.call("DOM.setFileInputFiles", files=[str(path.resolve())], objectId=node)
+
     def wheel(self, selector, down):
         self._mouse("mouseWheel", *self.middle(selector), deltaX=0, deltaY=down)
 
@@ -183,12 +189,18 @@ class Page:
         self.call("Input.dispatchKeyEvent", type="keyUp", **keys)
 
 
+def find_program():
+    """Path of the browser; skips where there is none."""
+    program = shutil.which("chromium") or shutil.which("google-chrome")
+    return program or pytest.skip("needs Chromium: apt-get install chromium")
+
+
 @contextlib.contextmanager
-def open_page(path, folder, flags=SOFTWARE_WEBGL, size=(900, 600)):
-    """Opens a file in a new browser; skips where there is no Chromium.
+def open_page(address, folder, flags=SOFTWARE_WEBGL, size=(900, 600)):
+    """Opens a page in a new browser; skips where there is no Chromium.
 
     Args:
-      path: Path of the HTML file.
+      address: Path of the HTML file, or http address.
       folder: an empty folder, for what the browser keeps.
       flags: more of Chromium's flags.
       size: (width, height) of the window.
@@ -196,9 +208,7 @@ def open_page(path, folder, flags=SOFTWARE_WEBGL, size=(900, 600)):
     Yields:
       Page.
     """
-    program = shutil.which("chromium") or shutil.which("google-chrome")
-    if not program:
-        pytest.skip("needs Chromium: apt-get install chromium")
+    program = find_program()
     (command_end, write_end), (read_end, reply_end) = os.pipe(), os.pipe()
     # Above 4, so that neither is closed when Chromium's are put in place.
     theirs = [fcntl.fcntl(end, fcntl.F_DUPFD, 10) for end in (command_end, reply_end)]
@@ -213,7 +223,7 @@ def open_page(path, folder, flags=SOFTWARE_WEBGL, size=(900, 600)):
         os.close(end)
     page = Page(read_end, write_end)
     try:
-        page.open(path.as_uri(), size)
+        page.open(address if isinstance(address, str) else address.as_uri(), size)
         yield page
         assert page.errors == []
     finally:

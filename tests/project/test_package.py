@@ -79,6 +79,14 @@ def test_make_keeps_the_environment_when_requirements_change(made_with, cleared,
     assert ("-m venv --clear .venv" in called) is cleared
 
 
+@pytest.mark.skipif(not shutil.which("make"), reason="needs make")
+def test_make_app_starts_the_page_with_the_network_that_is_named():
+    command = ["make", "--dry-run", "app", "LOAD_PATH=logs/mine"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    assert "-r examples/requirements-app.txt" in done.stdout
+    assert '-m examples.app --load_path="logs/mine"' in done.stdout.splitlines()[-1]
+
+
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory):
     """Built without network, by the setuptools of this environment, from a copy of the files."""
@@ -144,7 +152,7 @@ def test_wheel_states_version_licence_and_bounds(wheel):
     metadata = email.message_from_bytes(archive.read(name))
     assert metadata["Version"] == hmr_tf.__version__
     assert metadata["License-Expression"] == "MIT"
-    assert set(metadata.get_all("Provides-Extra")) == {"addons", "beam", "gpu", "openvino"}
+    assert set(metadata.get_all("Provides-Extra")) == {"addons", "app", "beam", "gpu", "openvino"}
     for requirement in metadata.get_all("Requires-Dist"):
         assert re.search(r"[<>=\[]", requirement), f"{requirement} has no bound"
 
@@ -157,7 +165,7 @@ def test_wheel_requires_what_the_exact_set_has(wheel):
     needed = {
         re.match(r"[\w-]+", requirement)[0].lower().replace("_", "-")
         for requirement in metadata.get_all("Requires-Dist")
-        if not re.search(r"extra == .(beam|gpu|openvino)", requirement)
+        if not re.search(r"extra == .(app|beam|gpu|openvino)", requirement)
     }
     direct = (ROOT / "requirements.txt").read_text().split("# What those need")[0]
     pinned = {

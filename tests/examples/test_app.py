@@ -1,0 +1,243 @@
+"""The page to try hmr_tf, with a network of one layer; in Chromium if it and Gradio are there."""
+
+import contextlib
+import importlib.util
+import io
+import os
+import re
+import subprocess
+import sys
+import time
+import urllib.request
+
+import cv2
+import numpy as np
+import pytest
+
+import hmr_tf
+from examples import app
+from hmr_tf.cli.recipes import ROOT
+from hmr_tf.files.errors import InputError
+from hmr_tf.inference import photo
+from hmr_tf.networks import encoder
+from tests.fakes import chromium, tiny_detector, tiny_hmr, untrained_run
+from tests.fakes.gltf_reader import Glb
+
+UPLOAD = "#photograph input[type=file]"
+MESSAGE = "document.querySelector('#message').innerText"
+PEOPLE = [(0.1, 0.2, 0.4, 0.9, 0.9), (0.5, 0.2, 0.8, 0.9, 0.8)]
+# Starts the page with the encoder of one layer.
+START = """
+from hmr_tf.inference import photo
+from hmr_tf.networks import encoder
+from tests.fakes import tiny_hmr
+encoder.ENCODERS["resnet_v2_50"] = tiny_hmr.encoder
+from examples import app
+app.command_line.run(app.main, app.OPTIONS)
+"""
+
+
+@pytest.fixture(scope="module")
+def inputs(tmp_path_factory):
+    """A folder with a network, a detector that finds two people, and two photographs."""
+    folder, rng = tmp_path_factory.mktemp("app"), np.random.default_rng(0)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(encoder.ENCODERS, "resnet_v2_50", tiny_hmr.encoder)
+        (folder / "run").mkdir()
+        untrained_run.save(folder / "run", image_size=32)
+        tiny_detector.save(folder / "detector", PEOPLE)
+        for name, size in (("first.png", (300, 400)), ("second.png", (1500, 2000))):
+            colors = rng.integers(0, 256, (2, 4, 3), dtype=np.uint8)
+            picture = cv2.resize(colors, size[::-1], interpolation=cv2.INTER_NEAREST)
+            cv2.imwrite(str(folder / name), picture)
+        (folder / "letter.jpg").write_text("Dear reader")
+        (folder / "letter.txt").write_text("Dear reader")
+        yield folder
+
+
+@pytest.fixture(scope="module")
+def model(inputs):
+    return hmr_tf.load(inputs / "run", detector=inputs / "detector")
+
+
+def predict(model, path):
+    """list of Person, predicted one by one as the page does: other batch sizes are other graphs."""
+    boxes = model.detect(photo.read_image(path))
+    return [model.predict(path, boxes=[box])[0] for box in boxes]
+
+
+def test_app_writes_the_files_of_all_people(inputs, model, tmp_path):
+    bodies = app.predict_files(model, inputs / "second.png", tmp_path / "files")
+    assert bodies.message.startswith("2 people in ")
+    assert {os.path.basename(path) for path in bodies.files} == {
+        *("second.glb", "second.obj", "second.npz"),
+        *("second_person_0.bvh", "second_person_1.bvh"),
+    }
+    assert cv2.imread(bodies.overlay).shape == (960, 1280, 3)
+    boxes = model.detect(photo.read_image(inputs / "second.png"))
+    np.testing.assert_allclose(np.load(bodies.files[-1])["box"], boxes)
+    assert [row[0] for row in bodies.measures] == ["person_0", "person_1"]
+    assert all(100 < row[1] < 250 for row in bodies.measures)
+
+
+def test_app_side_view_fills_the_picture(inputs, model):
+    people = predict(model, inputs / "first.png")
+    picture = app.side_view(people, model.faces)
+    rows, columns = np.nonzero((picture < 255).any(axis=-1))
+    extent = max(np.ptp(rows), np.ptp(columns)) / app.SIDE_VIEW_PX
+    assert 0.6 < extent < 1
+    assert min(rows.min(), columns.min()) > 0
+
+
+def test_app_says_what_is_wrong_with_a_file(inputs, model, tmp_path):
+    with pytest.raises(InputError, match=r"^letter\.jpg is no image that can be read"):
+        app.predict_files(model, inputs / "letter.jpg", tmp_path / "files")
+    assert not (tmp_path / "files").exists()
+
+
+def test_app_says_that_no_person_was_found(inputs, model, tmp_path):
+    detector = model.detector
+    model.detector = lambda image: []
+    with contextlib.ExitStack() as stack:
+        stack.callback(setattr, model, "detector", detector)
+        with pytest.raises(InputError, match="No person was found: try a photograph"):
+            app.predict_files(model, inputs / "first.png", tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("flags", "has_gradio", "sentence"),
+    [
+        ([], False, r"error: The page needs Gradio: `make app`"),
+        (["--load_path=nowhere"], True, r"error: .*nowhere"),
+        (["--examples=nowhere/*.jpg"], True, r"error: .*nowhere/\*\.jpg matches no file"),
+        (["photo.jpg"], True, r"error: 'photo\.jpg' is no flag"),
+        (["--port=-1"], True, r"error: .*port"),
+    ],
+)
+def test_app_refuses_in_one_line(flags, has_gradio, sentence, monkeypatch, capsys):
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: has_gradio or None)
+    with pytest.raises(SystemExit) as end:
+        app.command_line.run(app.main, app.OPTIONS, argv=["app", *flags])
+    error = capsys.readouterr().err
+    assert end.value.code == 2, error
+    assert re.match(sentence, error)
+    assert error.count("\n") == 1
+
+
+@pytest.fixture(scope="module")
+def address(inputs):
+    """Address of the page in another process, which keeps its files in `inputs`/temporary."""
+    if not importlib.util.find_spec("gradio"):
+        pytest.skip("needs Gradio: pip install -r examples/requirements-app.txt")
+    chromium.find_program()
+    temporary = inputs / "temporary"
+    temporary.mkdir()
+    flags = [f"--load_path={inputs / 'run'}", f"--detector={inputs / 'detector'}"]
+    server = subprocess.Popen(
+        [sys.executable, "-c", START, *flags, f"--examples={inputs / 'first.png'}"],
+        cwd=ROOT,
+        env={**os.environ, "TMPDIR": str(temporary), "PYTHONUNBUFFERED": "1"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    try:
+        lines = []
+        for line in server.stdout:
+            lines.append(line)
+            if line.startswith("Open http"):
+                break
+        assert server.poll() is None, lines
+        yield lines[-1].split()[1]
+    finally:
+        server.terminate()
+        output = server.communicate(timeout=60)[0]
+    assert "Traceback" not in output, output
+    assert not [path for path in temporary.iterdir() if path.name.startswith("hmr_tf_app_")]
+
+
+@contextlib.contextmanager
+def visitor(address, folder):
+    """A browser that shows the page."""
+    folder.mkdir()
+    with chromium.open_page(address, folder, size=(1280, 1600)) as page:
+        page.wait_for(f"!!document.querySelector({UPLOAD!r})")
+        yield page
+
+
+def downloads(page):
+    """Name -> content of the files that the page offers."""
+    links = page.evaluate("[...document.querySelectorAll('#files a')].map((link) => link.href)")
+    return {link.split("/")[-1]: urllib.request.urlopen(link).read() for link in links}
+
+
+def test_app_draws_the_body_of_a_photograph(address, inputs, tmp_path):
+    with visitor(address, tmp_path / "browser") as page:
+        page.choose_file(UPLOAD, inputs / "first.png")
+        page.wait_for(f"{MESSAGE}.startsWith('2 people in')")
+        page.wait_for("!!document.querySelector('#glb canvas')")
+        page.wait_for("document.querySelectorAll('#files a').length == 5")
+        before = shown_body(page)
+        page.drag("#glb canvas", right=120, down=0)
+        after = shown_body(page)
+        assert (before != after).mean() > 0.02  # it rotates
+        glb = Glb(downloads(page)["first.glb"])
+        assert glb.node("person_0")
+        assert glb.node("person_1")
+        size = "(({naturalWidth, naturalHeight}) => [naturalWidth, naturalHeight])"
+        assert page.evaluate(f"{size}(document.querySelector('#overlay img'))") == [400, 300]
+        assert [
+            url for url in page.requests if not url.startswith((address, "data:", "blob:"))
+        ] == []
+
+
+def shown_body(page):
+    """(H, W) bool: what of the 3D view is no background, once it is drawn."""
+    for _ in range(200):
+        picture = page.screenshot("#glb canvas")
+        body = np.ptp(picture.astype(int), axis=-1) > 20  # the page is grey, bodies are not
+        if body.mean() > 0.02:
+            break
+    assert 0.02 < body.mean() < 0.6
+    return body
+
+
+@pytest.mark.parametrize("name", ["letter.jpg", "letter.txt"])
+def test_app_refuses_a_text_file_in_a_sentence(name, address, inputs, tmp_path):
+    with visitor(address, tmp_path / "browser") as page:
+        page.choose_file(UPLOAD, inputs / name)
+        sentence = {"letter.jpg": f"{name} is no image", "letter.txt": "Invalid file type"}[name]
+        page.wait_for(f"document.body.innerText.includes({sentence!r})")
+        assert not page.evaluate("!!document.querySelector('#glb canvas, #files a')")
+        assert "Traceback" not in page.evaluate("document.body.innerText")
+
+
+def test_app_gives_two_users_their_bodies(address, inputs, model, tmp_path):
+    names, predicted = ("first", "second"), []
+    with contextlib.ExitStack() as stack:
+        pages = [stack.enter_context(visitor(address, tmp_path / name)) for name in names]
+        for page, name in zip(pages, names):
+            page.choose_file(UPLOAD, inputs / f"{name}.png")
+        for page, name in zip(pages, names):
+            page.wait_for("document.querySelectorAll('#files a').length == 5")
+            arrays = np.load(io.BytesIO(downloads(page)[f"{name}.npz"]))
+            expected = predict(model, inputs / f"{name}.png")
+            np.testing.assert_allclose(
+                arrays["theta"], [person.theta for person in expected], atol=1e-5
+            )
+            predicted.append(arrays["theta"])
+    assert np.abs(predicted[0] - predicted[1]).max() > 0.01
+
+
+def test_app_deletes_the_files_of_a_page_that_is_closed(address, inputs, tmp_path):
+    def written():
+        return list((inputs / "temporary").glob("hmr_tf_app_*/*/*/first.obj"))
+
+    with visitor(address, tmp_path / "browser") as page:
+        page.choose_file(UPLOAD, inputs / "first.png")
+        page.wait_for("document.querySelectorAll('#files a').length == 5")
+        assert written()
+    end = time.monotonic() + 60
+    while written():
+        assert time.monotonic() < end
+        time.sleep(0.1)
