@@ -94,20 +94,22 @@ def shuffled(paths, buffer_size, seed, first):
     files = tf.constant([str(path) for path in paths])
 
     def one_pass(number):
-        names = _in_order(tf.data.Dataset.from_tensor_slices(files), len(paths), seed, number)
+        names = _shuffled_with_seed_tensor(
+            tf.data.Dataset.from_tensor_slices(files), len(paths), seed, number
+        )
         records = names.interleave(
             tf.data.TFRecordDataset,
             cycle_length=min(len(paths), FILES_AT_ONCE),
             num_parallel_calls=tf.data.AUTOTUNE,
         )
-        return _in_order(records, buffer_size, seed, number)
+        return _shuffled_with_seed_tensor(records, buffer_size, seed, number)
 
     count = shards.count_records(paths)
     passes = tf.data.Dataset.range(first // count, tf.int64.max)
     return passes.flat_map(one_pass).skip(first % count)
 
 
-def _in_order(strings, buffer_size, seed, number):
+def _shuffled_with_seed_tensor(strings, buffer_size, seed, number):
     """`strings.shuffle` with a tensor as seed, which `Dataset.shuffle` does not accept."""
     shuffled = tf.raw_ops.ShuffleDataset(
         input_dataset=tf.data.experimental.to_variant(strings),

@@ -15,7 +15,7 @@ from hmr_tf.body import body_model
 from hmr_tf.files import atomic
 from hmr_tf.files.errors import InputError
 from hmr_tf.networks import build, checkpoint
-from hmr_tf.training import assembly, distribution, inputs, resume
+from hmr_tf.training import build_trainer, distribution, inputs, resume
 from hmr_tf.training.callbacks import checkpoints, progress
 from hmr_tf.training.callbacks.build_callbacks import build_callbacks
 
@@ -35,9 +35,9 @@ def train(options):
     """
     strategy = distribution.strategy(options.distribute, options.worker_timeout)
     distribution.log_on_chief_only(strategy)
-    options = assembly.from_released(options)
+    options = build_trainer.from_released(options)
     resumed = resume.find(options.load_path)
-    options = assembly.with_model_files(options, resumed)
+    options = build_trainer.with_model_files(options, resumed)
     files = inputs.find(options)
     keras.utils.set_random_seed(options.seed)
     if options.deterministic:
@@ -54,8 +54,8 @@ def train(options):
 
 
 def _train(options, resumed, files, strategy, stop):
-    body = assembly.read_body(options, resumed)
-    trainer = assembly.build_trainer(options, body, resumed)
+    body = build_trainer.read_body(options, resumed)
+    trainer = build_trainer.build_trainer(options, body, resumed)
     steps = resume.Steps.plan(inputs.count(files.training), options, trainer.step)
     data = inputs.distributed_dataset(options, files, strategy, steps.done)
     first_batches = inputs.training_dataset(options, files)
@@ -73,7 +73,7 @@ def _train(options, resumed, files, strategy, stop):
     batch = next(iter(first_batches))[0]
     if not (resumed or options.pretrained_model_path):
         strategy.run(build.calibrate_batch_norm, (trainer.hmr.encoder, batch["image"]))
-    parts = assembly.parts(trainer)
+    parts = build_trainer.checkpoint_parts(trainer)
     manager = checkpoint.manager(parts, folder, options.keep_checkpoints)
     if trainer.step == 0:
         manager.save(checkpoint_number=0)

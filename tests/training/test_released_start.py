@@ -10,7 +10,7 @@ from hmr_tf.cli.options import Options
 from hmr_tf.files.errors import InputError
 from hmr_tf.networks import build, checkpoint, encoder, released
 from hmr_tf.networks.build import Architecture
-from hmr_tf.training import assembly, run
+from hmr_tf.training import build_trainer, run
 from hmr_tf.training.trainer import Trainer
 from tests.fakes import tiny_hmr, tiny_run
 
@@ -49,13 +49,13 @@ def test_training_from_released_network_begins_with_its_weights(network, tmp_pat
 
 
 def test_training_from_released_network_takes_another_crop_size_and_body(tmp_path):
-    options = assembly.from_released(options_of_run(img_size=224, smpl_model_path="smpl.npz"))
+    options = build_trainer.from_released(options_of_run(img_size=224, smpl_model_path="smpl.npz"))
     assert (options.img_size, options.smpl_model_path) == (224, "smpl.npz")
 
 
 def test_training_from_released_network_does_not_take_a_body_that_lies_around(monkeypatch):
     monkeypatch.setenv(body_model.VARIABLE, "other.npz")
-    assert assembly.from_released(options_of_run()).smpl_model_path == str(body_model.BUILT_IN)
+    assert build_trainer.from_released(options_of_run()).smpl_model_path == str(body_model.BUILT_IN)
 
 
 @pytest.mark.parametrize(
@@ -68,9 +68,9 @@ def test_training_from_released_network_does_not_take_a_body_that_lies_around(mo
 )
 def test_training_from_released_network_refuses_other_flags(changes, message):
     with pytest.raises(InputError, match=message):
-        assembly.from_released(options_of_run(**changes))
+        build_trainer.from_released(options_of_run(**changes))
 
 
 def test_training_without_it_leaves_the_options_alone():
     options = Options(load_path="logs/mine")
-    assert assembly.from_released(options) is options
+    assert build_trainer.from_released(options) is options

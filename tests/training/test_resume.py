@@ -14,7 +14,7 @@ from hmr_tf.cli.options import Options
 from hmr_tf.files.errors import InputError
 from hmr_tf.networks import checkpoint, encoder
 from hmr_tf.networks.build import Architecture
-from hmr_tf.training import assembly, resume, run
+from hmr_tf.training import build_trainer, resume, run
 from hmr_tf.training.callbacks import validation
 from hmr_tf.training.resume import Steps
 from hmr_tf.training.trainer import Trainer
@@ -151,7 +151,7 @@ def body_of(load_path, path="", **flags):
     """Reads the body as a resumed training does."""
     options = Options(load_path=load_path, smpl_model_path=str(path), **flags)
     resumed = resume.find(load_path)
-    return assembly.read_body(assembly.with_model_files(options, resumed), resumed)
+    return build_trainer.read_body(build_trainer.with_model_files(options, resumed), resumed)
 
 
 def test_resume_accepts_a_moved_body_and_refuses_another(tmp_path):

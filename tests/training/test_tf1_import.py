@@ -12,7 +12,7 @@ import hmr_tf
 from hmr_tf.files.errors import InputError
 from hmr_tf.networks import build, checkpoint, encoder, tf1_checkpoint
 from hmr_tf.networks.discriminator import Discriminator
-from hmr_tf.training import assembly
+from hmr_tf.training import build_trainer
 from hmr_tf.training.tf1_import import import_tf1
 from hmr_tf.training.trainer import Trainer, adam
 from tests.golden import body as golden_body
@@ -105,7 +105,7 @@ def test_tf1_import_reads_all_832_variables_of_the_training_graph(training):
     architecture = checkpoint.read_architecture(prefix)
     trainer = Trainer(build.build(architecture, build.read_body(architecture)), Discriminator())
     trainer.compile(adam(1e-5), adam(1e-4))
-    checkpoint.restore(prefix, assembly.parts(trainer))
+    checkpoint.restore(prefix, build_trainer.checkpoint_parts(trainer))
     names = tf1_checkpoint.variables(trainer.hmr, trainer.discriminator)
     values = {**names, **stored_body(training)}
     for optimizer, trainable in (

@@ -10,7 +10,7 @@ from hmr_tf.cli.options import steering
 from hmr_tf.data import record
 from hmr_tf.files.errors import InputError
 from hmr_tf.networks import encoder
-from hmr_tf.training import assembly, distribution, inputs
+from hmr_tf.training import build_trainer, distribution, inputs
 from hmr_tf.training.trainer import Trainer
 from tests.fakes import tiny_hmr, tiny_run
 
@@ -88,7 +88,7 @@ def options_with(data_dir, **changes):
 
 
 def trainer_of(options):
-    return assembly.build_trainer(options, assembly.read_body(options))
+    return build_trainer.build_trainer(options, build_trainer.read_body(options))
 
 
 def steps(data_dir, **changes):

@@ -146,7 +146,7 @@ def _restore(trainer, options, resumed, strict):
     """Restores networks, optimizers and step; of an imported checkpoint, the parts it has."""
     prefix = resumed.prefix
     stored = checkpoint.stored_parts(prefix)
-    wanted = parts(trainer)
+    wanted = checkpoint_parts(trainer)
     if resumed.is_imported:
         if "encoder_optimizer" not in stored and not options.model_dir:
             raise InputError(
@@ -165,7 +165,7 @@ def _restore(trainer, options, resumed, strict):
     trainer.discriminator_optimizer.learning_rate = options.d_lr
 
 
-def parts(trainer):
+def checkpoint_parts(trainer):
     """The parts of a training's checkpoint: name -> trackable."""
     trackables = checkpoint.hmr_parts(trainer.hmr)
     trackables[checkpoint.STEP] = trainer.steps_done
