@@ -22,7 +22,7 @@ from hmr_tf.body.skeleton import centred_on_hips, lsp_joints_from_keypoints
 from hmr_tf.body.theta import split
 from hmr_tf.data import record, shards
 from hmr_tf.evaluation import evaluate_protocol, frames, metrics, predictions
-from hmr_tf.evaluation.protocols import keypoints2d, published, scores
+from hmr_tf.evaluation.protocols import keypoints2d, protocol_registry, scores
 from hmr_tf.evaluation.report import people_pictures
 from hmr_tf.files.errors import InputError
 from hmr_tf.inference.model import crop_function
@@ -69,7 +69,7 @@ def with_best_camera(people, predicted):
 
 def errors(plan, people, hmr):
     """Metrics of one set of predictions, and the keypoint error of each person."""
-    measured = published.PROTOCOLS[plan.protocol].score(people, plan.options, hmr)
+    measured = protocol_registry.PROTOCOLS[plan.protocol].score(people, plan.options, hmr)
     names = ("keypoints_px", "pck_torso_percent", "pck_head_percent", "pck_box_percent")
     row = {name: measured.metrics[name] for name in names}
     known = people.truth["has_joints"]

@@ -144,12 +144,12 @@ def main(argv):
 
 
 def _job(source, name):
-    from data_prep.writing import engine, shard_files, split_index
+    from data_prep.writing import convert_split, shard_files, split_index
 
     folder = Path(OPTIONS.output_dir) / source.folder
     size = OPTIONS.records_per_shard or source.records_per_shard
     options = {flag: OPTIONS[flag].value for flag in _DECIDING}
-    return engine.Job(
+    return convert_split.Job(
         dataset=OPTIONS.dataset,
         split=name,
         data_dir=OPTIONS.data_dir,
@@ -173,19 +173,19 @@ def _job(source, name):
 
 def _refuse_unusable(job, items):
     """Raises InputError for the first entry that the reader leaves out, or a missing image."""
-    from data_prep.writing import engine
+    from data_prep.writing import convert_split
 
-    tally, _, images = engine.count(job, items, first_only=job.is_streamed)
-    engine.refuse_problems(job, tally, images)
+    tally, _, images = convert_split.count(job, items, first_only=job.is_streamed)
+    convert_split.refuse_problems(job, tally, images)
 
 
 def _convert(job, items):
     """Converts one split or collection, prints one line; returns the number of problems."""
-    from data_prep.writing import engine
+    from data_prep.writing import convert_split
 
     start = time.time()
-    workers = engine.Workers(OPTIONS.num_workers, OPTIONS.runner, OPTIONS.runner_options)
-    result = engine.convert(job, items, workers)
+    workers = convert_split.Workers(OPTIONS.num_workers, OPTIONS.runner, OPTIONS.runner_options)
+    result = convert_split.convert(job, items, workers)
     index, num_files = result.index, len(result.index["shards"])
     resumed = f" ({result.num_resumed} by an earlier run)" if result.num_resumed else ""
     print(
@@ -200,9 +200,9 @@ def _convert(job, items):
 
 def _dry_run(job, items):
     """Prints what a conversion would read; returns the number of problems."""
-    from data_prep.writing import engine
+    from data_prep.writing import convert_split
 
-    tally, sizes, images = engine.count(job, items)
+    tally, sizes, images = convert_split.count(job, items)
     print(
         f"{job.title}: {sum(sizes)} people for {len(sizes)} files, {tally.summary()}; "
         f"{images.number} images or videos, {images.num_missing} missing; nothing was written"

@@ -1,6 +1,13 @@
 """--mode=evaluate: errors of a trained model on labelled people."""
 
-from hmr_tf.cli.startup import begin, load, model_name, needs, output, phase
+from hmr_tf.cli.startup import (
+    announce_and_load_tensorflow,
+    load,
+    model_name,
+    output_folder,
+    require_flags,
+    timed_phase,
+)
 
 
 def evaluate(options):
@@ -13,30 +20,30 @@ def evaluate(options):
 
 def _compare(options):
     """Results of earlier runs side by side."""
-    begin(options)
+    announce_and_load_tensorflow(options)
     from hmr_tf.evaluation import evaluate_protocol
 
-    with output(options) as folder:
+    with output_folder(options) as folder:
         print(evaluate_protocol.compare(options.compare, folder))
 
 
 def _evaluate(options):
-    needs(options, "data_dir")
-    begin(options)
+    require_flags(options, "data_dir")
+    announce_and_load_tensorflow(options)
     from hmr_tf.evaluation import evaluate_protocol
-    from hmr_tf.evaluation.protocols import body_errors, published
+    from hmr_tf.evaluation.protocols import body_errors, protocol_registry
     from hmr_tf.evaluation.report import results
 
-    protocol = options.protocol or published.DEFAULT
+    protocol = options.protocol or protocol_registry.DEFAULT
     # Without --protocol the flags of the protocols are ignored.
-    names = published.varying(protocol) if options.protocol else ("datasets", "split")
+    names = protocol_registry.variant_flags(protocol) if options.protocol else ("datasets", "split")
     given = {name: getattr(options, name) for name in names}
-    with phase("Reading the labels"):
+    with timed_phase("Reading the labels"):
         plan = evaluate_protocol.plan(
             protocol, options.data_dir, given, allow_missing=options.allow_missing
         )
     hmr = load(options)
-    with output(options) as folder:
+    with output_folder(options) as folder:
         content = evaluate_protocol.evaluate(
             plan, hmr, model_name(options), options.batch_size, folder
         )

@@ -2,25 +2,25 @@
 
 from pathlib import Path
 
-from hmr_tf.cli.startup import begin, load, needs, output
+from hmr_tf.cli.startup import announce_and_load_tensorflow, load, output_folder, require_flags
 from hmr_tf.files.errors import InputError
 
 
 def fit(options):
     """Fits SMPL parameters to people with labelled keypoints; writes TFRecords to --output_dir."""
-    needs(options, "data_dir")
+    require_flags(options, "data_dir")
     if Path(options.output_dir).resolve() == Path(options.data_dir).resolve():
         raise InputError("--output_dir is --data_dir: name another folder for the fitted records.")
     from hmr_tf.data import shards
 
     files = {n: shards.find(options.data_dir, n, options.split) for n in options.datasets}
-    begin(options)
+    announce_and_load_tensorflow(options)
     hmr = load(options)
     from hmr_tf.inference import fit_records
     from hmr_tf.networks import checkpoint
 
     discriminator = checkpoint.load_discriminator(options.load_path)
-    with output(options) as folder:
+    with output_folder(options) as folder:
         for name, paths in files.items():
             fitted = fit_records.fit_dataset(
                 hmr,

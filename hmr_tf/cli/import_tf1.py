@@ -1,15 +1,15 @@
 """--mode=import_tf1: a checkpoint of the original becomes a --model_dir."""
 
-from hmr_tf.cli.startup import begin, needs, phase
+from hmr_tf.cli.startup import announce_and_load_tensorflow, require_flags, timed_phase
 
 
 def import_tf1(options):
     """Converts a checkpoint of the original (TF1) into a --model_dir."""
-    needs(options, "load_path", "model_dir")
-    begin(options)
+    require_flags(options, "load_path", "model_dir")
+    announce_and_load_tensorflow(options)
     from hmr_tf.training import tf1_import
 
-    with phase("Importing"):
+    with timed_phase("Importing"):
         lines = tf1_import.import_tf1(
             options.load_path,
             options.model_dir,

@@ -11,7 +11,15 @@ from hmr_tf.files.errors import InputError
 
 
 def option(
-    default, help, modes, choices=None, least=0, most=None, heading=None, steers=False, parse=None
+    default,
+    help,
+    modes,
+    choices=None,
+    least=0,
+    most=None,
+    heading=None,
+    affects_training=False,
+    parse=None,
 ):
     """A field of a dataclass of options.
 
@@ -22,7 +30,7 @@ def option(
       choices: the values there are.
       least, most: bounds of a number.
       heading: title of the group of flags that begins here.
-      steers: whether the result of a training depends on it.
+      affects_training: whether it affects the training result.
       parse: for a list: (name, tuple of str) -> value; InputError for wrong ones.
     """
     metadata = {
@@ -31,7 +39,7 @@ def option(
         "choices": choices,
         "bounds": {"lower_bound": least, "upper_bound": most},
         "heading": heading,
-        "steers": steers,
+        "affects_training": affects_training,
         "parse": parse,
     }
     return dataclasses.field(default=default, metadata=metadata)

@@ -40,8 +40,8 @@ _train = functools.partial(option, modes="train")
 _predict = functools.partial(option, modes="predict")
 _evaluate = functools.partial(option, modes="evaluate")
 _export = functools.partial(option, modes="export")
-# To resume with another value of such a flag would be another training.
-_steering = functools.partial(_train, steers=True)
+# Resuming with another value of these flags would give a different result.
+_training_option = functools.partial(_train, affects_training=True)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -159,86 +159,96 @@ class Options:
     )
     up_axis: str = _predict("y", "Up axis of meshes and motions.", choices=("y", "z"))
 
-    encoder: str = _steering(
+    encoder: str = _training_option(
         "resnet_v2_50",
         "resnet_v2_50: the original's, of slim; the others: keras.applications.",
         choices=ENCODERS,
         heading="Network",
     )
-    img_size: int = _steering(224, "Side of the network's input, pixels.", least=32)
-    num_stage: int = _steering(
+    img_size: int = _training_option(224, "Side of the network's input, pixels.", least=32)
+    num_stage: int = _training_option(
         3, "Stages of the iterative regressor.", modes=("train", "import_tf1"), least=1
     )
-    bn_momentum: float = _steering(
+    bn_momentum: float = _training_option(
         0.997, "Batch norm: share of the old moving statistics kept per step.", most=1
     )
-    critic_spectral_norm: bool = _steering(
+    critic_spectral_norm: bool = _training_option(
         False, "Spectral normalization in the discriminator (TensorFlow Addons)."
     )
 
-    datasets: tuple[str, ...] = _steering(
+    datasets: tuple[str, ...] = _training_option(
         IMAGE_DATASETS, "Image datasets.", modes=_READING, heading="Data"
     )
-    mocap_datasets: tuple[str, ...] = _steering(
+    mocap_datasets: tuple[str, ...] = _training_option(
         MOCAP_DATASETS, "Motion capture, the discriminator's real bodies."
     )
-    val_datasets: tuple[str, ...] = _steering((), "Datasets to validate on after each epoch.")
-    val_shards: int = _steering(
+    val_datasets: tuple[str, ...] = _training_option(
+        (), "Datasets to validate on after each epoch."
+    )
+    val_shards: int = _training_option(
         1, "Last shards of each of --val_datasets, kept out of training to validate on.", least=1
     )
     split: str = option("test", "Split of --datasets.", modes=("evaluate", "fit"))
-    use_3d_label: bool = _steering(
+    use_3d_label: bool = _training_option(
         True,
         "Use 3D labels, half of each batch from datasets that have them. --nouse_3d_label: none.",
     )
-    trans_max: int = _steering(20, "Jitter: largest translation, pixels.")
-    scale_max: float = _steering(1.23, "Jitter: largest scale.")
-    scale_min: float = _steering(0.8, "Jitter: smallest scale.")
-    augment_occlusion: bool = _steering(False, "Cut a square out of each crop (TensorFlow Addons).")
-    augment_color: bool = _steering(False, "Jitter hue, saturation, value (TensorFlow Addons).")
-    augment_truncation: float = _steering(
+    trans_max: int = _training_option(20, "Jitter: largest translation, pixels.")
+    scale_max: float = _training_option(1.23, "Jitter: largest scale.")
+    scale_min: float = _training_option(0.8, "Jitter: smallest scale.")
+    augment_occlusion: bool = _training_option(
+        False, "Cut a square out of each crop (TensorFlow Addons)."
+    )
+    augment_color: bool = _training_option(
+        False, "Jitter hue, saturation, value (TensorFlow Addons)."
+    )
+    augment_truncation: float = _training_option(
         0.0, "Share of the people that are cut off, as by the border of a photograph.", most=1
     )
-    augment_rotation: float = _steering(
+    augment_rotation: float = _training_option(
         0.0, "Largest rotation of the crop with its labels, degrees.", most=45
     )
 
-    batch_size: int = _steering(64, "People per step.", modes=_READING, least=1, heading="Training")
+    batch_size: int = _training_option(
+        64, "People per step.", modes=_READING, least=1, heading="Training"
+    )
     epoch: int = _train(55, "Passes over the training people.", least=1)
     num_steps: int = _train(0, "Stop after this many steps instead of --epoch epochs.")
-    encoder_only: bool = _steering(False, "Train without the adversarial prior.")
-    e_lr: float = _steering(1e-5, "Learning rate of the encoder.")
-    d_lr: float = _steering(1e-4, "Learning rate of the discriminator.")
-    e_loss_weight: float = _steering(60.0, "Weight of the keypoint loss.")
-    d_loss_weight: float = _steering(1.0, "Weight of the adversarial losses.")
-    e_3d_weight: float = _steering(60.0, "Weight of the 3D losses.")
-    clip_gradients: float = _steering(
+    encoder_only: bool = _training_option(False, "Train without the adversarial prior.")
+    e_lr: float = _training_option(1e-5, "Learning rate of the encoder.")
+    d_lr: float = _training_option(1e-4, "Learning rate of the discriminator.")
+    e_loss_weight: float = _training_option(60.0, "Weight of the keypoint loss.")
+    d_loss_weight: float = _training_option(1.0, "Weight of the adversarial losses.")
+    e_3d_weight: float = _training_option(60.0, "Weight of the 3D losses.")
+    clip_gradients: float = _training_option(
         0.0, "Largest norm of each network's gradient; longer ones are shortened. 0: no limit."
     )
-    freeze_backbone: bool = _steering(
+    freeze_backbone: bool = _training_option(
         False, "Train the regressor only, on the features of a fixed encoder."
     )
-    seed: int = _steering(0, "Seed of weights, shuffling, jitter and dropout.", most=2**31 - 1)
+    seed: int = _training_option(
+        0, "Seed of weights, shuffling, jitter and dropout.", most=2**31 - 1
+    )
     allow_changed_flags: bool = _train(
         False, "Resume from --load_path although flags differ from those it was trained with."
     )
 
-    mixed_precision: str = _steering(
+    mixed_precision: str = _training_option(
         "float32",
         "Precision of the encoder; float16 scales the loss. Weights and bodies are float32.",
         choices=PRECISIONS,
         heading="Machine",
     )
-    xla: Optional[bool] = _steering(
+    xla: Optional[bool] = _training_option(
         None, "Compile forward, losses and gradients with XLA. Not given: on where there is a GPU."
     )
     steps_per_execution: int = _train(
         1, "Steps that TensorFlow runs per call from Python.", least=1
     )
-    deterministic: bool = _steering(
+    deterministic: bool = _training_option(
         False, "The same bits in every run, on GPUs too, at the price of speed."
     )
-    distribute: str = _steering(
+    distribute: str = _training_option(
         "none",
         "mirrored: all GPUs of this machine; multi_worker: those of all machines in TF_CONFIG. "
         "--batch_size is that of all together.",
@@ -247,7 +257,7 @@ class Options:
     worker_timeout: float = _train(
         0.0, "Seconds to wait for the other workers of --distribute=multi_worker; 0: for ever."
     )
-    tf_data_service: str = _steering(
+    tf_data_service: str = _training_option(
         "",
         "Address of a tf.data service that decodes and crops, as grpc://host:port; the order of "
         "the people is then the service's.",
@@ -339,11 +349,13 @@ class Options:
                 "scales must be above 0, the smaller one first."
             )
 
-    def steering(self):
-        """Name -> value of the flags that decide what a training becomes."""
-        return {name: getattr(self, name) for name in steering()}
+    def training_flags(self):
+        """Name -> value of the flags that affect the training result."""
+        return {name: getattr(self, name) for name in training_flags()}
 
 
-def steering():
-    """Names of the flags that decide what a training becomes."""
-    return [field.name for field in dataclasses.fields(Options) if field.metadata["steers"]]
+def training_flags():
+    """Names of the flags that affect the training result."""
+    return [
+        field.name for field in dataclasses.fields(Options) if field.metadata["affects_training"]
+    ]

@@ -4,7 +4,12 @@ import contextlib
 import sys
 
 from hmr_tf.cli.options import MOTION_FORMATS, PHOTO_FORMATS, Options
-from hmr_tf.cli.startup import begin, load_with_body, output, phase
+from hmr_tf.cli.startup import (
+    announce_and_load_tensorflow,
+    load_with_body,
+    output_folder,
+    timed_phase,
+)
 from hmr_tf.files.errors import InputError
 
 _PHOTOGRAPHS_PER_BATCH = 8  # their people are one batch of the network
@@ -29,7 +34,7 @@ def predict(options):
         _refuse(boxes.problems)
     if options.img_path:
         return _predict_photographs(options, formats, boxes, camera)
-    begin(options)
+    announce_and_load_tensorflow(options)
     return _predict_video(options, formats, boxes, camera)
 
 
@@ -38,7 +43,7 @@ def _predict_photographs(options, formats, boxes, camera):
     from hmr_tf.inference import photo
 
     paths = photo.find(options.img_path)
-    begin(options, len(paths))
+    announce_and_load_tensorflow(options, len(paths))
     given = boxes.of_photographs(paths) if boxes else None
     if options.strict:
         for path in paths:
@@ -46,7 +51,7 @@ def _predict_photographs(options, formats, boxes, camera):
     elif len(paths) == 1:  # an unreadable file is refused before the network is loaded
         photo.read_image(paths[0])
     model = _drawing_model(options)
-    with output(options) as folder:
+    with output_folder(options) as folder:
         written, problems = predict_photographs(
             model, paths, folder, formats, boxes=given, camera=camera, up_axis=options.up_axis
         )
@@ -162,7 +167,7 @@ def _predict_video(options, formats, boxes, camera):
             if boxes and options.strict:
                 _refuse(box_problems(video, boxes))
         model = _drawing_model(options)
-        folder = stack.enter_context(output(options))
+        folder = stack.enter_context(output_folder(options))
         if video is None:
             path = folder / "webcam.mp4"
             video_files.record(options.webcam, path, options.num_frames)
@@ -207,7 +212,7 @@ def _drawing_model(options):
     detector, folder = None, find_folder(options.detector)
     has_boxes = options.box or options.boxes or options.json_path
     if folder and (options.detector or not has_boxes):
-        with phase(f"Loading the detector in {folder}"):
+        with timed_phase(f"Loading the detector in {folder}"):
             detector = Detector(folder)
     return Model(hmr, body, detector, refine=options.refine)
 

@@ -16,7 +16,7 @@ from hmr_tf.files.errors import InputError
 _GPU_DEVICES = ("/dev/nvidiactl", "/dev/kfd", "/dev/dxg")
 
 
-def needs(options, *names):
+def require_flags(options, *names):
     """InputError if one of these flags was not given."""
     for name in names:
         if not getattr(options, name):
@@ -35,7 +35,7 @@ def load_with_body(options):
     from hmr_tf.networks import checkpoint
 
     name = model_name(options)
-    with phase("Loading the released network" if name == "released" else f"Loading {name}"):
+    with timed_phase("Loading the released network" if name == "released" else f"Loading {name}"):
         return checkpoint.load_with_body(options.load_path, options.smpl_model_path)
 
 
@@ -44,7 +44,7 @@ def model_name(options):
     return options.load_path or "released"
 
 
-def begin(options, num_photographs=0):
+def announce_and_load_tensorflow(options, num_photographs=0):
     """Says what a mode will do, then imports TensorFlow, which takes seconds, with a progress line.
 
     Raises:
@@ -52,23 +52,23 @@ def begin(options, num_photographs=0):
     """
     sys.stderr.write(announcement(options, num_photographs))
     if "tensorflow" not in sys.modules:
-        with phase("Loading TensorFlow"):
+        with timed_phase("Loading TensorFlow"):
             import tensorflow  # noqa: F401
 
 
 @contextlib.contextmanager
-def output(options):
+def output_folder(options):
     """Makes the folder --output_dir and removes it at the end if it is new and still empty.
 
     Raises:
       InputError: the folder cannot be written, now or later.
     """
-    with writing(options), made(Path(options.output_dir)) as folder:
+    with os_errors_as_input_errors(options), new_folder(Path(options.output_dir)) as folder:
         yield folder
 
 
 @contextlib.contextmanager
-def made(folder):
+def new_folder(folder):
     """Makes a folder, with its parents, and removes them at the end if they are new and empty.
 
     What killed processes left in it is removed.
@@ -96,7 +96,7 @@ def made(folder):
 
 
 @contextlib.contextmanager
-def writing(options):
+def os_errors_as_input_errors(options):
     """Raises InputError for an OSError, such as a full disk."""
     try:
         yield
@@ -108,7 +108,7 @@ def writing(options):
 
 
 @contextlib.contextmanager
-def phase(text):
+def timed_phase(text):
     """Prints `text` before the work and the seconds it took after it."""
     sys.stderr.write(f"{text} ... ")
     sys.stderr.flush()

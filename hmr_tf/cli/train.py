@@ -1,11 +1,11 @@
 """--mode=train: the network, trained."""
 
-from hmr_tf.cli.startup import begin
+from hmr_tf.cli.startup import announce_and_load_tensorflow
 
 
 def train(options):
     """Trains the network; writes checkpoints and TensorBoard's files to --model_dir."""
-    begin(options)
+    announce_and_load_tensorflow(options)
     from hmr_tf.training import run
 
     run.train(options)

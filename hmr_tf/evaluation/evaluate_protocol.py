@@ -8,7 +8,7 @@ from tqdm import tqdm
 
 from hmr_tf.evaluation import frames as frames_
 from hmr_tf.evaluation import metrics, predictions
-from hmr_tf.evaluation.protocols import published, scores
+from hmr_tf.evaluation.protocols import protocol_registry, scores
 from hmr_tf.evaluation.report import page, people_pictures, results, run_time
 from hmr_tf.files import atomic
 from hmr_tf.files.errors import InputError
@@ -32,7 +32,7 @@ def plan(protocol, data_dir, given, allow_missing):
     """Finds the data and checks it.
 
     Args:
-      protocol: name of `published.PROTOCOLS`.
+      protocol: name of `protocol_registry.PROTOCOLS`.
       data_dir: folder of TFRecords.
       given: flag -> value of the flags that vary protocols, None or empty where not given.
       allow_missing: whether a part of the test set is enough.
@@ -43,12 +43,12 @@ def plan(protocol, data_dir, given, allow_missing):
     Raises:
       InputError: a wrong flag, no data, incomplete data, data without labels or broken data.
     """
-    options = published.options_from_flags(protocol, given)
-    paths, missing = published.find(protocol, data_dir, options, allow_missing)
-    rule = published.PROTOCOLS[protocol]
+    options = protocol_registry.options_from_flags(protocol, given)
+    paths, missing = protocol_registry.find(protocol, data_dir, options, allow_missing)
+    rule = protocol_registry.PROTOCOLS[protocol]
     frames = frames_.read(paths, rule.decode)
     is_evaluated, unlabelled = rule.check(frames, options)
-    published.refuse_missing(protocol, unlabelled, allow_missing)
+    protocol_registry.refuse_missing(protocol, unlabelled, allow_missing)
     if not is_evaluated.any():
         raise InputError(
             f"--protocol={protocol} has no person to evaluate: {unlabelled[0]} is missing."
@@ -79,7 +79,7 @@ def evaluate(plan, hmr, load_path, batch_size, output_dir):
     Raises:
       InputError: a broken image, predictions that are not finite, a model without faces to draw.
     """
-    rule = published.PROTOCOLS[plan.protocol]
+    rule = protocol_registry.PROTOCOLS[plan.protocol]
     digest, predict = predictions.model_digest(hmr), crop_function(hmr, any_batch_size=True)
     predicted = _predict(plan, predict, digest, batch_size, output_dir)
     people = frames_.with_predictions(plan.frames, predicted, plan.is_evaluated)

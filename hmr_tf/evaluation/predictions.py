@@ -15,7 +15,7 @@ from hmr_tf.files.sha256 import file_digest
 
 # Version of the files; changes with their content and with how crops are made.
 _FORMAT = 2
-# Field -> its name in `networks.prediction.named`.
+# Field -> its name in `networks.prediction.prediction_as_dict`.
 _PREDICTED = {
     "theta": "theta",
     "joints3d": "joints3d",

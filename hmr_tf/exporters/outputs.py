@@ -208,7 +208,7 @@ def _measure(stem, clip):
 # Value of --write -> function: (beginning of the path, Scene or Clip) -> list of the paths written.
 PHOTO_WRITERS = {
     "overlay": _picture_writer("_overlay.png", panels.overlay),
-    "panels": _picture_writer("_panels.png", panels.six),
+    "panels": _picture_writer("_panels.png", panels.demo_panels),
     "transparent": _picture_writer("_transparent.png", panels.transparent),
     "obj": _obj,
     "ply": _ply,

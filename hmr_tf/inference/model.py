@@ -14,7 +14,7 @@ from hmr_tf.files.errors import InputError
 from hmr_tf.inference import person, photo
 from hmr_tf.inference.person_search import PersonSearch
 from hmr_tf.inference.teacher.refinement import Refiner
-from hmr_tf.networks.prediction import named
+from hmr_tf.networks.prediction import prediction_as_dict
 
 _CROPS_PER_CALL = 32  # bounds the memory
 # A person is followed from frame to frame while so many of the windows around it agree.
@@ -49,7 +49,8 @@ class Model:
         self._predict_last_stage = crop_function(hmr)
         self._predict_all_stages = tf.function(
             lambda images: [
-                named(hmr.with_mesh(stage), hmr.image_size) for stage in hmr(images, training=False)
+                prediction_as_dict(hmr.with_mesh(stage), hmr.image_size)
+                for stage in hmr(images, training=False)
             ]
         )
 
@@ -230,13 +231,13 @@ def crop_function(hmr, any_batch_size=False):
 
     Returns:
       tf.function: (B, S, S, 3) crops in [-1, 1] -> dict of the last stage's named tensors, see
-      `networks.prediction.named`.
+      `networks.prediction.prediction_as_dict`.
     """
     size = hmr.image_size
     spec = tf.TensorSpec([None, size, size, 3], tf.float32)
 
     def predict(images):
-        return named(hmr.with_mesh(hmr(images, training=False)[-1]), size)
+        return prediction_as_dict(hmr.with_mesh(hmr(images, training=False)[-1]), size)
 
     signature = [spec] if any_batch_size else None
     return tf.function(predict, input_signature=signature, autograph=False)

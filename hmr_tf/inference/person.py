@@ -99,7 +99,7 @@ def people_from_crops(predicted, person_crops):
     """The network's predictions for crops -> people in their photographs.
 
     Args:
-      predicted: dict of arrays with B rows, by the names of `networks.prediction.named`, and
+      predicted: dict of arrays with B rows, as of `networks.prediction.prediction_as_dict`, and
         `pose` (B, 24, 3).
       person_crops: list of B PersonCrop.
 

@@ -123,7 +123,7 @@ def load_with_body(load_path, smpl_model_path=""):
     Raises:
       InputError: the checkpoint does not exist, is damaged or belongs to another network.
     """
-    if released.is_meant(load_path):
+    if released.is_released(load_path):
         return released.load_with_body(smpl_model_path)
     prefix = find(load_path)
     params = read_params(prefix)
@@ -145,7 +145,7 @@ def load_discriminator(load_path):
     Raises:
       InputError: the checkpoint does not exist, or its discriminator has spectral normalisation.
     """
-    if released.is_meant(load_path):
+    if released.is_released(load_path):
         return None
     prefix = find(load_path)
     if DISCRIMINATOR not in stored_parts(prefix):

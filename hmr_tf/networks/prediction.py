@@ -36,7 +36,7 @@ def prediction_from_body(theta, body):
     )
 
 
-def named(prediction, image_size):
+def prediction_as_dict(prediction, image_size):
     """A `Prediction` with its mesh as a dict with the names that users see; pixels of the crop."""
     return {
         "theta": prediction.theta,

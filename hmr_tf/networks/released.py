@@ -35,7 +35,7 @@ class Released(NamedTuple):
     weights: dict  # variable name -> array, as in `variables`
 
 
-def is_meant(load_path):
+def is_released(load_path):
     """Whether a --load_path names the released network: "released", or nothing."""
     return str(load_path) in ("", NAME)
 

@@ -41,7 +41,7 @@ def skeletons(image, people):
     return image
 
 
-def six(image, people, faces):
+def demo_panels(image, people, faces):
     """(2 * h, 3 * w, 3) uint8 with titles; large photographs are drawn smaller."""
     size = image.shape[:2]
     views = [

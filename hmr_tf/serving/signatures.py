@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from hmr_tf.body import camera, skeleton, theta
 from hmr_tf.data import crop
-from hmr_tf.networks.prediction import named
+from hmr_tf.networks.prediction import prediction_as_dict
 from hmr_tf.serving import crop_ops, photo_ops
 
 # Limits of one request, which bound a server's memory to about 3 GB and 0.2 GB.
@@ -21,7 +21,7 @@ def predict_crops(network, image):
     size = network.image_size
     image = tf.ensure_shape(image, [None, size, size, 3])
     with tf.control_dependencies([_check_number(MAX_PEOPLE, image, "image", "people")]):
-        return named(network.predict(tf.identity(image)), size)
+        return prediction_as_dict(network.predict(tf.identity(image)), size)
 
 
 def predict_photos(network, image_bytes, boxes):
@@ -43,7 +43,7 @@ def predict_photos(network, image_bytes, boxes):
     )
     crops = tf.nest.map_structure(lambda x: tf.reshape(x, [-1, *x.shape[2:]]), by_photo)
     prediction = network.predict(tf.cast(crops.pixels, tf.float32) / 127.5 - 1.0)
-    arrays = named(prediction, size)
+    arrays = prediction_as_dict(prediction, size)
     pinhole = camera.Pinhole(
         camera.CROP_FOCAL_PX / crop.CROP_PX * tf.reduce_max(crops.photo_xy, axis=1, keepdims=True),
         crops.photo_xy / 2,

@@ -6,7 +6,7 @@ import numpy as np
 import tensorflow as tf
 
 from hmr_tf.files import atomic
-from hmr_tf.networks.prediction import named
+from hmr_tf.networks.prediction import prediction_as_dict
 from hmr_tf.serving import frozen, quiet
 
 FILE_NAME = "hmr.tflite"
@@ -25,7 +25,7 @@ def export(hmr, folder, dtype="float32"):
     """
     network = frozen.freeze(hmr)
     size = network.image_size
-    predict = tf.function(lambda image: named(network.predict(image), size))
+    predict = tf.function(lambda image: prediction_as_dict(network.predict(image), size))
     image = tf.TensorSpec([1, size, size, 3], tf.float32, name="image")
     module = tf.Module()
     module.predict = predict

@@ -90,12 +90,12 @@ def refuse_another_body(body, made_of, resumed):
 
 
 def changed_flags(options, params):
-    """The flags that steer the training and differ from those in a params.json.
+    """The flags that affect the training result and differ from those in a params.json.
 
     Returns:
       list of (name, old value, new value); flags that params.json does not have are left out.
     """
-    new = json.loads(json.dumps(options.steering()))
+    new = json.loads(json.dumps(options.training_flags()))
     old = {name: params.get(name, value) for name, value in new.items()}
     return [(name, old[name], new[name]) for name in new if old[name] != new[name]]
 

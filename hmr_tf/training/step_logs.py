@@ -17,7 +17,7 @@ UPRIGHT = "pose/upright"
 WAIT_SECONDS = "input/wait_seconds"  # seconds that the step waited for its batch
 
 
-def named(group, parts):
+def with_group(group, parts):
     """Losses as logs: name -> value becomes "<group>/<name>" -> value."""
     return {f"{group}/{name}": value for name, value in parts.items()}
 

@@ -110,7 +110,7 @@ class Trainer(keras.Model):
             if _scales_loss(self.encoder_optimizer):
                 scaled = self.encoder_optimizer.get_scaled_loss(scaled)
         gradients = [encoder_tape.gradient(scaled, self.hmr.trainable_variables)]
-        summed = step_logs.named(step_logs.ENCODER, encoder)
+        summed = step_logs.with_group(step_logs.ENCODER, encoder)
         summed.update(step_logs.keypoints_by_stage(stages, batch, counts))
         statistics = step_logs.prediction_statistics(stages[-1])
         if self.discriminator is not None:
@@ -119,7 +119,7 @@ class Trainer(keras.Model):
                     discriminator["total"], self.discriminator.trainable_variables
                 )
             )
-            summed.update(step_logs.named(step_logs.DISCRIMINATOR, discriminator))
+            summed.update(step_logs.with_group(step_logs.DISCRIMINATOR, discriminator))
             statistics[step_logs.SCORES_REAL] = real_scores
             statistics[step_logs.SCORES_FAKE] = fake_scores
         return summed, statistics, gradients

@@ -164,11 +164,11 @@ def test_help_refuses_another_mode():
 
 
 def options_read(path):
-    """Names of the fields of `options` that a module reads, from attributes and `needs(...)`."""
+    """Names of the fields of `options` that a module reads, from attributes and `require_flags(...)`."""
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.Attribute) and getattr(node.value, "id", "") == "options":
             yield node.attr
-        if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "needs":
+        if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "require_flags":
             yield from (argument.value for argument in node.args[1:])
 
 
@@ -203,6 +203,6 @@ def test_options_formats_have_writers():
 
 
 def test_options_protocols_are_those_of_evaluation():
-    from hmr_tf.evaluation.protocols import published
+    from hmr_tf.evaluation.protocols import protocol_registry
 
-    assert options.PROTOCOLS == tuple(published.PROTOCOLS)
+    assert options.PROTOCOLS == tuple(protocol_registry.PROTOCOLS)

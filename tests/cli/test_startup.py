@@ -10,7 +10,7 @@ from hmr_tf.files.errors import InputError
 
 
 def output(path):
-    return startup.output(types.SimpleNamespace(output_dir=str(path)))
+    return startup.output_folder(types.SimpleNamespace(output_dir=str(path)))
 
 
 def fail(error):

@@ -9,7 +9,7 @@ import pytest
 from data_prep import inspect_tfrecords
 from data_prep.checking import contact_sheet
 from data_prep.labelled import LabelledPerson, MocapPose
-from data_prep.writing import engine
+from data_prep.writing import convert_split
 from data_prep.writing.shard_files import ShardNames
 from hmr_tf.body import skeleton
 from hmr_tf.rendering import drawing
@@ -48,10 +48,10 @@ def data_dir(tmp_path, rng):
     """Five people in three shards, four of them facing the camera; two poses."""
     people = [make_person(rng, left_x) for left_x in (70, 70, 30, 70, 70)]
     place = {"folder": tmp_path / "lsp", "split": "train", "shard_names": ShardNames("train")}
-    engine.convert(job(**place), people)
+    convert_split.convert(job(**place), people)
     place = {"folder": tmp_path / "mocap_neutrMosh", "split": "neutrSMPL_CMU"}
     poses = [MocapPose(np.zeros(72), np.zeros(10))] * 2
-    engine.convert(job(**place, shard_names=ShardNames("neutrSMPL_CMU")), poses)
+    convert_split.convert(job(**place, shard_names=ShardNames("neutrSMPL_CMU")), poses)
     return tmp_path
 
 

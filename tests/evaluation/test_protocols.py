@@ -13,7 +13,7 @@ from hmr_tf import main
 from hmr_tf.body.skeleton import KEYPOINTS, LSP_HIPS, LSP_JOINTS, MPI_INF_3DHP_JOINTS
 from hmr_tf.data import h36m_names
 from hmr_tf.evaluation import evaluate_protocol, frames, predictions
-from hmr_tf.evaluation.protocols import body_errors, perspective, published
+from hmr_tf.evaluation.protocols import body_errors, perspective, protocol_registry
 from hmr_tf.evaluation.report import results
 from hmr_tf.files.errors import InputError
 from hmr_tf.inference.model import crop_function
@@ -77,7 +77,7 @@ def score(tmp_path, truth):
         }
         predicted = [{k: v[rows] for k, v in predicted.items()} for rows in files]
         people = frames.with_predictions(plan.frames, predicted, plan.is_evaluated)
-        return published.PROTOCOLS[protocol].score(people, plan.options, None)
+        return protocol_registry.PROTOCOLS[protocol].score(people, plan.options, None)
 
     return score_
 
@@ -462,7 +462,7 @@ def test_protocols_refuse_wrong_flags(evaluate, protocol, values, message):
 
 
 def test_protocols_have_labels_for_their_metrics():
-    for protocol in published.PROTOCOLS.values():
+    for protocol in protocol_registry.PROTOCOLS.values():
         for numbers in protocol.published.values():
             assert set(numbers) <= set(results.LABELS)
         assert protocol.ranked_by in results.LABELS
@@ -489,10 +489,10 @@ def test_mpi_inf_3dhp_of_a_real_frame_is_in_millimetres(shared, tmp_path):
     predicted = [{"joints3d": joints, "smpl_joints": np.zeros((1, 24, 3))}]
     people = frames.with_predictions(plan.frames, predicted, plan.is_evaluated)
     options = {**plan.options, "perspective_correction": False}
-    measured = published.PROTOCOLS["mpi_inf_3dhp"].score(people, options, None).metrics
+    measured = protocol_registry.PROTOCOLS["mpi_inf_3dhp"].score(people, options, None).metrics
     assert measured["mpjpe_mm"] == pytest.approx(0, abs=1e-3)
     options["universal"] = True
-    measured = published.PROTOCOLS["mpi_inf_3dhp"].score(people, options, None).metrics
+    measured = protocol_registry.PROTOCOLS["mpi_inf_3dhp"].score(people, options, None).metrics
     assert 5 < measured["mpjpe_mm"] < 200
     assert measured["pa_mpjpe_mm"] == pytest.approx(0, abs=1)
     # The camera looks past the person by as much as the crop's centre is off its middle.

@@ -1,6 +1,6 @@
-"""Jobs of `data_prep.writing.engine`, and what they wrote."""
+"""Jobs of `data_prep.writing.convert_split`, and what they wrote."""
 
-from data_prep.writing import engine
+from data_prep.writing import convert_split
 from data_prep.writing.shard_files import ShardNames
 from tests.fakes.dataset_fakes import read_folder
 
@@ -18,7 +18,7 @@ def job(folder, **more):
         "annotation_digests": {},
         "is_streamed": False,
     }
-    return engine.Job(**{**values, **more})
+    return convert_split.Job(**{**values, **more})
 
 
 def records_of_shards(folder, pattern="*.tfrecord"):

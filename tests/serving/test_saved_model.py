@@ -17,7 +17,7 @@ from hmr_tf.body import skeleton
 from hmr_tf.files.errors import InputError
 from hmr_tf.inference import photo as photos
 from hmr_tf.inference.model import Model, crop_function
-from hmr_tf.networks.prediction import named
+from hmr_tf.networks.prediction import prediction_as_dict
 from hmr_tf.serving import frozen, saved_model, signatures, tflite, warmup
 from tests.fakes import tiny_hmr
 
@@ -245,7 +245,7 @@ def test_frozen_encoder_of_fewer_digits_is_as_close(hmr, rng, dtype, digit):
 def test_frozen_bfloat16_network_predicts_in_float32(hmr, rng):
     images = tf.constant(rng.uniform(-1, 1, (4, tiny_hmr.SIZE, tiny_hmr.SIZE, 3)), tf.float32)
     exact = crop_function(hmr)(images)
-    outputs = named(frozen.freeze(hmr, "bfloat16").predict(images), hmr.image_size)
+    outputs = prediction_as_dict(frozen.freeze(hmr, "bfloat16").predict(images), hmr.image_size)
     for name, value in exact.items():
         assert outputs[name].dtype == tf.float32
         np.testing.assert_allclose(outputs[name], value, atol=0.05 * np.abs(value).max())

@@ -1,4 +1,4 @@
-"""No dead flags: a flag that steers a training changes two steps of it, or their batch."""
+"""No dead flags: a flag that affects a training run changes two steps of it, or their batch."""
 
 import itertools
 
@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from hmr_tf.cli.options import steering
+from hmr_tf.cli.options import training_flags
 from hmr_tf.data import record
 from hmr_tf.files.errors import InputError
 from hmr_tf.networks import encoder
@@ -55,7 +55,7 @@ NEEDS_ADDONS = ("critic_spectral_norm", "augment_occlusion", "augment_color")
 
 
 def test_training_flags_are_all_tested():
-    assert {*STEP_FLAGS, *INPUT_FLAGS} == {*steering()} - TESTED_ELSEWHERE
+    assert {*STEP_FLAGS, *INPUT_FLAGS} == {*training_flags()} - TESTED_ELSEWHERE
 
 
 @pytest.fixture(scope="module")

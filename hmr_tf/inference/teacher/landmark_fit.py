@@ -40,7 +40,7 @@ class Targets(NamedTuple):
 
     keypoints2d_norm: np.ndarray  # (B, 19, 3) x, y, weight
     directions: np.ndarray  # (B, len(fitting.DIRECTIONS), 4)
-    is_believed: np.ndarray  # (B,) whether the teacher and the labels agree
+    is_consistent: np.ndarray  # (B,) whether the teacher and the labels agree
     reasons: list  # of B str: why not, or ""
     centers_px: np.ndarray  # (B, 2) of [-1, 1]
     half_sides_px: np.ndarray  # (B,)
@@ -77,21 +77,21 @@ def targets(keypoints_px, teacher_landmarks):
     compared = (is_labelled & is_detected)[:, _LIMBS].sum(axis=1)
     share = agrees[:, _LIMBS].sum(axis=1) / np.maximum(compared, 1)
     reasons = [
-        _why_not(*person)
+        _rejection_reason(*person)
         for person in zip(is_labelled[:, :14].sum(axis=1), compared, presence, share)
     ]
-    believed = np.array([not reason for reason in reasons])
+    consistent = np.array([not reason for reason in reasons])
     centers, half_sides = _squares(labels)
     merged = np.where(is_labelled[..., None], labels, teacher * [1, 1, HIDDEN_WEIGHT])
-    merged[..., 2] *= is_labelled | believed[:, None]
+    merged[..., 2] *= is_labelled | consistent[:, None]
     merged[:, _FACE, 2] = np.where(is_labelled[:, _FACE], FACE_WEIGHT, merged[:, _FACE, 2])
     merged[..., :2] = (merged[..., :2] - centers[:, None]) / half_sides[:, None, None]
-    weights = np.sqrt(teacher[..., 2]) * believed[:, None] * (agrees | ~is_labelled)
+    weights = np.sqrt(teacher[..., 2]) * consistent[:, None] * (agrees | ~is_labelled)
     directions = landmarks.directions_of(joints3d, weights)
-    return Targets(merged, directions, believed, reasons, centers, half_sides)
+    return Targets(merged, directions, consistent, reasons, centers, half_sides)
 
 
-def _why_not(num_labelled, num_compared, presence, share):
+def _rejection_reason(num_labelled, num_compared, presence, share):
     if num_labelled < MIN_LABELLED or num_compared < MIN_COMPARED:
         return "few keypoints"
     if presence < MIN_PRESENCE:
@@ -146,7 +146,7 @@ class LandmarkFitter:
             theta=fit.theta.numpy(),
             lsp_joints=fit.body.lsp_joints.numpy(),
             error_norm=error,
-            is_good=is_met & given.is_believed,
+            is_good=is_met & given.is_consistent,
             reasons=reasons,
         )
 

@@ -9,7 +9,7 @@ from hmr_tf.body import fitting, theta
 from hmr_tf.data import crop as crops
 from hmr_tf.files.errors import InputError
 from hmr_tf.inference.teacher import landmark_fit, landmarks
-from hmr_tf.networks.prediction import named, prediction_from_body
+from hmr_tf.networks.prediction import prediction_as_dict, prediction_from_body
 
 NUM_STEPS = 100
 MIN_PRESENCE = 0.5
@@ -25,7 +25,7 @@ NO_TEACHER = (
 class Refined(NamedTuple):
     """Predictions after the fit."""
 
-    predicted: dict  # of arrays with B rows, as `networks.prediction.named`
+    predicted: dict  # of arrays with B rows, as `networks.prediction.prediction_as_dict`
     is_refined: np.ndarray  # (B,); the others are as the network predicted
 
 
@@ -53,7 +53,7 @@ class Refiner:
         """Fits the bodies to the teacher's landmarks in the photographs.
 
         Args:
-          predicted: dict of arrays with B rows, by the names of `networks.prediction.named`.
+          predicted: dict of arrays with B rows, as of `networks.prediction.prediction_as_dict`.
           images: list of B photographs, (H, W, 3) uint8 RGB.
           person_crops: list of B `data.crop.Crop`, where the network's crops lie in them.
 
@@ -72,7 +72,7 @@ class Refiner:
         thetas = tf.where(is_refined[:, None], fit.theta, predicted["theta"])
         parts = theta.split(thetas)
         prediction = prediction_from_body(thetas, self._hmr.smpl(parts.pose, parts.betas))
-        arrays = named(prediction, self._hmr.image_size)
+        arrays = prediction_as_dict(prediction, self._hmr.image_size)
         return Refined({name: np.asarray(values) for name, values in arrays.items()}, is_refined)
 
     def _targets(self, in_crops, teacher_landmarks, person_crops):

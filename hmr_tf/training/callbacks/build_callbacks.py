@@ -29,7 +29,7 @@ def build_callbacks(*, options, files, folder, last_step, batch, parts, stop, st
     is_chief = distribution.is_chief(strategy)
     logs = folder / "tensorboard"
     writer = tf.summary.create_file_writer(str(logs))
-    tensorboard_scalars.write_flags(writer, options.steering())
+    tensorboard_scalars.write_flags(writer, options.training_flags())
     has_bar = progress.on_terminal() and is_chief
 
     def log_line(step, numbers):

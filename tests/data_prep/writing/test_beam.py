@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from data_prep.writing import beam, engine, publish
+from data_prep.writing import beam, convert_split, publish
 from hmr_tf.files.errors import InputError
 from tests.fakes.conversions import contents, job
 
@@ -18,14 +18,14 @@ def with_beam():
 
 
 def workers(**more):
-    return engine.Workers(2, "DirectRunner", **more)
+    return convert_split.Workers(2, "DirectRunner", **more)
 
 
 @pytest.mark.filterwarnings("ignore")
 def test_beam_writes_the_same_bytes(people, tmp_path):
     with_beam()
-    engine.convert(job(tmp_path / "one"), people)
-    engine.convert(job(tmp_path / "beam"), people, workers())
+    convert_split.convert(job(tmp_path / "one"), people)
+    convert_split.convert(job(tmp_path / "beam"), people, workers())
     assert contents(tmp_path / "one") == contents(tmp_path / "beam")
 
 
@@ -45,7 +45,7 @@ def fails(task):
 def test_beam_missing_package_is_named(people, tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "apache_beam", None)
     with pytest.raises(InputError, match=r"pip install -r data_prep/requirements-beam\.txt"):
-        engine.convert(job(tmp_path / "out"), people, workers())
+        convert_split.convert(job(tmp_path / "out"), people, workers())
     assert contents(tmp_path / "out") == {}
 
 
@@ -57,7 +57,7 @@ def test_beam_lost_shard_is_an_error(people, tmp_path, monkeypatch):
 
     monkeypatch.setattr(beam, "run", loses)
     with pytest.raises(InputError, match=r"test_000\.tfrecord and perhaps other shards are"):
-        engine.convert(job(tmp_path / "out"), people, workers())
+        convert_split.convert(job(tmp_path / "out"), people, workers())
 
 
 def test_beam_lost_people_are_an_error(people, tmp_path, monkeypatch):
@@ -68,4 +68,4 @@ def test_beam_lost_people_are_an_error(people, tmp_path, monkeypatch):
 
     monkeypatch.setattr(beam, "run", loses)
     with pytest.raises(InputError, match="2 people were to be converted, 0 were"):
-        engine.convert(job(tmp_path / "out"), people, workers())
+        convert_split.convert(job(tmp_path / "out"), people, workers())

@@ -37,7 +37,7 @@ def test_landmark_targets_take_hidden_joints_from_the_teacher(made):
     in_px = given.keypoints2d_norm[..., :2] * given.half_sides_px[:, None, None]
     in_px += given.centers_px[:, None]
     np.testing.assert_allclose(in_px, made.keypoints_px[..., :2], atol=1e-3)
-    assert given.is_believed.all()
+    assert given.is_consistent.all()
     weights = given.keypoints2d_norm[..., 2]
     np.testing.assert_allclose(weights[:, ANKLE], 0.9 * landmark_fit.HIDDEN_WEIGHT, rtol=1e-5)
     assert (weights[:, 1:14] == 1).all()
@@ -61,7 +61,7 @@ def moved(teacher, joints, by_px):
         (lambda labels, teacher: (labels * ([[1]] * 4 + [[0]] * 15), teacher), "few keypoints"),
     ],
 )
-def test_landmark_targets_say_why_the_teacher_is_not_believed(smpl, made, change, reason):
+def test_landmark_targets_name_the_reason_of_a_rejection(smpl, made, change, reason):
     labels, teacher = change(made.keypoints_px[0], made.landmarks[0])
     given = landmark_fit.targets(labels[None], [teacher])
     assert given.reasons == [reason]
@@ -74,7 +74,7 @@ def test_landmark_targets_say_why_the_teacher_is_not_believed(smpl, made, change
 def test_landmark_targets_leave_out_single_joints_that_disagree(made):
     teacher = moved(made.landmarks[0], [KEYPOINTS.index("left_wrist")], 90)
     given = landmark_fit.targets(made.keypoints_px[:1], [teacher])
-    assert given.is_believed.all()
+    assert given.is_consistent.all()
     ends = [names[0] for names in landmark_fit.fitting.DIRECTIONS]
     weights = dict(zip(ends[:8], given.directions[0, :8, 3]))
     assert weights["left_wrist"] == 0

@@ -12,7 +12,7 @@ from hmr_tf.files.errors import InputError
 from hmr_tf.inference import model as models
 from hmr_tf.inference.teacher import landmarks, refinement
 from hmr_tf.networks.hmr import HMR, IterativeRegressor, mean_theta
-from hmr_tf.networks.prediction import named
+from hmr_tf.networks.prediction import prediction_as_dict
 from tests.fakes import landmark_fakes, tiny_hmr
 
 SIZE = tiny_hmr.SIZE
@@ -54,7 +54,7 @@ def predicted(hmr):
     """The mean body for each."""
     thetas = np.tile(mean_theta(), (COUNT, 1))
     prediction = hmr.with_mesh(hmr.predictions_from_thetas([thetas])[-1])
-    return {name: np.asarray(x) for name, x in named(prediction, SIZE).items()}
+    return {name: np.asarray(x) for name, x in prediction_as_dict(prediction, SIZE).items()}
 
 
 def errors(arrays, made):

@@ -10,7 +10,7 @@ from hmr_tf.files.errors import InputError
 
 _UNPAIRED = "paper, unpaired"
 # Flags with a default that other modes use: whether one was given is not known.
-_ALWAYS_GIVEN = {"datasets", "split"}
+_FLAGS_WITH_DEFAULTS = {"datasets", "split"}
 TESTSET_3DHP = ("TS1", "TS2", "TS3", "TS4", "TS5", "TS6")
 
 
@@ -163,10 +163,10 @@ PROTOCOLS = {
 DEFAULT = "body_errors"  # without --protocol
 
 
-def varying(name):
+def variant_flags(name):
     """Flags that vary protocols: those of this one, and those of others, to be refused."""
     flags = {flag for protocol in PROTOCOLS.values() for flag in protocol.options}
-    return flags - _ALWAYS_GIVEN | set(PROTOCOLS[name].options)
+    return flags - _FLAGS_WITH_DEFAULTS | set(PROTOCOLS[name].options)
 
 
 def options_from_flags(name, given):

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from data_prep.labelled import LabelledPerson, MocapPose, Skipped
-from data_prep.writing import engine, shard_files
+from data_prep.writing import convert_split, shard_files
 from data_prep.writing.shard_files import ShardNames
 from hmr_tf.files.errors import InputError
 from tests.fakes.conversions import contents, job, records_of_shards
@@ -22,7 +22,7 @@ ROOT = Path(__file__).resolve().parents[3]
 
 
 def test_engine_one_file_for_each_sequence(people, tmp_path):
-    result = engine.convert(
+    result = convert_split.convert(
         job(tmp_path / "out", shard_names=ShardNames("test", is_by_sequence=True)), people
     )
     assert records_of_shards(tmp_path / "out") == {"S9_a_0_cam0.tfrecord": 3, "b.tfrecord": 2}
@@ -45,7 +45,7 @@ def stopped(people, tmp_path, monkeypatch):
 
         monkeypatch.setattr(shard_files, "write", stops)
         with pytest.raises(InputError, match="is full"):
-            engine.convert(job(tmp_path / "out", **options), people)
+            convert_split.convert(job(tmp_path / "out", **options), people)
         assert contents(tmp_path / "out") == {}
         return begun
 
@@ -55,9 +55,9 @@ def stopped(people, tmp_path, monkeypatch):
 @pytest.mark.parametrize("is_streamed", [False, True])
 def test_engine_finished_shards_are_kept(is_streamed, stopped, people, tmp_path):
     options = {"is_streamed": is_streamed}
-    engine.convert(job(tmp_path / "whole", **options), people)
+    convert_split.convert(job(tmp_path / "whole", **options), people)
     begun = stopped(**options)
-    result = engine.convert(job(tmp_path / "out", **options), people)
+    result = convert_split.convert(job(tmp_path / "out", **options), people)
     assert begun == ["test_000.tfrecord", "test_001.tfrecord", "test_001.tfrecord"]
     assert result.num_resumed == 1
     assert contents(tmp_path / "out") == contents(tmp_path / "whole")
@@ -73,20 +73,20 @@ def test_engine_finished_shards_are_kept(is_streamed, stopped, people, tmp_path)
 )
 def test_engine_other_options_start_again(more, stopped, people, tmp_path):
     stopped()
-    assert engine.convert(job(tmp_path / "out", **more), people).num_resumed == 0
+    assert convert_split.convert(job(tmp_path / "out", **more), people).num_resumed == 0
 
 
 def test_engine_changed_images_start_again(stopped, people, tmp_path):
     stopped()
     with open(people[-1].image, "ab") as image:
         image.write(b"another size")
-    assert engine.convert(job(tmp_path / "out"), people).num_resumed == 0
+    assert convert_split.convert(job(tmp_path / "out"), people).num_resumed == 0
 
 
 def test_engine_shard_without_people_is_noted_but_no_file(stopped, people, tmp_path):
     Path(people[0].image).write_bytes(b"")
     stopped()
-    result = engine.convert(job(tmp_path / "out"), people)
+    result = convert_split.convert(job(tmp_path / "out"), people)
     assert result.num_resumed == 1
     assert records_of_shards(tmp_path / "out") == {"test_001.tfrecord": 3}
     assert result.tally.num_problems == 2
@@ -96,21 +96,21 @@ def test_engine_no_people_writes_nothing(tmp_path):
     missing = [LabelledPerson("nowhere.jpg", np.ones((19, 2)), np.ones(19))]
     for people in ([], [Skipped("image missing", "x")], missing):
         with pytest.raises(InputError, match="fake test: no people to convert"):
-            engine.convert(job(tmp_path / "out"), people)
+            convert_split.convert(job(tmp_path / "out"), people)
     assert not list(tmp_path.rglob("*.json"))
 
 
 def test_engine_limit_counts_people(people, tmp_path):
     poses = itertools.repeat(MocapPose(np.zeros(72), np.zeros(10)))
-    result = engine.convert(job(tmp_path / "a", limit=3, is_streamed=True), poses)
+    result = convert_split.convert(job(tmp_path / "a", limit=3, is_streamed=True), poses)
     assert result.index["records"] == 3
-    assert engine.convert(job(tmp_path / "b", limit=3), people).index["records"] == 3
+    assert convert_split.convert(job(tmp_path / "b", limit=3), people).index["records"] == 3
 
 
 def test_engine_workers_write_the_same_bytes(people, tmp_path):
     Path(people[2].image).unlink()
-    engine.convert(job(tmp_path / "one"), people)
-    engine.convert(job(tmp_path / "two"), people, engine.Workers(2))
+    convert_split.convert(job(tmp_path / "one"), people)
+    convert_split.convert(job(tmp_path / "two"), people, convert_split.Workers(2))
     assert contents(tmp_path / "one") == contents(tmp_path / "two")
     assert len(contents(tmp_path / "two")) == 3
 
@@ -194,4 +194,4 @@ def test_engine_no_people_names_the_first_problem(tmp_path):
         r"\(2 skipped \(a crowd: 1, npz unreadable: 1\); the first: npz unreadable, y\.npz: SMPL"
     )
     with pytest.raises(InputError, match=message):
-        engine.convert(job(tmp_path / "out"), people)
+        convert_split.convert(job(tmp_path / "out"), people)
