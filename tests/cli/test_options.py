@@ -164,7 +164,7 @@ def test_help_refuses_another_mode():
 
 
 def options_read(path):
-    """Names of the fields of `options` that a module reads, from attributes and `require_flags(...)`."""
+    """Fields of `options` that a module reads, from attributes and `require_flags(...)`."""
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.Attribute) and getattr(node.value, "id", "") == "options":
             yield node.attr
