@@ -2,7 +2,7 @@
 
     python -m benchmarks.metrics_speed [--frames=100000]
 
-The scores of Human3.6M and of MPI-INF-3DHP, MPJPE, reconstruction error, PCK, AUC, by sequence and
+The scores of Human3.6M and of MPI-INF-3DHP, MPJPE, PA-MPJPE, PCK, AUC, by sequence and
 by joint, from predictions in memory; and the plain loop over bodies that it replaces, on a part of
 them. Seconds for all frames.
 """
@@ -74,7 +74,7 @@ def main():
             metrics.pa_mpjpe(predicted[k : k + 1], truth[k : k + 1])
 
     looped = seconds(loop) * count / looped_frames
-    print(f"MPJPE and reconstruction error: {batched:.2f} s; one by one {looped:.2f} s, ", end="")
+    print(f"MPJPE and PA-MPJPE: {batched:.2f} s; one by one {looped:.2f} s, ", end="")
     print(f"ratio {batched / looped:.3f}")
 
 

@@ -1,7 +1,7 @@
 """python data_prep/inspect_tfrecords.py --data_dir=TFRECORDS --datasets=coco,lsp_ext [flags]
 
 Reads converted datasets back: every checksum, every image, every count of the index. Prints a table
-and, with --output, draws people with their keypoints on one picture, to see whether left is left.
+and, with --output, draws people with their keypoints on one picture, to check left and right.
 Exit code 1 if something is broken.
 """
 

@@ -40,7 +40,7 @@ class FileLandmarks(NamedTuple):
         name = sample["filename"].decode(errors="replace")
         if str(self.filename[number]) != name:
             raise InputError(
-                f"--landmarks={self.path} is of other people: its row {number} is of "
+                f"--landmarks={self.path} does not match the records: its row {number} is of "
                 f"{self.filename[number]}, the record of {name}; write it for these records."
             )
         return landmarks.Landmarks(
@@ -69,7 +69,7 @@ def landmark_source(landmarks_path, teacher_folder, dataset, num_people):
       num_people: records of the dataset.
 
     Raises:
-      InputError: no such file, one of other people, no teacher.
+      InputError: no such file, one for other records, no teacher.
     """
     if landmarks_path:
         path = Path(landmarks_path)
@@ -97,7 +97,7 @@ def _read_landmarks(path, num_people):
         if arrays[key].shape != (num_people, *shape):
             raise InputError(
                 f"--landmarks={path}: {key} has shape {arrays[key].shape}, and the "
-                f"{num_people} records need {(num_people, *shape)}: is it of other people?"
+                f"{num_people} records need {(num_people, *shape)}: is it for other records?"
             )
         if key != "filename" and not np.isfinite(arrays[key]).all():
             raise InputError(f"--landmarks={path}: {key} holds numbers that are not finite.")
@@ -105,7 +105,7 @@ def _read_landmarks(path, num_people):
 
 
 def relabel(files, source, data_dir, output_dir, num_steps, num_drawn):
-    """Writes the shards of a dataset anew, their index and a picture; resumes a stopped run.
+    """Writes the shards of a dataset again, their index and a picture; resumes a stopped run.
 
     Args:
       files: the dataset's shards, below data_dir.
@@ -118,7 +118,7 @@ def relabel(files, source, data_dir, output_dir, num_steps, num_drawn):
       A line about what was done.
 
     Raises:
-      InputError: landmarks of other people, a damaged record.
+      InputError: landmarks for other records, a damaged record.
       OSError: output_dir cannot be written.
     """
     folder = Path(output_dir) / files[0].parent.relative_to(data_dir)

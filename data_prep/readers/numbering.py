@@ -1,4 +1,4 @@
-"""Whether the files of a sequence are numbered from 0 or from 1: looked at, not assumed."""
+"""Detects whether the files of a sequence are numbered from 0 or from 1."""
 
 
 def first_number(exists, num_frames, default):

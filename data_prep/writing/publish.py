@@ -84,7 +84,8 @@ def finished_shard(partial, file):
 def publish(partial, folder, names, index_name, index):
     """Replaces the published shards and index by those of a finished run.
 
-    The old index is removed first and the new one comes last, so that an index is always true.
+    The old index is removed first and the new one comes last, so that the index always matches
+    the shards.
 
     Args:
       partial: Path of the hidden folder.
@@ -108,7 +109,7 @@ def publish(partial, folder, names, index_name, index):
 
 @contextlib.contextmanager
 def writable(folder, *kinds):
-    """Converts OSError and `kinds` of exceptions into InputError: the user can free the disk."""
+    """Converts OSError and `kinds` of exceptions into InputError: such as a full disk."""
     try:
         yield
     except (OSError, *kinds) as error:

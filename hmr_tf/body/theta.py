@@ -1,4 +1,4 @@
-"""The 85 numbers the network regresses. No other module knows their order."""
+"""The 85 numbers the network regresses; their order is defined only here."""
 
 from typing import NamedTuple
 

@@ -148,8 +148,8 @@ class Options:
     )
     refine: bool = _predict(
         False,
-        "Fit each body, from the network's prediction on, to what the teacher that tools.blazepose "
-        "makes sees in the photograph.",
+        "Refine each predicted body by fitting it to BlazePose landmarks (install: "
+        "tools.blazepose).",
     )
     fit_steps: int = option(250, "Steps of gradient descent.", modes="fit", least=5)
     write: tuple[str, ...] = _predict(
@@ -186,7 +186,7 @@ class Options:
         (), "Datasets to validate on after each epoch."
     )
     val_shards: int = _training_option(
-        1, "Last shards of each of --val_datasets, kept out of training to validate on.", least=1
+        1, "Last shards of each of --val_datasets, held out of training to validate on.", least=1
     )
     split: str = option("test", "Split of --datasets.", modes=("evaluate", "fit"))
     use_3d_label: bool = _training_option(

@@ -145,8 +145,8 @@ def _report(before, after, folder, photo, seconds):
             f"Body of the small network over {photo.name}: {folder / name}_overlay.png",
             f"Mesh: {folder / name}.obj   arrays: {folder / name}.npz",
             f"SavedModel: {folder / 'saved_model'}   checkpoints: {folder / 'model'}",
-            f"Done in {seconds / 60:.1f} minutes. The small network saw drawn people only; the "
-            "released one predicts without --load_path. Next:",
+            f"Done in {seconds / 60:.1f} minutes. The small network was trained on synthetic "
+            "people only; the released one predicts without --load_path. Next:",
             f"  {bin}tensorboard --logdir {folder / 'model'}",
             f"  {bin}python -m hmr_tf.main --mode=predict --load_path={folder / 'model'} "
             "--img_path=YOUR.jpg --box=X,Y,WIDTH,HEIGHT",

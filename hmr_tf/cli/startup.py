@@ -45,7 +45,7 @@ def model_name(options):
 
 
 def announce_and_load_tensorflow(options, num_photographs=0):
-    """Says what a mode will do, then imports TensorFlow, which takes seconds, with a progress line.
+    """Prints what a mode will do, then imports TensorFlow with a progress line: it takes seconds.
 
     Raises:
       InputError: as `announcement`; nothing was loaded then.

@@ -84,7 +84,7 @@ def _complete(parts, path):
     joined = {name: np.concatenate([part[name] for part in parts]) for name in _FIELDS}
     wrong = [name for name, array in joined.items() if not np.isfinite(array).all()]
     if wrong:
-        raise InputError(f"The model's {', '.join(wrong)} for {path} are not finite: train anew.")
+        raise InputError(f"The model's {', '.join(wrong)} for {path} are not finite: train again.")
     return joined
 
 

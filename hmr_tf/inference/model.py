@@ -20,7 +20,7 @@ _CROPS_PER_CALL = 32  # bounds the memory
 # A person is followed from frame to frame while so many of the windows around it agree.
 MIN_AGREEMENT = 0.6
 SEARCHED = (
-    "No box and no detector: the network itself looked for one person. To do better, pass "
+    "No box and no detector: the network searched for one person. For better results, pass "
     "--box=x,y,width,height or make the detector of all people once, "
     "python -m tools.movenet --output=models/movenet."
 )

@@ -1,4 +1,4 @@
-"""The factorized adversarial prior (paper, section 3.3): does this look like a human body?
+"""The factorized adversarial prior (paper, section 3.3): scores how human pose and shape are.
 
 25 outputs: one for each of the 23 joint rotations on a shared embedding, one for all rotations
 together, one for the shape. No sigmoid: the loss is least squares.

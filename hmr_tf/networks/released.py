@@ -177,7 +177,10 @@ def assign(released, hmr):
     ours = variables(hmr)
     differing = sorted(set(ours) ^ set(released.weights))
     if differing:
-        raise InputError(f"The released network does not fit: {differing[0]} is in one of two.")
+        raise InputError(
+            f"The released network does not fit: {differing[0]} is missing in the file or in the "
+            "network."
+        )
     for name, variable in ours.items():
         values = released.weights[name]
         wanted = stored_dtype(name), tuple(variable.shape)

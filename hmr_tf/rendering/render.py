@@ -162,7 +162,7 @@ def _paint(fragments, faces, colors, background):
 
 
 def part_map(fragments, face_labels):
-    """The label (F,) of the face each pixel sees: (B, H, W) int32, 0 where there is nothing."""
+    """The label (F,) of the face visible at each pixel: (B, H, W) int32, 0 for no face."""
     labels = tf.concat([[0], tf.cast(face_labels, tf.int32)], axis=0)
     return tf.gather(labels, fragments.face + 1)
 

@@ -1,4 +1,4 @@
-"""A z-buffer in TensorFlow ops, which finds the face that each pixel sees. No OpenGL.
+"""A z-buffer in TensorFlow ops, which finds the face visible at each pixel. No OpenGL.
 
 It runs wherever TensorFlow runs, but not under `jit_compile`: array sizes depend on the mesh. The
 pixels in the bounding boxes of all triangles of the batch are listed; a pixel keeps the nearest of
@@ -17,11 +17,11 @@ _ROW_BIT = 32
 
 
 class Fragments(NamedTuple):
-    """The face that each pixel sees."""
+    """The face visible at each pixel."""
 
     face: tf.Tensor  # (B, H, W) int32, -1 where there is no face
     depth: tf.Tensor  # (B, H, W) in the unit of the input, infinite where there is no face
-    # For the N pixels that see a face, in no order; most pixels of a picture see none.
+    # For the N pixels covered by a face, in no order; most pixels of a picture are not covered.
     pixel: tf.Tensor  # (N,) int32, index into the flattened (B, H, W)
     barycentric: tf.Tensor  # (N, 3) perspective-correct weights of the face's corners
 
@@ -50,7 +50,7 @@ class _Window(NamedTuple):
 
 
 def rasterize(points_px, depth, faces, height, width, corner_px=(0, 0)):
-    """Finds the face that each pixel centre sees.
+    """Finds the face visible at each pixel centre.
 
     Only front faces are drawn: their corners run counter-clockwise in the picture, as SMPL's do
     where the outside of the body faces the viewer. A pixel on an edge that two faces share is

@@ -1,4 +1,4 @@
-"""Converted datasets read back: counts, faults by name, and a picture in which left is left."""
+"""Converted datasets read back: counts, faults by name, and a picture with left and right."""
 
 import json
 

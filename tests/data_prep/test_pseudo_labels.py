@@ -67,7 +67,7 @@ def test_pseudo_labels_are_written_where_landmarks_agree(folder, made):
         np.testing.assert_array_equal(old["keypoints_px"], new["keypoints_px"])
         np.testing.assert_array_equal(old["image"], new["image"])
     index = json.loads((folder / "out" / "coco" / relabelling.INDEX).read_text())
-    assert index["reasons"] == {"fitted": 3, "teacher disagrees": 1}
+    assert index["reasons"] == {"fitted": 3, "landmarks differ from labels": 1}
     assert (index["records"], index["fitted"], index["has_3d"]) == (4, 3, True)
     files = shards.find(folder / "out", "coco")
     assert shards.count_records(files) == 4
@@ -101,7 +101,10 @@ def test_pseudo_labels_are_the_same_bytes_after_a_stop(folder, monkeypatch):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"filename": np.array(["a.jpg"] * 4)}, r"is of other people: its row 0 is of a\.jpg"),
+        (
+            {"filename": np.array(["a.jpg"] * 4)},
+            r"does not match the records: its row 0 is of a\.jpg",
+        ),
         ({"joints3d": np.zeros((3, 19, 3))}, r"joints3d has shape \(3, 19, 3\).*other people"),
         ({"presence": np.full(4, np.nan)}, "presence holds numbers that are not finite"),
         ({"keypoints_px": None}, "lacks keypoints_px"),

@@ -242,5 +242,5 @@ def test_body_errors_refuse_people_without_labels_and_non_finite_predictions(smp
     with pytest.raises(InputError, match="No person in the shards of coco has labelled keypoints"):
         evaluate(smpl, truth, unlabelled)
     some = write(tmp_path / "b.tfrecord", truth, None, numbers=NEITHER)
-    with pytest.raises(InputError, match="not finite: train anew"):
+    with pytest.raises(InputError, match="not finite: train again"):
         evaluate(smpl, truth, some, move=lambda points: points * np.nan)

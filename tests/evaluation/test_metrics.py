@@ -8,7 +8,7 @@ from hmr_tf.evaluation import metrics
 
 
 def independent(predicted, truth):
-    """MPJPE and reconstruction error, body by body; Procrustes by Kabsch's formula
+    """MPJPE and PA-MPJPE, body by body; Procrustes by Kabsch's formula
     with the determinant in the middle, the scale as the least squares of one unknown."""
     plain, aligned = [], []
     for body, target in zip(np.float64(predicted), np.float64(truth)):

@@ -260,7 +260,7 @@ def test_evaluate_writes_a_table_and_a_page(evaluate, tmp_path, truth):
 
 
 def test_predictions_are_reused_until_model_or_data_change(smpl, tmp_path, truth):
-    """Of three files one changes, one is cut off: those two are predicted anew."""
+    """Of three files one changes, one is cut off: those two are predicted again."""
     fakes.write_h36m(tmp_path / "data", P2_FEW, truth)
     oracle = fakes.Oracle(fakes.thetas(), smpl)
     function, counts = crop_function(oracle, any_batch_size=True), []

@@ -1,4 +1,4 @@
-"""Test sets of a few drawn people, and a model that knows the truth and wrongs it on request."""
+"""Test sets of a few synthetic people, and a model of their truth, with errors on request."""
 
 import cv2
 import numpy as np

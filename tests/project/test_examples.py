@@ -24,7 +24,7 @@ from tools.movenet import convert_movenet
 
 PAGES = [recipes.ROOT / "README.md", *sorted((recipes.ROOT / "docs").glob("*.md"))]
 CONVERT = "data_prep/to_tfrecords.py"
-# Program -> its flags; of hmr_tf.main they are made anew each time.
+# Program -> its flags; of hmr_tf.main they are made again each time.
 PROGRAMS = {
     CONVERT: (to_tfrecords, to_tfrecords.OPTIONS),
     "data_prep/inspect_tfrecords.py": (inspect_tfrecords, inspect_tfrecords.OPTIONS),

@@ -65,7 +65,7 @@ def test_make_names_a_python_that_is_not_there(tmp_path):
 @pytest.mark.skipif(not shutil.which("make"), reason="needs make")
 @pytest.mark.parametrize(("made_with", "cleared"), [("./python ", False), ("python3.9 ", True)])
 def test_make_keeps_the_environment_when_requirements_change(made_with, cleared, tmp_path):
-    """Programs may be running from it; another Python makes it anew."""
+    """Programs may be running from it; another Python makes it again."""
     program = '#!/bin/sh\necho "$@" >> called\n'
     for path in (tmp_path / "python", tmp_path / ".venv" / "bin" / "python"):
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -78,7 +78,7 @@ class Evaluation:
                         lambda part: part.numpy(), self._compare(batch)
                     )
                     if not np.isfinite(predicted["vertices"]).all():
-                        raise InputError("The model's predictions are not finite: train anew.")
+                        raise InputError("The model's predictions are not finite: train again.")
                     batches.append(self._errors(predicted, truth))
                     bar.update(len(batch["image"]))
         except tf.errors.OpError as error:

@@ -13,11 +13,11 @@ from hmr_tf.files.errors import InputError
 
 LABELS = {
     "mpjpe_mm": "MPJPE, mm",
-    "pa_mpjpe_mm": "reconstruction error, mm",
+    "pa_mpjpe_mm": "PA-MPJPE, mm",
     "mpjpe_actions_mm": "MPJPE, mean over actions, mm",
-    "pa_mpjpe_actions_mm": "reconstruction error, mean over actions, mm",
+    "pa_mpjpe_actions_mm": "PA-MPJPE, mean over actions, mm",
     "mpjpe_median_mm": "MPJPE, median, mm",
-    "pa_mpjpe_median_mm": "reconstruction error, median, mm",
+    "pa_mpjpe_median_mm": "PA-MPJPE, median, mm",
     "pck_percent": "PCK at 150 mm, %",
     "auc_percent": "AUC, 0 to 150 mm, %",
     "pa_pck_percent": "PCK after alignment, %",

@@ -95,8 +95,8 @@ def _rejection_reason(num_labelled, num_compared, presence, share):
     if num_labelled < MIN_LABELLED or num_compared < MIN_COMPARED:
         return "few keypoints"
     if presence < MIN_PRESENCE:
-        return "teacher sees no person"
-    return "" if share >= MIN_AGREEING_SHARE else "teacher disagrees"
+        return "no person detected"
+    return "" if share >= MIN_AGREEING_SHARE else "landmarks differ from labels"
 
 
 def _squares(labels):

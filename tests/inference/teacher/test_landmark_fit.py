@@ -53,10 +53,13 @@ def moved(teacher, joints, by_px):
 @pytest.mark.parametrize(
     ("change", "reason"),
     [
-        (lambda labels, teacher: (labels, moved(teacher, slice(2, 9), 90)), "teacher disagrees"),
+        (
+            lambda labels, teacher: (labels, moved(teacher, slice(2, 9), 90)),
+            "landmarks differ from labels",
+        ),
         (
             lambda labels, teacher: (labels, teacher._replace(presence=0.2)),
-            "teacher sees no person",
+            "no person detected",
         ),
         (lambda labels, teacher: (labels * ([[1]] * 4 + [[0]] * 15), teacher), "few keypoints"),
     ],
