@@ -5,6 +5,7 @@ import importlib.util
 import io
 import os
 import re
+import shutil
 import subprocess
 import sys
 import time
@@ -122,6 +123,14 @@ def test_app_refuses_in_one_line(flags, has_gradio, sentence, monkeypatch, capsy
     assert end.value.code == 2, error
     assert re.match(sentence, error)
     assert error.count("\n") == 1
+
+
+@pytest.mark.skipif(not shutil.which("make"), reason="needs make")
+def test_app_starts_by_make_with_the_network_that_is_named():
+    command = ["make", "--dry-run", "app", "LOAD_PATH=logs/mine"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    assert "-r examples/requirements-app.txt" in done.stdout
+    assert '-m examples.app --load_path="logs/mine"' in done.stdout.splitlines()[-1]
 
 
 @pytest.fixture(scope="module")

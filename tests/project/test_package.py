@@ -79,14 +79,6 @@ def test_make_keeps_the_environment_when_requirements_change(made_with, cleared,
     assert ("-m venv --clear .venv" in called) is cleared
 
 
-@pytest.mark.skipif(not shutil.which("make"), reason="needs make")
-def test_make_app_starts_the_page_with_the_network_that_is_named():
-    command = ["make", "--dry-run", "app", "LOAD_PATH=logs/mine"]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
-    assert "-r examples/requirements-app.txt" in done.stdout
-    assert '-m examples.app --load_path="logs/mine"' in done.stdout.splitlines()[-1]
-
-
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory):
     """Built without network, by the setuptools of this environment, from a copy of the files."""
