@@ -25,8 +25,7 @@ from hmr_tf.evaluation import evaluate_protocol, frames, metrics, predictions
 from hmr_tf.evaluation.protocols import keypoints2d, protocol_registry, scores
 from hmr_tf.evaluation.report import people_pictures
 from hmr_tf.files.errors import InputError
-from hmr_tf.inference.model import crop_function
-from hmr_tf.networks import build, checkpoint
+from hmr_tf.networks import build, checkpoint, engines
 from hmr_tf.networks.hmr import mean_theta
 
 _PERCENTILES = {"05": 0.05, "50": 0.5, "95": 0.95}
@@ -150,8 +149,10 @@ def main():
     plan = evaluate_protocol.plan("keypoints2d", options.data_dir, given, allow_missing=False)
     hmr = checkpoint.load(options.load_path)
     with tempfile.TemporaryDirectory() as folder:
-        predict, digest = crop_function(hmr, any_batch_size=True), predictions.model_digest(hmr)
-        files = predictions.predict_files(predict, digest, plan.frames, Path(folder), _BATCH_SIZE)
+        predict, digest = engines.in_tensorflow(hmr).predict, engines.model_digest(hmr)
+        files = predictions.predict_files(
+            predict, hmr.image_size, digest, plan.frames, Path(folder), _BATCH_SIZE
+        )
     people = frames.with_predictions(plan.frames, files, plan.is_evaluated)
     mean = predictions_of_theta(hmr, initial_theta(options.load_path), people.predicted)
     methods = {

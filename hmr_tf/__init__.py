@@ -29,7 +29,7 @@ def _select_keras_2():
 _select_keras_2()
 
 
-def load(model_dir=None, smpl_model_path=None, detector=None):
+def load(model_dir=None, smpl_model_path=None, detector=None, engine="auto", precision="float32"):
     """A trained model, ready to predict.
 
     Args:
@@ -38,18 +38,28 @@ def load(model_dir=None, smpl_model_path=None, detector=None):
       smpl_model_path: SMPL file to use; None: the one the model was trained with.
       detector: folder that `python -m tools.movenet` made; None: models/movenet if it is there,
         else the network itself finds one person of each photograph.
+      engine: what computes the network: tensorflow, openvino, or auto: OpenVINO where it is
+        installed and there is no GPU.
+      precision: of the encoder, float32 or bfloat16.
 
     Returns:
       `hmr_tf.inference.model.Model`.
 
     Raises:
-      hmr_tf.files.errors.InputError: no such network, a damaged one, no such SMPL file.
+      hmr_tf.files.errors.InputError: no such network, a damaged one, no such SMPL file, no such
+        engine.
       ImportError: `tf.keras` is Keras 3, since tensorflow was imported before hmr_tf.
     """
     from hmr_tf.inference.detector import Detector, find_folder
     from hmr_tf.inference.model import Model
-    from hmr_tf.networks import checkpoint
+    from hmr_tf.networks import checkpoint, engines
 
-    parts = checkpoint.load_with_body(str(model_dir or ""), str(smpl_model_path or ""))
+    load_path = str(model_dir or "")
+    hmr, body = checkpoint.load_with_body(load_path, str(smpl_model_path or ""))
     folder = find_folder(detector)
-    return Model(*parts, Detector(folder) if folder else None)
+    return Model(
+        hmr,
+        body,
+        detector=Detector(folder) if folder else None,
+        engine=engines.make(hmr, engine, precision, load_path),
+    )

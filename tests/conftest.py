@@ -23,6 +23,13 @@ def rng():
     return np.random.default_rng(0)
 
 
+@pytest.fixture(autouse=True)
+def without_openvino(request, monkeypatch):
+    """TensorFlow computes, also where OpenVINO is installed, except in tests named after it."""
+    if "openvino" not in request.node.name:
+        monkeypatch.setitem(sys.modules, "openvino", None)
+
+
 @pytest.fixture(scope="session")
 def shared():
     """The folder of dataset samples that CI has beside the checkout; a user does not."""

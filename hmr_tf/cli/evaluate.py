@@ -3,6 +3,7 @@
 from hmr_tf.cli.startup import (
     announce_and_load_tensorflow,
     load,
+    make_engine,
     model_name,
     output_folder,
     require_flags,
@@ -45,7 +46,12 @@ def _evaluate(options):
     hmr = load(options)
     with output_folder(options) as folder:
         content = evaluate_protocol.evaluate(
-            plan, hmr, model_name(options), options.batch_size, folder
+            plan,
+            hmr,
+            model_name(options),
+            batch_size=options.batch_size,
+            output_dir=folder,
+            engine=make_engine(options, hmr),
         )
     print(results.describe(content) if options.protocol else body_errors.describe(content))
     print(f"\nwritten to {folder}: {', '.join(evaluate_protocol.written(folder))}")

@@ -13,6 +13,8 @@ from hmr_tf.files.errors import InputError
 
 MODES = ("train", "evaluate", "predict", "fit", "export", "import_tf1", "quickstart")
 PRECISIONS = ("float32", "bfloat16", "float16")
+ENGINES = ("auto", "tensorflow", "openvino")
+ENGINE_PRECISIONS = ("float32", "bfloat16")
 DISTRIBUTIONS = ("none", "mirrored", "multi_worker")
 ENCODERS = ("resnet_v2_50", "resnet50", "resnet50v2")
 PHOTO_FORMATS = ("overlay", "panels", "transparent", "obj", "ply", "npz")
@@ -238,6 +240,20 @@ class Options:
         "Precision of the encoder; float16 scales the loss. Weights and bodies are float32.",
         choices=PRECISIONS,
         heading="Machine",
+    )
+    engine: str = option(
+        "auto",
+        "What computes the network. openvino: the fastest on CPUs (pip install openvino). auto: "
+        "that, where it is installed and there is no GPU, else TensorFlow.",
+        modes=("evaluate", "predict"),
+        choices=ENGINES,
+    )
+    precision: str = option(
+        "float32",
+        "Precision of the encoder in prediction. bfloat16: for CPUs that have it (AVX-512 BF16, "
+        "AMX) and GPUs; joints move by millimetres.",
+        modes=("evaluate", "predict"),
+        choices=ENGINE_PRECISIONS,
     )
     xla: Optional[bool] = _training_option(
         None, "Compile forward, losses and gradients with XLA. Not given: on where there is a GPU."

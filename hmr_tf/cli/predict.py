@@ -7,6 +7,7 @@ from hmr_tf.cli.options import MOTION_FORMATS, PHOTO_FORMATS, Options
 from hmr_tf.cli.startup import (
     announce_and_load_tensorflow,
     load_with_body,
+    make_engine,
     output_folder,
     timed_phase,
 )
@@ -214,7 +215,8 @@ def _drawing_model(options):
     if folder and (options.detector or not has_boxes):
         with timed_phase(f"Loading the detector in {folder}"):
             detector = Detector(folder)
-    return Model(hmr, body, detector, refine=options.refine)
+    engine = make_engine(options, hmr)
+    return Model(hmr, body, detector, refine=options.refine, engine=engine)
 
 
 def _boxes(options):

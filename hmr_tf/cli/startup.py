@@ -39,6 +39,13 @@ def load_with_body(options):
         return checkpoint.load_with_body(options.load_path, options.smpl_model_path)
 
 
+def make_engine(options, hmr):
+    """`networks.engines.Engine` of --engine and --precision."""
+    from hmr_tf.networks import engines
+
+    return engines.make(hmr, options.engine, options.precision, options.load_path)
+
+
 def model_name(options):
     """What results call the model."""
     return options.load_path or "released"

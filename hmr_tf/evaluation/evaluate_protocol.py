@@ -12,7 +12,7 @@ from hmr_tf.evaluation.protocols import protocol_registry, scores
 from hmr_tf.evaluation.report import page, people_pictures, results, run_time
 from hmr_tf.files import atomic
 from hmr_tf.files.errors import InputError
-from hmr_tf.inference.model import crop_function
+from hmr_tf.networks import engines
 
 TIMED_IMAGES = 20  # for the run time
 PREDICTIONS = "predictions"  # folder below --output_dir
@@ -62,7 +62,7 @@ def plan(protocol, data_dir, given, allow_missing):
     )
 
 
-def evaluate(plan, hmr, load_path, batch_size, output_dir):
+def evaluate(plan, hmr, load_path, batch_size, output_dir, engine=None):
     """Predicts, or reads earlier predictions, measures and writes.
 
     Args:
@@ -72,6 +72,7 @@ def evaluate(plan, hmr, load_path, batch_size, output_dir):
       batch_size: people per batch.
       output_dir: Path of an existing folder; results.json, sequences.csv, report.html and
         predictions/ are written there.
+      engine: `engines.Engine` of `hmr`; None: TensorFlow.
 
     Returns:
       The dict of results.json.
@@ -80,11 +81,11 @@ def evaluate(plan, hmr, load_path, batch_size, output_dir):
       InputError: a broken image, predictions that are not finite, a model without faces to draw.
     """
     rule = protocol_registry.PROTOCOLS[plan.protocol]
-    digest, predict = predictions.model_digest(hmr), crop_function(hmr, any_batch_size=True)
-    predicted = _predict(plan, predict, digest, batch_size, output_dir)
+    engine, digest = engine or engines.in_tensorflow(hmr), engines.model_digest(hmr)
+    predicted = _predict(plan, engine, hmr.image_size, digest, batch_size, output_dir)
     people = frames_.with_predictions(plan.frames, predicted, plan.is_evaluated)
     measured = rule.score(people, plan.options, hmr)
-    times = run_time.measure(predict, _timed_crops(people, hmr.image_size), hmr.smpl.faces)
+    times = run_time.measure(engine.predict, _timed_crops(people, hmr.image_size), hmr.smpl.faces)
     content = {
         **(measured.metrics if rule.has_top_level_metrics else {}),
         "protocol": plan.protocol,
@@ -96,6 +97,8 @@ def evaluate(plan, hmr, load_path, batch_size, output_dir):
         "counts": {"sequences": len(plan.frames.paths), "frames": len(people.file)},
         "missing": plan.missing,
         "metrics": {**measured.metrics, **times},
+        "engine": engine.name,
+        "precision": engine.precision,
         "device": run_time.device(),
         "percentiles": {
             name: metrics.percentiles(values[np.isfinite(values)])
@@ -125,11 +128,17 @@ def compare(paths, output_dir):
     return "\n".join([title, "", *results.text_table(header, rows)])
 
 
-def _predict(plan, predict, digest, batch_size, output_dir):
+def _predict(plan, engine, image_size, digest, batch_size, output_dir):
     folder, total = Path(output_dir) / PREDICTIONS, len(plan.frames.file)
     with tqdm(total=total, desc="Predicting", unit="person", disable=None) as bar:
         return predictions.predict_files(
-            predict, digest, plan.frames, folder, batch_size, progress=bar.update
+            engine.predict,
+            image_size,
+            f"{digest}{engine.difference}",
+            plan.frames,
+            folder,
+            batch_size,
+            progress=bar.update,
         )
 
 

@@ -25,12 +25,15 @@ _PREDICTED = {
 _FIELDS = (*_PREDICTED, "scale_xy", "corner_px")  # the latter two of `augment.Placement`
 
 
-def predict_files(predict, digest, frames, folder, batch_size, progress=lambda count: None):
+def predict_files(
+    predict, image_size, digest, frames, folder, batch_size, progress=lambda count: None
+):
     """Predictions for every record of every file: read from `folder` or made.
 
     Args:
-      predict: `inference.model.crop_function` of a network, for any batch size.
-      digest: `model_digest` of it.
+      predict: of `networks.engines.Engine`.
+      image_size: S, side of its crops.
+      digest: of its numbers, `engines.model_digest`, and of how they are computed.
       frames: Frames, for their files.
       folder: Path for the predictions, one .npz for each TFRecord file; made if it is missing. A
         file is written as soon as it is complete.
@@ -50,23 +53,23 @@ def predict_files(predict, digest, frames, folder, batch_size, progress=lambda c
     contents = [_read(file, key) for file, key in zip(files, keys)]
     new = [number for number, content in enumerate(contents) if content is None]
     progress(sum(len(content["theta"]) for content in contents if content is not None))
-    predicted = _predict(predict, [frames.paths[number] for number in new], batch_size, progress)
+    new_paths = [frames.paths[number] for number in new]
+    predicted = _predict(predict, image_size, new_paths, batch_size, progress)
     for number, content in zip(new, predicted):
         _write(files[number], keys[number], content)
         contents[number] = content
     return contents
 
 
-def _predict(predict, paths, batch_size, progress):
+def _predict(predict, image_size, paths, batch_size, progress):
     """Yields the elements of `predict_files`, file by file."""
     if not paths:
         return
-    image_size = predict.input_signature[0].shape[1]
     waiting, current = [], 0
     try:
         for files, images, placements in _crops(paths, image_size).batch(batch_size):
-            named = predict(images)
-            rows = {name: named[key].numpy() for name, key in _PREDICTED.items()}
+            named = predict(images.numpy())
+            rows = {name: named[key] for name, key in _PREDICTED.items()}
             rows.update({name: value.numpy() for name, value in placements.items()})
             for file in range(current, int(files[-1]) + 1):
                 if file > current:
@@ -113,16 +116,6 @@ def _crops(paths, image_size):
 
     records = frames_.records(paths).map(numbered_crop, num_parallel_calls=tf.data.AUTOTUNE)
     return records.prefetch(tf.data.AUTOTUNE)
-
-
-def model_digest(hmr):
-    """SHA-256 of all numbers of a model and of its body."""
-    digest = hashlib.sha256(str(hmr.image_size).encode())
-    for part in (hmr.encoder, hmr.regressor, hmr.smpl):
-        for variable in part.variables:
-            digest.update(f"{variable.name} {variable.shape}".encode())
-            digest.update(np.ascontiguousarray(variable.numpy()).data)
-    return digest.hexdigest()
 
 
 def _file(folder, path):

@@ -3,6 +3,7 @@
 `hmr_tf.load` returns a `Model`; `--mode=predict` for photographs and videos calls it, too.
 """
 
+import numbers
 import os
 
 import numpy as np
@@ -14,6 +15,7 @@ from hmr_tf.files.errors import InputError
 from hmr_tf.inference import person, photo
 from hmr_tf.inference.person_search import PersonSearch
 from hmr_tf.inference.teacher.refinement import Refiner
+from hmr_tf.networks import engines
 from hmr_tf.networks.prediction import prediction_as_dict
 
 _CROPS_PER_CALL = 32  # bounds the memory
@@ -29,24 +31,25 @@ SEARCHED = (
 class Model:
     """A trained network that predicts the people of photographs; `hmr` is the network itself."""
 
-    def __init__(self, hmr, body, detector=None, refine=False):
+    def __init__(self, hmr, body, detector=None, refine=False, engine=None):
         """Args:
         hmr: `networks.hmr.HMR`.
         body: its `body_model.BodyModel`.
         detector: `inference.detector.Detector`, or None.
         refine: whether predictions are refined where a call does not say.
+        engine: `networks.engines.Engine` of `hmr`; None: TensorFlow.
 
         Raises:
           InputError: refine, and there is no teacher.
         """
         self.hmr = hmr
         self.body = body
+        self.engine = engine or engines.in_tensorflow(hmr)
         self.detector = detector
         self.refine = refine
         self._refiner = Refiner(hmr) if refine else None
-        self._search = PersonSearch(hmr)
+        self._search = PersonSearch(self.engine.predict, hmr.image_size)
         self._has_searched = False
-        self._predict_last_stage = crop_function(hmr)
         self._predict_all_stages = tf.function(
             lambda images: [
                 prediction_as_dict(hmr.with_mesh(stage), hmr.image_size)
@@ -87,7 +90,7 @@ class Model:
         """
         if isinstance(image, (str, os.PathLike)):
             image = photo.read_image(image)
-        if boxes is not None and np.shape(boxes) == (4,) and boxes[0] is not None:
+        if boxes is not None and len(boxes) == 4 and isinstance(boxes[0], numbers.Real):
             boxes = [boxes]
         (people,) = self.predict_batch([image], [boxes], focal_px, principal_px, refine)
         if isinstance(people, InputError):
@@ -207,7 +210,7 @@ class Model:
                 f"images must be (B, {size}, {size}, 3), B at least 1; received {images.shape}"
             )
         parts = [
-            self._predict_stages(tf.constant(images[start : start + _CROPS_PER_CALL]), stages)
+            self._predict_stages(images[start : start + _CROPS_PER_CALL], stages)
             for start in range(0, len(images), _CROPS_PER_CALL)
         ]
         joined = [
@@ -218,26 +221,5 @@ class Model:
 
     def _predict_stages(self, images, all_stages):
         if all_stages:
-            return self._predict_all_stages(images)
-        return [self._predict_last_stage(images)]
-
-
-def crop_function(hmr, any_batch_size=False):
-    """The network as a tf.function.
-
-    Args:
-      hmr: `networks.hmr.HMR`.
-      any_batch_size: whether one graph serves all batch sizes, or each size has one.
-
-    Returns:
-      tf.function: (B, S, S, 3) crops in [-1, 1] -> dict of the last stage's named tensors, see
-      `networks.prediction.prediction_as_dict`.
-    """
-    size = hmr.image_size
-    spec = tf.TensorSpec([None, size, size, 3], tf.float32)
-
-    def predict(images):
-        return prediction_as_dict(hmr.with_mesh(hmr(images, training=False)[-1]), size)
-
-    signature = [spec] if any_batch_size else None
-    return tf.function(predict, input_signature=signature, autograph=False)
+            return self._predict_all_stages(tf.constant(images))
+        return [self.engine.predict(images)]

@@ -8,7 +8,6 @@ from typing import NamedTuple
 
 import cv2
 import numpy as np
-import tensorflow as tf
 
 from hmr_tf.body import camera
 from hmr_tf.data import crop as crops
@@ -46,14 +45,10 @@ class SearchResult(NamedTuple):
 class PersonSearch:
     """Photograph -> the box of one person in it."""
 
-    def __init__(self, hmr):
-        """Args: hmr: `networks.hmr.HMR`."""
-        self._size = hmr.image_size
-        self._keypoints = tf.function(
-            lambda images: hmr(images, training=False)[-1].keypoints2d_norm,
-            input_signature=[tf.TensorSpec([None, self._size, self._size, 3])],
-            autograph=False,
-        )
+    def __init__(self, predict, image_size):
+        """Args: predict: of `networks.engines.Engine`; image_size: S, side of its crops."""
+        self._predict_crops = predict
+        self._size = image_size
 
     def __call__(self, image, box_before=None):
         """Finds the person.
@@ -93,11 +88,11 @@ class PersonSearch:
             for center, side in zip(*windows)
         ]
         pixels = np.stack([pixels for pixels, _ in cropped]).astype(np.float32) / 127.5 - 1.0
-        keypoints = np.concatenate(
-            [self._keypoints(pixels[i : i + _BATCH]) for i in range(0, len(pixels), _BATCH)]
-        )
-        finite = np.clip(np.nan_to_num(keypoints), -_MAX_NORM, _MAX_NORM)
-        in_crops = camera.pixels_from_norm(finite, self._size)
+        batches = [pixels[i : i + _BATCH] for i in range(0, len(pixels), _BATCH)]
+        keypoints_px = [self._predict_crops(batch)["keypoints2d_px"] for batch in batches]
+        lowest, highest = camera.pixels_from_norm(np.array([-_MAX_NORM, _MAX_NORM]), self._size)
+        finite = np.nan_to_num(np.concatenate(keypoints_px), nan=self._size / 2)
+        in_crops = np.clip(finite, lowest, highest)
         return np.stack([crops.to_image(k, crop) for k, (_, crop) in zip(in_crops, cropped)])
 
 

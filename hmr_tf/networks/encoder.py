@@ -80,6 +80,17 @@ def resnet50(image_size=224, bn_momentum=BN_MOMENTUM):
 ENCODERS = {"resnet_v2_50": resnet_v2_50, "resnet50": resnet50, "resnet50v2": resnet50v2}
 
 
+def cast(network, dtype):
+    """A copy of an encoder that computes in `dtype`; its input stays float32."""
+    config = network.get_config()
+    for layer in config["layers"]:
+        if layer["class_name"] != "InputLayer":
+            layer["config"]["dtype"] = dtype
+    copy = keras.Model.from_config(config)
+    copy.set_weights(network.get_weights())
+    return copy
+
+
 def _with_momentum(network, bn_momentum):
     for layer in network.layers:
         if isinstance(layer, layers.BatchNormalization):

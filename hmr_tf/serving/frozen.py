@@ -7,11 +7,11 @@ the processor once. SMPL is computed once, for the last stage alone.
 from typing import Callable, NamedTuple
 
 import tensorflow as tf
-from tensorflow import keras
 from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
 from hmr_tf.body import theta
 from hmr_tf.body.smpl import Body
+from hmr_tf.networks import encoder
 from hmr_tf.networks.prediction import prediction_from_body
 
 DTYPES = ("float32", "bfloat16", "float16")
@@ -39,10 +39,10 @@ def freeze(hmr, dtype="float32"):
       dtype: of the encoder, one of `DTYPES`. Regressor, SMPL and camera are always float32.
     """
     size = hmr.image_size
-    encoder = hmr.encoder if dtype == "float32" else cast_encoder(hmr.encoder, dtype)
+    network = hmr.encoder if dtype == "float32" else encoder.cast(hmr.encoder, dtype)
 
     def last_theta(image):
-        features = tf.cast(encoder(image, training=False), tf.float32)
+        features = tf.cast(network(image, training=False), tf.float32)
         return hmr.regressor(features, training=False)[-1]
 
     image = tf.TensorSpec([None, size, size, 3], tf.float32, name="image")
@@ -54,17 +54,6 @@ def freeze(hmr, dtype="float32"):
         body=lambda pose, betas: Body(*pose_body(*map(tf.convert_to_tensor, (pose, betas)))),
         image_size=size,
     )
-
-
-def cast_encoder(encoder, dtype):
-    """A copy of the encoder that computes in `dtype`; its input stays float32."""
-    config = encoder.get_config()
-    for layer in config["layers"]:
-        if layer["class_name"] != "InputLayer":
-            layer["config"]["dtype"] = dtype
-    cast = keras.Model.from_config(config)
-    cast.set_weights(encoder.get_weights())
-    return cast
 
 
 def _freeze(function, *specs):

@@ -206,3 +206,10 @@ def test_options_protocols_are_those_of_evaluation():
     from hmr_tf.evaluation.protocols import protocol_registry
 
     assert options.PROTOCOLS == tuple(protocol_registry.PROTOCOLS)
+
+
+def test_options_engines_are_those_of_networks():
+    from hmr_tf.networks import engines
+
+    assert options.ENGINES == engines.ENGINES
+    assert options.ENGINE_PRECISIONS == engines.PRECISIONS

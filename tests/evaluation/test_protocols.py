@@ -16,7 +16,7 @@ from hmr_tf.evaluation import evaluate_protocol, frames, predictions
 from hmr_tf.evaluation.protocols import body_errors, perspective, protocol_registry
 from hmr_tf.evaluation.report import results
 from hmr_tf.files.errors import InputError
-from hmr_tf.inference.model import crop_function
+from hmr_tf.networks import engines
 from tests.fakes import evaluation_fakes as fakes
 from tests.fakes import tiny_body
 from tests.fakes.commands import run_command
@@ -263,13 +263,14 @@ def test_predictions_are_reused_until_model_or_data_change(smpl, tmp_path, truth
     """Of three files one changes, one is cut off: those two are predicted again."""
     fakes.write_h36m(tmp_path / "data", P2_FEW, truth)
     oracle = fakes.Oracle(fakes.thetas(), smpl)
-    function, counts = crop_function(oracle, any_batch_size=True), []
+    predict_crops, counts = engines.in_tensorflow(oracle).predict, []
 
     def predict(digest="digest"):
         plan = evaluate_protocol.plan("h36m_p2", tmp_path / "data", {}, allow_missing=True)
         counts.clear()
         predicted = predictions.predict_files(
-            function,
+            predict_crops,
+            oracle.image_size,
             digest,
             plan.frames,
             tmp_path / "kept",
@@ -293,10 +294,10 @@ def test_predictions_are_reused_until_model_or_data_change(smpl, tmp_path, truth
 
 def test_predictions_digest_is_of_all_weights(smpl):
     oracle = fakes.Oracle(fakes.thetas(), smpl)
-    digest = predictions.model_digest(oracle)
-    assert predictions.model_digest(fakes.Oracle(fakes.thetas(), smpl)) == digest
+    digest = engines.model_digest(oracle)
+    assert engines.model_digest(fakes.Oracle(fakes.thetas(), smpl)) == digest
     oracle.encoder.thetas.assign(fakes.thetas(seed=1))
-    assert predictions.model_digest(oracle) != digest
+    assert engines.model_digest(oracle) != digest
 
 
 def test_compare_shows_runs_side_by_side(tmp_path, capsys):

@@ -1,7 +1,5 @@
 """The network that looks for the person itself, with one that sees bright rectangles."""
 
-from types import SimpleNamespace
-
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -16,15 +14,13 @@ SIZE = 32
 
 
 class RectangleNetwork:
-    """Sees the bright pixels of a crop, and says that the 19 keypoints lie on their diagonal."""
-
-    image_size = SIZE
+    """An engine that predicts the 19 keypoints on the diagonal of a crop's bright pixels."""
 
     def __init__(self, bias=0.0):
         """Args: bias: added to keypoints where the rectangle is not whole in the crop."""
         self.bias = bias
 
-    def __call__(self, images, training):
+    def __call__(self, images):
         bright = images[..., 0] > 0.5
         place = tf.linspace(-1.0, 1.0, SIZE)
         ends = []
@@ -37,7 +33,8 @@ class RectangleNetwork:
         along = tf.linspace(0.0, 1.0, 19)[:, None]
         whole = tf.reduce_all((low > -0.9) & (high < 0.9), axis=-1)[:, None, None]
         keypoints = low[:, None] + along * (high - low)[:, None]
-        return [SimpleNamespace(keypoints2d_norm=keypoints + tf.where(whole, 0.0, self.bias))]
+        keypoints_norm = keypoints + tf.where(whole, 0.0, self.bias)
+        return {"keypoints2d_px": ((keypoints_norm + 1) / 2 * SIZE).numpy()}
 
 
 def photograph(box, size=(300, 500)):
@@ -59,7 +56,7 @@ def off_by(predicted, box):
 def test_person_search_ends_around_the_person(box, zoom):
     box = tuple(zoom * value for value in box)
     image = photograph(box, (300 * zoom, 500 * zoom))
-    result = PersonSearch(RectangleNetwork())(image)
+    result = PersonSearch(RectangleNetwork(), SIZE)(image)
     apart, ratio = off_by(result.box, box)
     assert apart < 0.06 * np.hypot(*box[2:])
     assert ratio == pytest.approx(person_search._ENLARGED, rel=0.15)
@@ -70,12 +67,12 @@ def test_person_search_ends_around_the_person(box, zoom):
 def test_person_search_returns_a_box_that_is_cropped_alike():
     box = (60, 40, 60, 180)
     image = photograph(box)
-    search = PersonSearch(RectangleNetwork())
-    result = search(image)
+    network = RectangleNetwork()
+    result = PersonSearch(network, SIZE)(image)
     pixels, _ = person.crop_person(image, result.box, SIZE)
-    keypoints = search._keypoints(pixels[None].astype(np.float32) / 127.5 - 1)
-    assert np.abs(np.mean(keypoints, axis=1)).max() < 0.1
-    assert 0.5 < np.ptp(keypoints, axis=1).max() < 1.4
+    keypoints_px = network(pixels[None].astype(np.float32) / 127.5 - 1)["keypoints2d_px"]
+    assert np.abs(np.mean(keypoints_px, axis=1) - SIZE / 2).max() < 0.05 * SIZE
+    assert 0.25 * SIZE < np.ptp(keypoints_px, axis=1).max() < 0.7 * SIZE
 
 
 def test_person_search_follows_the_person_of_the_frame_before():
@@ -83,7 +80,7 @@ def test_person_search_follows_the_person_of_the_frame_before():
     box, other = (200, 60, 80, 180), (20, 60, 60, 160)
     image = np.maximum(photograph(box), photograph(other))
     moved = tuple(np.add(other, (6, -4, 0, 0)))
-    result = PersonSearch(RectangleNetwork())(image, box_before=moved)
+    result = PersonSearch(RectangleNetwork(), SIZE)(image, box_before=moved)
     assert off_by(result.box, other)[0] < 12
     assert result.agreement >= models.MIN_AGREEMENT
 
@@ -91,7 +88,7 @@ def test_person_search_follows_the_person_of_the_frame_before():
 @pytest.mark.parametrize("bias", [np.nan, np.inf, -1e9])
 def test_person_search_with_a_broken_network_gives_a_box_in_the_photograph(bias):
     image = photograph((0, 0, 500, 300))
-    result = PersonSearch(RectangleNetwork(bias=bias))(image)
+    result = PersonSearch(RectangleNetwork(bias=bias), SIZE)(image)
     assert 0 <= result.agreement <= 1
     pixels, _ = person.crop_person(image, result.box, SIZE)
     assert pixels.shape == (SIZE, SIZE, 3)
@@ -100,7 +97,7 @@ def test_person_search_with_a_broken_network_gives_a_box_in_the_photograph(bias)
 @pytest.mark.parametrize("size", [(1, 1), (1, 400), (37, 12)])
 def test_person_search_of_an_empty_photograph_gives_a_box_in_it(size):
     image = np.zeros((*size, 3), np.uint8)
-    result = PersonSearch(RectangleNetwork())(image)
+    result = PersonSearch(RectangleNetwork(), SIZE)(image)
     pixels, _ = person.crop_person(image, result.box, SIZE)
     assert pixels.shape == (SIZE, SIZE, 3)
 

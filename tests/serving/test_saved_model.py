@@ -16,7 +16,9 @@ from tensorflow.core.protobuf import saved_model_pb2
 from hmr_tf.body import skeleton
 from hmr_tf.files.errors import InputError
 from hmr_tf.inference import photo as photos
-from hmr_tf.inference.model import Model, crop_function
+from hmr_tf.inference.model import Model
+from hmr_tf.networks import encoder
+from hmr_tf.networks.engines import crop_function
 from hmr_tf.networks.prediction import prediction_as_dict
 from hmr_tf.serving import frozen, saved_model, signatures, tflite, warmup
 from tests.fakes import tiny_hmr
@@ -236,7 +238,7 @@ def test_savedmodel_in_the_c_library_of_a_server(hmr, folder, photo, tmp_path):
 @pytest.mark.parametrize(("dtype", "digit"), [("bfloat16", 2**-8), ("float16", 2**-11)])
 def test_frozen_encoder_of_fewer_digits_is_as_close(hmr, rng, dtype, digit):
     images = tf.constant(rng.uniform(-1, 1, (4, tiny_hmr.SIZE, tiny_hmr.SIZE, 3)), tf.float32)
-    twin, exact = frozen.cast_encoder(hmr.encoder, dtype), hmr.encoder(images, training=False)
+    twin, exact = encoder.cast(hmr.encoder, dtype), hmr.encoder(images, training=False)
     assert {v.dtype for v in twin.weights if "kernel" in v.name} == {tf.dtypes.as_dtype(dtype)}
     error = np.linalg.norm(tf.cast(twin(images), tf.float32) - exact) / np.linalg.norm(exact)
     assert digit / 10 < error < 5 * digit

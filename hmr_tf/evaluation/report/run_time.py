@@ -3,6 +3,7 @@
 import statistics
 import time
 
+import numpy as np
 import tensorflow as tf
 
 from hmr_tf.rendering import drawing, render
@@ -14,7 +15,7 @@ def measure(predict, images, faces):
     """Median time from one crop to one body, one image at a time.
 
     Args:
-      predict: `inference.model.crop_function` of a network.
+      predict: of `networks.engines.Engine`.
       images: list of (S, S, 3) crops in [-1, 1].
       faces: (F, 3) of its mesh, or None.
 
@@ -22,10 +23,10 @@ def measure(predict, images, faces):
       dict of milliseconds: model_ms, until theta and the mesh are in memory; rendered_ms, the same
       with the body drawn over the crop, for a model that has faces.
     """
-    images = [image[None] for image in images]
-    functions = {"model_ms": lambda image: _to_numpy(predict(image))}
+    images = [np.asarray(image)[None] for image in images]
+    functions = {"model_ms": predict}
     if faces is not None and len(faces):
-        functions["rendered_ms"] = lambda image: _draw(_to_numpy(predict(image)), image, faces)
+        functions["rendered_ms"] = lambda image: _draw(predict(image), image, faces)
     return {name: _median_ms(function, images) for name, function in functions.items()}
 
 
@@ -35,10 +36,6 @@ def device():
     if not gpus:
         return "CPU"
     return tf.config.experimental.get_device_details(gpus[0]).get("device_name", "GPU")
-
-
-def _to_numpy(named):
-    return {name: value.numpy() for name, value in named.items()}
 
 
 def _draw(body, image, faces):
