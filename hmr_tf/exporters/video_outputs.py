@@ -1,5 +1,6 @@
 """The output files of videos: the frames with the bodies drawn, arrays, motions."""
 
+import contextlib
 import functools
 from concurrent import futures
 from pathlib import Path
@@ -13,7 +14,7 @@ from hmr_tf.exporters import motion, outputs
 from hmr_tf.files.atomic import written
 from hmr_tf.inference import video_files
 from hmr_tf.inference.person import Person
-from hmr_tf.inference.video import KEPT, batches
+from hmr_tf.inference.video import FRAMES_PER_BATCH, KEPT, batches
 from hmr_tf.rendering import panels
 
 FORMATS = ("overlay", "npz")  # beside those of `outputs.MOTION_WRITERS`
@@ -95,24 +96,33 @@ def _arrays(video_people):
 
 
 def _draw_frames(people, faces, smpl, target):
+    """Writes the overlay; frames are read, drawn and written at the same time."""
     in_frame = [[] for _ in people.times.seconds]
     for track in people.tracks:
         for number, person in zip(track.frames, track.people):
             in_frame[number].append(person)
-    pose = tf.function(smpl.__call__)
-    repeats = iter(np.bincount(people.times.shown_frames(), minlength=len(in_frame)))
+    repeats = np.bincount(people.times.shown_frames(), minlength=len(in_frame))
     with (
         video_files.Video(people.path) as video,
+        contextlib.closing(video_files.computed_ahead(video, FRAMES_PER_BATCH)) as images,
+        contextlib.closing(_pictures(images, in_frame, faces, smpl)) as pictures,
+        contextlib.closing(video_files.computed_ahead(pictures, FRAMES_PER_BATCH)) as drawn,
         video_files.writer(target, people.times.rate_hz) as write_frame,
         tqdm(total=len(in_frame), desc="Drawing", unit="frame", leave=False) as bar,
-        futures.ThreadPoolExecutor() as pool,
     ):
-        for images, people_in_images in zip(batches(video), batches(in_frame)):
+        for picture, repeat in zip(drawn, repeats):
+            for _ in range(repeat):
+                write_frame(picture)
+            bar.update()
+
+
+def _pictures(images, in_frame, faces, smpl):
+    """Yields each image with the people of its frame drawn."""
+    pose = tf.function(smpl.__call__)
+    with futures.ThreadPoolExecutor() as pool:
+        for some, people_in_images in zip(batches(images), batches(in_frame)):
             posed = _with_mesh(people_in_images, pose)
-            for picture in pool.map(functools.partial(_overlay, faces), images, posed):
-                for _ in range(next(repeats)):
-                    write_frame(picture)
-                bar.update()
+            yield from pool.map(functools.partial(_overlay, faces), some, posed)
 
 
 def _with_mesh(in_frames, pose):

@@ -1,5 +1,6 @@
 """Predicts the people of videos: frame by frame, then tracked, their motion smoothed."""
 
+import contextlib
 import itertools
 from pathlib import Path
 from typing import NamedTuple
@@ -50,17 +51,17 @@ def predict_video(model, video, boxes=None, focal_px=None, principal_px=None, sm
     """
     path, frames, first_image, problems = Path(video.source), [], None, []
     boxes_of, names = boxes.of_frames(path.stem, video.stated_num_frames) if boxes else (None, {})
-    with tqdm(desc="Predicting", unit="frame", leave=False) as bar:
-        for images in batches(video):
+    with contextlib.ExitStack() as stack:
+        images_ahead = video_files.computed_ahead(video, FRAMES_PER_BATCH)
+        stack.callback(images_ahead.close)
+        total = video.stated_num_frames or None
+        bar = stack.enter_context(tqdm(total=total, desc="Predicting", unit="frame", leave=False))
+        for images in batches(images_ahead):
             if boxes is None:
                 image_boxes = model.detect_in_frames(images, box_before=_last_box(frames))
             else:
-                numbers = range(len(frames), len(frames) + len(images))
-                image_boxes = []
-                for number, image in zip(numbers, images):
-                    good, wrong = usable(boxes_of(number), *image.shape[:2])
-                    image_boxes.append(good)
-                    problems += [f"frame {number} of the video: {text}" for text in wrong]
+                image_boxes, wrong = _usable_boxes(boxes_of, images, first=len(frames))
+                problems += wrong
             predictions = model.predict_batch(images, image_boxes, focal_px, principal_px)
             for image, people in zip(images, predictions):
                 if isinstance(people, InputError):
@@ -86,6 +87,20 @@ def predict_video(model, video, boxes=None, focal_px=None, principal_px=None, sm
         for track in tracking.track_people(frames)
     ]
     return VideoPeople(path, tracks, times, first_image, problems)
+
+
+def _usable_boxes(boxes_of, images, first):
+    """For each of successive frames, of which the first has this number, its usable boxes.
+
+    Returns:
+      list of lists of boxes, and list of str: what was wrong with the others.
+    """
+    of_images, problems = [], []
+    for number, image in enumerate(images, first):
+        good, wrong = usable(boxes_of(number), *image.shape[:2])
+        of_images.append(good)
+        problems += [f"frame {number} of the video: {text}" for text in wrong]
+    return of_images, problems
 
 
 def box_problems(video, boxes):
