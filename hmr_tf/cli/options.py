@@ -111,7 +111,10 @@ class Options:
     )
     video_path: str = _predict("", "Video file, instead of --img_path.")
     webcam: int = _predict(
-        -1, "Number of a camera: it is recorded, then the recording is predicted.", least=-1
+        -1,
+        "Number of a camera: it is recorded, while a page on this computer shows its people; then "
+        "the recording is predicted.",
+        least=-1,
     )
     num_frames: int = _predict(0, "Frames to record with --webcam; 0: until Ctrl-C.")
     box: tuple[float, ...] = _predict(

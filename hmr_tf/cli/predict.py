@@ -171,13 +171,26 @@ def _predict_video(options, formats, boxes, camera):
         folder = stack.enter_context(output_folder(options))
         if video is None:
             path = folder / "webcam.mp4"
-            video_files.record(options.webcam, path, options.num_frames)
+            _record_and_show(options, model, boxes, path)
             video = stack.enter_context(video_files.Video(path))
         people = predict_video(model, video, boxes, **camera, smoother=options.smooth)
         smpl = model.hmr.smpl
         written = video_outputs.write(folder, people, model.body, smpl, formats, options.up_axis)
     print(*written, sep="\n")
     return _report([*(boxes.problems if boxes else ()), *people.problems])
+
+
+def _record_and_show(options, model, boxes, path):
+    """Records the camera; a page shows its people meanwhile."""
+    from hmr_tf.inference import video_files
+    from hmr_tf.inference.live import webcam_page
+
+    of_frame = boxes.of_frames(path.stem, 0)[0](0) if boxes else None
+    with webcam_page.WebcamPage(webcam_page.drawer(model, of_frame)) as page:
+        sys.stderr.write(f"The webcam with its people: {page.url}\n")
+        video_files.record(options.webcam, path, options.num_frames, show=page.show)
+        if page.lag_s is not None:
+            sys.stderr.write(f"The page lagged by {1000 * page.lag_s:.0f} ms.\n")
 
 
 def _formats(options):

@@ -193,7 +193,7 @@ def computed_ahead(items, most):
         thread.join()
 
 
-def record(camera_number, path, num_frames=0):
+def record(camera_number, path, num_frames=0, show=lambda image: None):
     """Records a camera into a video that lasts as long as the recording.
 
     The camera's frames have the times of the clock: a frame is repeated until the next one comes,
@@ -203,12 +203,13 @@ def record(camera_number, path, num_frames=0):
       camera_number: int.
       path: of the video.
       num_frames: of the camera; 0: until Ctrl-C.
+      show: called with each frame of the camera when it comes.
 
     Returns:
       path.
     """
     with Video(camera_number) as camera, tqdm(desc="Ctrl-C ends it", unit="frame") as bar:
-        frames = itertools.islice(camera, num_frames or None)
+        frames = _shown(itertools.islice(camera, num_frames or None), show)
         first, is_stopped = _first_frames(camera, frames)
         rate_hz = camera.frame_times().rate_hz
         with writer(path, rate_hz) as write:
@@ -226,6 +227,12 @@ def record(camera_number, path, num_frames=0):
                 pass  # the user's way to end the recording
             write(before)
     return path
+
+
+def _shown(frames, show):
+    for image in frames:
+        show(image)
+        yield image
 
 
 def _timed(camera, frames):

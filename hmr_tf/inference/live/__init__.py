@@ -1,0 +1,1 @@
+"""A webcam with the bodies drawn, while it is recorded."""
