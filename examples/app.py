@@ -16,7 +16,6 @@ import time
 from pathlib import Path
 from typing import NamedTuple
 
-import numpy as np
 from absl import flags, logging
 
 import hmr_tf  # before TensorFlow, for which it selects Keras 2
@@ -94,7 +93,7 @@ def predict_files(model, photograph, folder):
     """
     from hmr_tf.exporters import outputs
     from hmr_tf.inference import photo
-    from hmr_tf.rendering import panels
+    from hmr_tf.rendering import panels, scene
 
     start = time.monotonic()
     try:
@@ -114,7 +113,7 @@ def predict_files(model, photograph, folder):
         drawn.image, drawn.people, model.faces, with_skeleton=False
     )
     outputs.write_png(overlay, bodies_over_photograph)
-    outputs.write_png(side, side_view(people, model.faces))
+    outputs.write_png(side, scene.draw_alone(people, model.faces, SIDE_VIEW_PX, SIDE_DEGREES))
     number = "1 person" if len(people) == 1 else f"{len(people)} people"
     return Bodies(
         f"{number} in {time.monotonic() - start:.1f} s",
@@ -142,21 +141,6 @@ def small_scene(image, people, body):
         for person in people
     ]
     return Scene(image, people, body)
-
-
-def side_view(people, faces):
-    """(S, S, 3) uint8: all people from their left, as large as the picture allows."""
-    from hmr_tf.inference.person import Person
-    from hmr_tf.rendering import scene
-
-    middle = np.mean([person.vertices + person.transl for person in people], axis=(0, 1))
-    changes = {"focal_px": 2.0 * SIDE_VIEW_PX, "principal_px": [SIDE_VIEW_PX / 2] * 2}
-    near = [
-        Person({**person, **changes, "transl": person.transl - middle + [0, 0, 1]})
-        for person in people
-    ]
-    size = (SIDE_VIEW_PX, SIDE_VIEW_PX)
-    return scene.draw(near, faces, size, degrees=SIDE_DEGREES)[0]  # moves away until all are seen
 
 
 def measure_row(number, person, body):

@@ -41,6 +41,24 @@ def draw(people, faces, size, background=None, degrees=0.0):
     return picture[0].numpy(), mask[0].numpy()
 
 
+def draw_alone(people, faces, size_px, degrees):
+    """Draws the bodies without the photograph, in the middle of a square and as large as it allows.
+
+    Args:
+      people, faces: as `draw`.
+      size_px: S, side of the picture.
+      degrees: as in `draw`; at 90 the left edge of the photograph is nearest.
+
+    Returns:
+      (S, S, 3) uint8 on white.
+    """
+    middle = np.mean([person["vertices"] + person["transl"] for person in people], axis=(0, 1))
+    to_front = np.array([0, 0, 1]) - middle  # 1 m away: `draw` moves them back until all are seen
+    pinhole = {"focal_px": 2.0 * size_px, "principal_px": np.full(2, size_px / 2)}
+    front = [{**person, **pinhole, "transl": person["transl"] + to_front} for person in people]
+    return draw(front, faces, (size_px, size_px), degrees=degrees or 360.0)[0]
+
+
 def _all_in_view(points, pinhole, size):
     """Moves points away from the camera until all are in the picture.
 

@@ -81,15 +81,6 @@ def test_app_writes_the_files_of_all_people(inputs, model, tmp_path):
     assert all(100 < row[1] < 250 for row in bodies.measures)
 
 
-def test_app_side_view_fills_the_picture(inputs, model):
-    people = predict(model, inputs / "first.png")
-    picture = app.side_view(people, model.faces)
-    rows, columns = np.nonzero((picture < 255).any(axis=-1))
-    extent = max(np.ptp(rows), np.ptp(columns)) / app.SIDE_VIEW_PX
-    assert 0.6 < extent < 1
-    assert min(rows.min(), columns.min()) > 0
-
-
 def test_app_says_what_is_wrong_with_a_file(inputs, model, tmp_path):
     with pytest.raises(InputError, match=r"^letter\.jpg is no image that can be read"):
         app.predict_files(model, inputs / "letter.jpg", tmp_path / "files")

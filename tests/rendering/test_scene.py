@@ -26,6 +26,17 @@ def test_scene_shows_all_rotated_people(degrees):
     assert not mask[:, [0, -1]].any()
 
 
+@pytest.mark.parametrize("degrees", [0.0, 90.0])
+def test_scene_without_photograph_fills_the_picture(degrees):
+    corners = np.float32([(0, -0.8, 0), (-0.5, 0.8, -0.3), (0.5, 0.8, -0.3), (0, 0.8, 0.6)])
+    faces = np.array([(0, 1, 2), (0, 2, 3), (0, 3, 1), (1, 3, 2)])
+    far_aside = person.Person(vertices=corners, transl=np.float32([9, -4, 30]))
+    picture = scene.draw_alone([far_aside], faces, size_px=100, degrees=degrees)
+    rows, columns = np.nonzero((picture < 255).any(axis=-1))
+    assert 55 < np.ptp(rows) < 100
+    assert min(rows.min(), columns.min(), 99 - rows.max(), 99 - columns.max()) > 0
+
+
 def test_scene_keeps_people_who_are_in_the_picture():
     pinhole = camera.Pinhole(200.0, (50.0, 40.0))
     points = np.float32([(-0.1, 0, 4), (0.3, 0.2, 4.2)])
