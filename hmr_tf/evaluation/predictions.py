@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from hmr_tf.data import augment, crop, record
 from hmr_tf.evaluation import frames as frames_
-from hmr_tf.files.atomic import written
+from hmr_tf.files import atomic
 from hmr_tf.files.errors import InputError
 from hmr_tf.files.sha256 import file_digest
 
@@ -48,6 +48,7 @@ def predict_files(
     Raises:
       InputError: a broken image, or predictions that are not finite.
     """
+    atomic.remove_left_over(folder)
     keys = [f"{_FORMAT} {digest} {file_digest(path)}" for path in frames.paths]
     files = [_file(folder, path) for path in frames.paths]
     contents = [_read(file, key) for file, key in zip(files, keys)]
@@ -138,5 +139,5 @@ def _read(path, digest):
 def _write(path, digest, predicted):
     """Writes the file completely or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    with written(path) as unfinished, open(unfinished, "wb") as file:
+    with atomic.written(path) as unfinished, open(unfinished, "wb") as file:
         np.savez(file, digest=digest, **predicted)
