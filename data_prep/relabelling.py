@@ -92,6 +92,10 @@ def _read_landmarks(path, num_people):
     missing = [key for key in LANDMARK_KEYS if key not in arrays]
     if missing:
         raise InputError(f"--landmarks={path} lacks {', '.join(missing)}; see docs/datasets.md.")
+    if arrays["filename"].dtype.kind == "S":  # as Python 2 and HDF5 write text
+        arrays["filename"] = np.char.decode(arrays["filename"], "utf8", "replace")
+    if arrays["presence"].ndim == 2 and arrays["presence"].shape[1] == 1:
+        arrays["presence"] = arrays["presence"][:, 0]
     shapes = {"keypoints_px": (19, 3), "joints3d": (19, 3), "filename": (), "presence": ()}
     for key, shape in shapes.items():
         if arrays[key].shape != (num_people, *shape):
