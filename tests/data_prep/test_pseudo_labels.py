@@ -105,7 +105,7 @@ def test_pseudo_labels_are_the_same_bytes_after_a_stop(folder, monkeypatch):
             {"filename": np.array(["a.jpg"] * 4)},
             r"does not match the records: its row 0 is of a\.jpg",
         ),
-        ({"joints3d": np.zeros((3, 19, 3))}, r"joints3d has shape \(3, 19, 3\).*other people"),
+        ({"joints3d": np.zeros((3, 19, 3))}, r"joints3d has shape \(3, 19, 3\).*other records"),
         ({"presence": np.full(4, np.nan)}, "presence holds numbers that are not finite"),
         ({"keypoints_px": None}, "lacks keypoints_px"),
     ],
