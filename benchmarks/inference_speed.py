@@ -33,7 +33,7 @@ from benchmarks import original_smpl
 from hmr_tf.body import body_model, camera, theta
 from hmr_tf.files.errors import InputError
 from hmr_tf.inference import person, photo
-from hmr_tf.networks import build, checkpoint
+from hmr_tf.networks import build, checkpoint, engines
 from hmr_tf.serving import saved_model
 
 OURS = "ours, float32"
@@ -62,13 +62,20 @@ def exported(path):
     return lambda images: served(image=tf.constant(images))["vertices"].numpy()
 
 
-def in_openvino(path):
+def in_openvino(path, precision):
     import openvino
 
     core = openvino.Core()
-    options = {"INFERENCE_PRECISION_HINT": "f32", "PERFORMANCE_HINT": "LATENCY"}
+    options = {"INFERENCE_PRECISION_HINT": precision, "PERFORMANCE_HINT": "LATENCY"}
     model = core.compile_model(core.read_model(str(path)), "CPU", options)
     return lambda images: model(images)["vertices"]
+
+
+def our_engine(hmr, precision, folder):
+    import openvino
+
+    predict = engines.in_openvino(openvino, hmr, precision, folder / precision).predict
+    return lambda images: predict(images)["vertices"]
 
 
 def in_torch(hmr, model):
@@ -92,7 +99,10 @@ def contenders(hmr, model, folder):
         "the original's way": lambda: original_inference(hmr, model),
         "ours, bfloat16": lambda: exported(folder / "bfloat16"),
         "torch.compile": lambda: in_torch(hmr, model),
-        "OpenVINO": lambda: in_openvino(folder / "float32"),
+        "engine openvino": lambda: our_engine(hmr, "float32", folder / "cache"),
+        "engine, bfloat16": lambda: our_engine(hmr, "bfloat16", folder / "cache"),
+        "OpenVINO": lambda: in_openvino(folder / "float32", "f32"),
+        "OpenVINO, bfloat16": lambda: in_openvino(folder / "float32", "bf16"),
     }
     for name, make in makers.items():
         try:

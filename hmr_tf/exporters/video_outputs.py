@@ -86,8 +86,9 @@ def _arrays(video_people):
     arrays = {
         name: np.stack([person[name] for person in people]) for name in KEPT if name != "theta"
     }
-    matrices = arrays["rotations"].reshape(-1, 3, 3)
-    arrays["pose"] = Rotation.from_matrix(matrices).as_rotvec().reshape(-1, 24, 3)
+    by_joint = np.moveaxis(arrays["rotations"], 1, 0)  # joint after joint: bounds the memory
+    pose = [Rotation.from_matrix(matrices).as_rotvec() for matrices in by_joint]
+    arrays["pose"] = np.stack(pose, axis=1)
     arrays["frame"] = np.concatenate([track.frames for track in tracks])
     arrays["time"] = times.seconds[arrays["frame"]]
     arrays["frame_times"], arrays["rate_hz"] = times.seconds, times.rate_hz

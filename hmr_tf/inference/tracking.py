@@ -91,8 +91,14 @@ def smooth(values, kind, seconds):
 
 
 def smooth_rotations(rotations, kind, seconds):
-    """As `smooth`, for (T, J, 3, 3): the rotations nearest to the filtered matrices."""
-    return nearest_rotation(smooth(rotations, kind, seconds))
+    """As `smooth`, for (T, J, 3, 3): the rotations nearest to the filtered matrices.
+
+    Joint after joint, so that the memory for a long video stays small.
+    """
+    smoothed = np.empty_like(rotations)
+    for joint in range(smoothed.shape[1]):
+        smoothed[:, joint] = nearest_rotation(smooth(rotations[:, joint], kind, seconds))
+    return smoothed
 
 
 def _savgol(values, seconds):

@@ -16,6 +16,7 @@ from hmr_tf.inference.boxes import usable
 from hmr_tf.inference.person import Person
 
 FRAMES_PER_BATCH = 16  # frames whose people are one batch
+_BODIES_AT_ONCE = 512  # of a track, posed after smoothing
 # The arrays of each person that are kept: all but the mesh, which would fill the memory.
 KEPT = (
     *("theta", "rotations", "betas", "transl", "box", "keypoints2d_px", "joints3d"),
@@ -147,11 +148,10 @@ def _smooth_track(smpl, track, smoother, seconds, one_shape=False):
         np.stack([person[name] for person in track.people])
         for name in ("rotations", "betas", "transl")
     )
-    rotations = tracking.smooth_rotations(rotations, smoother, seconds).astype(np.float32)
+    rotations = tracking.smooth_rotations(rotations, smoother, seconds)
     transl = tracking.smooth(transl, smoother, seconds).astype(np.float32)
     betas = np.broadcast_to(betas.mean(axis=0), betas.shape).astype(np.float32)
-    body = smpl.joints_only(tf.constant(rotations), tf.constant(betas))
-    joints, smpl_joints = body.joints3d.numpy(), body.smpl_joints.numpy()
+    joints, smpl_joints = _joints(smpl, rotations, betas)
     focal_px, principal_px = (
         np.stack([person[name] for person in track.people]) for name in ("focal_px", "principal_px")
     )
@@ -168,3 +168,13 @@ def _smooth_track(smpl, track, smoother, seconds, one_shape=False):
         }
         people.append(Person({**person, **changed}))
     return track._replace(people=people)
+
+
+def _joints(smpl, rotations, betas):
+    """(T, 19, 3) and (T, 24, 3) joints of a track's bodies, in batches that bound the memory."""
+    parts = []
+    for start in range(0, len(betas), _BODIES_AT_ONCE):
+        some = slice(start, start + _BODIES_AT_ONCE)
+        body = smpl.joints_only(tf.constant(rotations[some]), tf.constant(betas[some]))
+        parts.append((body.joints3d.numpy(), body.smpl_joints.numpy()))
+    return [np.concatenate(arrays) for arrays in zip(*parts)]
