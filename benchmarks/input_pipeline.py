@@ -126,7 +126,7 @@ def main():
 def measure(files, args):
     paths = [str(path) for path in shards.paths(files)]
     batches = args.images // args.batch_size
-    ours = pipeline.training(
+    ours = pipeline.training_dataset(
         files,
         None,
         batch_size=args.batch_size,

@@ -14,7 +14,7 @@ from absl import flags
 from scipy.spatial.transform import Rotation
 
 from hmr_tf.cli import command_line
-from hmr_tf.files.atomic import written
+from hmr_tf.files.atomic import atomic_write
 from hmr_tf.files.errors import InputError
 
 OPTIONS = flags.FlagValues()
@@ -119,7 +119,7 @@ def write(path, pose, betas):
     path = Path(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with written(path) as unfinished, h5py.File(unfinished, "w") as file:
+        with atomic_write(path) as unfinished, h5py.File(unfinished, "w") as file:
             file.attrs.update(_FILE_ATTRIBUTES)
             for name, array in (("pose", pose), ("shape", betas)):
                 dataset = file.create_dataset(name, data=np.asarray(array, "<f8"))

@@ -211,7 +211,7 @@ def _relabel_shard(path, target, source, first, fitter, num_steps, bar):
             if result.is_good[row]:
                 serialized[i] = _with_fit(serialized[i], result, row)
         bar.update(len(part))
-    with atomic.written(target) as unfinished, tf.io.TFRecordWriter(str(unfinished)) as writer:
+    with atomic.atomic_write(target) as unfinished, tf.io.TFRecordWriter(str(unfinished)) as writer:
         for one in serialized:
             writer.write(one)
     return reasons

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from data_prep.labelled import Noted
-from data_prep.readers import hidden_files, mocap_order
+from data_prep.readers import files_by_extension, mocap_order
 from hmr_tf.files import safe_npz
 from hmr_tf.files.errors import InputError
 
@@ -48,7 +48,7 @@ def read(data_dir, seed):
         if paths:
             name = f"neutrSMPL_{re.sub('[^A-Za-z0-9.-]', '_', folder.name)}"
             files[name] = paths
-            hidden[name] = hidden_files.skipped(folder.rglob(".*"), ".npz")
+            hidden[name] = files_by_extension.skipped_hidden_files(folder.rglob(".*"), ".npz")
     if not files:
         raise InputError(
             f"there are no <collection>/<subject>/*_poses.npz in {data_dir}: pass AMASS's folder"
@@ -57,7 +57,7 @@ def read(data_dir, seed):
 
 
 def _pose_files(paths):
-    paths = hidden_files.with_ending(paths, ".npz")
+    paths = files_by_extension.files_with_extension(paths, ".npz")
     return [path for path in paths if not _NO_POSES.fullmatch(path.name.lower())]
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from scipy.spatial.transform import Rotation
 
-from data_prep.readers import hidden_files, mocap_order
+from data_prep.readers import files_by_extension, mocap_order
 from data_prep.readers.formats import asf_amc
 from hmr_tf.body import skeleton
 from hmr_tf.files.errors import InputError
@@ -56,12 +56,12 @@ def read(data_dir, seed):
     Raises:
       InputError: there are no files.
     """
-    paths = hidden_files.with_ending(Path(data_dir).rglob("*"), ".amc")
+    paths = files_by_extension.files_with_extension(Path(data_dir).rglob("*"), ".amc")
     if not paths:
         raise InputError(
             f"there are no .amc files in {data_dir}: pass the folder of CMU's subjects"
         )
-    hidden = hidden_files.skipped(Path(data_dir).rglob(".*"), ".amc", ".asf")
+    hidden = files_by_extension.skipped_hidden_files(Path(data_dir).rglob(".*"), ".amc", ".asf")
     poses = mocap_order.shuffled(paths, read_file, seed, "motion unreadable")
     return {"neutrSMPL_CMU": itertools.chain(hidden, poses)}
 
@@ -82,7 +82,7 @@ def _skeleton_file(path):
     skeleton_file = path.with_name(f"{path.stem.rpartition('_')[0]}.asf")
     if skeleton_file.is_file():
         return skeleton_file
-    others = hidden_files.with_ending(path.parent.glob("*"), ".asf")
+    others = files_by_extension.files_with_extension(path.parent.glob("*"), ".asf")
     if len(others) != 1:
         raise InputError(f"{path}: its folder has {len(others)} skeletons (.asf), it needs one")
     return others[0]

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from data_prep.labelled import LabelledPerson, Noted, Skipped
-from data_prep.readers import hidden_files, numbering
+from data_prep.readers import files_by_extension, numbering
 from data_prep.readers.formats import matlab
 from hmr_tf.body import skeleton
 from hmr_tf.files.errors import InputError
@@ -73,7 +73,7 @@ def _people(data_dir, joints, columns, is_hidden):
       is_hidden: whether flag 1 means hidden.
     """
     folder = Path(data_dir) / "images"
-    yield from hidden_files.skipped(folder.glob(".*"), ".jpg")
+    yield from files_by_extension.skipped_hidden_files(folder.glob(".*"), ".jpg")
     paths, notes = _paths(folder, len(joints))
     yield from notes
     for column in columns:
@@ -94,7 +94,7 @@ def _paths(folder, num_columns):
     Images sorted by name are paired with columns in order, as in the original; im2 comes before
     im10. If their numbers differ, images are paired by the number in the name.
     """
-    images = hidden_files.with_ending(folder.glob("*"), ".jpg")
+    images = files_by_extension.files_with_extension(folder.glob("*"), ".jpg")
     if not images:
         raise InputError(f"there are no images {folder}/*.jpg")
     if len(images) == num_columns:

@@ -7,7 +7,7 @@ Pickles of Python 2, read without running code in them. Source: the original's
 from pathlib import Path
 
 from data_prep.labelled import Skipped
-from data_prep.readers import hidden_files, mocap_order
+from data_prep.readers import files_by_extension, mocap_order
 from data_prep.readers.h36m import h36m_recordings
 from hmr_tf.files import safe_pickle
 from hmr_tf.files.errors import InputError
@@ -30,14 +30,14 @@ def read(data_dir, seed):
       InputError: there are no pickles.
     """
     data_dir = Path(data_dir)
-    is_collection = bool(hidden_files.with_ending(data_dir.glob("*/*"), ".pkl"))
+    is_collection = bool(files_by_extension.files_with_extension(data_dir.glob("*/*"), ".pkl"))
     folders = [data_dir] if is_collection else sorted(data_dir.glob("neutrSMPL_*"))
     files = {
-        folder.resolve().name: hidden_files.with_ending(folder.glob("*/*"), ".pkl")
+        folder.resolve().name: files_by_extension.files_with_extension(folder.glob("*/*"), ".pkl")
         for folder in folders
     }
     hidden = {
-        folder.resolve().name: hidden_files.skipped(folder.glob("*/.*"), ".pkl")
+        folder.resolve().name: files_by_extension.skipped_hidden_files(folder.glob("*/.*"), ".pkl")
         for folder in folders
     }
     files = {name: paths for name, paths in files.items() if paths}

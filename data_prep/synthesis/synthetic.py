@@ -12,7 +12,7 @@ import tensorflow as tf
 from scipy.spatial.transform import Rotation
 
 from data_prep.labelled import LabelledPerson, MocapPose, Skipped
-from data_prep.readers import hidden_files
+from data_prep.readers import files_by_extension
 from data_prep.synthesis import scenery
 from data_prep.synthesis.pose_sampler import sample_poses
 from hmr_tf.body import body_model, camera, skeleton
@@ -89,9 +89,9 @@ class _Photographs:
 
     def __init__(self, data_dir):
         paths = list(Path(data_dir).rglob("*"))
-        self._paths = hidden_files.with_ending(paths, *_ENDINGS)
+        self._paths = files_by_extension.files_with_extension(paths, *_ENDINGS)
         self._unreadable = set()
-        self._problems = hidden_files.skipped(paths, *_ENDINGS)
+        self._problems = files_by_extension.skipped_hidden_files(paths, *_ENDINGS)
         if not self._paths:
             raise InputError(
                 f"--data_dir={data_dir} holds no photographs (.jpg, .png) for the background; "

@@ -53,7 +53,7 @@ def unfinished_run(folder, index_name, run):
 
 @contextlib.contextmanager
 def whole_file(path):
-    """Like `atomic.written`; InputError if the disk is full at the end."""
+    """Like `atomic.atomic_write`; InputError if the disk is full at the end."""
     with atomic.unfinished(path) as partial:
         yield partial
         with writable(Path(path).parent):

@@ -54,4 +54,4 @@ def _evaluate(options):
             engine=make_engine(options, hmr),
         )
     print(results.describe(content) if options.protocol else body_errors.describe(content))
-    print(f"\nwritten to {folder}: {', '.join(evaluate_protocol.written(folder))}")
+    print(f"\nwritten to {folder}: {', '.join(evaluate_protocol.report_files(folder))}")

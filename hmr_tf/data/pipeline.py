@@ -8,10 +8,10 @@ from tqdm import tqdm
 
 from hmr_tf import addons
 from hmr_tf.body import rotation
-from hmr_tf.data import augment, crop, record, shards, stream, views
+from hmr_tf.data import augment, crop, record, record_stream, shards, truncation_rotation
 from hmr_tf.files.errors import InputError
 
-DRAWN_AT_ONCE = 1024
+SAMPLES_PER_DRAW = 1024
 _DATA_ERRORS = (
     tf.errors.DataLossError,
     tf.errors.FailedPreconditionError,
@@ -32,7 +32,7 @@ class Augmentation(NamedTuple):
     rotation: float = 0.0  # largest angle, degrees
 
 
-def training(
+def training_dataset(
     files,
     mocap_files,
     *,
@@ -57,7 +57,7 @@ def training(
       use_3d: True: half of each batch is from datasets with 3D labels, if there are others too.
         False: 3D labels are switched off. Datasets are sampled in proportion to their sizes.
       seed: int.
-      part: `stream.Part`, which rows of which batches; None: all.
+      part: `record_stream.StreamSlice`, which rows of which batches; None: all.
       service: address of a tf.data service that decodes and crops, as grpc://host:port. Its
         workers process records in no fixed order, so that the seed does not determine batches.
 
@@ -69,13 +69,15 @@ def training(
       InputError: no 3D dataset to use, a batch that cannot be halved or shared, no records,
         TensorFlow Addons absent.
     """
-    part = part or stream.Part()
-    rows, first = stream.rows(batch_size, part), part.first_batch * batch_size
-    records = stream.alternating(stream.sources(files, use_3d, batch_size), seed, first)
+    part = part or record_stream.StreamSlice()
+    rows, first = record_stream.rows_per_replica(batch_size, part), part.first_batch * batch_size
+    records = record_stream.interleaved_groups(
+        record_stream.shard_groups(files, use_3d, batch_size), seed, first
+    )
     jitters = _jitters(augmentation, image_size, seed, first)
     random_views = _views(augmentation, seed + 4, first)
     numbered = tf.data.Dataset.zip((records, jitters, random_views))
-    numbered = stream.shared(numbered, batch_size, part)
+    numbered = record_stream.worker_rows(numbered, batch_size, part)
     crops = _augmented_crops(numbered, image_size, augmentation, seed)
     batches = _batches(crops, rows, image_size, drop_remainder=True)
     if not use_3d:
@@ -86,11 +88,11 @@ def training(
         mocap = _mocap(mocap_files, num_stage * batch_size, num_stage * rows, seed + 3, part)
         dataset = tf.data.Dataset.zip((batches, mocap))
     if service:
-        dataset = dataset.apply(_served(service))
+        dataset = dataset.apply(_on_data_service(service))
     return dataset.prefetch(tf.data.AUTOTUNE)
 
 
-def with_waiting(dataset):
+def with_wait_seconds(dataset):
     """Dataset of (*element, seconds): how long the reader waited for the element."""
     # zip reads its datasets alternately: time, element, time.
     clock = tf.data.Dataset.counter().map(lambda _: tf.timestamp())
@@ -102,7 +104,7 @@ def with_waiting(dataset):
     return timed.with_options(options)
 
 
-def validation(files, *, batch_size, image_size):
+def validation_dataset(files, *, batch_size, image_size):
     """Every record once, in order, without jitter.
 
     Args:
@@ -158,23 +160,23 @@ def _jitters(augmentation, image_size, seed, first):
     limits = augmentation.scale_min * shrink, augmentation.scale_max * shrink
 
     def draw(index):
-        return augment.jitter([seed, index], DRAWN_AT_ONCE, augmentation.trans_max, *limits)
+        return augment.jitter([seed, index], SAMPLES_PER_DRAW, augmentation.trans_max, *limits)
 
-    draws = tf.data.Dataset.counter(first // DRAWN_AT_ONCE).map(draw)
-    return draws.unbatch().skip(first % DRAWN_AT_ONCE)
+    draws = tf.data.Dataset.counter(first // SAMPLES_PER_DRAW).map(draw)
+    return draws.unbatch().skip(first % SAMPLES_PER_DRAW)
 
 
 def _views(augmentation, seed, first):
-    """Dataset of one View for each person, as `_jitters`."""
+    """Dataset of one ViewJitter for each person, as `_jitters`."""
 
     def draw(index):
-        return views.draw([seed, index], DRAWN_AT_ONCE, augmentation.rotation)
+        return truncation_rotation.draw([seed, index], SAMPLES_PER_DRAW, augmentation.rotation)
 
-    draws = tf.data.Dataset.counter(first // DRAWN_AT_ONCE).map(draw)
-    return draws.unbatch().skip(first % DRAWN_AT_ONCE)
+    draws = tf.data.Dataset.counter(first // SAMPLES_PER_DRAW).map(draw)
+    return draws.unbatch().skip(first % SAMPLES_PER_DRAW)
 
 
-def _varied(augmentation, seed):
+def _color_and_occlusion(augmentation, seed):
     """A function (image, number in the stream) -> image with random colours and occlusion."""
     changes = []
     if augmentation.color:
@@ -204,21 +206,23 @@ def _crops(records, image_size):
 
 
 def _augmented_crops(numbered, image_size, augmentation, seed):
-    """(number, (record, Jitter, View)) -> as `_crops`, then the angle if crops are rotated."""
-    varied = _varied(augmentation, seed)
+    """(number, (record, Jitter, ViewJitter)) -> as `_crops`, then the angle if crops are rotated."""
+    varied = _color_and_occlusion(augmentation, seed)
 
     def cut(number, row):
         serialized, jitter, view = row
         sample = record.decode(serialized)
         if augmentation.truncation:
-            sample, zoom = views.truncate(sample, view.truncation, augmentation.truncation)
+            sample, zoom = truncation_rotation.truncate(
+                sample, view.truncation, augmentation.truncation
+            )
             jitter = jitter._replace(scale=jitter.scale * zoom)
         if not augmentation.rotation:
             image, placement = augment.crop_image(sample, *jitter, image_size)
             return {**sample, "image": varied(image, number)}, placement
-        side = views.unrotated_size(image_size)
+        side = truncation_rotation.unrotated_size(image_size)
         image, placement = augment.crop_image(sample, *jitter, side)
-        image = views.rotate_image(image, view.angle, image_size)
+        image = truncation_rotation.rotate_image(image, view.angle, image_size)
         corner_px = placement.corner_px + (side - image_size) // 2
         sample = {**sample, "image": varied(image, number)}
         return sample, placement._replace(corner_px=corner_px), view.angle
@@ -232,7 +236,7 @@ def _batches(crops, batch_size, image_size, drop_remainder):
     def batch(sample, placement, angle=None):
         labels = augment.move_labels(sample, placement, image_size)
         if angle is not None:
-            labels = views.rotate_labels(labels, angle, image_size)
+            labels = truncation_rotation.rotate_labels(labels, angle, image_size)
         return {"image": sample["image"], **labels}
 
     return crops.batch(batch_size, drop_remainder).map(batch)
@@ -256,15 +260,17 @@ def _mocap(files, rows_per_batch, rows, seed, part):
         rotations = rotation.matrix_from_axis_angle(mocap["pose"][:, 1:])
         return {"rotations": rotations, "betas": mocap["betas"]}
 
-    records = stream.shuffled(paths, stream.SHUFFLED_MOCAP, seed, part.first_batch * rows_per_batch)
-    records = stream.shared(records, rows_per_batch, part)
+    records = record_stream.shuffled(
+        paths, record_stream.SHUFFLED_MOCAP, seed, part.first_batch * rows_per_batch
+    )
+    records = record_stream.worker_rows(records, rows_per_batch, part)
     poses = records.map(
         lambda _, serialized: record.decode_mocap(serialized), num_parallel_calls=tf.data.AUTOTUNE
     )
     return poses.batch(rows, drop_remainder=True).map(bodies)
 
 
-def _served(address):
+def _on_data_service(address):
     """A transformation that runs the pipeline before it on the workers of a tf.data service."""
     if not re.fullmatch(r"grpc://[^:/]+:\d+", address):
         raise InputError(f"--tf_data_service={address} is no address as grpc://host:port")

@@ -45,9 +45,9 @@ def plan(protocol, data_dir, given, allow_missing):
     """
     options = protocol_registry.options_from_flags(protocol, given)
     paths, missing = protocol_registry.find(protocol, data_dir, options, allow_missing)
-    rule = protocol_registry.PROTOCOLS[protocol]
-    frames = frames_.read(paths, rule.decode)
-    is_evaluated, unlabelled = rule.check(frames, options)
+    protocol_spec = protocol_registry.PROTOCOLS[protocol]
+    frames = frames_.read(paths, protocol_spec.decode)
+    is_evaluated, unlabelled = protocol_spec.check(frames, options)
     protocol_registry.refuse_missing(protocol, unlabelled, allow_missing)
     if not is_evaluated.any():
         raise InputError(
@@ -80,16 +80,16 @@ def evaluate(plan, hmr, load_path, batch_size, output_dir, engine=None):
     Raises:
       InputError: a broken image, predictions that are not finite, a model without faces to draw.
     """
-    rule = protocol_registry.PROTOCOLS[plan.protocol]
+    protocol_spec = protocol_registry.PROTOCOLS[plan.protocol]
     engine, digest = engine or engines.in_tensorflow(hmr), engines.model_digest(hmr)
     predicted = _predict(plan, engine, hmr.image_size, digest, batch_size, output_dir)
     people = frames_.with_predictions(plan.frames, predicted, plan.is_evaluated)
-    measured = rule.score(people, plan.options, hmr)
+    measured = protocol_spec.score(people, plan.options, hmr)
     times = run_time.measure(engine.predict, _timed_crops(people, hmr.image_size), hmr.smpl.faces)
     content = {
-        **(measured.metrics if rule.has_top_level_metrics else {}),
+        **(measured.metrics if protocol_spec.has_top_level_metrics else {}),
         "protocol": plan.protocol,
-        "title": rule.title,
+        "title": protocol_spec.title,
         "load_path": str(load_path),
         "model_digest": digest,
         "commit": results.commit(),
@@ -104,17 +104,19 @@ def evaluate(plan, hmr, load_path, batch_size, output_dir, engine=None):
             name: metrics.percentiles(values[np.isfinite(values)])
             for name, values in measured.errors.items()
         },
-        "published": rule.published,
+        "published": protocol_spec.published,
         "tables": measured.tables,
     }
-    pictures = _pictures(people, measured.errors[rule.ranked_by], rule.ranked_by, hmr)
-    html = page.page(content, measured.errors, rule.ranked_by, pictures)
+    pictures = _pictures(
+        people, measured.errors[protocol_spec.ranked_by], protocol_spec.ranked_by, hmr
+    )
+    html = page.page(content, measured.errors, protocol_spec.ranked_by, pictures)
     results.write(output_dir, content)
     atomic.write_text(output_dir / page.REPORT, html)
     return content
 
 
-def written(folder):
+def report_files(folder):
     """Names of the files of an evaluation that are meant to be read."""
     names = (page.REPORT, results.RESULTS, results.SEQUENCES)
     return [name for name in names if (folder / name).is_file()]

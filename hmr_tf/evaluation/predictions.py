@@ -139,5 +139,5 @@ def _read(path, digest):
 def _write(path, digest, predicted):
     """Writes the file completely or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    with atomic.written(path) as unfinished, open(unfinished, "wb") as file:
+    with atomic.atomic_write(path) as unfinished, open(unfinished, "wb") as file:
         np.savez(file, digest=digest, **predicted)

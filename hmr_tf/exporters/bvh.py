@@ -7,7 +7,7 @@ from hmr_tf.body.rotation import euler_zxy_from_matrix
 from hmr_tf.body.skeleton import SMPL_JOINTS
 from hmr_tf.exporters.axes import from_y_up
 from hmr_tf.exporters.motion import without_gaps
-from hmr_tf.files.atomic import written
+from hmr_tf.files.atomic import atomic_write
 
 _CHANNELS = "Zrotation Xrotation Yrotation"
 
@@ -41,7 +41,7 @@ def write_bvh(path, motion, body, fps=30.0, up_axis="y", units_per_metre=100.0):
     lines, order = _hierarchy(joints, [int(parent) for parent in body.parents])
     rows = np.concatenate([pelvis, angles[:, order].reshape(len(angles), -1)], axis=1)
     lines += ["MOTION", f"Frames: {len(rows)}", f"Frame Time: {1 / fps:.8f}"]
-    with written(path) as unfinished, open(unfinished, "w", encoding="ascii") as file:
+    with atomic_write(path) as unfinished, open(unfinished, "w", encoding="ascii") as file:
         file.write("\n".join(lines) + "\n")
         np.savetxt(file, rows, "%.6f")
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from hmr_tf.files.atomic import written
+from hmr_tf.files.atomic import atomic_write
 
 
 def write_obj(path, bodies, faces):
@@ -12,7 +12,7 @@ def write_obj(path, bodies, faces):
       bodies: list of (V, 3) vertices, metres.
       faces: (F, 3) vertex ids, the same for all.
     """
-    with written(path) as unfinished, open(unfinished, "w", encoding="ascii") as file:
+    with atomic_write(path) as unfinished, open(unfinished, "w", encoding="ascii") as file:
         for number, vertices in enumerate(bodies):
             file.write(f"o person_{number}\n")
             np.savetxt(file, vertices, "v %.6f %.6f %.6f")
@@ -36,6 +36,6 @@ def write_ply(path, bodies, faces):
     lines = ["ply", "format binary_little_endian 1.0", f"element vertex {len(vertices)}"]
     lines += [f"property float {axis}" for axis in "xyz"]
     lines += [f"element face {len(triangles)}", "property list uchar int vertex_indices"]
-    with written(path) as unfinished, open(unfinished, "wb") as file:
+    with atomic_write(path) as unfinished, open(unfinished, "wb") as file:
         file.write("\n".join([*lines, "end_header", ""]).encode("ascii"))
         file.write(vertices.tobytes() + triangles.tobytes())

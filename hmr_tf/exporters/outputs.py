@@ -156,7 +156,7 @@ def _npz(stem, scene):
         if name not in _NAMES
     }
     names = {name: np.array(first[name]) for name in _NAMES}
-    with atomic.written(path) as unfinished:
+    with atomic.atomic_write(path) as unfinished:
         np.savez_compressed(unfinished, faces=scene.body.faces, **names, **arrays)
     return [path]
 

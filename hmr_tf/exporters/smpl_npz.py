@@ -5,7 +5,7 @@ import numpy as np
 from hmr_tf.body.rotation import axis_angle_from_matrix
 from hmr_tf.exporters.axes import from_y_up
 from hmr_tf.exporters.motion import rotate_frame, without_gaps
-from hmr_tf.files.atomic import written
+from hmr_tf.files.atomic import atomic_write
 
 
 def write_smpl_npz(path, motion, body, fps=30.0, up_axis="y"):
@@ -35,5 +35,5 @@ def write_smpl_npz(path, motion, body, fps=30.0, up_axis="y"):
         "mocap_framerate": np.float64(fps),
         "gender": np.array("neutral"),
     }
-    with written(path) as unfinished:
+    with atomic_write(path) as unfinished:
         np.savez_compressed(unfinished, **arrays)

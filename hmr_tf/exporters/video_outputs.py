@@ -11,7 +11,7 @@ from scipy.spatial.transform import Rotation
 from tqdm import tqdm
 
 from hmr_tf.exporters import motion, outputs
-from hmr_tf.files.atomic import written
+from hmr_tf.files.atomic import atomic_write
 from hmr_tf.inference import video_files
 from hmr_tf.inference.person import Person
 from hmr_tf.inference.video import FRAMES_PER_BATCH, KEPT, batches
@@ -45,7 +45,7 @@ def write(folder, people, body, smpl, formats=FORMATS, up_axis="y"):
             _draw_frames(people, body.faces, smpl, paths[-1])
         elif name == "npz":
             paths.append(Path(f"{stem}.npz"))
-            with written(paths[-1]) as unfinished:
+            with atomic_write(paths[-1]) as unfinished:
                 np.savez_compressed(unfinished, faces=body.faces, **_arrays(people))
         else:
             paths += outputs.MOTION_WRITERS[name](str(stem), clip)

@@ -1,6 +1,6 @@
 """Atomic writing: a file is complete or absent, even after a full disk or a killed process.
 
-    with written("mesh.npz") as unfinished:
+    with atomic_write("mesh.npz") as unfinished:
         np.savez(unfinished, ...)
     write_text("mesh.json", text)
 
@@ -24,7 +24,7 @@ _OTHERS_AGE_S = 24 * 3600  # of a file of another machine, before it counts as l
 
 
 @contextlib.contextmanager
-def written(path):
+def atomic_write(path):
     """Yields a temporary name to write to; the file is renamed when all of it is on the disk.
 
     An older file at `path` stays until then, and also if the writing fails.
@@ -45,13 +45,13 @@ def written(path):
 
 
 def write_text(path, text):
-    """Writes a text file, UTF-8, as `written` does."""
+    """Writes a text file, UTF-8, as `atomic_write` does."""
     write_bytes(path, text.encode("utf-8"))
 
 
 def write_bytes(path, content):
-    """Writes a file as `written` does."""
-    with written(path) as partial:
+    """Writes a file as `atomic_write` does."""
+    with atomic_write(path) as partial:
         partial.write_bytes(content)
 
 

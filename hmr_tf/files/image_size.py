@@ -14,7 +14,7 @@ _BRANDS = {
     **dict.fromkeys((b"avif", b"avis"), "AVIF"),
     b"crx ": "camera raw",
 }
-_UNREAD_SIGNATURES = {
+_UNSUPPORTED_SIGNATURES = {
     b"GIF8": "GIF",
     b"8BPS": "Photoshop",
     b"\0\0\0\x0cJXL ": "JPEG XL",
@@ -28,16 +28,16 @@ _RAW_ENDINGS = (".arw", ".cr2", ".dng", ".nef", ".nrw", ".orf", ".pef", ".rw2", 
 HEAD_BYTES = 16
 
 
-def is_read(head, ending=""):
+def is_supported_image(head, ending=""):
     """Whether a file that begins with these bytes is a picture of a kind that is read."""
     if head.startswith(b"RIFF"):  # films and sounds have these brands, too
         return head[8:12] == b"WEBP"
     if head.startswith(b"BM"):  # some texts begin like this; four bytes of the header are reserved
         return head[6:10] == bytes(4)
-    return head.startswith(tuple(_READERS)) and not unread_kind(head, ending)
+    return head.startswith(tuple(_READERS)) and not unsupported_format(head, ending)
 
 
-def unread_kind(head, ending=""):
+def unsupported_format(head, ending=""):
     """Name of a kind of picture that is not read; None for all other files.
 
     Args:
@@ -49,7 +49,7 @@ def unread_kind(head, ending=""):
     if head[4:8] == b"ftyp":
         return _BRANDS.get(head[8:12])
     return next(
-        (kind for start, kind in _UNREAD_SIGNATURES.items() if head.startswith(start)), None
+        (kind for start, kind in _UNSUPPORTED_SIGNATURES.items() if head.startswith(start)), None
     )
 
 

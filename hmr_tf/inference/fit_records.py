@@ -51,7 +51,7 @@ def fit_dataset(hmr, discriminator, files, data_dir, output_dir, batch_size, num
     with tqdm(desc="Fitting", total=shards.count_records(files), unit=" people") as bar:
         for path in files:
             batches = []
-            for (batch,) in pipeline.validation(
+            for (batch,) in pipeline.validation_dataset(
                 {"": [path]}, batch_size=batch_size, image_size=hmr.image_size
             ):
                 initial_theta = hmr(batch["image"], training=False)[-1].theta
@@ -89,7 +89,7 @@ def _labels(fit, keypoints2d_norm):
 
 
 def _write_shard(source, target, rows):
-    with atomic.written(target) as unfinished, tf.io.TFRecordWriter(str(unfinished)) as writer:
+    with atomic.atomic_write(target) as unfinished, tf.io.TFRecordWriter(str(unfinished)) as writer:
         for i, serialized in enumerate(tf.data.TFRecordDataset(str(source)).as_numpy_iterator()):
             if rows["is_fitted"][i]:
                 parts = theta.split(rows["theta"][i][None])
@@ -102,7 +102,7 @@ def _write_shard(source, target, rows):
 def _finish(files, folder, rows, counts):
     """Writes fits.npz and the index; returns Fitted."""
     rows = {key: np.concatenate([shard[key] for shard in rows]) for key in rows[0]}
-    with atomic.written(folder / "fits.npz") as unfinished:
+    with atomic.atomic_write(folder / "fits.npz") as unfinished:
         np.savez_compressed(unfinished, **rows)
     fitted = int(rows["is_fitted"].sum())
     listed = [{"file": path.name, "records": count} for path, count in zip(files, counts)]

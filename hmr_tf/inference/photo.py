@@ -6,10 +6,10 @@ from pathlib import Path
 import cv2
 
 from hmr_tf.files.errors import InputError
-from hmr_tf.files.image_size import HEAD_BYTES, image_size, is_read, unread_kind
+from hmr_tf.files.image_size import HEAD_BYTES, image_size, is_supported_image, unsupported_format
 from hmr_tf.files.orientation import decode_upright
 
-READ = "JPEG, PNG, BMP, WebP or TIFF"
+SUPPORTED_FORMATS = "JPEG, PNG, BMP, WebP or TIFF"
 # A file with such an ending counts as a photograph, whatever it contains.
 ENDINGS = (".jpg", ".jpeg", ".jfif", ".png", ".bmp", ".webp", ".tif", ".tiff")
 MAX_PIXELS = 1 << 27  # 0.4 GB of RGB
@@ -32,17 +32,19 @@ def read_image(path):
             f"--img_path={path} is damaged or too large: give another photograph."
         ) from error
     if image is None:
-        raise InputError(f"--img_path={path} is no image that can be read: give a {READ}.")
+        raise InputError(
+            f"--img_path={path} is no image that can be read: give a {SUPPORTED_FORMATS}."
+        )
     return cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
 
 
 def _missing(path):
-    return InputError(f"--img_path={path}: no such file; give a {READ} photograph.")
+    return InputError(f"--img_path={path}: no such file; give a {SUPPORTED_FORMATS} photograph.")
 
 
 def _decode(content, path):
     """Upright BGR, or None if it is no image."""
-    kind = unread_kind(content[:HEAD_BYTES], path.suffix)
+    kind = unsupported_format(content[:HEAD_BYTES], path.suffix)
     if kind:
         how = _CONVERT.get(kind, "save it as JPEG or PNG")
         raise InputError(f"--img_path={path} is {kind}, which is not read: {how}.")
@@ -88,7 +90,7 @@ def find(img_path):
         shown = [p for p in path.iterdir() if not p.name.startswith(".")]  # as a pattern does
         paths = sorted(p for p in shown if p.is_file() and _is_photograph(p))
         if not paths:
-            raise InputError(f"--img_path={path} holds no photographs ({READ}).")
+            raise InputError(f"--img_path={path} holds no photographs ({SUPPORTED_FORMATS}).")
         return paths
     if path.exists():
         return [path]
@@ -112,4 +114,6 @@ def _is_photograph(path):
             head = file.read(HEAD_BYTES)
     except OSError:
         return False
-    return is_read(head, path.suffix) or unread_kind(head, path.suffix) is not None
+    return (
+        is_supported_image(head, path.suffix) or unsupported_format(head, path.suffix) is not None
+    )

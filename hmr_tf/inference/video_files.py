@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 from tqdm import tqdm
 
-from hmr_tf.files.atomic import written
+from hmr_tf.files.atomic import atomic_write
 from hmr_tf.files.errors import InputError
 from hmr_tf.files.orientation import rotate_clockwise
 
@@ -271,7 +271,7 @@ def writer(path, rate_hz):
         videos[0].write(cv2.cvtColor(image, cv2.COLOR_RGB2BGR))
         num_frames += 1
 
-    with written(path) as unfinished:
+    with atomic_write(path) as unfinished:
         yield write
         for video in videos:
             video.release()

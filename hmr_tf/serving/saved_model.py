@@ -18,7 +18,7 @@ import tensorflow as tf
 from hmr_tf.body import skeleton, theta
 from hmr_tf.files import atomic
 from hmr_tf.files.errors import InputError
-from hmr_tf.serving import frozen, quiet, signatures, warmup
+from hmr_tf.serving import frozen, signatures, suppress_output, warmup
 
 _FILE = "saved_model.pb"
 EXTRA = "assets.extra"  # TF Serving's folder of warm-up requests
@@ -61,7 +61,7 @@ def export(hmr, path, dtype="float32"):
         )
     module = tf.Module()
     module.endpoints = _functions(frozen.freeze(hmr, dtype))
-    with _new_folder(path) as folder, quiet.only_warnings():
+    with _new_folder(path) as folder, suppress_output.hide_info_logs():
         tf.saved_model.save(module, str(folder), signatures=dict(module.endpoints))
         extra = folder / EXTRA
         extra.mkdir()

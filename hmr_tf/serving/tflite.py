@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from hmr_tf.files import atomic
 from hmr_tf.networks.prediction import prediction_as_dict
-from hmr_tf.serving import frozen, quiet
+from hmr_tf.serving import frozen, suppress_output
 
 FILE_NAME = "hmr.tflite"
 
@@ -37,7 +37,7 @@ def export(hmr, folder, dtype="float32"):
         converter.target_spec.supported_types = [tf.float16]
     path = Path(folder) / FILE_NAME
     # The converter prints names of temporary files and a list of the graph's constants.
-    with quiet.only_warnings(), quiet.output_only_on_failure():
+    with suppress_output.hide_info_logs(), suppress_output.suppress_output_unless_failed():
         content = converter.convert()
     atomic.write_bytes(path, content)
     image = np.random.default_rng(0).uniform(-1, 1, (1, size, size, 3)).astype(np.float32)

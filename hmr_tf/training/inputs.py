@@ -5,7 +5,7 @@ from typing import NamedTuple, Optional
 
 import tensorflow as tf
 
-from hmr_tf.data import pipeline, shards, stream
+from hmr_tf.data import pipeline, record_stream, shards
 from hmr_tf.files.errors import InputError
 from hmr_tf.training import distribution
 
@@ -37,7 +37,7 @@ def count(files):
 
 
 def training_dataset(options, files, **changes):
-    """`pipeline.training` as the options ask for it; `changes` are further arguments of it."""
+    """`pipeline.training_dataset` with the options; `changes`: its other arguments."""
     augmentation = pipeline.Augmentation(
         options.trans_max,
         options.scale_min,
@@ -47,7 +47,7 @@ def training_dataset(options, files, **changes):
         options.augment_truncation,
         options.augment_rotation,
     )
-    return pipeline.training(
+    return pipeline.training_dataset(
         files.training,
         files.mocap,
         batch_size=options.batch_size,
@@ -67,14 +67,14 @@ def distributed_dataset(options, files, strategy, first_batch):
     in the graph.
     """
     if strategy.num_replicas_in_sync == 1:
-        part = stream.Part(first_batch)
+        part = record_stream.StreamSlice(first_batch)
         dataset = training_dataset(options, files, part=part, service=options.tf_data_service)
-        return dataset if options.deterministic else pipeline.with_waiting(dataset)
+        return dataset if options.deterministic else pipeline.with_wait_seconds(dataset)
 
     def worker_dataset(context):
         workers = context.num_input_pipelines
         replicas = context.num_replicas_in_sync // workers
-        part = stream.Part(first_batch, context.input_pipeline_id, workers, replicas)
+        part = record_stream.StreamSlice(first_batch, context.input_pipeline_id, workers, replicas)
         return training_dataset(options, files, part=part, service=options.tf_data_service)
 
     return strategy.distribute_datasets_from_function(worker_dataset)
@@ -82,21 +82,21 @@ def distributed_dataset(options, files, strategy, first_batch):
 
 def first_validation_batch(options, files):
     """The first batch of the validation set."""
-    dataset = pipeline.validation(
+    dataset = pipeline.validation_dataset(
         files.validation, batch_size=options.batch_size, image_size=options.img_size
     )
     return next(iter(dataset))[0]
 
 
 def batch_file_names(options, files):
-    """Function: number of a batch -> file names of its people, see `stream.file_names`.
+    """Function: number of a batch -> file names of its people, as `record_stream.batch_file_names`.
 
     None with --tf_data_service, which has another order.
     """
     if options.tf_data_service:
         return None
     return functools.partial(
-        stream.file_names,
+        record_stream.batch_file_names,
         files.training,
         batch_size=options.batch_size,
         use_3d=options.use_3d_label,

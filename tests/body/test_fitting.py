@@ -5,7 +5,7 @@ import pytest
 import tensorflow as tf
 from scipy.spatial.transform import Rotation
 
-from hmr_tf.body import body_model, camera, fit_starts, fitting, theta
+from hmr_tf.body import body_model, camera, fit_initialization, fitting, theta
 from hmr_tf.body.skeleton import SMPL_JOINTS, indices
 from hmr_tf.body.smpl import SMPL
 from hmr_tf.networks.hmr import mean_theta
@@ -128,7 +128,7 @@ def test_fitting_with_directions_of_no_weight_is_as_without(smpl, fitter, people
 def test_fitting_keeps_the_best_of_several_starts(smpl, fitter):
     """A person seen from the front and one seen from the back, each start right for one of them."""
     body, labels, directions = sideways_people(smpl)
-    front, back = fit_starts.initial_thetas(smpl, labels, directions)
+    front, back = fit_initialization.initial_thetas(smpl, labels, directions)
     starts = [np.stack([front[0], back[1]]), np.stack([back[0], front[1]])]
     best = fitter.best_of(labels, starts, num_steps=150, directions=directions)
     assert depth_error(best.body, body).max() < 0.15
@@ -149,7 +149,7 @@ def test_fitting_starts_rotated_as_the_torso(smpl, degrees):
     known = np.ones((1, len(fitting.DIRECTIONS), 1))
     directions = np.concatenate([fitting.unit_directions(body.joints3d), known], axis=-1)
     for given in (directions, 0 * directions):
-        front, back = fit_starts.initial_thetas(smpl, labels, given)
+        front, back = fit_initialization.initial_thetas(smpl, labels, given)
         parts = theta.split(front)
         front_rotation = Rotation.from_rotvec(parts.pose[0, 0].numpy())
         assert (front_rotation.inv() * rotation).magnitude() < 0.05

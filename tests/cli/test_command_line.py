@@ -58,7 +58,7 @@ def test_command_with_a_wrong_flag_is_one_line_and_exit_2(argument, reason, opti
 
 def test_command_removes_unfinished_files_on_sigterm(options, tmp_path, capsys):
     def main(argv):
-        with atomic.written(tmp_path / "me.obj") as unfinished:
+        with atomic.atomic_write(tmp_path / "me.obj") as unfinished:
             unfinished.write_text("half")
             os.kill(os.getpid(), signal.SIGTERM)
             signal.pause()

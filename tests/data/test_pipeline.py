@@ -11,8 +11,8 @@ import tensorflow as tf
 from hmr_tf.data import augment, pipeline, record
 from hmr_tf.data.crop import Crop
 from hmr_tf.data.pipeline import Augmentation
+from hmr_tf.data.record_stream import StreamSlice, batch_file_names
 from hmr_tf.data.shards import Split
-from hmr_tf.data.stream import Part, file_names
 from hmr_tf.files.errors import InputError
 
 NO_JITTER = Augmentation(trans_max=0, scale_min=1.0, scale_max=1.0)
@@ -68,7 +68,7 @@ def training(
     seed=0,
     part=None,
 ):
-    return pipeline.training(
+    return pipeline.training_dataset(
         {name: shards[name] for name in names},
         {"CMU": shards["mocap"]} if mocap else None,
         batch_size=batch_size,
@@ -135,7 +135,7 @@ def test_pipeline_starts_anywhere_in_the_stream(shards, first):
     """What comes then is what would have come: people, jitter, bodies; 7 is in another pass."""
     names = ["coco", "h36m"]
     whole = take(training(shards, names, **EVERYTHING), first + 2)[first:]
-    begun = take(training(shards, names, **EVERYTHING, part=Part(first)), 2)
+    begun = take(training(shards, names, **EVERYTHING, part=StreamSlice(first)), 2)
     for theirs, ours in zip(arrays(whole), arrays(begun)):
         np.testing.assert_array_equal(ours, theirs)
 
@@ -166,7 +166,12 @@ def check_rows(shards, num_workers, num_replicas, augmentation):
     names, options = ["coco", "h36m"], {**EVERYTHING, "batch_size": 8, "augmentation": augmentation}
     whole = take(training(shards, names, **options), 3)[1:]
     parts = [
-        take(training(shards, names, **options, part=Part(1, worker, num_workers, num_replicas)), 4)
+        take(
+            training(
+                shards, names, **options, part=StreamSlice(1, worker, num_workers, num_replicas)
+            ),
+            4,
+        )
         for worker in range(num_workers)
     ]
     for number, theirs in enumerate(whole):
@@ -181,17 +186,17 @@ def check_rows(shards, num_workers, num_replicas, augmentation):
 
 def test_pipeline_refuses_a_batch_that_cannot_be_shared(shards):
     with pytest.raises(InputError, match="--batch_size=4 cannot be shared by 3 replicas"):
-        training(shards, ["coco"], part=Part(num_workers=3))
+        training(shards, ["coco"], part=StreamSlice(num_workers=3))
 
 
 def test_pipeline_measures_waiting():
     slow = tf.data.Dataset.range(3).map(
         lambda x: (x, tf.py_function(lambda: time.sleep(0.05), [], []))[:1]
     )
-    for (_, seconds), least in zip(pipeline.with_waiting(slow), (0.05, 0.05, 0.05)):
+    for (_, seconds), least in zip(pipeline.with_wait_seconds(slow), (0.05, 0.05, 0.05)):
         assert least <= float(seconds) < 1.0
     ready = tf.data.Dataset.from_tensors((1,)).repeat()
-    (_, seconds), *_ = take(pipeline.with_waiting(ready), 1)
+    (_, seconds), *_ = take(pipeline.with_wait_seconds(ready), 1)
     assert float(seconds) < 0.05
 
 
@@ -199,14 +204,14 @@ def test_pipeline_names_the_people_of_a_batch(shards, tmp_path):
     names = ["coco", "h36m"]
     files = {name: shards[name] for name in names}
     batch = take(training(shards, names, use_3d=True), 3)[2][0]
-    told, broken = file_names(files, batch_size=4, use_3d=True, seed=0, number=2)
+    told, broken = batch_file_names(files, batch_size=4, use_3d=True, seed=0, number=2)
     assert told == [f"{grey}.jpg" for grey in greys(batch)]
     assert broken == []
     nan = np.full((19, 2), np.nan)
     path = write(
         tmp_path / "train_0.tfrecord", [person(5, False), person(6, False, keypoints_px=nan)]
     )
-    _, broken = file_names({"coco": [path]}, batch_size=2, use_3d=False, seed=0, number=0)
+    _, broken = batch_file_names({"coco": [path]}, batch_size=2, use_3d=False, seed=0, number=0)
     assert broken == ["6.jpg"]
 
 
@@ -257,7 +262,7 @@ def test_pipeline_without_the_prior_has_no_mocap(shards):
 
 def test_pipeline_validation_reads_all_in_order_and_keeps_labels(shards):
     files = {name: shards[name] for name in ("coco", "h36m")}
-    dataset = pipeline.validation(files, batch_size=5, image_size=IMAGE_SIZE)
+    dataset = pipeline.validation_dataset(files, batch_size=5, image_size=IMAGE_SIZE)
     batches = [batch for (batch,) in dataset]
     all_greys = [grey for batch in batches for grey in greys(batch)]
     assert all_greys == [*range(12), *range(100, 106)]
@@ -280,7 +285,7 @@ def varied(tmp_path, rng):
 
 
 def read_validation(path, image_size):
-    ((batch,),) = pipeline.validation({"coco": [path]}, batch_size=3, image_size=image_size)
+    ((batch,),) = pipeline.validation_dataset({"coco": [path]}, batch_size=3, image_size=image_size)
     return batch
 
 
@@ -358,7 +363,7 @@ def test_pipeline_error_names_file_and_record(shards, tmp_path, fault):
     (tmp_path / "train_index.json").write_text(json.dumps(index))
     files = {"coco": [*shards["coco"], path]}
     with pytest.raises(tf.errors.OpError) as caught:
-        for _ in pipeline.validation(files, batch_size=4, image_size=IMAGE_SIZE):
+        for _ in pipeline.validation_dataset(files, batch_size=4, image_size=IMAGE_SIZE):
             pass
     problem = pipeline.explain_data_error(caught.value, files, {"CMU": shards["mocap"]})
     assert isinstance(problem, InputError)
@@ -371,7 +376,7 @@ def test_pipeline_error_in_fit_names_file_and_record(shards, tmp_path):
     model = tf.keras.Sequential([tf.keras.layers.Flatten(), tf.keras.layers.Dense(1)])
     model.compile(loss="mse")
     files = {"coco": [path]}
-    data = pipeline.validation(files, batch_size=1, image_size=8)
+    data = pipeline.validation_dataset(files, batch_size=1, image_size=8)
     data = data.map(lambda batch: (batch["image"], tf.zeros([1])))
     with pytest.raises(tf.errors.OpError) as caught:
         model.fit(data, verbose=0)
@@ -386,7 +391,7 @@ def test_pipeline_error_names_a_wrong_index(stated, held, tmp_path):
     index.write_text(json.dumps({"shards": [{"file": path.name, "records": stated}]}))
     files = {"coco": [path]}
     with pytest.raises(tf.errors.FailedPreconditionError) as caught:
-        for _ in pipeline.validation(files, batch_size=1, image_size=8):
+        for _ in pipeline.validation_dataset(files, batch_size=1, image_size=8):
             pass
     for read in (files, Split({}, files)):
         problem = pipeline.explain_data_error(caught.value, read)

@@ -52,7 +52,7 @@ def numbers(logs):
 
 
 def data(rng, batch_size=4, num_stage=3):
-    """(batch, mocap) as `data.pipeline.training` gives them; every second person has 3D labels."""
+    """(batch, mocap) as of `data.pipeline.training_dataset`; every second person has 3D labels."""
 
     def normal(*shape):
         return tf.constant(rng.normal(size=shape), tf.float32)

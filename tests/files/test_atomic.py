@@ -14,7 +14,7 @@ def names(folder):
 
 
 def test_atomic_file_appears_when_it_is_whole(tmp_path):
-    with atomic.written(tmp_path / "a.png") as unfinished:
+    with atomic.atomic_write(tmp_path / "a.png") as unfinished:
         assert (unfinished.parent, unfinished.suffix) == (tmp_path, ".png")
         unfinished.write_text("whole")
         assert names(tmp_path) == [unfinished.name]
@@ -31,7 +31,7 @@ def test_atomic_write_that_fails_leaves_the_old_file(tmp_path, fault, before):
         path.write_text(before)
 
     def write():
-        with atomic.written(path) as unfinished:
+        with atomic.atomic_write(path) as unfinished:
             unfinished.write_text("ha")
             raise fault
 
@@ -43,9 +43,9 @@ def test_atomic_write_that_fails_leaves_the_old_file(tmp_path, fault, before):
 
 def test_atomic_write_to_a_wrong_place_is_an_error(tmp_path):
     (tmp_path / "a").mkdir()
-    with pytest.raises(IsADirectoryError), atomic.written(tmp_path / "a") as unfinished:
+    with pytest.raises(IsADirectoryError), atomic.atomic_write(tmp_path / "a") as unfinished:
         unfinished.write_text("whole")
-    with pytest.raises(FileNotFoundError), atomic.written(tmp_path / "b.npz"):
+    with pytest.raises(FileNotFoundError), atomic.atomic_write(tmp_path / "b.npz"):
         pass  # nothing was written
     assert names(tmp_path) == ["a"]
 
@@ -53,7 +53,7 @@ def test_atomic_write_to_a_wrong_place_is_an_error(tmp_path):
 def test_atomic_write_takes_the_longest_name_and_keeps_permissions(tmp_path):
     umask = os.umask(0o022)
     try:
-        with atomic.written(tmp_path / ("a" * 251 + ".txt")) as unfinished:
+        with atomic.atomic_write(tmp_path / ("a" * 251 + ".txt")) as unfinished:
             unfinished.write_text("whole")
     finally:
         os.umask(umask)
@@ -83,7 +83,7 @@ def test_atomic_write_that_is_killed_leaves_a_whole_file_and_is_cleaned_up(event
     path.write_text("old")
 
     def write():
-        with atomic.written(path) as unfinished:
+        with atomic.atomic_write(path) as unfinished:
             unfinished.write_text("ne")
             if event == "open":
                 os.open(unfinished, os.O_RDONLY)

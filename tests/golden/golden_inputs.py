@@ -66,7 +66,7 @@ def rotation_matrices(axis_angle):
 
 
 def training_batch(count=4, num_stage=3):
-    """What the golden training step is fed with, in the form of `data.pipeline.training`.
+    """What the golden training step is fed with, in the form of `data.pipeline.training_dataset`.
 
     Every second person has 3D joints, every fourth SMPL parameters too; the last has 6 keypoints.
     Motion capture comes as (T * N, 72) pose and (T * N, 10) betas.

@@ -10,7 +10,7 @@ import numpy as np
 from absl import flags
 
 from hmr_tf.cli import command_line
-from hmr_tf.files.atomic import written
+from hmr_tf.files.atomic import atomic_write
 from hmr_tf.files.errors import InputError
 from tools.cc0_body import wheel
 
@@ -20,7 +20,7 @@ def write(path, arrays):
     path = Path(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with written(path) as unfinished:
+        with atomic_write(path) as unfinished:
             np.savez_compressed(unfinished, **arrays)
     except OSError as error:
         raise InputError(

@@ -6,7 +6,7 @@ import numpy as np
 import tensorflow as tf
 from google.protobuf import json_format
 
-from hmr_tf.serving import quiet
+from hmr_tf.serving import suppress_output
 
 # TensorFlow.js's fused operations; their first two inputs are those of the plain operation.
 _FUSED = {
@@ -43,7 +43,7 @@ def save(model, weights, folder):
         lambda image: {"people": pruned(image)},
         input_signature=[tf.TensorSpec([1, None, None, 3], tf.int32, name="image")],
     )
-    with quiet.only_warnings():
+    with suppress_output.hide_info_logs():
         tf.saved_model.save(module, folder, signatures=module.find)
 
 

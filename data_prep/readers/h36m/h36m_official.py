@@ -3,7 +3,7 @@ S1/Videos/*.mp4 with 50 frames a second; metadata.xml.
 """
 
 from data_prep.labelled import Skipped, VideoFrame
-from data_prep.readers import hidden_files
+from data_prep.readers import files_by_extension
 from data_prep.readers.formats import cdf
 from data_prep.readers.h36m import h36m_frames, h36m_smpl
 from data_prep.readers.h36m.h36m_recordings import skip_if_corrupt
@@ -22,8 +22,8 @@ def read(data_dir, subjects, metadata):
     smpl_folder = h36m_smpl.find(data_dir)
     recordings = []
     listed = [p for s in subjects for p in data_dir.glob(f"{s}/{_POSES_3D}/*")]
-    yield from hidden_files.skipped(listed, ".cdf")
-    for path in hidden_files.with_ending(listed, ".cdf"):
+    yield from files_by_extension.skipped_hidden_files(listed, ".cdf")
+    for path in files_by_extension.files_with_extension(listed, ".cdf"):
         stem, _, camera_id = path.stem.rpartition(".")
         recording = metadata.recording(path.parts[-4], stem, camera_id)
         if recording:

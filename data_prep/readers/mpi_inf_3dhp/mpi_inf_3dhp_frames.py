@@ -40,7 +40,7 @@ class Sequence(NamedTuple):
         return next((folder for folder in folders if folder.is_dir()), folders[0])
 
 
-class View:
+class CameraSequence:
     """One sequence from one camera, of `num_frames` frames."""
 
     def __init__(self, sequence, camera, num_frames):

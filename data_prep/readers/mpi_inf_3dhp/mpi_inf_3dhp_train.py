@@ -12,7 +12,7 @@ import numpy as np
 from data_prep.labelled import CropRule, LabelledPerson, Skipped, VideoFrame
 from data_prep.readers import person_size
 from data_prep.readers.formats import matlab
-from data_prep.readers.mpi_inf_3dhp.mpi_inf_3dhp_frames import Sequence, View
+from data_prep.readers.mpi_inf_3dhp.mpi_inf_3dhp_frames import CameraSequence, Sequence
 from hmr_tf.body import skeleton
 from hmr_tf.data import crop
 from hmr_tf.files.errors import InputError
@@ -169,7 +169,7 @@ def _lsp_joints(cell, num_frames, num_axes):
 
 
 def _read_view(sequence, camera, frames, points_px, joints_mm, intrinsics):
-    view = View(sequence, camera, num_frames=max(frames, default=-1) + 1)
+    view = CameraSequence(sequence, camera, num_frames=max(frames, default=-1) + 1)
     for row in moved_frames(joints_mm):
         try:
             image, filename = view.find(frames[row])

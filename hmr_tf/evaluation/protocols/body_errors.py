@@ -51,7 +51,9 @@ class Evaluation:
                 f"the shards of {', '.join(files)} hold no records: convert them again"
             )
         self._files, self._size = files, hmr.image_size
-        self._dataset = pipeline.validation(files, batch_size=batch_size, image_size=self._size)
+        self._dataset = pipeline.validation_dataset(
+            files, batch_size=batch_size, image_size=self._size
+        )
         # One graph for batches of any size: the last one is smaller.
         (batch,) = self._dataset.element_spec
         self._compare = tf.function(lambda batch: compare(hmr, batch), input_signature=[batch])
@@ -118,7 +120,7 @@ def compare(hmr, batch):
 
     Args:
       hmr: `networks.hmr.HMR`.
-      batch: dict of `pipeline.validation`, B people.
+      batch: dict of `pipeline.validation_dataset`, B people.
 
     Returns:
       Two dicts of tensors: keypoints2d_norm (B, 19, 2 and 3), lsp_joints (B, 14, 3) and vertices

@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from hmr_tf.body import fit_starts, fitting, theta
+from hmr_tf.body import fit_initialization, fitting, theta
 from hmr_tf.body.skeleton import SMPL_JOINTS
 from hmr_tf.data import crop as crops
 from hmr_tf.inference.teacher import landmarks
@@ -128,7 +128,7 @@ class LandmarkFitter:
           Result.
         """
         if initial_thetas is None:
-            initial_thetas = fit_starts.initial_thetas(
+            initial_thetas = fit_initialization.initial_thetas(
                 self._smpl, given.keypoints2d_norm, given.directions
             )
         fit = self._fitter.best_of(

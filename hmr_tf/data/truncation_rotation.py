@@ -15,13 +15,15 @@ _NUM_RANDOM = 7
 # Position of the cut, as a share of the labels' box, measured from the side that is kept.
 CUT_RANGE = (0.35, 0.85)
 MIN_KEYPOINTS = 5  # labelled keypoints that must remain visible
-ENDS_IMAGE = 0.7  # share of the cuts at which the image ends; the others only move the crop
+CUT_IMAGE_PROBABILITY = (
+    0.7  # share of the cuts at which the image ends; the others only move the crop
+)
 MAX_ZOOM = 2.2
-UNROTATED = 0.4  # share of the samples that are not rotated
+UNROTATED_PROBABILITY = 0.4  # share of the samples that are not rotated
 ROTATED_SIDE = 1.42  # a square of this side contains the unit square rotated by any angle
 
 
-class View(NamedTuple):
+class ViewJitter(NamedTuple):
     """Random numbers of samples."""
 
     truncation: tf.Tensor  # (..., 5) uniform in [0, 1)
@@ -29,10 +31,10 @@ class View(NamedTuple):
 
 
 def draw(seed, count, max_degrees):
-    """View with `count` rows; the same seed draws the same numbers."""
+    """ViewJitter with `count` rows; the same seed draws the same numbers."""
     uniform = tf.random.stateless_uniform([count, _NUM_RANDOM], seed)
     angle = (2.0 * uniform[:, 5] - 1.0) * (max_degrees * np.pi / 180.0)
-    return View(uniform[:, :5], tf.where(uniform[:, 6] < UNROTATED, 0.0, angle))
+    return ViewJitter(uniform[:, :5], tf.where(uniform[:, 6] < UNROTATED_PROBABILITY, 0.0, angle))
 
 
 def truncate(sample, random, probability):
@@ -42,7 +44,7 @@ def truncate(sample, random, probability):
 
     Args:
       sample: dict of `record.decode`.
-      random: (5,) `View.truncation`.
+      random: (5,) `ViewJitter.truncation`.
       probability: share of the samples that are truncated.
 
     Returns:
@@ -63,9 +65,9 @@ def truncate(sample, random, probability):
     zoom = tf.clip_by_value(crop.PERSON_PX / diagonal, 1.0, MAX_ZOOM) ** (0.3 + 0.7 * random[3])
     center = tf.where(is_truncated, (low + high) / 2.0, sample["center_px"])
 
-    ends_image = is_truncated & (random[4] < ENDS_IMAGE)
+    ends_image = is_truncated & (random[4] < CUT_IMAGE_PROBABILITY)
     cuts_low, cuts_high = ends_image & cuts_low, ends_image & cuts_high
-    image, start = _end_image(sample["image"], border, cuts_low, cuts_high)
+    image, start = _cut_image(sample["image"], border, cuts_low, cuts_high)
     keypoints = tf.concat([points - start, sample["keypoints_px"][:, 2:]], axis=1)
     truncated = {"image": image, "center_px": center - start, "keypoints_px": keypoints}
     return {**sample, **truncated}, tf.where(is_truncated, zoom, 1.0)
@@ -84,7 +86,7 @@ def _cut(points, labelled, random_side, random_position):
     return border, cut_axis & ~keeps_low, cut_axis & keeps_low
 
 
-def _end_image(image, border, cuts_low, cuts_high):
+def _cut_image(image, border, cuts_low, cuts_high):
     """The image without its pixels beyond the border, and the place (x, y) of its new corner."""
     size = tf.cast(tf.shape(image)[:2][::-1], tf.float32)
     start = tf.clip_by_value(tf.where(cuts_low, tf.floor(border), 0.0), 0.0, size - 1.0)

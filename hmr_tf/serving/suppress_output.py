@@ -8,7 +8,7 @@ import tempfile
 
 
 @contextlib.contextmanager
-def only_warnings():
+def hide_info_logs():
     """Hides TensorFlow's info messages, which name temporary files, but not its warnings."""
     loggers = [logging.getLogger(name) for name in ("tensorflow", "absl")]
     for logger in loggers:  # not their levels: TensorFlow changes them while it saves
@@ -25,7 +25,7 @@ def _is_warning(record):
 
 
 @contextlib.contextmanager
-def output_only_on_failure():
+def suppress_output_unless_failed():
     """Hides all output, that of C++ too; if the block fails, it goes to standard error."""
     with tempfile.TemporaryFile() as output:
         try:

@@ -6,7 +6,7 @@ import tensorflow as tf
 
 from hmr_tf.body import body_model, camera, rotation, skeleton
 from hmr_tf.body.smpl import SMPL
-from hmr_tf.data import augment, views
+from hmr_tf.data import augment, truncation_rotation
 
 SIZE = 32
 LOWER_IS_CUT, UPPER_IS_CUT, LEFT_IS_CUT, RIGHT_IS_CUT = (
@@ -31,7 +31,7 @@ def standing(rng, height=60, width=40):
 
 def truncated(sample, side=LOWER_IS_CUT, position=0.5, image=ENDS, probability=1.0, random=0.5):
     numbers = tf.constant([random, side, position, 1.0, image], tf.float32)
-    changed, zoom = views.truncate(sample, numbers, probability)
+    changed, zoom = truncation_rotation.truncate(sample, numbers, probability)
     return {name: np.array(value) for name, value in changed.items()}, float(zoom)
 
 
@@ -43,7 +43,7 @@ def test_truncation_removes_the_lower_part_and_keeps_its_labels(rng):
     np.testing.assert_array_equal(changed["keypoints_px"], sample["keypoints_px"])
     assert (changed["keypoints_px"][:, 1] > border).any()
     assert changed["center_px"][1] == pytest.approx((5 + border) / 2, abs=1e-4)
-    assert zoom == pytest.approx(views.MAX_ZOOM)
+    assert zoom == pytest.approx(truncation_rotation.MAX_ZOOM)
 
 
 @pytest.mark.parametrize(
@@ -107,42 +107,49 @@ def test_views_are_the_same_inside_tf_data(rng):
     sample, numbers = standing(rng), tf.constant([0.5, LOWER_IS_CUT, 0.5, 0.5, ENDS])
 
     def change(_):
-        changed, zoom = views.truncate(sample, numbers, 1.0)
+        changed, zoom = truncation_rotation.truncate(sample, numbers, 1.0)
         crop, _ = augment.crop_image(
-            changed, tf.zeros([2]), zoom, False, views.unrotated_size(SIZE)
+            changed, tf.zeros([2]), zoom, False, truncation_rotation.unrotated_size(SIZE)
         )
-        return changed["keypoints_px"], views.rotate_image(crop, 0.3, SIZE)
+        return changed["keypoints_px"], truncation_rotation.rotate_image(crop, 0.3, SIZE)
 
     (inside,) = tf.data.Dataset.range(1).map(change)
     for eager, value in zip(change(0), inside):
         np.testing.assert_allclose(value, eager, atol=1e-5)
-    (drawn,) = tf.data.Dataset.range(1).map(lambda index: views.draw([3, index], 64, 30.0))
-    for eager, value in zip(views.draw([3, 0], 64, 30.0), drawn):
+    (drawn,) = tf.data.Dataset.range(1).map(
+        lambda index: truncation_rotation.draw([3, index], 64, 30.0)
+    )
+    for eager, value in zip(truncation_rotation.draw([3, 0], 64, 30.0), drawn):
         np.testing.assert_array_equal(value, eager)
 
 
 def test_views_angles_are_within_the_limit_and_some_are_zero():
-    angles = np.rad2deg(views.draw([0, 1], 1000, 30.0).angle)
+    angles = np.rad2deg(truncation_rotation.draw([0, 1], 1000, 30.0).angle)
     assert 25 < angles.max() <= 30
     assert -30 <= angles.min() < -25
-    assert np.mean(angles == 0) == pytest.approx(views.UNROTATED, abs=0.05)
-    assert not views.draw([0, 1], 1000, 0.0).angle.numpy().any()
+    assert np.mean(angles == 0) == pytest.approx(
+        truncation_rotation.UNROTATED_PROBABILITY, abs=0.05
+    )
+    assert not truncation_rotation.draw([0, 1], 1000, 0.0).angle.numpy().any()
 
 
 @pytest.mark.parametrize("degrees", [-45, -20, 0, 30, 45])
 @pytest.mark.parametrize("image_size", [32, 33])
 def test_rotation_keypoints_follow_the_pixels(degrees, image_size):
     """A bright pixel and the label on it end at the same place of the rotated crop."""
-    angle, side = np.float32(np.deg2rad(degrees)), views.unrotated_size(image_size)
+    angle, side = np.float32(np.deg2rad(degrees)), truncation_rotation.unrotated_size(image_size)
     margin = (side - image_size) // 2
     for x, y in ((8, 9), (20, 14), (16, 22)):
         image = np.full((side, side, 3), -1, "float32")
         image[y + margin, x + margin] = 1
-        rotated = views.rotate_image(tf.constant(image), angle, image_size).numpy()[..., 0] + 1
+        rotated = (
+            truncation_rotation.rotate_image(tf.constant(image), angle, image_size).numpy()[..., 0]
+            + 1
+        )
         columns, rows = np.meshgrid(*[np.arange(image_size)] * 2)
         place = [(rotated * places).sum() / rotated.sum() for places in (columns, rows)]
         labels = labels_of(np.array([[x, y]]) / image_size * 2 - 1)
-        labels = views.rotate_labels(labels, tf.constant([angle]), image_size)
+        labels = truncation_rotation.rotate_labels(labels, tf.constant([angle]), image_size)
         expected = (labels["keypoints2d_norm"][0, 0, :2] + 1) * image_size / 2
         assert place == pytest.approx(np.array(expected), abs=0.3)
 
@@ -160,7 +167,7 @@ def labels_of(points_norm, lsp_joints=None, rotations=None):
 
 def test_rotation_labels_unlabelled_points_stay_zero_and_others_may_lie_outside():
     labels = labels_of(np.array([[3.0, 0.0]]))
-    labels = views.rotate_labels(labels, tf.constant([np.float32(np.pi / 4)]), SIZE)
+    labels = truncation_rotation.rotate_labels(labels, tf.constant([np.float32(np.pi / 4)]), SIZE)
     np.testing.assert_array_equal(labels["keypoints2d_norm"][0, 1:], 0)
     assert labels["keypoints2d_norm"][0, 0, 2] == 1
     assert labels["keypoints2d_norm"][0, 0, 1] > 2
@@ -183,7 +190,7 @@ def test_rotation_applies_to_the_projected_body_and_its_labels_alike(rng):
         "betas": betas,
     }
     angle = tf.constant([0.6])
-    rotated = views.rotate_labels(labels, angle, SIZE)
+    rotated = truncation_rotation.rotate_labels(labels, angle, SIZE)
     posed = smpl.joints_only(rotated["rotations"], betas)
 
     def centred(points):

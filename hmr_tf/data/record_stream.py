@@ -18,7 +18,7 @@ SHUFFLED_MOCAP = 20000
 FILES_AT_ONCE = 16
 
 
-class Part(NamedTuple):
+class StreamSlice(NamedTuple):
     """The part of the endless stream of batches that a dataset contains; the default is all."""
 
     first_batch: int = 0
@@ -27,7 +27,7 @@ class Part(NamedTuple):
     num_replicas: int = 1  # of this worker: they get its block in so many parts, one after another
 
 
-def sources(files, use_3d, batch_size):
+def shard_groups(files, use_3d, batch_size):
     """The groups of shard paths that alternate in a batch: with 3D labels, and without."""
     files = {name: paths for name, paths in files.items() if shards.count_records(paths)}
     if not files:
@@ -60,7 +60,7 @@ def has_3d(paths):
     return record.any_joints3d(paths) if stated is None else stated
 
 
-def rows(batch_size, part):
+def rows_per_replica(batch_size, part):
     """Number of people of each batch that one replica gets."""
     replicas = part.num_workers * part.num_replicas
     if batch_size % replicas:
@@ -70,7 +70,7 @@ def rows(batch_size, part):
     return batch_size // replicas
 
 
-def alternating(sources, seed, first):
+def interleaved_groups(sources, seed, first):
     """Records of the groups of shards alternately, so that each replica's rows have all kinds.
 
     `first`: number of records to skip, a multiple of the number of groups.
@@ -123,7 +123,7 @@ def _shuffled_with_seed_tensor(strings, buffer_size, seed, number):
     return tf.data.experimental.from_variant(shuffled, strings.element_spec)
 
 
-def shared(rows, rows_per_batch, part):
+def worker_rows(rows, rows_per_batch, part):
     """Dataset of (number in the stream, row) with the rows of this worker."""
     numbered = rows.enumerate(part.first_batch * rows_per_batch)
     if part.num_workers == 1:
@@ -132,8 +132,8 @@ def shared(rows, rows_per_batch, part):
     return numbered.filter(lambda number, _: number % rows_per_batch // block == part.worker)
 
 
-def file_names(files, *, batch_size, use_3d, seed, number):
-    """The photographs in a batch of `pipeline.training` with the same arguments.
+def batch_file_names(files, *, batch_size, use_3d, seed, number):
+    """The photographs in a batch of `pipeline.training_dataset` with the same arguments.
 
     Args:
       number: index of the batch.
@@ -142,7 +142,7 @@ def file_names(files, *, batch_size, use_3d, seed, number):
       Two lists: the file names of all B photographs, and of those whose labels are not finite.
     """
     names, broken = [], []
-    records = alternating(sources(files, use_3d, batch_size), seed, number * batch_size)
+    records = interleaved_groups(shard_groups(files, use_3d, batch_size), seed, number * batch_size)
     for serialized in records.take(batch_size):
         sample = record.decode(serialized)
         names.append(sample["filename"].numpy().decode(errors="replace"))
