@@ -1,4 +1,4 @@
-"""People per second of the COCO conversion, over the original's way and over JPEG coding alone.
+"""People per second of the COCO conversion, over the original pipeline and over JPEG coding alone.
 
     python -m benchmarks.conversion_speed [--data_dir=COCO] [--people=2000] [--num_workers=N]
 
@@ -31,7 +31,7 @@ import tensorflow as tf
 from pycocotools.coco import COCO
 
 import benchmarks
-from data_prep.labelled import LabelledPerson
+from data_prep.reader_items import LabelledPerson
 from data_prep.readers import coco
 from data_prep.writing import shard_files, worker_pool
 from hmr_tf.data import crop, record
@@ -84,7 +84,7 @@ def annotation(rng, image_id, number):
     }
 
 
-class OriginalsWay:
+class OriginalConverter:
     """Converts as the original: TensorFlow 1's session, one image and one person at a time."""
 
     def __init__(self):
@@ -157,7 +157,7 @@ def draw_mask(annotations, one):
 
 
 @contextlib.contextmanager
-def coding_timed():
+def time_jpeg_calls():
     """Gives the list of the seconds that each call of TensorFlow's JPEG functions took."""
     seconds, functions = [], {name: getattr(tf.io, name) for name in CODING}
 
@@ -185,7 +185,7 @@ def write_and_time(folder, shard):
     if not shard.groups:  # the first task starts TensorFlow
         tf.io.decode_jpeg(tf.io.encode_jpeg(np.zeros((8, 8, 3), np.uint8)))
         return ()
-    with coding_timed() as seconds:
+    with time_jpeg_calls() as seconds:
         shard_files.write(folder, shard)
     return (folder / shard.file).stat().st_size, sum(seconds)
 
@@ -197,7 +197,7 @@ def people_of(data_dir, number):
     return itertools.islice((item for item in items if isinstance(item, LabelledPerson)), number)
 
 
-def ours(people, folder, num_workers):
+def convert_and_time(people, folder, num_workers):
     """Converts all; returns seconds, bytes written, seconds of JPEG coding for each worker."""
     starts = []
 
@@ -235,25 +235,25 @@ def measure(data_dir, folder, args):
     if not groups:
         raise InputError(f"--data_dir={data_dir} has no person to convert: name COCO's folder.")
     annotations = annotations_of(data_dir, groups)
-    original = OriginalsWay()
+    original = OriginalConverter()
     original.convert(annotations, groups[:10], Path(folder) / "warm_up")
     times = {"original": [], "ours": [], "coding": []}
     for _ in range(args.repeats):
         people = people_of(data_dir, args.people)
-        seconds, size, coding = ours(people, folder, args.num_workers)
+        seconds, size, coding = convert_and_time(people, folder, args.num_workers)
         times["ours"].append(seconds)
         times["coding"].append(coding)
         path = Path(folder) / "original.tfrecord"
         times["original"].append(original.convert(annotations, groups, path))
     number, median = sum(map(len, groups)), {k: statistics.median(v) for k, v in times.items()}
     for name, title in (
-        ("original", "the original's way, one process"),
+        ("original", "the original pipeline, one process"),
         ("ours", f"conversion, {args.num_workers} workers"),
         ("coding", "JPEG coding alone, the same workers"),
     ):
         rate, megabytes = number / median[name], size / median[name] / 1e6
         print(f"{title:36} {rate:6.0f} people/s {megabytes:6.1f} MB/s")
-    print(f"conversion / the original's way: {median['original'] / median['ours']:.2f}")
+    print(f"conversion / the original pipeline: {median['original'] / median['ours']:.2f}")
     print(f"conversion / JPEG coding alone: {median['coding'] / median['ours']:.2f}")
 
 

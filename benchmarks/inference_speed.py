@@ -1,10 +1,10 @@
-r"""Time of the exported model, crop to vertices, beside the original's way and its peers.
+r"""Time of the exported model, crop to vertices, beside the original pipeline and its peers.
 
     pip install -r benchmarks/requirements.txt
     python -m benchmarks.inference_speed [--batch_sizes=1,8] [--rounds=15] \
         [--load_path=logs/mine] [--img_path=PHOTOGRAPHS]
 
-The original's way is one function over variables that poses a full mesh in each of three stages,
+The original pipeline is one function over variables that poses a full mesh in each of three stages,
 a 4x4 matrix for every vertex. Ours is the SavedModel of --mode=export, loaded from
 disk; beside it the same weights in `torch.compile` (channels last) and the same SavedModel in
 OpenVINO's reader. All alternate in one process. Printed: milliseconds an image on the clock,
@@ -85,7 +85,7 @@ def in_torch(hmr, model):
     return lambda images: run(images)[1]
 
 
-def contenders(hmr, model, folder):
+def implementations(hmr, model, folder):
     """Name -> function of crops, of all that are installed."""
     for dtype in ("float32", "bfloat16"):
         start = time.perf_counter()
@@ -96,7 +96,7 @@ def contenders(hmr, model, folder):
     made = {OURS: exported(folder / "float32")}
     print(f"loaded in {time.perf_counter() - start:.1f} s")
     makers = {
-        "the original's way": lambda: original_inference(hmr, model),
+        "the original pipeline": lambda: original_inference(hmr, model),
         "ours, bfloat16": lambda: exported(folder / "bfloat16"),
         "torch.compile": lambda: in_torch(hmr, model),
         "engine openvino": lambda: our_engine(hmr, "float32", folder / "cache"),
@@ -129,8 +129,8 @@ def measure_alternately(runs, rounds, calls):
 
 
 def compare(runs, images, rounds):
-    """Prints times of every contender and how far its vertices are from the original's way."""
-    exact = runs["the original's way"](images)
+    """Prints times of every contender and how far its vertices are from the original pipeline."""
+    exact = runs["the original pipeline"](images)
     calls = max(1, 8 // len(images))
     times = measure_alternately(
         {n: (lambda r=r: r(images)) for n, r in runs.items()}, rounds, calls
@@ -146,7 +146,7 @@ def compare(runs, images, rounds):
         )
 
 
-def around_the_network(folder, images, rounds):
+def preprocessing_overhead(folder, images, rounds):
     """Prints the time of decoding and cropping over that of the network."""
     batch_size = len(images)
     picture = tf.image.resize(np.random.default_rng(0).uniform(0, 255, (9, 12, 3)), [375, 500])
@@ -204,10 +204,10 @@ def main():
     images = crops_of(args.img_path, max(args.batch_sizes), made_of.img_size)
     hmr, model = network(args.load_path, images)
     with tempfile.TemporaryDirectory() as name:
-        runs = contenders(hmr, model, Path(name))
+        runs = implementations(hmr, model, Path(name))
         for batch_size in args.batch_sizes:
             compare(runs, images[:batch_size], args.rounds)
-            around_the_network(Path(name), images[:batch_size], args.rounds)
+            preprocessing_overhead(Path(name), images[:batch_size], args.rounds)
 
 
 if __name__ == "__main__":

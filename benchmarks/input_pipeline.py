@@ -1,4 +1,4 @@
-"""Images per second of the training input, over the original's way and over bare JPEG decoding.
+"""Images per second of the training input, over the original pipeline and over bare JPEG decoding.
 
     python -m benchmarks.input_pipeline [--data_dir=DIR --datasets=coco] [--images=1024]
 
@@ -139,7 +139,7 @@ def measure(files, args):
     readers = {
         "JPEG decode alone": decoded(paths, args.batch_size),
         "training input": ours,
-        "the original's way": original_input(paths, args.batch_size),
+        "the original pipeline": original_input(paths, args.batch_size),
     }
     times = {name: [] for name in readers}
     for _ in range(args.repeats + 1):
@@ -151,7 +151,7 @@ def measure(files, args):
     }
     for name, value in rate.items():
         print(f"{name:20} {value:6.0f} images/s")
-    for name in ("the original's way", "JPEG decode alone"):
+    for name in ("the original pipeline", "JPEG decode alone"):
         print(f"training input / {name}: {rate['training input'] / rate[name]:.2f}")
 
 

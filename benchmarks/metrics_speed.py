@@ -16,7 +16,7 @@ import benchmarks
 from hmr_tf.body.skeleton import LSP_JOINTS
 from hmr_tf.data import h36m_names
 from hmr_tf.evaluation import metrics
-from hmr_tf.evaluation.frames import Frames
+from hmr_tf.evaluation.evaluation_set import EvaluationSet
 from hmr_tf.evaluation.protocols import joints3d
 
 _LOOPED = 2000  # bodies of the loop
@@ -38,7 +38,7 @@ def frames(count):
     }
     predicted = {"joints3d": joints, "smpl_joints": np.zeros((count, 24, 3), np.float32)}
     file = np.sort(rng.integers(len(names), size=count))
-    return Frames(tuple(map(Path, names)), file, np.arange(count), truth, predicted)
+    return EvaluationSet(tuple(map(Path, names)), file, np.arange(count), truth, predicted)
 
 
 def seconds(run):

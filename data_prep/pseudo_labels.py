@@ -60,19 +60,19 @@ def main(argv):
     if OPTIONS.landmarks and OPTIONS.teacher:
         raise InputError("--landmarks and --teacher both give the landmarks: pass one")
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    from data_prep import relabelling
+    from data_prep import pseudo_labelling
     from hmr_tf.data import shards
 
     files = {name: shards.find(OPTIONS.data_dir, name, OPTIONS.split) for name in OPTIONS.datasets}
     sources = {
-        name: relabelling.landmark_source(
+        name: pseudo_labelling.landmark_source(
             OPTIONS.landmarks, OPTIONS.teacher, name, shards.count_records(paths)
         )
         for name, paths in files.items()
     }
     for name, paths in files.items():
         try:
-            summary = relabelling.relabel(
+            summary = pseudo_labelling.write_pseudo_labels(
                 paths,
                 sources[name],
                 data_dir=OPTIONS.data_dir,

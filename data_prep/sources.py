@@ -41,7 +41,7 @@ def _coco(options):
     return {options.split: people}
 
 
-def _mocap(module):
+def _read_mocap(module):
     """Reads collections of motion capture, in shuffled order."""
 
     def read(options):
@@ -82,7 +82,7 @@ def _synthetic_mocap(options):
     return {"neutrSMPL_synthetic": poses}
 
 
-def _motion_capture(read, **more):
+def _mocap_source(read, **more):
     """Source of motion capture, which goes into one folder whatever its dataset."""
     return Source("mocap_neutrMosh", read, records_per_shard=10_000, is_streamed=True, **more)
 
@@ -134,11 +134,11 @@ SOURCES = {
         has_split_folders=True,
         sequence_splits=("test",),
     ),
-    "mosh": _motion_capture(
-        _mocap("mosh"), annotations=_any_case("neutrSMPL_*/*/*.pkl", "*/*.pkl")
+    "mosh": _mocap_source(
+        _read_mocap("mosh"), annotations=_any_case("neutrSMPL_*/*/*.pkl", "*/*.pkl")
     ),
-    "amass": _motion_capture(_mocap("amass"), annotations=_any_case("**/*.npz")),
-    "cmu": _motion_capture(_mocap("cmu"), annotations=_any_case("**/*.asf", "**/*.amc")),
+    "amass": _mocap_source(_read_mocap("amass"), annotations=_any_case("**/*.npz")),
+    "cmu": _mocap_source(_read_mocap("cmu"), annotations=_any_case("**/*.asf", "**/*.amc")),
     "synthetic": Source(
         "synthetic",
         _synthetic,
@@ -146,5 +146,5 @@ SOURCES = {
         needs_data_dir=False,
         is_streamed=True,
     ),
-    "synthetic_mocap": _motion_capture(_synthetic_mocap, needs_data_dir=False),
+    "synthetic_mocap": _mocap_source(_synthetic_mocap, needs_data_dir=False),
 }

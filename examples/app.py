@@ -91,7 +91,7 @@ def predict_files(model, photograph, folder):
     Raises:
       InputError: the file is no photograph, or there is no person in it.
     """
-    from hmr_tf.exporters import outputs
+    from hmr_tf.exporters import photo_outputs
     from hmr_tf.inference import photo
     from hmr_tf.rendering import panels, scene
 
@@ -106,14 +106,16 @@ def predict_files(model, photograph, folder):
     if not people:
         raise InputError("No person was found: try a photograph in which people are larger.")
     name, drawn = Path(photograph).stem[:40], small_scene(image, people, model.body)
-    paths = outputs.write(folder, name, drawn, FILES)
-    paths += outputs.write(folder, name, outputs.Scene(image, people, model.body), ["npz"])
+    paths = photo_outputs.write(folder, name, drawn, FILES)
+    paths += photo_outputs.write(
+        folder, name, photo_outputs.Scene(image, people, model.body), ["npz"]
+    )
     overlay, side = (Path(folder) / f"{name}_{view}.png" for view in ("overlay", "side"))
     bodies_over_photograph = panels.overlay(
         drawn.image, drawn.people, model.faces, with_skeleton=False
     )
-    outputs.write_png(overlay, bodies_over_photograph)
-    outputs.write_png(side, scene.draw_alone(people, model.faces, SIDE_VIEW_PX, SIDE_DEGREES))
+    photo_outputs.write_png(overlay, bodies_over_photograph)
+    photo_outputs.write_png(side, draw_people.draw_alone(people, model.faces, SIDE_VIEW_PX, SIDE_DEGREES))
     number = "1 person" if len(people) == 1 else f"{len(people)} people"
     return Bodies(
         f"{number} in {time.monotonic() - start:.1f} s",
@@ -126,10 +128,10 @@ def predict_files(model, photograph, folder):
 
 
 def small_scene(image, people, body):
-    """`outputs.Scene` of a photograph that is at most `MAX_DRAWN_SIDE` pixels wide and high."""
+    """`photo_outputs.Scene` of a photograph of at most `MAX_DRAWN_SIDE` pixels a side."""
     import cv2
 
-    from hmr_tf.exporters.outputs import Scene
+    from hmr_tf.exporters.photo_outputs import Scene
     from hmr_tf.inference.person import Person
 
     scale = min(1.0, MAX_DRAWN_SIDE / max(image.shape[:2]))

@@ -54,7 +54,7 @@ def main(argv):
 
     hmr, content = released_content(OPTIONS.load_path, OPTIONS.summary)
     crops = random_crops(OPTIONS.img_path, hmr.image_size)
-    mean_mm, max_mm = moved_mm(hmr, content.weights, crops)
+    mean_mm, max_mm = rounding_error_mm(hmr, content.weights, crops)
     print(
         f"float16 moves the vertices of {len(crops)} crops by {mean_mm:.3f} mm on average, "
         f"{max_mm:.2f} mm at most."
@@ -143,7 +143,7 @@ def random_crops(img_path, size, number=NUM_CROPS):
     return np.stack(crops).astype(np.float32) / 127.5 - 1.0
 
 
-def moved_mm(hmr, stored, crops):
+def rounding_error_mm(hmr, stored, crops):
     """How far the vertices move when the network has the stored weights.
 
     Args:

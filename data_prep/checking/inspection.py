@@ -96,7 +96,10 @@ def write_sheet(path, inspections):
     sheet = contact_sheet.draw({f"{x.dataset} {x.split}": x.samples for x in inspections})
     is_made, png = cv2.imencode(".png", cv2.cvtColor(sheet, cv2.COLOR_RGB2BGR))
     assert is_made
-    with publish.whole_file(path) as unfinished, publish.writable(Path(path).parent):
+    with (
+        publish.atomic_file(path) as unfinished,
+        publish.write_errors_as_input_errors(Path(path).parent),
+    ):
         unfinished.write_bytes(png)
 
 

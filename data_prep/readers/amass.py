@@ -11,8 +11,8 @@ from pathlib import Path
 
 import numpy as np
 
-from data_prep.labelled import Noted
-from data_prep.readers import files_by_extension, mocap_order
+from data_prep.reader_items import IndexNote
+from data_prep.readers import files_by_extension, mocap_poses
 from hmr_tf.files import safe_npz
 from hmr_tf.files.errors import InputError
 
@@ -33,8 +33,8 @@ def read(data_dir, seed):
       seed: of the order of the poses.
 
     Returns:
-      dict: shard name, as "neutrSMPL_CMU" -> iterator of MocapPose, Skipped and, at its end, Noted
-      with the number of poses of each gender.
+      dict: shard name, as "neutrSMPL_CMU" -> iterator of MocapPose, Skipped and, at its end,
+      IndexNote with the number of poses of each gender.
 
     Raises:
       InputError: there are no files.
@@ -70,9 +70,9 @@ def _read_collection(paths, hidden, seed):
         genders[gender] += len(poses)
         return poses, betas
 
-    yield from mocap_order.shuffled(paths, read_and_note, seed, "npz unreadable")
+    yield from mocap_poses.shuffled(paths, read_and_note, seed, "npz unreadable")
     for gender, number in sorted(genders.items()):
-        yield Noted(f"poses of {gender} bodies", number)
+        yield IndexNote(f"poses of {gender} bodies", number)
 
 
 def read_file(path):
@@ -97,11 +97,11 @@ def read_file(path):
             f"N x {3 * _NUM_JOINTS}: download AMASS's files called SMPL+H G"
         )
     try:
-        rows = mocap_order.rows_at_25_hz(len(poses), float(rate.ravel()[0]))
+        rows = mocap_poses.rows_at_25_hz(len(poses), float(rate.ravel()[0]))
     except InputError as error:
         raise InputError(f"{path}: {error}") from error
     poses = poses[rows].reshape(-1, _NUM_JOINTS, 3)[:, _SMPL_JOINTS].reshape(-1, 72)
-    mocap_order.check(path, poses, betas)
+    mocap_poses.check(path, poses, betas)
     return poses, betas, _gender(arrays.get("gender", np.array("")))
 
 

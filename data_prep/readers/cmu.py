@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from scipy.spatial.transform import Rotation
 
-from data_prep.readers import files_by_extension, mocap_order
+from data_prep.readers import files_by_extension, mocap_poses
 from data_prep.readers.formats import asf_amc
 from hmr_tf.body import skeleton
 from hmr_tf.files.errors import InputError
@@ -62,7 +62,7 @@ def read(data_dir, seed):
             f"there are no .amc files in {data_dir}: pass the folder of CMU's subjects"
         )
     hidden = files_by_extension.skipped_hidden_files(Path(data_dir).rglob(".*"), ".amc", ".asf")
-    poses = mocap_order.shuffled(paths, read_file, seed, "motion unreadable")
+    poses = mocap_poses.shuffled(paths, read_file, seed, "motion unreadable")
     return {"neutrSMPL_CMU": itertools.chain(hidden, poses)}
 
 
@@ -70,10 +70,10 @@ def read_file(path):
     """.amc file -> (N, 72) poses at 25 Hz and (10,) betas, which are zero; or InputError."""
     cmu_skeleton = asf_amc.read_skeleton(_skeleton_file(path))
     motion = asf_amc.read_motion(
-        path, cmu_skeleton, lambda number: mocap_order.rows_at_25_hz(number, HZ)
+        path, cmu_skeleton, lambda number: mocap_poses.rows_at_25_hz(number, HZ)
     )
     poses, betas = smpl_poses(cmu_skeleton, motion), np.zeros(10)
-    mocap_order.check(path, poses, betas)
+    mocap_poses.check(path, poses, betas)
     return poses, betas
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from pycocotools import mask as coco_mask
 
-from data_prep.labelled import CropRule, LabelledPerson, Noted, Skipped
+from data_prep.reader_items import CropRule, IndexNote, LabelledPerson, Skipped
 from data_prep.readers import coco_file, person_size, photograph_paths
 from hmr_tf.body import skeleton
 from hmr_tf.data import coco_names, crop
@@ -67,7 +67,7 @@ def read(data_dir, split, annotations="", category=""):
         paths = {image_id: _image_path(folders, name) for image_id, name in names.items()}
     is_binary = bool(annotations) and _is_binary(content.people)
     if is_binary:
-        yield Noted(BINARY, sum(map(len, content.people.values())))
+        yield IndexNote(BINARY, sum(map(len, content.people.values())))
     yield from content.skipped
     for image_id, image in content.images.items():
         for annotation, columns, num_listed in content.people.get(image_id, ()):

@@ -3,7 +3,7 @@
 import json
 from typing import NamedTuple
 
-from data_prep.labelled import Skipped
+from data_prep.reader_items import Skipped
 from hmr_tf.body import skeleton
 from hmr_tf.data import coco_names
 from hmr_tf.files.errors import InputError

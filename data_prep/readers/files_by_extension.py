@@ -1,6 +1,6 @@
 """Files by their ending, in capitals too. macOS leaves ._NAME beside a file on other disks."""
 
-from data_prep.labelled import Skipped
+from data_prep.reader_items import Skipped
 
 
 def files_with_extension(paths, *endings):

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import numpy as np
 
-from data_prep.labelled import LabelledPerson, Noted, Skipped
-from data_prep.readers import files_by_extension, numbering
+from data_prep.reader_items import IndexNote, LabelledPerson, Skipped
+from data_prep.readers import files_by_extension, frame_numbering
 from data_prep.readers.formats import matlab
 from hmr_tf.body import skeleton
 from hmr_tf.files.errors import InputError
@@ -65,7 +65,7 @@ def _check_shape(path, shape, dataset):
 
 
 def _people(data_dir, joints, columns, is_hidden):
-    """Yields people, Skipped and Noted.
+    """Yields people, Skipped and IndexNote.
 
     Args:
       joints: (N, 14, 3) x, y, flag.
@@ -89,7 +89,7 @@ def _people(data_dir, joints, columns, is_hidden):
 
 
 def _paths(folder, num_columns):
-    """dict: column of joints.mat -> path of its image; a list of Noted.
+    """dict: column of joints.mat -> path of its image; a list of IndexNote.
 
     Images sorted by name are paired with columns in order, as in the original; im2 comes before
     im10. If their numbers differ, images are paired by the number in the name.
@@ -102,9 +102,9 @@ def _paths(folder, num_columns):
             images.sort(key=lambda path: int(_NAME.fullmatch(path.stem)[1]))
         return dict(enumerate(images)), []
     numbers = [_number(path, num_columns) for path in images]
-    first = numbering.first_number(numbers.__contains__, num_columns, default=1)
+    first = frame_numbering.first_number(numbers.__contains__, num_columns, default=1)
     paths = {number - first: path for number, path in zip(numbers, images)}
-    return paths, [Noted(f"images numbered from {first}", len(images))]
+    return paths, [IndexNote(f"images numbered from {first}", len(images))]
 
 
 def _number(path, num_columns):

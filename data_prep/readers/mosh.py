@@ -6,8 +6,8 @@ Pickles of Python 2, read without running code in them. Source: the original's
 
 from pathlib import Path
 
-from data_prep.labelled import Skipped
-from data_prep.readers import files_by_extension, mocap_order
+from data_prep.reader_items import Skipped
+from data_prep.readers import files_by_extension, mocap_poses
 from data_prep.readers.h36m import h36m_recordings
 from hmr_tf.files import safe_pickle
 from hmr_tf.files.errors import InputError
@@ -54,7 +54,7 @@ def _read_collection(paths, hidden, seed):
         if path.parent.name in TEST_SUBJECTS:
             yield Skipped("a test subject of Human3.6M", str(path), is_problem=False)
     paths = [path for path in paths if path.parent.name not in TEST_SUBJECTS]
-    yield from mocap_order.shuffled(paths, read_file, seed, "pickle unreadable")
+    yield from mocap_poses.shuffled(paths, read_file, seed, "pickle unreadable")
 
 
 def read_file(path, keys=("poses", "new_poses")):
@@ -72,5 +72,5 @@ def read_file(path, keys=("poses", "new_poses")):
         betas = safe_pickle.to_array(content["betas"]).ravel()
     except InputError as error:
         raise InputError(f"{path}: {error}") from error
-    mocap_order.check(path, poses, betas)
+    mocap_poses.check(path, poses, betas)
     return poses, betas

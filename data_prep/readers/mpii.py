@@ -9,7 +9,7 @@ from pathlib import Path, PureWindowsPath
 
 import numpy as np
 
-from data_prep.labelled import CropRule, LabelledPerson, Skipped
+from data_prep.reader_items import CropRule, LabelledPerson, Skipped
 from data_prep.readers import person_size
 from data_prep.readers.formats import matlab
 from hmr_tf.body import skeleton

@@ -11,9 +11,9 @@ import numpy as np
 import tensorflow as tf
 from scipy.spatial.transform import Rotation
 
-from data_prep.labelled import LabelledPerson, MocapPose, Skipped
+from data_prep.reader_items import LabelledPerson, MocapPose, Skipped
 from data_prep.readers import files_by_extension
-from data_prep.synthesis import scenery
+from data_prep.synthesis import appearance
 from data_prep.synthesis.pose_sampler import sample_poses
 from hmr_tf.body import body_model, camera, skeleton
 from hmr_tf.body.smpl import SMPL
@@ -144,7 +144,7 @@ class _Renderer:
         self._smpl = SMPL(model)
         self._pose = tf.function(self._smpl.__call__)
         self._faces = tf.constant(model.faces, tf.int32)
-        self._regions = scenery.body_regions(model)
+        self._regions = appearance.body_regions(model)
         self._draw_photograph = photographs.draw if photographs else None
 
     def people(self, rng, names):
@@ -168,9 +168,9 @@ class _Renderer:
         points = vertices + translation
         images = self._draw(rng, points, focal_px, middle_px)
         for i, image in enumerate(images):
-            scenery.occlude(rng, image, keypoints_px[i].min(0), keypoints_px[i].max(0))
+            appearance.occlude(rng, image, keypoints_px[i].min(0), keypoints_px[i].max(0))
             yield LabelledPerson(
-                image=scenery.add_camera_noise(rng, image),
+                image=appearance.add_camera_noise(rng, image),
                 keypoints_px=keypoints_px[i],
                 labelled=np.ones(len(skeleton.KEYPOINTS), int),
                 filename=next(names),
@@ -182,10 +182,10 @@ class _Renderer:
             )
 
     def _draw(self, rng, points, focal_px, middle_px):
-        colors = scenery.clothes(rng, self._regions, BATCH_SIZE)
-        lights, ambient = scenery.lights(rng, BATCH_SIZE)
+        colors = appearance.clothes(rng, self._regions, BATCH_SIZE)
+        lights, ambient = appearance.lights(rng, BATCH_SIZE)
         backgrounds = [
-            scenery.background(rng, IMAGE_SIZE, self._draw_photograph) for _ in range(BATCH_SIZE)
+            appearance.background(rng, IMAGE_SIZE, self._draw_photograph) for _ in range(BATCH_SIZE)
         ]
         pixels, depth = camera.project_perspective(points, focal_px, middle_px)
         fragments = rasterize(pixels, depth, self._faces, IMAGE_SIZE, IMAGE_SIZE)

@@ -45,11 +45,11 @@ def run(work, tasks, partial, runner, options, num_workers=None):
     try:
         for name, task in tasks:
             paths.append(str((partial / name).absolute()) + _TASK)
-            with publish.writable(partial):
+            with publish.write_errors_as_input_errors(partial):
                 Path(paths[-1]).write_bytes(pickle.dumps((work, task)))
         with worker_pool.environment({"PYTHONPATH": _python_path()}):
             with beam.Pipeline(options=make_options(arguments)) as pipeline:
-                _ = pipeline | beam.Create(paths) | beam.Reshuffle() | beam.Map(do_task)
+                _ = pipeline | beam.Create(paths) | beam.Reshuffle() | beam.Map(run_task)
     except RuntimeError as error:  # Beam's wrapper of a worker's exception
         reason = str(error).strip().splitlines()[-1][:300]
         raise InputError(
@@ -62,7 +62,7 @@ def run(work, tasks, partial, runner, options, num_workers=None):
         raise InputError(fault.read_text())
 
 
-def do_task(path):
+def run_task(path):
     """Runs in a Beam worker: does the task in a file."""
     path = Path(path)
     work, task = pickle.loads(path.read_bytes())

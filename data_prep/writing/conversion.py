@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
-from data_prep.labelled import MocapPose, Skipped
+from data_prep.reader_items import MocapPose, Skipped
 from data_prep.writing import source_images
 from hmr_tf.data import crop, record
 from hmr_tf.files.errors import InputError
@@ -20,7 +20,7 @@ def encode(group):
       group: list from `shard_files.group_by_image`.
 
     Yields:
-      Serialized bytes or Skipped for each member, and Noted. The image is read once.
+      Serialized bytes or Skipped for each member, and IndexNote. The image is read once.
     """
     if isinstance(group[0], MocapPose):
         yield from (record.encode_mocap(pose.pose, pose.betas) for pose in group)
@@ -34,7 +34,7 @@ def encode(group):
         return
     for person in group:
         try:
-            fitted, notes = source_images.fit_labels(person, image)
+            fitted, notes = source_images.align_labels(person, image)
         except source_images.SizeError:
             yield Skipped("image of another size and shape than in the annotations", _where(person))
             continue

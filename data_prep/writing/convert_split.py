@@ -13,7 +13,7 @@ from typing import NamedTuple, Optional
 
 from tqdm import tqdm
 
-from data_prep.labelled import VideoFrame
+from data_prep.reader_items import VideoFrame
 from data_prep.writing import beam, publish, shard_files, worker_pool
 from data_prep.writing.shard_files import ShardNames
 from data_prep.writing.split_index import ImageDigest, Tally
@@ -21,7 +21,7 @@ from hmr_tf import __version__
 from hmr_tf.files.errors import InputError
 
 # Two workers, which import TensorFlow first, were not faster with 3,000 people of LSP-extended.
-PEOPLE_WORTH_A_WORKER = 2000
+MIN_PEOPLE_PER_WORKER = 2000
 
 
 class Job(NamedTuple):
@@ -56,7 +56,7 @@ class Workers(NamedTuple):
     runner_options: str = ""  # of `beam.run`
 
 
-ALONE = Workers(number=1)  # this process
+SINGLE_PROCESS = Workers(number=1)  # this process
 
 
 class Result(NamedTuple):
@@ -65,12 +65,12 @@ class Result(NamedTuple):
     num_resumed: int  # shards that an earlier, interrupted run had finished
 
 
-def convert(job, items, workers=ALONE):
+def convert(job, items, workers=SINGLE_PROCESS):
     """Writes the shards and the index of one split.
 
     Args:
       job: Job.
-      items: iterator of LabelledPerson, MocapPose, Skipped and Noted: what the reader yields.
+      items: iterator of LabelledPerson, MocapPose, Skipped and IndexNote: what the reader yields.
       workers: Workers.
 
     Returns:
@@ -82,7 +82,7 @@ def convert(job, items, workers=ALONE):
     """
     tally = Tally()
     if job.is_streamed:
-        people = itertools.islice(tally.keep(items), job.limit)
+        people = itertools.islice(tally.count_skipped(items), job.limit)
         with _unfinished_run(job) as (run, partial):
             written, num_resumed = _write_streamed(job, people, partial)
             return _publish(job, run, partial, written, num_resumed, tally)
@@ -107,7 +107,7 @@ def list_shards(job, items, tally, images):
       images: ImageDigest that images are added to.
     """
     title = f"{job.title}: listing"
-    people = tqdm(tally.keep(items), title, unit=" people", leave=False)
+    people = tqdm(tally.count_skipped(items), title, unit=" people", leave=False)
     for shard in _plan(job, itertools.islice(people, job.limit)):
         groups = list(shard.groups)
         for image in (shard_files.image_file(group[0]) for group in groups):
@@ -197,13 +197,13 @@ def _write_listed(job, sizes, tasks, partial, workers):
     tasks = [(file, task) for file, task in tasks if file in missing]
     num_people = sum(sizes.values())
     with _progress_bar(job, num_people, num_people - sum(missing.values())) as bar:
-        for done in _do(tasks, missing, partial, workers, bar):
+        for done in _run_tasks(tasks, missing, partial, workers, bar):
             counts[done["file"]] = done
     _check_counts(sizes, counts)
     return list(counts.values()), len(sizes) - len(missing)
 
 
-def _do(tasks, missing, partial, workers, bar):
+def _run_tasks(tasks, missing, partial, workers, bar):
     """Yields what `shard_files.write` returns for each task, a (file, pickled Shard)."""
     work, number = functools.partial(shard_files.write, partial), workers.number
     if workers.runner:
@@ -211,7 +211,7 @@ def _do(tasks, missing, partial, workers, bar):
         yield from filter(None, (publish.finished_shard(partial, file) for file in missing))
         return
     if number is None:
-        number = min(worker_pool.available_cores(), sum(missing.values()) // PEOPLE_WORTH_A_WORKER)
+        number = min(worker_pool.available_cores(), sum(missing.values()) // MIN_PEOPLE_PER_WORKER)
     if min(number, len(missing)) <= 1:
         for _, task in tasks:
             yield shard_files.write(partial, pickle.loads(task), bar.update)

@@ -35,11 +35,11 @@ def unfinished_run(folder, index_name, run):
       InputError: the folder cannot be written, or another process writes to it.
     """
     partial = Path(folder) / f".{Path(index_name).stem}.partial"
-    with writable(folder):
+    with write_errors_as_input_errors(folder):
         partial.mkdir(parents=True, exist_ok=True)
     with _locked(partial):
         is_same = _read(partial / _RUN) == run
-        with writable(folder):
+        with write_errors_as_input_errors(folder):
             _remove(path for path in partial.glob("*") if not is_same or not _is_finished(path))
         if not is_same:
             write_json(partial / _RUN, run)
@@ -52,17 +52,17 @@ def unfinished_run(folder, index_name, run):
 
 
 @contextlib.contextmanager
-def whole_file(path):
+def atomic_file(path):
     """Like `atomic.atomic_write`; InputError if the disk is full at the end."""
     with atomic.unfinished(path) as partial:
         yield partial
-        with writable(Path(path).parent):
+        with write_errors_as_input_errors(Path(path).parent):
             atomic.finish(partial, path)
 
 
 def write_json(path, content):
     """Writes a dict; InputError if the folder cannot be written."""
-    with whole_file(path) as unfinished, writable(Path(path).parent):
+    with atomic_file(path) as unfinished, write_errors_as_input_errors(Path(path).parent):
         unfinished.write_text(json.dumps(content, indent=2) + "\n")
 
 
@@ -96,7 +96,7 @@ def publish(partial, folder, names, index_name, index):
     """
     files = {shard["file"] for shard in index["shards"]}
     write_json(partial / index_name, index)
-    with writable(folder):
+    with write_errors_as_input_errors(folder):
         (folder / index_name).unlink(missing_ok=True)
         for old in folder.iterdir():
             if names.match(old.name) and old.name not in files:
@@ -108,7 +108,7 @@ def publish(partial, folder, names, index_name, index):
 
 
 @contextlib.contextmanager
-def writable(folder, *kinds):
+def write_errors_as_input_errors(folder, *kinds):
     """Converts OSError and `kinds` of exceptions into InputError: such as a full disk."""
     try:
         yield

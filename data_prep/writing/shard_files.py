@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from data_prep.labelled import LabelledPerson, VideoFrame
+from data_prep.reader_items import LabelledPerson, VideoFrame
 from data_prep.writing import publish
 from data_prep.writing.split_index import Tally
 
@@ -112,7 +112,7 @@ def write(partial, shard, report_progress=None):
 
     def records():
         for group in shard.groups:
-            yield from tally.keep(conversion.encode(group))
+            yield from tally.count_skipped(conversion.encode(group))
             if report_progress:
                 report_progress(len(group))
 
@@ -135,15 +135,15 @@ def write_file(path, records):
     if not first:
         return 0
     count = 0
-    with publish.whole_file(path) as unfinished:
-        with publish.writable(path.parent, tf.errors.OpError):
+    with publish.atomic_file(path) as unfinished:
+        with publish.write_errors_as_input_errors(path.parent, tf.errors.OpError):
             writer = tf.io.TFRecordWriter(str(unfinished))
         try:
             for record in itertools.chain(first, records):
-                with publish.writable(path.parent, tf.errors.OpError):
+                with publish.write_errors_as_input_errors(path.parent, tf.errors.OpError):
                     writer.write(record)
                 count += 1
         finally:
-            with publish.writable(path.parent, tf.errors.OpError):
+            with publish.write_errors_as_input_errors(path.parent, tf.errors.OpError):
                 writer.close()
     return count

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 import tensorflow as tf
 
-from data_prep.labelled import Noted, VideoFrame
+from data_prep.reader_items import IndexNote, VideoFrame
 from data_prep.readers.formats import video_frames
 from hmr_tf.files import orientation
 
@@ -76,7 +76,7 @@ def encode(image, quality=JPEG_QUALITY):
     return tf.io.encode_jpeg(image, quality=quality).numpy()
 
 
-def fit_labels(person, image):
+def align_labels(person, image):
     """Moves a person's labels into the image, where it was made upright or scaled since.
 
     Args:
@@ -84,12 +84,12 @@ def fit_labels(person, image):
       image: SourceImage.
 
     Returns:
-      LabelledPerson, list of Noted.
+      LabelledPerson, list of IndexNote.
 
     Raises:
       SizeError: it is another image.
     """
-    notes = [Noted(MADE_UPRIGHT, 1)] if image.orientation != orientation.UPRIGHT else []
+    notes = [IndexNote(MADE_UPRIGHT, 1)] if image.orientation != orientation.UPRIGHT else []
     size = image.pixels.shape[:2]
     if person.labelled_size is None or tuple(person.labelled_size) == size:
         return person, notes
@@ -102,10 +102,10 @@ def fit_labels(person, image):
             raise SizeError
         points_px = _points_upright(points_px, labelled_size, image.orientation)
         labelled_size = orientation.upright_size(*labelled_size, image.orientation)
-        notes.append(Noted(LABELS_MADE_UPRIGHT, 1))
+        notes.append(IndexNote(LABELS_MADE_UPRIGHT, 1))
     factor_xy = np.array([size[1] / labelled_size[1], size[0] / labelled_size[0]])
     if tuple(labelled_size) != size:
-        notes.append(Noted(SCALED, 1))
+        notes.append(IndexNote(SCALED, 1))
     person = dataclasses.replace(
         person, keypoints_px=points_px * factor_xy, scale=person.scale / factor_xy.mean()
     )

@@ -5,7 +5,7 @@ import hashlib
 import os
 from pathlib import Path
 
-from data_prep.labelled import LabelledPerson, MocapPose, Noted, Skipped
+from data_prep.reader_items import IndexNote, LabelledPerson, MocapPose, Skipped
 from hmr_tf.files.sha256 import file_digest
 
 MAX_LISTED_PROBLEMS = 1000
@@ -21,10 +21,10 @@ class Tally:
         self.problems = []  # the first of them: dicts of reason and where
         self.notes = collections.Counter()  # note -> number of records
 
-    def keep(self, items):
+    def count_skipped(self, items):
         """Yields people, poses and records; counts what else there is."""
         for item in items:
-            if isinstance(item, Noted):
+            if isinstance(item, IndexNote):
                 self.notes[item.note] += item.number
             elif isinstance(item, Skipped):
                 self._skip(item)

@@ -57,13 +57,13 @@ def run(work, tasks, num_workers):
         while pending:
             done, pending = futures.wait(pending, return_when=futures.FIRST_COMPLETED)
             for future in done:
-                value = _value(*future.result())
+                value = _result_or_raise(*future.result())
                 following = itertools.islice(tasks, 1)
-                pending |= {pool.submit(_outcome, work, task) for task in following}
+                pending |= {pool.submit(_run_task, work, task) for task in following}
                 yield value
     except BrokenProcessPool:
         pool.shutdown()  # waits for the exit codes
-        raise _death(workers) from None
+        raise _worker_error(workers) from None
     finally:
         for worker in workers:  # in the middle of their tasks, if need be
             worker.kill()
@@ -75,7 +75,7 @@ def _submit_first(pool, work, tasks, workers):
     others = multiprocessing.active_children()
     with environment(_ONE_THREAD), _ignored(signal.SIGINT):  # the workers inherit both
         try:
-            return {pool.submit(_outcome, work, task) for task in tasks}
+            return {pool.submit(_run_task, work, task) for task in tasks}
         finally:
             workers += [p for p in multiprocessing.active_children() if p not in others]
 
@@ -86,7 +86,7 @@ def _exit_with_parent():
     threading.Thread(target=lambda: (parent.join(), os._exit(1)), daemon=True).start()
 
 
-def _outcome(work, task):
+def _run_task(work, task):
     """Runs in a worker. Exceptions travel as text: not all of them can be pickled."""
     try:
         return "done", work(pickle.loads(task))
@@ -96,7 +96,7 @@ def _outcome(work, task):
         return "bug", traceback.format_exc()
 
 
-def _value(kind, value):
+def _result_or_raise(kind, value):
     if kind == "input error":
         raise InputError(value)
     if kind == "bug":
@@ -104,7 +104,7 @@ def _value(kind, value):
     return value
 
 
-def _death(workers):
+def _worker_error(workers):
     """InputError about how a worker ended; the pool has stopped the others by SIGTERM."""
     codes = [worker.exitcode for worker in workers]
     code = next((code for code in codes if code != -signal.SIGTERM), -signal.SIGTERM)

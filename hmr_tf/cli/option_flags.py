@@ -60,7 +60,7 @@ def pixels(form):
     return parse
 
 
-def two_steps(name, values):
+def step_range(name, values):
     """First and last step."""
     try:
         first, last = (int(value) for value in values)

@@ -8,7 +8,7 @@ import dataclasses
 import functools
 from typing import Optional
 
-from hmr_tf.cli.option_flags import joint_names, option, pixels, trials, two_steps
+from hmr_tf.cli.option_flags import joint_names, option, pixels, step_range, trials
 from hmr_tf.files.errors import InputError
 
 MODES = ("train", "evaluate", "predict", "fit", "export", "import_tf1", "quickstart")
@@ -289,7 +289,7 @@ class Options:
         100, "Steps between TensorBoard's pictures, meshes and histograms; 0: none."
     )
     profile_steps: tuple[int, ...] = _train(
-        (), "Steps to record for TensorBoard's profiler: first,last.", parse=two_steps
+        (), "Steps to record for TensorBoard's profiler: first,last.", parse=step_range
     )
     save_step: int = _train(1000, "Steps between checkpoints.", least=1)
     save_minutes: float = _train(

@@ -69,7 +69,7 @@ def predict_photographs(model, paths, folder, formats, boxes=None, camera=None, 
       model: `inference.model.Model`.
       paths: of the photographs.
       folder: for what is written.
-      formats: names of `outputs.PHOTO_WRITERS` and `outputs.MOTION_WRITERS`.
+      formats: names of `photo_outputs.PHOTO_WRITERS` and `photo_outputs.MOTION_WRITERS`.
       boxes: dict: path -> list of boxes, or an InputError, as `BoxesByName.of_photographs`; None:
         the people that the model finds.
       camera: dict of focal_px and principal_px, where they are known.
@@ -81,10 +81,10 @@ def predict_photographs(model, paths, folder, formats, boxes=None, camera=None, 
     """
     from tqdm import tqdm
 
-    from hmr_tf.exporters import outputs
+    from hmr_tf.exporters import photo_outputs
 
     written, problems = [], []
-    names = outputs.distinct_names(paths)
+    names = photo_outputs.distinct_names(paths)
     with tqdm(paths, "Predicting", unit="photo", leave=False, disable=len(paths) < 2) as bar:
         for start in range(0, len(paths), _PHOTOGRAPHS_PER_BATCH):
             batch = paths[start : start + _PHOTOGRAPHS_PER_BATCH]
@@ -102,8 +102,8 @@ def predict_photographs(model, paths, folder, formats, boxes=None, camera=None, 
                 if isinstance(people, InputError):
                     errors[path].append(people)
                     continue
-                scene = outputs.Scene(image, people, model.body, up_axis)
-                written += outputs.write(folder, names[path], scene, formats)
+                scene = photo_outputs.Scene(image, people, model.body, up_axis)
+                written += photo_outputs.write(folder, names[path], scene, formats)
             problems += [
                 str(error) if str(path) in str(error) else f"{path}: {error}"
                 for path, of_path in errors.items()

@@ -7,7 +7,7 @@ from hmr_tf.files.errors import InputError
 
 PERSON, PERSON_ID = "person", 1  # COCO's; the id counts only where a file names no categories
 # Other names of `skeleton.KEYPOINTS`: of PoseTrack, MPII, CrowdPose and Halpe.
-_SAME = {
+_ALIASES = {
     "head_bottom": "neck",
     "upper_neck": "neck",
     "top_head": "head_top",
@@ -123,4 +123,4 @@ def _standard_name(name):
     side = next((_SIDES[word] for word in words if word in _SIDES), None)
     rest = [word for word in words if word not in _SIDES]
     standard = "_".join(([side] if side else []) + rest)
-    return _SAME.get(standard, standard)
+    return _ALIASES.get(standard, standard)

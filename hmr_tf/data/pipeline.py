@@ -206,7 +206,7 @@ def _crops(records, image_size):
 
 
 def _augmented_crops(numbered, image_size, augmentation, seed):
-    """(number, (record, Jitter, ViewJitter)) -> as `_crops`, then the angle if crops are rotated."""
+    """(number, (record, Jitter, ViewJitter)) -> as `_crops`, then the angle of rotated crops."""
     varied = _color_and_occlusion(augmentation, seed)
 
     def cut(number, row):

@@ -56,7 +56,7 @@ def has_3d(paths):
 
     The original's first upload of Human3.6M has no labels in any record.
     """
-    stated = shards.stated_3d(paths)
+    stated = shards.has_3d_in_index(paths)
     return record.any_joints3d(paths) if stated is None else stated
 
 

@@ -101,7 +101,7 @@ def paths(files):
     return [path for group in files.values() for path in group]
 
 
-def stated_3d(files):
+def has_3d_in_index(files):
     """Whether the records have 3D labels, as their index states; None without an index."""
     for index in _indexes(files[0].parent):
         if index.has_3d is not None and files[0] in index.counts:
@@ -183,11 +183,11 @@ def _indexes(folder):
 def _count(path):
     """Number of records in a file, cached while its size and time stay the same."""
     status = os.stat(path)
-    return _walk(path, status.st_size, status.st_mtime_ns)
+    return _count_tfrecords(path, status.st_size, status.st_mtime_ns)
 
 
 @functools.cache
-def _walk(path, size, _changed):
+def _count_tfrecords(path, size, _changed):
     """Counts TFRecord's records: 8 bytes of length, 4 of checksum, the record, 4 of checksum."""
     position, records = 0, 0
     with open(path, "rb") as file:

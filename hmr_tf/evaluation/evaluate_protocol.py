@@ -6,10 +6,10 @@ from typing import NamedTuple
 import numpy as np
 from tqdm import tqdm
 
-from hmr_tf.evaluation import frames as frames_
-from hmr_tf.evaluation import metrics, predictions
+from hmr_tf.evaluation import cached_predictions, metrics
+from hmr_tf.evaluation import evaluation_set as frames_
 from hmr_tf.evaluation.protocols import protocol_registry, scores
-from hmr_tf.evaluation.report import page, people_pictures, results, run_time
+from hmr_tf.evaluation.report import html_report, people_pictures, results, run_time
 from hmr_tf.files import atomic
 from hmr_tf.files.errors import InputError
 from hmr_tf.networks import engines
@@ -23,7 +23,7 @@ class Plan(NamedTuple):
 
     protocol: str
     options: dict
-    frames: frames_.Frames  # of all people, without predictions
+    frames: frames_.EvaluationSet  # of all people, without predictions
     is_evaluated: np.ndarray  # (N,) bool
     missing: list  # names of the missing parts of the test set
 
@@ -110,30 +110,30 @@ def evaluate(plan, hmr, load_path, batch_size, output_dir, engine=None):
     pictures = _pictures(
         people, measured.errors[protocol_spec.ranked_by], protocol_spec.ranked_by, hmr
     )
-    html = page.page(content, measured.errors, protocol_spec.ranked_by, pictures)
+    html = html_report.report(content, measured.errors, protocol_spec.ranked_by, pictures)
     results.write(output_dir, content)
-    atomic.write_text(output_dir / page.REPORT, html)
+    atomic.write_text(output_dir / html_report.REPORT, html)
     return content
 
 
 def report_files(folder):
     """Names of the files of an evaluation that are meant to be read."""
-    names = (page.REPORT, results.RESULTS, results.SEQUENCES)
+    names = (html_report.REPORT, results.RESULTS, results.SEQUENCES)
     return [name for name in names if (folder / name).is_file()]
 
 
 def compare(paths, output_dir):
     """Runs side by side: writes comparison.html into a Path, returns the printed text."""
     title, header, rows = results.compare(paths)
-    html = page.comparison(title, header, rows)
-    atomic.write_text(output_dir / page.COMPARISON, html)
+    html = html_report.comparison(title, header, rows)
+    atomic.write_text(output_dir / html_report.COMPARISON, html)
     return "\n".join([title, "", *results.text_table(header, rows)])
 
 
 def _predict(plan, engine, image_size, digest, batch_size, output_dir):
     folder, total = Path(output_dir) / PREDICTIONS, len(plan.frames.file)
     with tqdm(total=total, desc="Predicting", unit="person", disable=None) as bar:
-        return predictions.predict_files(
+        return cached_predictions.predict_files(
             engine.predict,
             image_size,
             f"{digest}{engine.difference}",
@@ -148,7 +148,7 @@ def _timed_crops(people, image_size):
     """The first TIMED_IMAGES crops of one file; fewer people are repeated."""
     numbers = people.number[people.file == people.file[0]][:TIMED_IMAGES]
     path = people.paths[people.file[0]]
-    crops = [predictions.read_crop(path, number, image_size) for number in numbers]
+    crops = [cached_predictions.read_crop(path, number, image_size) for number in numbers]
     return [crops[i % len(crops)] for i in range(TIMED_IMAGES)]
 
 

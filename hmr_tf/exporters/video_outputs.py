@@ -10,14 +10,14 @@ import tensorflow as tf
 from scipy.spatial.transform import Rotation
 from tqdm import tqdm
 
-from hmr_tf.exporters import motion, outputs
+from hmr_tf.exporters import motion, photo_outputs
 from hmr_tf.files.atomic import atomic_write
 from hmr_tf.inference import video_files
 from hmr_tf.inference.person import Person
 from hmr_tf.inference.video import FRAMES_PER_BATCH, KEPT, batches
 from hmr_tf.rendering import panels
 
-FORMATS = ("overlay", "npz")  # beside those of `outputs.MOTION_WRITERS`
+FORMATS = ("overlay", "npz")  # beside those of `photo_outputs.MOTION_WRITERS`
 
 
 def write(folder, people, body, smpl, formats=FORMATS, up_axis="y"):
@@ -28,7 +28,7 @@ def write(folder, people, body, smpl, formats=FORMATS, up_axis="y"):
       people: `inference.video.VideoPeople`.
       body: `body_model.BodyModel`.
       smpl: `body.smpl.SMPL` of it.
-      formats: names of `FORMATS` and `outputs.MOTION_WRITERS`.
+      formats: names of `FORMATS` and `photo_outputs.MOTION_WRITERS`.
       up_axis: of motions, "y" or "z".
 
     Returns:
@@ -37,7 +37,7 @@ def write(folder, people, body, smpl, formats=FORMATS, up_axis="y"):
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     stem, paths = folder / people.path.stem, []
-    has_motions = bool(set(formats) & set(outputs.MOTION_WRITERS))
+    has_motions = bool(set(formats) & set(photo_outputs.MOTION_WRITERS))
     clip = _clip(people, body, smpl, up_axis) if has_motions else None
     for name in formats:
         if name == "overlay":
@@ -48,12 +48,12 @@ def write(folder, people, body, smpl, formats=FORMATS, up_axis="y"):
             with atomic_write(paths[-1]) as unfinished:
                 np.savez_compressed(unfinished, faces=body.faces, **_arrays(people))
         else:
-            paths += outputs.MOTION_WRITERS[name](str(stem), clip)
+            paths += photo_outputs.MOTION_WRITERS[name](str(stem), clip)
     return paths
 
 
 def _clip(people, body, smpl, up_axis):
-    """`outputs.Clip` of all tracks, with the first frame that shows a person."""
+    """`photo_outputs.Clip` of all tracks, with the first frame that shows a person."""
     motions = []
     for number, track in enumerate(people.tracks):
         arrays = {
@@ -69,7 +69,7 @@ def _clip(people, body, smpl, up_axis):
     first = min(track.frames[0] for track in people.tracks)
     in_first = [track.people[0] for track in people.tracks if track.frames[0] == first]
     overlay = _overlay(body.faces, people.image, _with_mesh([in_first], smpl)[0])
-    return outputs.Clip(
+    return photo_outputs.Clip(
         motions,
         body,
         fps=people.times.rate_hz,

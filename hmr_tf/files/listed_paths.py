@@ -34,7 +34,7 @@ class ListedPaths:
             for name in self._by_name.get(key, ())
         ]
         ranked = sorted(
-            {name: _fit(_parts(name), here) for name in candidates}.items(), key=_second
+            {name: _match_quality(_parts(name), here) for name in candidates}.items(), key=_second
         )
         if len(ranked) > 1 and ranked[-1][1] == ranked[-2][1]:
             first, second = sorted(name for name, _ in ranked[-2:])
@@ -56,7 +56,7 @@ class ListedPaths:
             except InputError as error:
                 names[path] = error
             if isinstance(names[path], str):
-                fit = _fit(_parts(names[path]), _parts(Path(path).absolute()))
+                fit = _match_quality(_parts(names[path]), _parts(Path(path).absolute()))
                 fits.setdefault(names[path], []).append((fit, path))
         for name, rivals in fits.items():
             best = max(fit for fit, _ in rivals)
@@ -92,7 +92,7 @@ def _stem(name):
     return name.rsplit(".", 1)[0] or name
 
 
-def _fit(listed, here):
+def _match_quality(listed, here):
     """How well a listed path fits: folders in common, none left over, the ending, upper case."""
     common = 0
     while common + 1 < min(len(listed), len(here)) and listed[-common - 2] == here[-common - 2]:

@@ -39,7 +39,7 @@ def load(path, keys, max_bytes=None, pickled=False):
       InputError: the file is missing, too large or damaged, or holds objects.
     """
     path, limit = Path(path), MAX_BYTES if max_bytes is None else max_bytes
-    with _errors_name(path):
+    with _errors_with_path(path):
         _check_size(path.stat().st_size, "has", limit)
         with zipfile.ZipFile(path) as archive:
             members = {info.filename: info for info in archive.infolist()}
@@ -55,14 +55,14 @@ def load(path, keys, max_bytes=None, pickled=False):
 def load_npy(path):
     """Reads the array of an .npy file, which may hold numbers or texts; raises as `load`."""
     path = Path(path)
-    with _errors_name(path), open(path, "rb") as file:
+    with _errors_with_path(path), open(path, "rb") as file:
         num_bytes = path.stat().st_size
         _check_size(num_bytes, "has", MAX_BYTES)
         return _read_array(file, num_bytes, "it", pickled=False)
 
 
 @contextlib.contextmanager
-def _errors_name(path):
+def _errors_with_path(path):
     """Raises InputError, which begins with the path, for every error."""
     try:
         yield

@@ -3,7 +3,7 @@
 import cv2
 import numpy as np
 
-from hmr_tf.rendering import drawing, scene
+from hmr_tf.rendering import draw_people, drawing
 
 _SIDE_DEGREES = 60.0
 _MAX_SIDE = 800  # of one panel, pixels
@@ -21,7 +21,7 @@ def overlay(image, people, faces, with_skeleton=True):
     """(H, W, 3) uint8: the bodies over the photograph, and their keypoints."""
     if not people:
         return image
-    picture, _ = scene.draw(people, faces, image.shape[:2], image)
+    picture, _ = draw_people.draw(people, faces, image.shape[:2], image)
     return skeletons(picture, people) if with_skeleton else picture
 
 
@@ -29,7 +29,7 @@ def transparent(image, people, faces):
     """(H, W, 4) uint8 RGBA: the bodies without the photograph."""
     if not people:
         return np.zeros((*image.shape[:2], 4), np.uint8)
-    picture, mask = scene.draw(people, faces, image.shape[:2])
+    picture, mask = draw_people.draw(people, faces, image.shape[:2])
     return np.dstack([picture * mask[..., None], 255 * mask.astype(np.uint8)])
 
 
@@ -60,7 +60,7 @@ def demo_panels(image, people, faces):
 def _view(people, faces, size, degrees):
     if not people:
         return np.full((*size, 3), 255, np.uint8)
-    return scene.draw(people, faces, size, degrees=degrees)[0]
+    return draw_people.draw(people, faces, size, degrees=degrees)[0]
 
 
 def _titled(picture, title):

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from hmr_tf.body import body_model, parts
+from hmr_tf.body import body_model, body_parts
 from hmr_tf.body.skeleton import SMPL_JOINTS
 from hmr_tf.files.errors import InputError
 
@@ -12,11 +12,11 @@ FACES = np.array([[0, 1, 2], [0, 1, 3], [2, 3, 4]])
 
 
 def test_parts_have_the_numbers_of_upi_s1h():
-    assert parts.PARTS[1:] == (
+    assert body_parts.PARTS[1:] == (
         *("left_arm", "right_arm", "head"),
         *("left_leg", "right_leg", "torso"),
     )
-    labels = dict(zip(SMPL_JOINTS, parts.joint_labels()))
+    labels = dict(zip(SMPL_JOINTS, body_parts.joint_labels()))
     assert labels["left_elbow"] == LEFT_ARM
     assert labels["right_hand"] == RIGHT_ARM
     assert labels["neck"] == HEAD
@@ -33,13 +33,13 @@ def test_parts_label_a_face_by_its_largest_weight():
         for joint, share in shares.items():
             weights[vertex, SMPL_JOINTS.index(joint)] = share
     # Arm 1.2 against torso 1.8; twice the first corner: arm 2.2.
-    labels = parts.face_labels_from_weights(weights, [[0, 1, 2], [0, 0, 1]])
+    labels = body_parts.face_labels_from_weights(weights, [[0, 1, 2], [0, 0, 1]])
     assert labels.tolist() == [TORSO, LEFT_ARM]
 
 
 def test_parts_of_the_built_in_body_are_where_they_should_be():
     model = body_model.read_model()
-    labels = parts.face_labels_from_weights(model.lbs_weights, model.faces)
+    labels = body_parts.face_labels_from_weights(model.lbs_weights, model.faces)
     centre = model.v_template[model.faces].mean(1)
     mean = {label: centre[labels == label].mean(0) for label in range(1, 7)}
     assert mean[LEFT_ARM][0] > 0.3 > -0.3 > mean[RIGHT_ARM][0]
@@ -53,10 +53,10 @@ def test_parts_of_the_built_in_body_are_where_they_should_be():
 
 def test_part_labels_from_a_file_of_faces_or_vertices(tmp_path):
     np.save(tmp_path / "faces.npy", np.array([3, 6, 1]))
-    assert parts.read_labels(tmp_path / "faces.npy", FACES).tolist() == [3, 6, 1]
+    assert body_parts.read_labels(tmp_path / "faces.npy", FACES).tolist() == [3, 6, 1]
     np.save(tmp_path / "vertices.npy", np.array([1, 6, 6, 2, 3], np.int64))
     # Two of three are 6; all differ: the first; 6, 2, 3: the first.
-    labels = parts.read_labels(tmp_path / "vertices.npy", FACES)
+    labels = body_parts.read_labels(tmp_path / "vertices.npy", FACES)
     assert labels.tolist() == [6, 1, 6]
 
 
@@ -68,10 +68,10 @@ def test_part_labels_from_the_public_codes_files(tmp_path):
     texture = np.broadcast_to(colors[None, :, None, None, None], (1, 3, 2, 2, 2, 3))
     np.save(tmp_path / "cube_parts.npy", cube)
     np.save(tmp_path / "vertex_texture.npy", texture.astype(np.float32))
-    assert parts.read_labels(tmp_path, FACES).tolist() == [2, 5, 4]
+    assert body_parts.read_labels(tmp_path, FACES).tolist() == [2, 5, 4]
     np.save(tmp_path / "vertex_texture.npy", np.zeros((1, 3, 2, 2)))
     with pytest.raises(InputError, match="do not fit"):
-        parts.read_labels(tmp_path, FACES)
+        body_parts.read_labels(tmp_path, FACES)
 
 
 @pytest.mark.parametrize(
@@ -88,11 +88,11 @@ def test_part_labels_from_the_public_codes_files(tmp_path):
 def test_part_labels_of_another_mesh_are_refused(tmp_path, labels, message):
     np.save(tmp_path / "labels.npy", labels)
     with pytest.raises(InputError, match=message):
-        parts.read_labels(tmp_path / "labels.npy", FACES)
+        body_parts.read_labels(tmp_path / "labels.npy", FACES)
 
 
 def test_part_labels_missing_files_are_named(tmp_path):
     with pytest.raises(InputError, match="no such file"):
-        parts.read_labels(tmp_path / "labels.npy", FACES)
+        body_parts.read_labels(tmp_path / "labels.npy", FACES)
     with pytest.raises(InputError, match=r"lacks vertex_texture\.npy and cube_parts\.npy"):
-        parts.read_labels(tmp_path, FACES)
+        body_parts.read_labels(tmp_path, FACES)

@@ -196,10 +196,10 @@ def test_options_bn_momentum_is_the_encoders():
 
 
 def test_options_formats_have_writers():
-    from hmr_tf.exporters import outputs
+    from hmr_tf.exporters import photo_outputs
 
-    assert set(options.PHOTO_FORMATS) == set(outputs.PHOTO_WRITERS)
-    assert set(options.MOTION_FORMATS) == set(outputs.MOTION_WRITERS)
+    assert set(options.PHOTO_FORMATS) == set(photo_outputs.PHOTO_WRITERS)
+    assert set(options.MOTION_FORMATS) == set(photo_outputs.MOTION_WRITERS)
 
 
 def test_options_protocols_are_those_of_evaluation():

@@ -61,7 +61,7 @@ def crop(sample, translation=(0, 0), scale=1.0, flip=False, image_size=16):
 
 
 def resized_padded_sliced(image, centre, translation, scale, flip, image_size):
-    """The original's way, slow and plain: the whole image, then its border, then the slice."""
+    """The original pipeline, slow and plain: the whole image, then its border, then the slice."""
     size = np.array(image.shape[:2])
     new_height, new_width = (size.astype("float32") * np.float32(scale)).astype(int)
     resized = np.zeros((new_height, new_width, 3))

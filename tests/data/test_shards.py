@@ -98,11 +98,11 @@ def test_shards_are_counted_from_the_index_or_the_files(data_dir):
     index = {"has_3d": True, "shards": [{"file": "train_000.tfrecord", "records": 500}]}
     (data_dir / "lsp_ext" / "train_index.json").write_text(json.dumps(index))
     assert shards.count_records(files) == 500 + 3
-    assert shards.stated_3d(files)
+    assert shards.has_3d_in_index(files)
 
 
 def test_shards_without_an_index_state_no_3d(data_dir):
-    assert shards.stated_3d(shards.find(data_dir, "mpi_inf_3dhp")) is None
+    assert shards.has_3d_in_index(shards.find(data_dir, "mpi_inf_3dhp")) is None
 
 
 def test_shards_without_records_count_zero(tmp_path):
@@ -137,7 +137,7 @@ def test_shards_name_a_cut_file(tmp_path):
 def test_shards_name_an_unreadable_index(content, data_dir):
     (data_dir / "lsp_ext" / "train_index.json").write_text(content)
     files = shards.find(data_dir, "lsp_ext")
-    for use in (shards.count_records, shards.stated_3d):
+    for use in (shards.count_records, shards.has_3d_in_index):
         with pytest.raises(InputError, match=r"train_index\.json is not readable"):
             use(files)
 

@@ -8,7 +8,7 @@ import pytest
 
 from data_prep import inspect_tfrecords
 from data_prep.checking import contact_sheet
-from data_prep.labelled import LabelledPerson, MocapPose
+from data_prep.reader_items import LabelledPerson, MocapPose
 from data_prep.writing import convert_split
 from data_prep.writing.shard_files import ShardNames
 from hmr_tf.body import skeleton

@@ -7,7 +7,7 @@ import pytest
 import tensorflow as tf
 from absl.testing import flagsaver
 
-from data_prep import pseudo_labels, relabelling
+from data_prep import pseudo_labelling, pseudo_labels
 from hmr_tf.body import body_model
 from hmr_tf.body.smpl import SMPL
 from hmr_tf.data import record, shards
@@ -66,13 +66,13 @@ def test_pseudo_labels_are_written_where_landmarks_agree(folder, made):
     for old, new in zip(before, after):
         np.testing.assert_array_equal(old["keypoints_px"], new["keypoints_px"])
         np.testing.assert_array_equal(old["image"], new["image"])
-    index = json.loads((folder / "out" / "coco" / relabelling.INDEX).read_text())
+    index = json.loads((folder / "out" / "coco" / pseudo_labelling.INDEX).read_text())
     assert index["reasons"] == {"fitted": 3, "landmarks differ from labels": 1}
     assert (index["records"], index["fitted"], index["has_3d"]) == (4, 3, True)
     files = shards.find(folder / "out", "coco")
     assert shards.count_records(files) == 4
-    assert shards.stated_3d(files)
-    picture = tf.io.decode_png((folder / "out" / "coco" / relabelling.SHEET).read_bytes())
+    assert shards.has_3d_in_index(files)
+    picture = tf.io.decode_png((folder / "out" / "coco" / pseudo_labelling.SHEET).read_bytes())
     assert picture.shape[0] == 192
     names = {path.name for path in (folder / "out" / "coco").iterdir()}
     assert names == {"train_000.tfrecord", "train_001.tfrecord", "pseudo_index.json", "fits.png"}
@@ -81,7 +81,7 @@ def test_pseudo_labels_are_written_where_landmarks_agree(folder, made):
 def test_pseudo_labels_are_the_same_bytes_after_a_stop(folder, monkeypatch):
     run(**values(folder, people=0))
     whole = folder / "out" / "coco"
-    real, calls = relabelling._relabel_shard, []
+    real, calls = pseudo_labelling._write_pseudo_shard, []
 
     def stops_in_the_second(path, *arguments):
         calls.append(path.name)
@@ -89,7 +89,7 @@ def test_pseudo_labels_are_the_same_bytes_after_a_stop(folder, monkeypatch):
             raise KeyboardInterrupt
         return real(path, *arguments)
 
-    monkeypatch.setattr(relabelling, "_relabel_shard", stops_in_the_second)
+    monkeypatch.setattr(pseudo_labelling, "_write_pseudo_shard", stops_in_the_second)
     with pytest.raises(KeyboardInterrupt):
         run(**values(folder, people=0, output_dir=folder / "again"))
     run(**values(folder, people=0, output_dir=folder / "again"))

@@ -19,7 +19,7 @@ import tensorflow as tf
 
 import hmr_tf
 from data_prep import to_tfrecords
-from data_prep.labelled import LabelledPerson, MocapPose
+from data_prep.reader_items import LabelledPerson, MocapPose
 from data_prep.readers import lsp
 from data_prep.writing import conversion, source_images
 from hmr_tf.data import record, shards
@@ -59,7 +59,7 @@ def test_to_tfrecords_mpi_inf_3dhp_splits_have_folders(split, run, tmp_path, rng
     (path,) = shards.find(out, "mpi_inf_3dhp", split)
     assert path.parent == out / "mpi_inf_3dhp" / split
     assert split == "test" or path.name == "train_0000.tfrecord"
-    assert shards.stated_3d([path])
+    assert shards.has_3d_in_index([path])
     assert record.check_shards([path]) == 1
 
 

@@ -12,8 +12,8 @@ from data_prep import to_tfrecords
 from hmr_tf import main
 from hmr_tf.body.skeleton import KEYPOINTS, LSP_HIPS, LSP_JOINTS, MPI_INF_3DHP_JOINTS
 from hmr_tf.data import h36m_names
-from hmr_tf.evaluation import evaluate_protocol, frames, predictions
-from hmr_tf.evaluation.protocols import body_errors, perspective, protocol_registry
+from hmr_tf.evaluation import cached_predictions, evaluate_protocol, evaluation_set
+from hmr_tf.evaluation.protocols import body_errors, perspective_correction, protocol_registry
 from hmr_tf.evaluation.report import results
 from hmr_tf.files.errors import InputError
 from hmr_tf.networks import engines
@@ -76,7 +76,7 @@ def score(tmp_path, truth):
             "smpl_joints": truth["smpl_joints"][people_numbers],
         }
         predicted = [{k: v[rows] for k, v in predicted.items()} for rows in files]
-        people = frames.with_predictions(plan.frames, predicted, plan.is_evaluated)
+        people = evaluation_set.with_predictions(plan.frames, predicted, plan.is_evaluated)
         return protocol_registry.PROTOCOLS[protocol].score(people, plan.options, None)
 
     return score_
@@ -268,7 +268,7 @@ def test_predictions_are_reused_until_model_or_data_change(smpl, tmp_path, truth
     def predict(digest="digest"):
         plan = evaluate_protocol.plan("h36m_p2", tmp_path / "data", {}, allow_missing=True)
         counts.clear()
-        predicted = predictions.predict_files(
+        predicted = cached_predictions.predict_files(
             predict_crops,
             oracle.image_size,
             digest,
@@ -488,7 +488,7 @@ def test_mpi_inf_3dhp_of_a_real_frame_is_in_millimetres(shared, tmp_path):
     joints[:, :14] = truth["lsp_joints"]
     joints[:, :14] += (0.0, 0.03, 0.0)
     predicted = [{"joints3d": joints, "smpl_joints": np.zeros((1, 24, 3))}]
-    people = frames.with_predictions(plan.frames, predicted, plan.is_evaluated)
+    people = evaluation_set.with_predictions(plan.frames, predicted, plan.is_evaluated)
     options = {**plan.options, "perspective_correction": False}
     measured = protocol_registry.PROTOCOLS["mpi_inf_3dhp"].score(people, options, None).metrics
     assert measured["mpjpe_mm"] == pytest.approx(0, abs=1e-3)
@@ -497,6 +497,6 @@ def test_mpi_inf_3dhp_of_a_real_frame_is_in_millimetres(shared, tmp_path):
     assert 5 < measured["mpjpe_mm"] < 200
     assert measured["pa_mpjpe_mm"] == pytest.approx(0, abs=1)
     # The camera looks past the person by as much as the crop's centre is off its middle.
-    rotation = perspective.rotations_from_crop_to_camera(truth)[0]
+    rotation = perspective_correction.rotations_from_crop_to_camera(truth)[0]
     middle = truth["lsp_joints"][0].mean(0)
     np.testing.assert_allclose(rotation[:2, 2], (middle / np.linalg.norm(middle))[:2], atol=0.03)

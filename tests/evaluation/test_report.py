@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from hmr_tf.evaluation.protocols import scores
-from hmr_tf.evaluation.report import charts, page, results
+from hmr_tf.evaluation.report import charts, html_report, results
 from hmr_tf.files import atomic
 
 RESULTS = {
@@ -74,7 +74,7 @@ def test_charts_bars_are_as_long_as_their_numbers():
 
 def test_report_page_is_complete_and_has_no_script():
     errors = {"mpjpe_mm": np.array([1.0, 2.0, np.nan])}
-    html = page.page(RESULTS, errors, "mpjpe_mm", [("best: <i>", b"\xff\xd8jpeg")])
+    html = html_report.report(RESULTS, errors, "mpjpe_mm", [("best: <i>", b"\xff\xd8jpeg")])
     assert "<script" not in html
     assert "<b>S9" not in html
     assert "best: <i>" not in html

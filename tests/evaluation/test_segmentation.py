@@ -10,7 +10,7 @@ from absl import flags
 from absl.testing import flagsaver
 
 from hmr_tf import main
-from hmr_tf.body import camera, parts
+from hmr_tf.body import body_parts, camera
 from hmr_tf.evaluation import evaluate_protocol, metrics
 from hmr_tf.evaluation.protocols import segmentation
 from hmr_tf.files.errors import InputError
@@ -27,7 +27,7 @@ def smpl():
 
 @pytest.fixture(scope="module")
 def labels(smpl):
-    return parts.face_labels_from_weights(smpl.lbs_weights, smpl.faces)
+    return body_parts.face_labels_from_weights(smpl.lbs_weights, smpl.faces)
 
 
 def scan(points_px, depth, faces, labels, size):

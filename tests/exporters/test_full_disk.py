@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from hmr_tf.body import body_model
-from hmr_tf.exporters import outputs
+from hmr_tf.exporters import photo_outputs
 from hmr_tf.inference import video_files
 from hmr_tf.inference.model import Model
 from tests.fakes import tiny_hmr
@@ -19,21 +19,23 @@ PICTURE = np.random.default_rng(0).integers(0, 256, (40, 64, 3), np.uint8)
 @pytest.fixture(scope="module")
 def scene(tmp_path_factory):
     model = Model(*tiny_hmr.with_body(tmp_path_factory.mktemp("body")))
-    return outputs.Scene(PICTURE, model.predict(PICTURE, (10, 5, 20, 30)), model.body)
+    return photo_outputs.Scene(PICTURE, model.predict(PICTURE, (10, 5, 20, 30)), model.body)
 
 
 @pytest.fixture(scope="module")
 def clip():
     people = [walker("person_0", 2), walker("person_1", 2, seed=1)]
-    return outputs.Clip(people, body_model.read_model(body_model.BUILT_IN), 25.0, image=PICTURE)
+    return photo_outputs.Clip(
+        people, body_model.read_model(body_model.BUILT_IN), 25.0, image=PICTURE
+    )
 
 
-@pytest.mark.parametrize("wanted", [*outputs.PHOTO_WRITERS, *outputs.MOTION_WRITERS])
+@pytest.mark.parametrize("wanted", [*photo_outputs.PHOTO_WRITERS, *photo_outputs.MOTION_WRITERS])
 def test_full_disk_leaves_no_half_file_of_any_format(wanted, scene, clip, tmp_path):
     write, content = (
-        (outputs.PHOTO_WRITERS[wanted], scene)
-        if wanted in outputs.PHOTO_WRITERS
-        else (outputs.MOTION_WRITERS[wanted], clip)
+        (photo_outputs.PHOTO_WRITERS[wanted], scene)
+        if wanted in photo_outputs.PHOTO_WRITERS
+        else (photo_outputs.MOTION_WRITERS[wanted], clip)
     )
     (tmp_path / "whole").mkdir()
     whole = {path.name: path.read_bytes() for path in write(str(tmp_path / "whole/me"), content)}

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from hmr_tf.body.skeleton import KEYPOINTS
-from hmr_tf.exporters import outputs
+from hmr_tf.exporters import photo_outputs
 from hmr_tf.inference.model import Model
 from tests.fakes import tiny_hmr
 
@@ -24,9 +24,9 @@ def model(tmp_path_factory):
 
 def test_outputs_of_a_photograph_are_readable(tmp_path, model, picture):
     people = model.predict(picture, [BOX, (80, 5, 60, 80)])
-    photograph = outputs.Scene(picture, people, model.body)
-    written = outputs.write(tmp_path / "out", "me", photograph, outputs.PHOTO_WRITERS)
-    paths = dict(zip(outputs.PHOTO_WRITERS, written))
+    photograph = photo_outputs.Scene(picture, people, model.body)
+    written = photo_outputs.write(tmp_path / "out", "me", photograph, photo_outputs.PHOTO_WRITERS)
+    paths = dict(zip(photo_outputs.PHOTO_WRITERS, written))
     assert cv2.imread(str(paths["overlay"])).shape == picture.shape
     assert cv2.imread(str(paths["transparent"]), cv2.IMREAD_UNCHANGED).shape == (90, 160, 4)
     assert cv2.imread(str(paths["panels"])).shape == (2 * (90 + 24), 3 * 160, 3)

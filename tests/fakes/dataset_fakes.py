@@ -90,8 +90,8 @@ def features(example):
 def convert(items):
     """Records and tally of what a reader yields."""
     tally = Tally()
-    groups = shard_files.group_by_image(tally.keep(items))
-    records = [r for group in groups for r in tally.keep(conversion.encode(group))]
+    groups = shard_files.group_by_image(tally.count_skipped(items))
+    records = [r for group in groups for r in tally.count_skipped(conversion.encode(group))]
     return [features(tf.train.Example.FromString(r)) for r in records], tally
 
 

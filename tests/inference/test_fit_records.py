@@ -50,7 +50,7 @@ def test_fit_records_get_their_bodies(records):
     new = shards.find(folder / "new", "coco")
     assert [path.name for path in new] == [path.name for path in files]
     assert shards.count_records(new) == record.check_shards(new) == 6
-    assert shards.stated_3d(new)
+    assert shards.has_3d_in_index(new)
     with np.load(folder / "new" / "coco" / "fits.npz") as fits:
         thetas, is_fitted = fits["theta"], fits["is_fitted"]
     assert is_fitted.tolist() == [True, True, False] * 2

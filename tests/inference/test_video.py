@@ -10,7 +10,7 @@ from scipy.spatial.transform import Rotation
 
 from hmr_tf.body import body_model
 from hmr_tf.body.smpl import SMPL
-from hmr_tf.exporters import outputs, video_outputs
+from hmr_tf.exporters import photo_outputs, video_outputs
 from hmr_tf.files.errors import InputError
 from hmr_tf.inference import video, video_files
 from hmr_tf.inference.boxes import BoxesByName
@@ -200,7 +200,7 @@ def test_video_motions_are_written_for_animators(clip, tmp_path):
     body = body_model.read_model()
     hmr = HMR(tiny_hmr.encoder(tiny_hmr.SIZE), IterativeRegressor(mean_theta(), 1), SMPL(body))
     model, boxes = Model(hmr, body), BoxesByName({"2": [LEFT], "5": [LEFT, RIGHT]})
-    written = write(model, clip, tmp_path, boxes, outputs.MOTION_WRITERS, up_axis="z")
+    written = write(model, clip, tmp_path, boxes, photo_outputs.MOTION_WRITERS, up_axis="z")
     assert sorted(path.name for path in written) == [
         *("clip.glb", "clip.html", "clip_measures.csv"),
         *(f"clip_person_0{end}" for end in (".bvh", "_amass.npz", "_measures.png")),

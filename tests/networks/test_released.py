@@ -186,12 +186,14 @@ def test_released_network_refuses_numbers_that_float16_cannot_hold(value):
 def test_released_network_command_measures_what_float16_moves(hmr, content, rng):
     crops = rng.uniform(-1, 1, size=(3, 32, 32, 3)).astype(np.float32)
     before = {name: variable.numpy() for name, variable in released.variables(hmr).items()}
-    same_mm, _ = released_network.moved_mm(hmr, before, crops)
-    mean_mm, max_mm = released_network.moved_mm(hmr, content.weights, crops)
+    same_mm, _ = released_network.rounding_error_mm(hmr, before, crops)
+    mean_mm, max_mm = released_network.rounding_error_mm(hmr, content.weights, crops)
     assert same_mm == 0
     assert 0 < mean_mm < max_mm < 5
     mean = before["regressor/mean_param"] + np.eye(1, 85, 84, dtype=np.float32)
-    far_mm, _ = released_network.moved_mm(hmr, {**before, "regressor/mean_param": mean}, crops)
+    far_mm, _ = released_network.rounding_error_mm(
+        hmr, {**before, "regressor/mean_param": mean}, crops
+    )
     assert far_mm > 1
     for name, variable in released.variables(hmr).items():
         np.testing.assert_array_equal(variable, before[name])

@@ -5,7 +5,7 @@ import re
 import numpy as np
 import pytest
 
-from data_prep.labelled import LabelledPerson
+from data_prep.reader_items import LabelledPerson
 from hmr_tf.cli.recipes import ROOT
 from hmr_tf.data import record
 from hmr_tf.networks.prediction import Prediction

@@ -25,7 +25,7 @@ FOR_ALL = {"addons", "__version__"}
 # How every command starts and fails, those of data_prep and tools too.
 COMMAND_LINE = "hmr_tf.cli.command_line"
 # The one module of data_prep that fits people to what the teacher sees.
-TEACHER, RELABELLING = "hmr_tf.inference.teacher", "data_prep.relabelling"
+TEACHER, PSEUDO_LABELLING = "hmr_tf.inference.teacher", "data_prep.pseudo_labelling"
 MOST_MODULES = 12
 
 
@@ -53,7 +53,7 @@ def violations(path, module):
         target = layer(name)
         if name.startswith(COMMAND_LINE) and importer in ("data_prep", "tools"):
             continue
-        if name.startswith(TEACHER) and module == RELABELLING:
+        if name.startswith(TEACHER) and module == PSEUDO_LABELLING:
             continue
         if target not in FOR_ALL and target not in ALLOWED[importer]:
             yield f"{module} imports {name}"
@@ -90,7 +90,7 @@ def test_layers_imports_point_one_way(path, module):
         ("from data_prep.readers import coco", "hmr_tf.data.record"),
         ("from hmr_tf.networks import hmr", "data_prep.readers.coco"),
         ("from hmr_tf.inference import photo", "data_prep.readers.coco"),
-        ("from hmr_tf.inference import photo", "data_prep.relabelling"),
+        ("from hmr_tf.inference import photo", "data_prep.pseudo_labelling"),
     ],
 )
 def test_layers_an_upward_import_is_reported(tmp_path, line, module):

@@ -6,7 +6,7 @@ import pytest
 
 from hmr_tf.body import camera
 from hmr_tf.inference import person
-from hmr_tf.rendering import scene
+from hmr_tf.rendering import draw_people
 
 
 @pytest.mark.parametrize("degrees", [60.0, -60.0, 180.0])
@@ -19,7 +19,7 @@ def test_scene_shows_all_rotated_people(degrees):
         person.Person(vertices=corners, transl=np.float32(place), **pinhole)
         for place in ((-0.9, 0, 4), (2, 1, 12))
     ]
-    _, mask = scene.draw(people, faces, (160, 200), degrees=degrees)
+    _, mask = draw_people.draw(people, faces, (160, 200), degrees=degrees)
     count, *_ = cv2.connectedComponentsWithStats(mask.astype(np.uint8))
     assert count - 1 == 2
     assert not mask[[0, -1]].any()
@@ -40,6 +40,6 @@ def test_scene_without_photograph_fills_the_picture(degrees):
 def test_scene_keeps_people_who_are_in_the_picture():
     pinhole = camera.Pinhole(200.0, (50.0, 40.0))
     points = np.float32([(-0.1, 0, 4), (0.3, 0.2, 4.2)])
-    moved, camera_moved = scene._all_in_view(points, pinhole, (80, 100))
+    moved, camera_moved = draw_people._all_in_view(points, pinhole, (80, 100))
     np.testing.assert_array_equal(moved, points)
     np.testing.assert_allclose(camera_moved.principal_px, pinhole.principal_px, atol=1e-5)

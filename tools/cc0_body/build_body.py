@@ -30,7 +30,7 @@ _IMPORTANCE = {"head": 0.6, "left_wrist": 0.12, "left_hand": 0.12, "left_foot": 
 _HEAD_RADIUS = 0.2
 
 
-class Crowd(NamedTuple):
+class MorphedPeople(NamedTuple):
     """People as mixtures of morph targets: `base + shares @ offsets`."""
 
     base: np.ndarray  # (V, 3) decimetres
@@ -82,7 +82,7 @@ def build(archive, num_people=NUM_PEOPLE, num_vertices=NUM_VERTICES):
 
 
 def _people(archive, human, traits):
-    """-> Crowd of one average person, Crowd of the sampled people."""
+    """-> MorphedPeople of one average person, MorphedPeople of the sampled people."""
     shares = random_adults.target_weights(traits)
     average = random_adults.target_weights(random_adults.average())
     names = [name for name in shares if shares[name].any() or average[name].any()]
@@ -91,7 +91,7 @@ def _people(archive, human, traits):
     random_adults.remove_nipples(base[None], human.quads)
     random_adults.remove_nipples(offsets, human.quads)
     return tuple(
-        Crowd(base, offsets, np.stack([mix[name] for name in names], axis=1))
+        MorphedPeople(base, offsets, np.stack([mix[name] for name in names], axis=1))
         for mix in (average, shares)
     )
 

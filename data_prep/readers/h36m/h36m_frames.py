@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from data_prep.labelled import Skipped
-from data_prep.readers import mocap_order
+from data_prep.reader_items import Skipped
+from data_prep.readers import mocap_poses
 from data_prep.readers.mpi_inf_3dhp import mpi_inf_3dhp_train
 from hmr_tf.body import skeleton
 
@@ -42,7 +42,7 @@ def person(recording, frame, image, keypoints_px, joints, intrinsics, smpl=None)
       smpl: (24, 3) pose and (10,) betas, or None.
     """
     pose, betas = smpl or (None, None)
-    if smpl and not all((np.abs(numbers) < mocap_order.MAX_NUMBER).all() for numbers in smpl):
+    if smpl and not all((np.abs(numbers) < mocap_poses.MAX_NUMBER).all() for numbers in smpl):
         name = recording.frame_name(frame)
         return Skipped("SMPL parameters are not numbers", f"{recording.sequence}, {name}")
     return mpi_inf_3dhp_train.person(

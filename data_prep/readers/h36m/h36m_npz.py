@@ -7,7 +7,7 @@ import re
 
 import numpy as np
 
-from data_prep.labelled import Noted, Skipped
+from data_prep.reader_items import IndexNote, Skipped
 from data_prep.readers.h36m import h36m_frames, h36m_smpl
 from data_prep.readers.h36m.h36m_recordings import skip_if_corrupt
 from hmr_tf.files import safe_npz
@@ -41,7 +41,7 @@ def read(data_dir, subjects, metadata):
         names = [str(name).replace("\\", "/").rpartition("/")[2] for name in arrays["imgname"]]
         matches = [_NAME.fullmatch(name) for name in names]
         first = 0 if any(match and not int(match[4]) for match in matches) else 1
-        yield Noted(f"images numbered from {first} in {path.name}", len(names))
+        yield IndexNote(f"images numbered from {first} in {path.name}", len(names))
         for row, match in enumerate(matches):
             if match and match[1] not in subjects:
                 continue

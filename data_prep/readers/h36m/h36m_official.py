@@ -2,7 +2,7 @@
 S1/Videos/*.mp4 with 50 frames a second; metadata.xml.
 """
 
-from data_prep.labelled import Skipped, VideoFrame
+from data_prep.reader_items import Skipped, VideoFrame
 from data_prep.readers import files_by_extension
 from data_prep.readers.formats import cdf
 from data_prep.readers.h36m import h36m_frames, h36m_smpl

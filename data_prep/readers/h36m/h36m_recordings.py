@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from data_prep.labelled import Skipped
+from data_prep.reader_items import Skipped
 from hmr_tf.data.h36m_names import ACTIONS, CORRUPT, TEST_SUBJECTS, sequence_name
 from hmr_tf.files.errors import InputError
 

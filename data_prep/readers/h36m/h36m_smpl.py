@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from scipy.spatial.transform import Rotation
 
-from data_prep.labelled import Skipped
+from data_prep.reader_items import Skipped
 from data_prep.readers import mosh
 from data_prep.readers.h36m import h36m_recordings
 from data_prep.readers.h36m.h36m_frames import FRAME_STEP

@@ -9,8 +9,8 @@ import re
 from pathlib import Path
 from typing import NamedTuple
 
-from data_prep.labelled import Noted, VideoFrame
-from data_prep.readers import numbering
+from data_prep.reader_items import IndexNote, VideoFrame
+from data_prep.readers import frame_numbering
 from data_prep.readers.formats import video_frames
 
 _FOLDERS = ("S{subject}/Seq{sequence}", "train/S{subject}/Seq{sequence}")
@@ -69,9 +69,9 @@ class CameraSequence:
         return (VideoFrame(self._video, index) if index < self._num_in_video else None), name
 
     def notes(self):
-        """Noted of the numbering of the image files that `find` returned."""
+        """IndexNote of the numbering of the image files that `find` returned."""
         return [
-            Noted(f"images numbered from {first}: {re.sub(r'{|:06d|}', '', pattern)}", count)
+            IndexNote(f"images numbered from {first}: {re.sub(r'{|:06d|}', '', pattern)}", count)
             for (pattern, first), count in self._counts.items()
         ]
 
@@ -82,7 +82,7 @@ class CameraSequence:
     def _first_numbers(self):
         """dict: pattern -> number of its first file."""
         return {
-            pattern: numbering.first_number(
+            pattern: frame_numbering.first_number(
                 lambda number, pattern=pattern: self._path(pattern, number).is_file(),
                 self._num_frames,
                 default,

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import numpy as np
 
-from data_prep.labelled import Noted, Skipped
-from data_prep.readers import numbering
+from data_prep.reader_items import IndexNote, Skipped
+from data_prep.readers import frame_numbering
 from data_prep.readers.formats import matlab
 from data_prep.readers.mpi_inf_3dhp import mpi_inf_3dhp_train
 from hmr_tf.body import skeleton
@@ -64,7 +64,7 @@ def _read_sequence(folder):
         yield Skipped(f"{ANNOTATIONS} unreadable", str(error))
         return
     images = folder / "imageSequence"
-    first = numbering.first_number(
+    first = frame_numbering.first_number(
         lambda number: _image(images, number).is_file(), len(references), default=1
     )
     for row, reference in enumerate(references):
@@ -81,7 +81,7 @@ def _read_sequence(folder):
                 sequence=folder.name,
                 reference=reference,
             )
-    yield Noted(f"images numbered from {first}", int(is_valid.sum()))
+    yield IndexNote(f"images numbered from {first}", int(is_valid.sum()))
 
 
 def _image(folder, number):

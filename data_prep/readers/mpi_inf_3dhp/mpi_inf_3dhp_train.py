@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from data_prep.labelled import CropRule, LabelledPerson, Skipped, VideoFrame
+from data_prep.reader_items import CropRule, LabelledPerson, Skipped, VideoFrame
 from data_prep.readers import person_size
 from data_prep.readers.formats import matlab
 from data_prep.readers.mpi_inf_3dhp.mpi_inf_3dhp_frames import CameraSequence, Sequence

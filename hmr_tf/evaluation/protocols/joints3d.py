@@ -8,7 +8,7 @@ from hmr_tf.body import skeleton
 from hmr_tf.body.skeleton import KEYPOINTS, LSP_JOINTS, MPI_INF_3DHP_JOINTS, SMPL_JOINTS
 from hmr_tf.data import h36m_names, record
 from hmr_tf.evaluation import metrics
-from hmr_tf.evaluation.protocols import perspective, scores
+from hmr_tf.evaluation.protocols import perspective_correction, scores
 from hmr_tf.files.errors import InputError
 
 # Names that are not among the 19 keypoints -> the SMPL joint that is used for them.
@@ -98,7 +98,7 @@ def score_mpi_inf_3dhp(frames, options):
     root = joints[:, list(skeleton.indices(roots, MPI_INF_3DHP_JOINTS))].mean(1, keepdims=True)
     predicted, predicted_root = _predicted(frames, names), _predicted_root(frames, options)
     if options["perspective_correction"]:
-        rotations = perspective.rotations_from_crop_to_camera(frames.truth)
+        rotations = perspective_correction.rotations_from_crop_to_camera(frames.truth)
         predicted, predicted_root = (
             np.einsum("bCc,bkc->bkC", rotations, points) for points in (predicted, predicted_root)
         )

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from hmr_tf.body import camera, parts
+from hmr_tf.body import body_parts, camera
 from hmr_tf.evaluation import metrics
 from hmr_tf.evaluation.protocols import scores
 from hmr_tf.files.errors import InputError
@@ -19,14 +19,14 @@ TEST_IMAGES = tuple(f"im{number}" for number in range(1001, 2001))
 # long a lens shows what the weak perspective of the model means.
 SPIN_FOCAL_PX = 5000.0
 _POSED_AT_ONCE = 16
-_NUM_LABELS = len(parts.PARTS)
+_NUM_LABELS = len(body_parts.PARTS)
 
 
 class Truth(NamedTuple):
     """Hand-made labels of one image."""
 
     is_person: np.ndarray  # (H, W) bool
-    parts: np.ndarray  # (H, W) uint8, numbers of `parts.PARTS`, or `metrics.IGNORED`
+    body_parts: np.ndarray  # (H, W) uint8, numbers of `body_parts.PARTS`, or `metrics.IGNORED`
 
 
 def paths(folder, filename):
@@ -76,7 +76,7 @@ def draw(vertices, weak_camera, faces, face_labels, scale_xy, corner_px, image_s
     Args:
       vertices: (V, 3) metres, as the model gives them.
       weak_camera: (3,) weak perspective of the crop.
-      faces, face_labels: (F, 3) and (F,) numbers of `parts.PARTS`.
+      faces, face_labels: (F, 3) and (F,) numbers of `body_parts.PARTS`.
       scale_xy, corner_px: (2,) pixel of the image * scale - corner is that of the crop.
       image_size: side of the crop.
       size: (height, width) of the image.
@@ -116,7 +116,7 @@ def score(frames, options, hmr):
         person, by_part = (kind[rows].sum(0) for kind in counts)
         return _percent(person, by_part)
 
-    by_part = dict(zip(parts.PARTS, metrics.f1(counts[1].sum(0)).tolist()))
+    by_part = dict(zip(body_parts.PARTS, metrics.f1(counts[1].sum(0)).tolist()))
     wrong = 100 * (1 - counts[1][:, -1, 0] / counts[1][:, -1, 1])
     tables = {
         "sequence": scores.by_group(np.array(names), metrics_of),
@@ -177,8 +177,8 @@ def _face_labels(smpl, path):
             "--smpl_model_path=FILE."
         )
     if path:
-        return parts.read_labels(path, smpl.faces)
-    return parts.face_labels_from_weights(smpl.lbs_weights, smpl.faces)
+        return body_parts.read_labels(path, smpl.faces)
+    return body_parts.face_labels_from_weights(smpl.lbs_weights, smpl.faces)
 
 
 def _drawn(frames, hmr, face_labels):

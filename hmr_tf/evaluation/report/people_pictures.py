@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import tensorflow as tf
 
-from hmr_tf.evaluation import predictions
+from hmr_tf.evaluation import cached_predictions
 from hmr_tf.rendering import drawing, render
 
 
@@ -17,7 +17,7 @@ def draw(frames, person, hmr):
       hmr: the model.
     """
     path = frames.paths[frames.file[person]]
-    image = predictions.read_crop(path, frames.number[person], hmr.image_size)
+    image = cached_predictions.read_crop(path, frames.number[person], hmr.image_size)
     pixels = drawing.uint8_from_norm(image)
     keypoints = frames.predicted["keypoints_px"][person]
     marked = drawing.draw_keypoints(pixels.numpy(), keypoints, np.ones(len(keypoints), bool))

@@ -70,7 +70,7 @@ def targets(keypoints_px, teacher_landmarks):
     teacher = np.stack([s.keypoints_px for s in teacher_landmarks]).astype(np.float64)
     joints3d = np.stack([s.joints3d for s in teacher_landmarks])
     presence = np.array([s.presence for s in teacher_landmarks])
-    sizes = np.array([landmarks.size_of(person) for person in labels])
+    sizes = np.array([landmarks.person_size_px(person) for person in labels])
     is_labelled, is_detected = labels[..., 2] > 0, teacher[..., 2] > 0
     apart = np.linalg.norm(teacher[..., :2] - labels[..., :2], axis=-1) / sizes[:, None]
     agrees = (apart < AGREEING) & is_labelled & is_detected

@@ -30,8 +30,8 @@ _LANDMARKS = {
     **{"left_wrist": 15, "right_wrist": 16, "left_hip": 23, "right_hip": 24},
     **{"left_knee": 25, "right_knee": 26, "left_ankle": 27, "right_ankle": 28},
 }
-_OURS = indices(_LANDMARKS, KEYPOINTS)
-_THEIRS = list(_LANDMARKS.values())
+_KEYPOINT_INDICES = indices(_LANDMARKS, KEYPOINTS)
+_LANDMARK_INDICES = list(_LANDMARKS.values())
 _HIPS = list(indices(("right_hip", "left_hip"), KEYPOINTS))
 _SHOULDERS = list(indices(("right_shoulder", "left_shoulder"), KEYPOINTS))
 
@@ -112,9 +112,9 @@ class BlazePose:
         points_px = points[:, :2] @ to_image[:, :2].T + to_image[:, 2]
         joints_m[:, :2] = joints_m[:, :2] @ _rotation2d(window.angle).T
         keypoints, joints3d = np.zeros((19, 3), np.float32), np.zeros((19, 3), np.float32)
-        keypoints[list(_OURS), :2] = points_px[_THEIRS]
-        keypoints[list(_OURS), 2] = 1 / (1 + np.exp(-points[_THEIRS, 3]))
-        joints3d[list(_OURS)] = joints_m[_THEIRS]
+        keypoints[list(_KEYPOINT_INDICES), :2] = points_px[_LANDMARK_INDICES]
+        keypoints[list(_KEYPOINT_INDICES), 2] = 1 / (1 + np.exp(-points[_LANDMARK_INDICES, 3]))
+        joints3d[list(_KEYPOINT_INDICES)] = joints_m[_LANDMARK_INDICES]
         towards = points_px[_EDGE] - points_px[_CENTER]
         following = Window(
             points_px[_CENTER],
@@ -157,7 +157,7 @@ def directions_of(joints3d, weights):
     return np.concatenate([units, np.stack(of_direction, axis=1)[..., None]], axis=-1)
 
 
-def size_of(keypoints_px):
+def person_size_px(keypoints_px):
     """(19, 3) -> mean distance of the labelled keypoints from their middle, pixels."""
     points = keypoints_px[keypoints_px[:, 2] > 0, :2]
     return max(float(np.linalg.norm(points - points.mean(axis=0), axis=1).mean()), 1.0)
@@ -169,7 +169,7 @@ def _distance(keypoints_px, labels_px):
     if not both.any():
         return 1.0
     apart = np.linalg.norm(keypoints_px[both, :2] - labels_px[both, :2], axis=1)
-    return np.minimum(apart / size_of(labels_px), 1).mean()
+    return np.minimum(apart / person_size_px(labels_px), 1).mean()
 
 
 def _rotation2d(angle):

@@ -5,7 +5,7 @@ from absl import logging
 
 from hmr_tf.training import distribution, inputs
 from hmr_tf.training.callbacks import (
-    guards,
+    failure_checks,
     progress,
     tensorboard_images,
     tensorboard_scalars,
@@ -37,14 +37,14 @@ def build_callbacks(*, options, files, folder, last_step, batch, parts, stop, st
             logging.info(progress.line(step, numbers, last_step))
 
     callbacks = [
-        guards.StopOnNonFiniteLoss(inputs.batch_file_names(options, files)),
+        failure_checks.StopOnNonFiniteLoss(inputs.batch_file_names(options, files)),
         tensorboard_scalars.WriteScalars(
             writer, every=options.log_step, batch_size=options.batch_size, log_line=log_line
         ),
     ]
     # One person per replica has no spread. The logs are the same on all workers.
     if is_chief and options.batch_size > strategy.num_replicas_in_sync:
-        callbacks.append(guards.WarnOfCollapse())
+        callbacks.append(failure_checks.WarnOfCollapse())
     if has_bar:
         callbacks.append(progress.ProgressBar(last_step))
     if options.log_img_step:

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from data_prep.labelled import MocapPose, Noted, Skipped
+from data_prep.reader_items import IndexNote, MocapPose, Skipped
 from data_prep.readers import amass
 from hmr_tf.body import skeleton
 from hmr_tf.files.errors import InputError
@@ -84,10 +84,10 @@ def test_amass_genders_are_noted(folder):
     write(folder / "CMU" / "03" / "x.npz", num_frames=1, gender=np.array(b"female"))
     write(folder / "CMU" / "04" / "x.npz", num_frames=1, gender=None)
     items = list(amass.read(folder, 0)["neutrSMPL_CMU"])
-    assert [item for item in items if isinstance(item, Noted)] == [
-        Noted("poses of female bodies", 1),
-        Noted("poses of male bodies", 10),
-        Noted("poses of unknown bodies", 1),
+    assert [item for item in items if isinstance(item, IndexNote)] == [
+        IndexNote("poses of female bodies", 1),
+        IndexNote("poses of male bodies", 10),
+        IndexNote("poses of unknown bodies", 1),
     ]
     records, tally = convert(items)
     assert len(records) == 12
@@ -136,7 +136,7 @@ def test_amass_folder_without_files_is_refused(tmp_path):
 
 def test_amass_sample(shared):
     items = list(amass.read(shared / "data_samples" / "amass", 0)["neutrSMPL_CMU"])
-    assert items[-1] == Noted("poses of male bodies", 5)
+    assert items[-1] == IndexNote("poses of male bodies", 5)
     records, _ = convert(items)
     file = np.load(shared / "data_samples" / "amass" / "CMU" / "01" / "01_01_poses.npz")
     theirs = file["poses"].reshape(-1, 52, 3)[[0, 5, 10, 14, 19]][:, [*range(23), 37]]

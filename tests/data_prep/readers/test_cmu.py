@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
 
-from data_prep.labelled import MocapPose, Skipped
+from data_prep.reader_items import MocapPose, Skipped
 from data_prep.readers import cmu
 from data_prep.readers.formats import asf_amc
 from hmr_tf.body import skeleton

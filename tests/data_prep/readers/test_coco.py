@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from data_prep.labelled import LabelledPerson, Noted, Skipped
+from data_prep.reader_items import IndexNote, LabelledPerson, Skipped
 from data_prep.readers import coco
 from hmr_tf.body import skeleton
 from hmr_tf.files.errors import InputError
@@ -390,7 +390,7 @@ def test_coco_visibilities_of_0_and_1_mean_labelled(other, is_binary, tmp_path):
     items = list(coco.read(folder / "images/train2014", "train", annotations=path))
     people = [item for item in items if isinstance(item, LabelledPerson)]
     assert len(people) == (2 if is_binary else 1)
-    assert items.count(Noted(coco.BINARY, 2)) == is_binary
+    assert items.count(IndexNote(coco.BINARY, 2)) == is_binary
     assert set(people[0].labelled) == {0, 2}
     official = list(coco.read(folder, "train"))  # COCO's file: occluded points do not count
     assert sum(isinstance(item, LabelledPerson) for item in official) == (not is_binary)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import scipy.io
 
-from data_prep.labelled import Skipped
+from data_prep.reader_items import Skipped
 from data_prep.readers import amass, cmu, coco, lsp, mosh, mpii
 from data_prep.readers.h36m import h36m_layouts
 from data_prep.readers.mpi_inf_3dhp import mpi_inf_3dhp_testset, mpi_inf_3dhp_train

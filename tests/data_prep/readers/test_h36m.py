@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
 
-from data_prep.labelled import LabelledPerson, Noted, Skipped, VideoFrame
+from data_prep.reader_items import IndexNote, LabelledPerson, Skipped, VideoFrame
 from data_prep.readers.h36m import h36m_layouts, h36m_recordings
 from hmr_tf.files.errors import InputError
 from tests.fakes import h36m_fakes
@@ -32,7 +32,7 @@ def write(folder, layout, subject="S1", stem="Directions 1", take="Directions-1"
 def read(folder, split):
     """What the reader yields, without its notes."""
     items = h36m_layouts.read(folder, split)
-    return [item for item in items if not isinstance(item, Noted)]
+    return [item for item in items if not isinstance(item, IndexNote)]
 
 
 def people(items):
@@ -438,6 +438,6 @@ def test_h36m_npz_images_may_be_numbered_from_0(tmp_path):
     names = [f"S1_Eating.54138969_{number:06d}.jpg" for number in (0, 5)]
     h36m_fakes.write_npz(tmp_path, names)
     note, *labelled = h36m_layouts.read(tmp_path, "train")
-    assert note == Noted("images numbered from 0 in h36m_train.npz", 2)
+    assert note == IndexNote("images numbered from 0 in h36m_train.npz", 2)
     assert [p.image[-10:-4] for p in labelled] == ["000000", "000005"]
     assert [p.filename[-10:-4] for p in labelled] == ["000001", "000006"]

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import scipy.io
 
-from data_prep.labelled import LabelledPerson, Noted, Skipped
+from data_prep.reader_items import IndexNote, LabelledPerson, Skipped
 from data_prep.readers import lsp
 from hmr_tf.files.errors import InputError
 from tests.fakes.dataset_fakes import assert_as_original, convert, write_lsp
@@ -59,7 +59,7 @@ def test_lsp_stored_image_is_the_source_file(tmp_path, joints):
 def test_lsp_missing_image_leaves_the_others_with_their_labels(tmp_path, joints):
     folder = write_lsp(tmp_path, joints, digits=5, numbers=[1, 2, 4])
     note, *people = lsp.read_extended(folder, "train")
-    assert note == Noted("images numbered from 1", 3)
+    assert note == IndexNote("images numbered from 1", 3)
     assert people[2] == Skipped("image missing", f"{folder}/images, image 3")
     np.testing.assert_array_equal(people[3].keypoints_px[:14], joints[:, :2, 3])
     assert people[3].image.endswith("im00004.jpg")
@@ -155,7 +155,7 @@ def test_lsp_images_may_be_numbered_from_0(tmp_path, joints):
     folder = write_lsp(tmp_path, joints, digits=5, numbers=[1, 2])
     (folder / "images" / "im00002.jpg").rename(folder / "images" / "im00000.jpg")
     note, *items = lsp.read_extended(folder, "train")
-    assert note == Noted("images numbered from 0", 2)
+    assert note == IndexNote("images numbered from 0", 2)
     people = [item for item in items if isinstance(item, LabelledPerson)]
     assert [person.image[-11:] for person in people] == ["im00000.jpg", "im00001.jpg"]
     np.testing.assert_array_equal(people[1].keypoints_px[:14], joints[:, :2, 1])

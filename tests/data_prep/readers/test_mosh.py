@@ -6,7 +6,7 @@ import pickle
 import numpy as np
 import pytest
 
-from data_prep.labelled import MocapPose, Skipped
+from data_prep.reader_items import MocapPose, Skipped
 from data_prep.readers import mosh
 from hmr_tf.files.errors import InputError
 from tests.fakes.dataset_fakes import convert, write_mosh

@@ -7,7 +7,7 @@ import pytest
 import scipy.io
 import tensorflow as tf
 
-from data_prep.labelled import LabelledPerson, Skipped, VideoFrame
+from data_prep.reader_items import LabelledPerson, Skipped, VideoFrame
 from data_prep.readers.mpi_inf_3dhp import mpi_inf_3dhp_train
 from hmr_tf.body import skeleton
 from hmr_tf.files.errors import InputError

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import scipy.io
 
-from data_prep.labelled import LabelledPerson, Noted, Skipped
+from data_prep.reader_items import IndexNote, LabelledPerson, Skipped
 from data_prep.readers.mpi_inf_3dhp import mpi_inf_3dhp_testset
 from hmr_tf.files.errors import InputError
 from tests.fakes.dataset_fakes import convert
@@ -174,4 +174,4 @@ def test_mpi_inf_3dhp_testset_images_may_be_numbered_from_0(tmp_path, labels):
         name.rename(name.with_name(f"img_{number - 1:06d}.jpg"))
     items = read(tmp_path)
     assert [p.image[-10:] for p in people(items)] == ["000000.jpg", "000001.jpg", "000002.jpg"]
-    assert Noted("images numbered from 0", 3) in items
+    assert IndexNote("images numbered from 0", 3) in items

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import scipy.io
 
-from data_prep.labelled import CropRule, LabelledPerson, Skipped
+from data_prep.reader_items import CropRule, LabelledPerson, Skipped
 from data_prep.readers import mpii
 from hmr_tf.body import skeleton
 from hmr_tf.files.errors import InputError

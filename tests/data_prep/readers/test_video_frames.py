@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
-from data_prep.labelled import LabelledPerson, Skipped, VideoFrame
+from data_prep.reader_items import LabelledPerson, Skipped, VideoFrame
 from data_prep.readers.formats import video_frames
 from data_prep.writing.conversion import encode
 from data_prep.writing.shard_files import group_by_image

@@ -6,8 +6,8 @@ import pytest
 import tensorflow as tf
 from scipy.spatial.transform import Rotation
 
-from data_prep.labelled import Skipped
-from data_prep.synthesis import scenery, synthetic
+from data_prep.reader_items import Skipped
+from data_prep.synthesis import appearance, synthetic
 from hmr_tf.body import body_model, skeleton
 from hmr_tf.body import camera as body_camera
 from hmr_tf.body.smpl import SMPL
@@ -216,14 +216,14 @@ def test_synthetic_mocap_poses():
 
 def test_synthetic_clothes_lie_where_they_belong(rng):
     model = body_model.read_model()
-    regions = scenery.body_regions(model)
+    regions = appearance.body_regions(model)
     x, y, _ = model.v_template.T
     assert regions.arm[x.argmax()] > 1  # finger tips are beyond the wrist
     assert regions.leg[y.argmin()] > 1  # soles are below the ankle
     assert regions.is_foot[y.argmin()]
     assert regions.head[y.argmax()] == 1
     assert 0.03 < regions.is_neck.mean() < 0.5
-    colors = scenery.clothes(rng, regions, 64)
+    colors = appearance.clothes(rng, regions, 64)
     assert colors.shape == (64, len(y), 3)
     assert colors.min() >= 0
     assert colors.max() <= 1

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from data_prep.labelled import LabelledPerson
+from data_prep.reader_items import LabelledPerson
 from tests.fakes.dataset_fakes import write_image
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from data_prep.labelled import CropRule, LabelledPerson, MocapPose, Skipped
+from data_prep.reader_items import CropRule, LabelledPerson, MocapPose, Skipped
 from data_prep.writing import shard_files
 from data_prep.writing.split_index import Tally
 from hmr_tf.data import crop
@@ -168,7 +168,7 @@ def test_conversion_people_of_one_file_are_one_group(image, rng):
 def test_conversion_rules_are_counted_but_no_problems():
     tally = Tally()
     items = [Skipped("a crowd", "x", False), Skipped("image missing", "y"), "a person"]
-    assert list(tally.keep(items)) == ["a person"]
+    assert list(tally.count_skipped(items)) == ["a person"]
     assert tally.counts() == {
         "has_3d": False,
         "skipped": {"a crowd": 1, "image missing": 1},

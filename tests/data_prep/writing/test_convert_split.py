@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from data_prep.labelled import LabelledPerson, MocapPose, Skipped
+from data_prep.reader_items import LabelledPerson, MocapPose, Skipped
 from data_prep.writing import convert_split, shard_files
 from data_prep.writing.shard_files import ShardNames
 from hmr_tf.files.errors import InputError

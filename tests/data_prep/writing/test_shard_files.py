@@ -5,7 +5,7 @@ import itertools
 import numpy as np
 import pytest
 
-from data_prep.labelled import LabelledPerson
+from data_prep.reader_items import LabelledPerson
 from data_prep.writing import shard_files
 from data_prep.writing.shard_files import ShardNames
 

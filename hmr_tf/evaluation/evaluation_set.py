@@ -12,7 +12,7 @@ from hmr_tf.files.errors import InputError
 _PARSED_PER_BATCH = 256
 
 
-class Frames(NamedTuple):
+class EvaluationSet(NamedTuple):
     """N people from the files of a test set, in order."""
 
     paths: tuple  # of the files
@@ -57,7 +57,7 @@ def read(paths, decode):
     counts = np.bincount(file, minlength=len(paths))
     if not counts.all():
         raise InputError(f"{paths[counts.argmin()]} holds no frames: convert the dataset again.")
-    return Frames(
+    return EvaluationSet(
         paths=tuple(Path(path) for path in paths),
         file=file,
         number=np.concatenate([np.arange(count) for count in counts]),

@@ -3,11 +3,11 @@
 import numpy as np
 import scipy.io
 
-from data_prep.labelled import LabelledPerson
+from data_prep.reader_items import LabelledPerson
 from data_prep.readers import mpii
 from hmr_tf.body import skeleton
 from tests.fakes import mpi_fakes
-from tests.fakes.meanings import chance, check_cases, choose
+from tests.fakes.random_cases import chance, check_cases, choose
 
 USED = set(mpii.MPII_JOINTS) & set(skeleton.KEYPOINTS)
 NUM_CASES = 500  # files, of some 4 people each: MATLAB's structs are slow to write

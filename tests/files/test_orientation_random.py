@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from hmr_tf.files import orientation
 from hmr_tf.serving import photo_ops
-from tests.fakes.meanings import chance, check_cases, choose
+from tests.fakes.random_cases import chance, check_cases, choose
 
 NUM_IN_GRAPH = 700
 in_graph = tf.function(photo_ops.orientation, input_signature=[tf.TensorSpec([], tf.string)])

@@ -5,12 +5,12 @@ import re
 
 import numpy as np
 
-from data_prep.labelled import LabelledPerson, Skipped
+from data_prep.reader_items import LabelledPerson, Skipped
 from data_prep.readers import coco
 from data_prep.writing import source_images
 from hmr_tf.body import skeleton
 from hmr_tf.files import orientation
-from tests.fakes.meanings import check_cases
+from tests.fakes.random_cases import check_cases
 
 NAMES = (*skeleton.COCO_KEYPOINTS, "neck", "head_top", "pelvis", "left_heel", "right_big_toe")
 ALIASES = {"neck": ("neck", "head_bottom", "upper_neck"), "head_top": ("head_top", "top_head")}
@@ -99,7 +99,7 @@ def check_coco(rng, folder):
     (person,) = (item for item in items if isinstance(item, LabelledPerson))
     pixels = np.broadcast_to(np.uint8(0), (*size, 3))
     image = source_images.SourceImage(pixels, None, exif_orientation)
-    fitted, _ = source_images.fit_labels(person, image)
+    fitted, _ = source_images.align_labels(person, image)
     for i, name in enumerate(skeleton.KEYPOINTS):
         assert (fitted.labelled[i] > 0) == (name in truth), name
         if name in truth:

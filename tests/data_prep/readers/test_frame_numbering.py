@@ -2,7 +2,7 @@
 
 import pytest
 
-from data_prep.readers.numbering import first_number
+from data_prep.readers.frame_numbering import first_number
 
 
 @pytest.mark.parametrize(

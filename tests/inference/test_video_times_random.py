@@ -3,7 +3,7 @@
 import numpy as np
 
 from hmr_tf.inference import video_files
-from tests.fakes.meanings import chance, check_cases, choose
+from tests.fakes.random_cases import chance, check_cases, choose
 
 RATES = (1.0, 5.0, 10.0, 15.0, 23.976, 24.0, 25.0, 29.97, 30.0, 50.0, 59.94, 60.0, 120.0, 240.0)
 

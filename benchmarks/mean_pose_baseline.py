@@ -1,7 +1,8 @@
 """Result of a training: a model beside the mean pose, and the plausibility of its bodies.
 
-    python -m benchmarks.learned --load_path=MODEL --data_dir=TFRECORDS --datasets=lsp_ext \
-        [--split=test] [--mocap_dir=TFRECORDS --mocap_datasets=CMU] [--pictures=FOLDER]
+    python -m benchmarks.mean_pose_baseline --load_path=MODEL --data_dir=TFRECORDS \
+        --datasets=lsp_ext [--split=test] [--mocap_dir=TFRECORDS --mocap_datasets=CMU]
+        [--pictures=FOLDER]
 
 The mean pose is the initial theta of the model's regressor: upright, facing the viewer, of the mean
 shape. Its camera is the same for all people; or, "best camera", for each person the scale and
@@ -21,7 +22,7 @@ from hmr_tf.body import camera
 from hmr_tf.body.skeleton import centred_on_hips, lsp_joints_from_keypoints
 from hmr_tf.body.theta import split
 from hmr_tf.data import record, shards
-from hmr_tf.evaluation import evaluate_protocol, frames, metrics, predictions
+from hmr_tf.evaluation import cached_predictions, evaluate_protocol, evaluation_set, metrics
 from hmr_tf.evaluation.protocols import keypoints2d, protocol_registry, scores
 from hmr_tf.evaluation.report import people_pictures
 from hmr_tf.files.errors import InputError
@@ -150,10 +151,10 @@ def main():
     hmr = checkpoint.load(options.load_path)
     with tempfile.TemporaryDirectory() as folder:
         predict, digest = engines.in_tensorflow(hmr).predict, engines.model_digest(hmr)
-        files = predictions.predict_files(
+        files = cached_predictions.predict_files(
             predict, hmr.image_size, digest, plan.frames, Path(folder), _BATCH_SIZE
         )
-    people = frames.with_predictions(plan.frames, files, plan.is_evaluated)
+    people = evaluation_set.with_predictions(plan.frames, files, plan.is_evaluated)
     mean = predictions_of_theta(hmr, initial_theta(options.load_path), people.predicted)
     methods = {
         "mean pose": mean,

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from benchmarks import learned
-from hmr_tf.evaluation.frames import Frames
+from benchmarks import mean_pose_baseline
+from hmr_tf.evaluation.evaluation_set import EvaluationSet
 from tests.fakes import tiny_hmr
 
 
@@ -13,7 +13,7 @@ def people_with(labels_px, labelled, scale_xy, corner_px):
     """Frames of people with labels (N, 19, 2) in pixels of the crop."""
     stored = (labels_px + corner_px) / scale_xy
     labels = np.concatenate([stored, labelled[..., None]], axis=-1)
-    return Frames((), None, None, {"keypoints_px": labels}, {})
+    return EvaluationSet((), None, None, {"keypoints_px": labels}, {})
 
 
 def test_best_camera_fits_scale_and_translation_to_the_labelled_keypoints():
@@ -24,7 +24,9 @@ def test_best_camera_fits_scale_and_translation_to_the_labelled_keypoints():
     goal[labelled == 0] = 1e4
     place = {"scale_xy": np.full((3, 2), 1.3), "corner_px": np.full((3, 2), 40.0)}
     people = people_with(goal, labelled, 1.3, 40.0)
-    moved = learned.with_best_camera(people, {"keypoints_px": points, **place})["keypoints_px"]
+    moved = mean_pose_baseline.with_best_camera(people, {"keypoints_px": points, **place})[
+        "keypoints_px"
+    ]
     np.testing.assert_allclose(moved[labelled > 0], goal[labelled > 0], atol=1e-9)
 
 
@@ -32,7 +34,9 @@ def test_best_camera_has_no_negative_scale():
     points = np.random.default_rng(1).uniform(-1, 1, size=(1, 19, 2))
     place = {"scale_xy": np.ones((1, 2)), "corner_px": np.zeros((1, 2))}
     people = people_with(-points, np.ones((1, 19)), 1.0, 0.0)
-    moved = learned.with_best_camera(people, {"keypoints_px": points, **place})["keypoints_px"]
+    moved = mean_pose_baseline.with_best_camera(people, {"keypoints_px": points, **place})[
+        "keypoints_px"
+    ]
     np.testing.assert_allclose(moved, np.broadcast_to(-points.mean(1, keepdims=True), moved.shape))
 
 
@@ -45,7 +49,7 @@ def test_predictions_of_theta_equal_those_of_the_network(tmp_path):
         "keypoints_px": np.zeros((2, 19, 2)),
         "joints3d": np.zeros((2, 19, 3)),
     }
-    again = learned.predictions_of_theta(hmr, last.theta.numpy(), like)
+    again = mean_pose_baseline.predictions_of_theta(hmr, last.theta.numpy(), like)
     pixels = (last.keypoints2d_norm.numpy() + 1) * hmr.image_size / 2
     np.testing.assert_allclose(again["keypoints_px"], pixels, atol=1e-4)
     np.testing.assert_allclose(again["joints3d"], last.joints3d, atol=1e-5)
@@ -58,7 +62,7 @@ def mocap():
 
 
 def test_plausibility_range_is_the_middle_99_percent(mocap):
-    low, high = learned.joint_ranges(mocap)
+    low, high = mean_pose_baseline.joint_ranges(mocap)
     np.testing.assert_allclose(high, 0.99, atol=1e-9)
     np.testing.assert_allclose(low, -0.99, atol=1e-9)
 
@@ -66,25 +70,27 @@ def test_plausibility_range_is_the_middle_99_percent(mocap):
 def test_plausibility_counts_one_angle_too_large(mocap):
     poses = np.zeros((2, 23, 3))
     poses[1, 4, 0] = 1.5
-    ranges = learned.joint_ranges(mocap)
-    assert learned.share_outside(poses, ranges) == pytest.approx(1 / (2 * 23 * 3))
+    ranges = mean_pose_baseline.joint_ranges(mocap)
+    assert mean_pose_baseline.share_outside(poses, ranges) == pytest.approx(1 / (2 * 23 * 3))
 
 
 def test_plausibility_of_motion_capture_is_one_percent_outside(mocap):
-    ranges = learned.joint_ranges(mocap)
-    assert learned.share_outside(mocap, ranges) == pytest.approx(0.01, abs=0.001)
+    ranges = mean_pose_baseline.joint_ranges(mocap)
+    assert mean_pose_baseline.share_outside(mocap, ranges) == pytest.approx(0.01, abs=0.001)
 
 
 def test_plausibility_ignores_whole_rotations(mocap):
-    ranges = learned.joint_ranges(mocap)
+    ranges = mean_pose_baseline.joint_ranges(mocap)
     poses = np.random.default_rng(0).normal(size=(50, 23, 3))
     length = np.linalg.norm(poses, axis=-1, keepdims=True)
     further = poses * (1 + 2 * np.pi / length)
-    assert learned.share_outside(further, ranges) == learned.share_outside(poses, ranges)
+    assert mean_pose_baseline.share_outside(further, ranges) == mean_pose_baseline.share_outside(
+        poses, ranges
+    )
 
 
 def test_plausibility_counts_betas_beyond_three_sigma():
     betas = np.zeros((2, 10))
     betas[0, :2] = 3.1, -3.1
     betas[1, 0] = 2.9
-    assert learned.share_beyond(betas) == pytest.approx(0.1)
+    assert mean_pose_baseline.share_beyond(betas) == pytest.approx(0.1)

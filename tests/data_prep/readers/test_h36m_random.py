@@ -5,12 +5,12 @@ import pickle
 import h5py
 import numpy as np
 
-from data_prep.labelled import LabelledPerson, VideoFrame
+from data_prep.reader_items import LabelledPerson, VideoFrame
 from data_prep.readers.formats import cdf
 from data_prep.readers.h36m import h36m_frames, h36m_layouts, h36m_recordings
 from hmr_tf.body import skeleton
 from tests.fakes import h36m_fakes
-from tests.fakes.meanings import chance, check_cases, choose, touch
+from tests.fakes.random_cases import chance, check_cases, choose, touch
 
 NUM_CASES = 1000  # of each layout
 TRAIN, TEST = (h36m_recordings.SUBJECTS[split] for split in ("train", "test"))

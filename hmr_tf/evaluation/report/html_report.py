@@ -27,7 +27,7 @@ figcaption { color: #555; font-size: 13px }
 """
 
 
-def page(content, errors, ranked_by, people):
+def report(content, errors, ranked_by, people):
     """The report.
 
     Args:

@@ -6,10 +6,10 @@ import re
 import numpy as np
 from scipy.spatial.transform import Rotation
 
-from data_prep.labelled import MocapPose, Noted, Skipped
+from data_prep.reader_items import IndexNote, MocapPose, Skipped
 from data_prep.readers import amass, cmu, mosh
 from tests.fakes import cmu_fakes
-from tests.fakes.meanings import chance, check_cases, choose, touch
+from tests.fakes.random_cases import chance, check_cases, choose, touch
 
 HZ = 25
 
@@ -94,7 +94,7 @@ def check_amass(rng, folder):
     np.testing.assert_array_equal(read_poses[:, 66:69], joints[:, 22])
     np.testing.assert_array_equal(read_poses[:, 69:], joints[:, 37])
     np.testing.assert_allclose(read_betas[0], betas[:10], rtol=1e-6)
-    assert items[-1] == Noted(f"poses of {gender or 'unknown'} bodies", len(rows))
+    assert items[-1] == IndexNote(f"poses of {gender or 'unknown'} bodies", len(rows))
 
 
 def random_motion(rng, bones, number):
