@@ -93,7 +93,7 @@ def predict_files(model, photograph, folder):
     """
     from hmr_tf.exporters import photo_outputs
     from hmr_tf.inference import photo
-    from hmr_tf.rendering import panels, scene
+    from hmr_tf.rendering import draw_people, panels
 
     start = time.monotonic()
     try:

@@ -6,8 +6,7 @@ from typing import NamedTuple
 import numpy as np
 from tqdm import tqdm
 
-from hmr_tf.evaluation import cached_predictions, metrics
-from hmr_tf.evaluation import evaluation_set as frames_
+from hmr_tf.evaluation import cached_predictions, evaluation_set, metrics
 from hmr_tf.evaluation.protocols import protocol_registry, scores
 from hmr_tf.evaluation.report import html_report, people_pictures, results, run_time
 from hmr_tf.files import atomic
@@ -23,7 +22,7 @@ class Plan(NamedTuple):
 
     protocol: str
     options: dict
-    frames: frames_.EvaluationSet  # of all people, without predictions
+    frames: evaluation_set.EvaluationSet  # of all people, without predictions
     is_evaluated: np.ndarray  # (N,) bool
     missing: list  # names of the missing parts of the test set
 
@@ -46,7 +45,7 @@ def plan(protocol, data_dir, given, allow_missing):
     options = protocol_registry.options_from_flags(protocol, given)
     paths, missing = protocol_registry.find(protocol, data_dir, options, allow_missing)
     protocol_spec = protocol_registry.PROTOCOLS[protocol]
-    frames = frames_.read(paths, protocol_spec.decode)
+    frames = evaluation_set.read(paths, protocol_spec.decode)
     is_evaluated, unlabelled = protocol_spec.check(frames, options)
     protocol_registry.refuse_missing(protocol, unlabelled, allow_missing)
     if not is_evaluated.any():
@@ -83,7 +82,7 @@ def evaluate(plan, hmr, load_path, batch_size, output_dir, engine=None):
     protocol_spec = protocol_registry.PROTOCOLS[plan.protocol]
     engine, digest = engine or engines.in_tensorflow(hmr), engines.model_digest(hmr)
     predicted = _predict(plan, engine, hmr.image_size, digest, batch_size, output_dir)
-    people = frames_.with_predictions(plan.frames, predicted, plan.is_evaluated)
+    people = evaluation_set.with_predictions(plan.frames, predicted, plan.is_evaluated)
     measured = protocol_spec.score(people, plan.options, hmr)
     times = run_time.measure(engine.predict, _timed_crops(people, hmr.image_size), hmr.smpl.faces)
     content = {
