@@ -17,7 +17,7 @@ TREE = PAGE.partition("```\n")[2].partition("```")[0]
 
 @pytest.mark.parametrize("root", ["hmr_tf", "data_prep", "tools", ""])
 def test_architecture_page_names_every_package(root):
-    folders = [path for path in (ROOT / root).iterdir() if path.is_dir()]
+    folders = [p for p in (ROOT / root).iterdir() if p.is_dir() and p.name[0] != "."]
     packages = [path.name for path in folders if any(path.glob("*.py"))]
     assert packages
     assert [name for name in packages if not re.search(rf"\b{name}\b", TREE)] == []
