@@ -115,7 +115,9 @@ def predict_files(model, photograph, folder):
         drawn.image, drawn.people, model.faces, with_skeleton=False
     )
     photo_outputs.write_png(overlay, bodies_over_photograph)
-    photo_outputs.write_png(side, draw_people.draw_alone(people, model.faces, SIDE_VIEW_PX, SIDE_DEGREES))
+    photo_outputs.write_png(
+        side, draw_people.draw_alone(people, model.faces, SIDE_VIEW_PX, SIDE_DEGREES)
+    )
     number = "1 person" if len(people) == 1 else f"{len(people)} people"
     return Bodies(
         f"{number} in {time.monotonic() - start:.1f} s",

@@ -56,12 +56,12 @@ def main(argv):
 
 def tile(image, people, faces, text):
     """(HEIGHT + 20, W, 3) uint8: photograph, overlay, side view, and `text` under them."""
-    from hmr_tf.rendering import panels, scene
+    from hmr_tf.rendering import panels
 
     overlay = panels.overlay(image, people, faces, with_skeleton=False)
     farthest = FAR * min(person.transl[2] for person in people)
     near = [person for person in people if person.transl[2] < farthest]
-    side = scene.draw_alone(near, faces, HEIGHT, SIDE_DEGREES)
+    side = draw_people.draw_alone(near, faces, HEIGHT, SIDE_DEGREES)
     row = np.hstack([scaled(image), scaled(overlay), side])
     line = np.full((20, row.shape[1], 3), 255, np.uint8)
     cv2.putText(line, text, (4, 14), cv2.FONT_HERSHEY_SIMPLEX, 0.4, (60,) * 3, 1, cv2.LINE_AA)
@@ -87,12 +87,12 @@ def grid(tiles):
 
 def write_rotation(path, image, people, faces):
     """An animated WebP: the photograph with the bodies, beside it the bodies rotating once."""
-    from hmr_tf.rendering import panels, scene
+    from hmr_tf.rendering import panels
 
     overlay = scaled(panels.overlay(image, people, faces, with_skeleton=False))
     animation = cv2.Animation()
     for degrees in np.arange(FRAMES) * 360.0 / FRAMES:
-        frame = np.hstack([overlay, scene.draw_alone(people, faces, HEIGHT, degrees)])
+        frame = np.hstack([overlay, draw_people.draw_alone(people, faces, HEIGHT, degrees)])
         animation.frames = [*animation.frames, cv2.cvtColor(frame, cv2.COLOR_RGB2BGR)]
     animation.durations = [FRAME_MS] * FRAMES
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -11,11 +11,12 @@ import pytest
 import tensorflow as tf
 
 from hmr_tf.cli import predict, startup
-from hmr_tf.evaluation import predictions
-from hmr_tf.exporters import outputs
+from hmr_tf.evaluation import cached_predictions
+from hmr_tf.exporters import photo_outputs
 from hmr_tf.files import atomic
 from hmr_tf.inference import fit_records
-from hmr_tf.inference.model import Model, crop_function
+from hmr_tf.inference.model import Model
+from hmr_tf.networks import engines
 from hmr_tf.serving import saved_model
 from tests.fakes import tiny_hmr, tiny_run
 
@@ -43,13 +44,15 @@ def jobs(model, tmp_path_factory):
     picture = np.random.default_rng(0).integers(0, 256, (60, 80, 3), np.uint8)
     photographs = [folder / f"{name}.png" for name in "ab"]
     for path in photographs:
-        outputs.write_png(path, picture)
+        photo_outputs.write_png(path, picture)
     boxes = {path: [(10.0, 5.0, 40.0, 50.0)] for path in photographs}
 
     def evaluate(out):
         files = SimpleNamespace(paths=shards)
-        crops = crop_function(model.hmr, any_batch_size=True)
-        predictions.predict_files(crops, "digest", files, out / "predictions", 4)
+        predict_crops = engines.in_tensorflow(model.hmr).predict
+        cached_predictions.predict_files(
+            predict_crops, model.hmr.image_size, "digest", files, out / "predictions", 4
+        )
         atomic.write_text(out / "results.json", "{}")
 
     return {
@@ -114,7 +117,7 @@ def test_killed_run_leaves_whole_files_and_the_next_run_removes_the_rest(
     assert left
     assert len(whole) == MODES[mode] - 1
     assert all(expected[name] == content for name, content in whole.items())
-    with startup.made(folder):
+    with startup.new_folder(folder):
         jobs[mode](folder)
     whole, left = files_of(folder)
     assert not left

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from data_prep import relabelling
-from tests.fakes.meanings import chance, check_cases, choose
+from data_prep import pseudo_labelling
+from tests.fakes.random_cases import chance, check_cases, choose
 
 
 def check_landmarks(rng, folder):
@@ -25,7 +25,9 @@ def check_landmarks(rng, folder):
     path = folder / ("coco.npz" if is_folder else choose(rng, "mine.npz", "mine.NPZ"))
     with open(path, "wb") as file:  # savez would add an ending
         choose(rng, np.savez, np.savez_compressed)(file, **arrays)
-    source = relabelling.landmark_source(str(folder if is_folder else path), "", "coco", number)
+    source = pseudo_labelling.landmark_source(
+        str(folder if is_folder else path), "", "coco", number
+    )
     for i in range(number):
         marks = source.landmarks_of(i, {"filename": names[i].encode()})
         np.testing.assert_allclose(marks.keypoints_px, points[i], rtol=1e-6)
