@@ -56,7 +56,7 @@ def main(argv):
 
 def tile(image, people, faces, text):
     """(HEIGHT + 20, W, 3) uint8: photograph, overlay, side view, and `text` under them."""
-    from hmr_tf.rendering import panels
+    from hmr_tf.rendering import draw_people, panels
 
     overlay = panels.overlay(image, people, faces, with_skeleton=False)
     farthest = FAR * min(person.transl[2] for person in people)
@@ -87,7 +87,7 @@ def grid(tiles):
 
 def write_rotation(path, image, people, faces):
     """An animated WebP: the photograph with the bodies, beside it the bodies rotating once."""
-    from hmr_tf.rendering import panels
+    from hmr_tf.rendering import draw_people, panels
 
     overlay = scaled(panels.overlay(image, people, faces, with_skeleton=False))
     animation = cv2.Animation()
