@@ -21,8 +21,14 @@ import benchmarks
 from hmr_tf.body import camera
 from hmr_tf.body.skeleton import centred_on_hips, lsp_joints_from_keypoints
 from hmr_tf.body.theta import split
-from hmr_tf.data import record, shards
-from hmr_tf.evaluation import cached_predictions, evaluate_protocol, evaluation_set, metrics
+from hmr_tf.data import shards
+from hmr_tf.evaluation import (
+    cached_predictions,
+    evaluate_protocol,
+    evaluation_set,
+    metrics,
+    plausibility,
+)
 from hmr_tf.evaluation.protocols import keypoints2d, protocol_registry, scores
 from hmr_tf.evaluation.report import people_pictures
 from hmr_tf.files.errors import InputError
@@ -32,10 +38,6 @@ from hmr_tf.networks.hmr import mean_theta
 _PERCENTILES = {"05": 0.05, "50": 0.5, "95": 0.95}
 _ENLARGED = 3
 _BATCH_SIZE = 32
-_NUM_MOCAP = 100_000
-# Plausible bodies, the purpose of the adversarial prior (paper, figure 5), are like motion capture.
-RANGE_SHARE = 0.99  # share of motion capture in the range of a joint angle
-MAX_SIGMA = 3.0  # of betas, which are in standard deviations
 
 
 def initial_theta(load_path):
@@ -83,54 +85,16 @@ def errors(plan, people, hmr):
     return row, measured.errors["keypoints_px"]
 
 
-def joint_ranges(poses, share=RANGE_SHARE):
-    """The range of each joint's axis-angle components that holds the middle `share` of the poses.
-
-    Args:
-      poses: (N, 23, 3) axis-angle in radians, without the global rotation.
-
-    Returns:
-      Two arrays (23, 3), lowest and highest.
-    """
-    tail = (1.0 - share) / 2.0
-    return np.quantile(_shortest(poses), [tail, 1.0 - tail], axis=0)
-
-
-def share_outside(poses, ranges):
-    """Share of the (N, 23, 3) axis-angle components that lie outside `ranges` of `joint_ranges`."""
-    low, high = ranges
-    angles = _shortest(poses)
-    return float(((angles < low) | (angles > high)).mean())
-
-
-def share_beyond(betas, sigma=MAX_SIGMA):
-    """Share of the (N, 10) betas that lie further than `sigma` from the mean shape."""
-    return float((np.abs(betas) > sigma).mean())
-
-
-def _shortest(poses):
-    """The same rotations with angles up to pi; networks also predict larger ones."""
-    angle = np.linalg.norm(poses, axis=-1, keepdims=True)
-    whole_rotations = np.round(angle / (2 * np.pi))
-    return poses * (1.0 - 2 * np.pi * whole_rotations / np.maximum(angle, 1e-12))
-
-
-def mocap_ranges(folder, datasets):
-    """Motion capture: `joint_ranges`, (N, 23, 3) poses, (N, 10) betas."""
-    paths = shards.paths(shards.find_mocap(folder, datasets))
-    records = tf.data.TFRecordDataset([str(path) for path in paths]).take(_NUM_MOCAP)
-    batches = list(records.map(record.decode_mocap).batch(1000).as_numpy_iterator())
-    poses = np.concatenate([batch["pose"] for batch in batches])[:, 1:]
-    return joint_ranges(poses), poses, np.concatenate([b["betas"] for b in batches])
-
-
 def print_plausibility(theta, options):
-    ranges, poses, betas = mocap_ranges(options.mocap_dir, options.mocap_datasets.split(","))
+    files = shards.find_mocap(options.mocap_dir, options.mocap_datasets.split(","))
+    poses, betas = plausibility.read_mocap(shards.paths(files))
+    ranges = plausibility.joint_ranges(poses)
     _, pose, shape = map(np.asarray, split(theta))
     rows = (("motion capture", poses, betas), ("model", pose[:, 1:], shape))
     print("\nshare outside       joint angles (99 % range)   betas (3 sigma)")
     for name, angles, coefficients in rows:
-        outside, beyond = share_outside(angles, ranges), share_beyond(coefficients)
+        outside = plausibility.share_outside(angles, ranges)
+        beyond = plausibility.share_beyond(coefficients)
         print(f"{name:20}{100 * outside:15.2f} % {100 * beyond:24.2f} %")
 
 

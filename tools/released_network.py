@@ -1,4 +1,4 @@
-"""python -m tools.released_network --load_path=RUN [--output=FILE] [--summary=TEXT]
+"""python -m tools.released_network --load_path=RUN [--rest_hands_and_toes] [--output=FILE]
 
 Writes the network that comes with hmr_tf from checkpoints of a training: float16 kernels,
 everything else float32. First it measures how far float16 moves the vertices, on crops of
@@ -23,7 +23,14 @@ TRAINING_FLAGS = (
     *("datasets", "mocap_datasets", "use_3d_label", "encoder_only", "batch_size", "e_lr", "d_lr"),
     *("e_loss_weight", "e_3d_weight", "d_loss_weight", "bn_momentum", "mixed_precision", "seed"),
     *("trans_max", "scale_min", "scale_max", "freeze_backbone", "clip_gradients"),
+    *("e_lr_end", "frozen_stages"),
 )
+
+# Rotations that neither labels nor motion capture determine: no keypoint moves with them. Part of
+# SMPL's joints -> axes; toes bend about x alone.
+RESTED = {"hand": (0, 1, 2), "foot": (1, 2)}
+# Variables whose last axis is theta: its start and its updates.
+_OF_THETA = ("regressor/mean_param", "regressor/fc3/kernel", "regressor/fc3/bias")
 
 OPTIONS = flags.FlagValues()
 flags.DEFINE_list(
@@ -31,6 +38,13 @@ flags.DEFINE_list(
     [],
     "Checkpoint prefix or --model_dir of a training; of several, separated by commas, the mean of "
     "their weights is taken.",
+    flag_values=OPTIONS,
+)
+flags.DEFINE_bool(
+    "rest_hands_and_toes",
+    False,
+    "Keep hands, and all but the bend of the toes, in rest pose: no label or motion capture says "
+    "how they are rotated, and a network's own numbers for them are arbitrary.",
     flag_values=OPTIONS,
 )
 flags.DEFINE_string("output", "hmr_tf/assets/network.npz", "File to write.", flag_values=OPTIONS)
@@ -52,7 +66,7 @@ def main(argv):
         raise InputError("--load_path is missing: a checkpoint, or the --model_dir of a training.")
     from hmr_tf.networks import released
 
-    hmr, content = released_content(OPTIONS.load_path, OPTIONS.summary)
+    hmr, content = released_content(OPTIONS.load_path, OPTIONS.summary, OPTIONS.rest_hands_and_toes)
     crops = random_crops(OPTIONS.img_path, hmr.image_size)
     mean_mm, max_mm = rounding_error_mm(hmr, content.weights, crops)
     print(
@@ -72,12 +86,13 @@ def main(argv):
     print(f"{OPTIONS.output}: {os.path.getsize(OPTIONS.output) / 1e6:.1f} MB")
 
 
-def released_content(load_paths, summary=""):
+def released_content(load_paths, summary="", rest_hands_and_toes=False):
     """The HMR of checkpoints, and what is released of it.
 
     Args:
       load_paths: checkpoint prefixes or folders of one training; their weights are averaged.
       summary: a sentence about the training.
+      rest_hands_and_toes: whether the rotations of `RESTED` become 0 for every image.
 
     Returns:
       `hmr.HMR` with the mean weights, `released.Released`.
@@ -107,10 +122,26 @@ def released_content(load_paths, summary=""):
         for name, variable in released.variables(hmr).items():
             total[name] = total.get(name, 0.0) + variable.numpy().astype(np.float64)
     for name, variable in released.variables(hmr).items():
-        variable.assign((total[name] / len(prefixes)).astype(np.float32))
+        mean = total[name] / len(prefixes)
+        if rest_hands_and_toes and name in _OF_THETA:
+            mean[..., rested_columns()] = 0.0
+        variable.assign(mean.astype(np.float32))
     weights = {name: variable.numpy() for name, variable in released.variables(hmr).items()}
     training = training_summary(prefixes, summary)
+    training["rest_hands_and_toes"] = rest_hands_and_toes
     return hmr, released.Released(made_of, digest, training, released.stored_weights(weights))
+
+
+def rested_columns():
+    """Indices of theta (85,) that hold the rotations of `RESTED`."""
+    from hmr_tf.body import skeleton, theta
+
+    return [
+        theta.NUM_CAMERA + 3 * skeleton.SMPL_JOINTS.index(f"{side}_{part}") + axis
+        for side in ("left", "right")
+        for part, axes in RESTED.items()
+        for axis in axes
+    ]
 
 
 def training_summary(prefixes, summary):

@@ -221,6 +221,9 @@ class Options:
     num_steps: int = _train(0, "Stop after this many steps instead of --epoch epochs.")
     encoder_only: bool = _training_option(False, "Train without the adversarial prior.")
     e_lr: float = _training_option(1e-5, "Learning rate of the encoder.")
+    e_lr_end: float = _training_option(
+        0.0, "Learning rate of the encoder at the last step, linear from --e_lr on. 0: constant."
+    )
     d_lr: float = _training_option(1e-4, "Learning rate of the discriminator.")
     e_loss_weight: float = _training_option(60.0, "Weight of the keypoint loss.")
     d_loss_weight: float = _training_option(1.0, "Weight of the adversarial losses.")
@@ -230,6 +233,12 @@ class Options:
     )
     freeze_backbone: bool = _training_option(
         False, "Train the regressor only, on the features of a fixed encoder."
+    )
+    frozen_stages: int = _training_option(
+        0,
+        "Number of the encoder's first stages that are not trained, batch norm included: a third "
+        "less time per step with 3.",
+        most=4,
     )
     seed: int = _training_option(
         0, "Seed of weights, shuffling, jitter and dropout.", most=2**31 - 1
@@ -356,6 +365,11 @@ class Options:
         "",
         "Part of each face of the mesh, for lsp_parts: .npy, or the folder with GraphCMR's "
         "cube_parts.npy and vertex_texture.npy. Empty: from the skinning weights.",
+    )
+    mocap_ranges: str = _evaluate(
+        "",
+        "Folder of motion capture, as tfrecords/mocap_neutrMosh, for keypoints2d: joint angles "
+        "outside its middle 99 % are counted as impossible. Empty: not measured.",
     )
     compare: tuple[str, ...] = _evaluate(
         (), "results.json files of one protocol, to put side by side; no model needed."

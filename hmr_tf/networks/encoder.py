@@ -78,6 +78,29 @@ def resnet50(image_size=224, bn_momentum=BN_MOMENTUM):
 
 # Values of --encoder and the functions that make the networks.
 ENCODERS = {"resnet_v2_50": resnet_v2_50, "resnet50": resnet50, "resnet50v2": resnet50v2}
+# For each of the first stages: how its layers' names begin, in Keras's networks and in slim's.
+_STAGES = (
+    ("conv1_", "conv1"),
+    ("conv2_", "block1_"),
+    ("conv3_", "block2_"),
+    ("conv4_", "block3_"),
+)
+
+
+def freeze(network, num_stages):
+    """Freezes the first stages of an encoder: weights and batch norm statistics.
+
+    Steps take less time, as gradients end at the first stage that is trained.
+
+    Args:
+      network: of `ENCODERS`.
+      num_stages: 0 to 4; the last of the five stages is always trained.
+    """
+    is_slim = network.name == "resnet_v2_50"
+    for keras_prefix, slim_prefix in _STAGES[:num_stages]:
+        for layer in network.layers:
+            if layer.name.startswith(slim_prefix if is_slim else keras_prefix):
+                layer.trainable = False
 
 
 def cast(network, dtype):

@@ -9,7 +9,7 @@ from tensorflow import keras
 from hmr_tf import addons
 from hmr_tf.body import body_model
 from hmr_tf.files.errors import InputError
-from hmr_tf.networks import build, checkpoint, pretrained, released
+from hmr_tf.networks import build, checkpoint, encoder, pretrained, released
 from hmr_tf.networks.build import Architecture
 from hmr_tf.networks.discriminator import Discriminator
 from hmr_tf.training import losses, resume
@@ -108,6 +108,7 @@ def build_trainer(options, body, resumed=None):
         mixed_precision=options.mixed_precision,
     )
     hmr.encoder.trainable = not options.freeze_backbone
+    encoder.freeze(hmr.encoder, options.frozen_stages)
     discriminator = None
     if not options.encoder_only:
         wrap = addons.spectral_normalization if options.critic_spectral_norm else None

@@ -2,6 +2,7 @@
 
 import csv
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,9 +12,14 @@ from absl.testing import flagsaver
 from data_prep import to_tfrecords
 from hmr_tf import main
 from hmr_tf.body.skeleton import KEYPOINTS, LSP_HIPS, LSP_JOINTS, MPI_INF_3DHP_JOINTS
-from hmr_tf.data import h36m_names
+from hmr_tf.data import h36m_names, record
 from hmr_tf.evaluation import cached_predictions, evaluate_protocol, evaluation_set
-from hmr_tf.evaluation.protocols import body_errors, perspective_correction, protocol_registry
+from hmr_tf.evaluation.protocols import (
+    body_errors,
+    keypoints2d,
+    perspective_correction,
+    protocol_registry,
+)
 from hmr_tf.evaluation.report import results
 from hmr_tf.files.errors import InputError
 from hmr_tf.networks import engines
@@ -238,6 +244,46 @@ def test_keypoints2d_errors_of_a_translation_by_20_px(evaluate, tmp_path, truth)
     boxes = (points.max(1) - points.min(1)).max(1)
     assert measured["pck_box_percent"] == pytest.approx(100 * (0.2 * boxes > 40).mean())
     assert len(content["tables"]["joint"]) == len(KEYPOINTS)
+
+
+SIDES = ("left", "right")
+LEGS = [KEYPOINTS.index(f"{side}_{part}") for side in SIDES for part in ("knee", "ankle")]
+SHOULDERS = [KEYPOINTS.index(f"{side}_shoulder") for side in SIDES]
+
+
+def test_keypoints2d_counts_torsos_of_whole_and_of_cut_off_people(truth):
+    labels = np.concatenate([truth["keypoints_px"][:6], np.ones((6, 19, 1))], axis=-1)
+    labels[3:, LEGS, 2] = 0  # three of them are cut off
+    labels[5, SHOULDERS[0], 2] = 0  # one of these has no torso
+    predicted = labels[..., :2].copy()
+    torso = predicted[:, SHOULDERS] - predicted[:, [KEYPOINTS.index(f"{s}_hip") for s in SIDES]]
+    predicted[:, SHOULDERS] -= np.array([0.0, 0.1, 0.2, 0.1, 0.2, 0.1])[:, None, None] * torso
+    place = {"scale_xy": np.ones((6, 2)), "corner_px": np.zeros((6, 2))}
+    people = evaluation_set.EvaluationSet(
+        (Path("lsp/test_000.tfrecord"),),
+        np.zeros(6, int),
+        np.arange(6),
+        {"keypoints_px": labels},
+        {"keypoints_px": predicted, **place},
+    )
+    measured = keypoints2d.score(people, {}).metrics
+    assert measured["torso_whole_percent"] == pytest.approx(200 / 3)
+    assert measured["torso_cut_off_percent"] == pytest.approx(50)
+
+
+def test_keypoints2d_counts_angles_that_motion_capture_does_not_have(evaluate, tmp_path, truth):
+    fakes.write(tmp_path / "data" / "lsp" / "test_000.tfrecord", [fakes.image_record(0, truth)])
+    content, _ = evaluate("keypoints2d", datasets=["lsp"])
+    assert "impossible_angles_percent" not in content["metrics"]
+    folder = tmp_path / "mocap_neutrMosh"
+    for angle, expected in ((10.0, 0.0), (0.0, 100.0)):
+        poses = angle * np.stack([np.ones(72), -np.ones(72)]).astype("f4") * 0.1
+        bodies = [record.encode_mocap(pose, np.zeros(10)) for pose in poses]
+        fakes.write(folder / "neutrSMPL_CMU_000.tfrecord", bodies)
+        content, _ = evaluate("keypoints2d", datasets=["lsp"], mocap_ranges=str(folder))
+        assert content["metrics"]["impossible_angles_percent"] == pytest.approx(expected, abs=5)
+    with pytest.raises(InputError, match=r"--mocap_ranges=.*none holds no TFRecords"):
+        evaluate("keypoints2d", datasets=["lsp"], mocap_ranges=str(tmp_path / "none"))
 
 
 def test_evaluate_writes_a_table_and_a_page(evaluate, tmp_path, truth):

@@ -1,11 +1,12 @@
 """The encoder is slim's ResNet-50 v2."""
 
 import numpy as np
+import pytest
 import tensorflow as tf
 from tensorflow import keras
 
 from hmr_tf.networks import build
-from hmr_tf.networks.encoder import NUM_FEATURES, resnet_v2_50
+from hmr_tf.networks.encoder import ENCODERS, NUM_FEATURES, freeze, resnet_v2_50
 
 
 def test_encoder_has_the_variables_of_slim():
@@ -47,3 +48,30 @@ def test_calibrate_batch_norm_scales_features_of_random_weights(rng):
     build.calibrate_batch_norm(encoder, images)
     assert np.std(encoder(images)) < 2 * np.std(encoder(images, training=True))
     assert encoder.get_layer("postnorm").momentum == 0.997
+
+
+FIRST_STAGES = {
+    "resnet_v2_50": ("conv1", "block1_", "block2_", "block3_"),
+    "resnet50": ("conv1_", "conv2_", "conv3_", "conv4_"),
+    "resnet50v2": ("conv1_", "conv2_", "conv3_", "conv4_"),
+}
+
+
+@pytest.mark.parametrize("name", ENCODERS)
+def test_encoder_freeze_keeps_the_first_stages_and_trains_the_others(name, rng):
+    network = ENCODERS[name](32, 0.5)
+    freeze(network, 0)
+    assert all(layer.trainable for layer in network.layers)
+    freeze(network, 3)
+    frozen = FIRST_STAGES[name][:3]
+    for layer in network.layers:
+        assert layer.trainable == (not layer.name.startswith(frozen)), layer.name
+    norms = [x for x in network.layers if isinstance(x, keras.layers.BatchNormalization)]
+    before = [norm.moving_mean.numpy() for norm in norms]
+    network(rng.normal(size=(2, 32, 32, 3)).astype("f4"), training=True)
+    changed = [not np.array_equal(x, norm.moving_mean) for x, norm in zip(before, norms)]
+    assert changed == [not norm.name.startswith(frozen) for norm in norms]
+    freeze(network, 4)
+    last_stage = [layer for layer in network.layers if layer.trainable_weights]
+    assert not [x for x in last_stage if x.name.startswith(FIRST_STAGES[name])]
+    assert len(last_stage) > 10

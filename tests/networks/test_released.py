@@ -1,10 +1,14 @@
 """The file of the released network: written, read strictly, refused where it is not whole."""
 
+import json
+
 import numpy as np
 import pytest
 
 import hmr_tf
 from hmr_tf.body import body_model
+from hmr_tf.body.skeleton import SMPL_JOINTS
+from hmr_tf.body.theta import split
 from hmr_tf.files.errors import InputError
 from hmr_tf.networks import build, checkpoint, encoder, released
 from hmr_tf.networks.build import Architecture
@@ -197,6 +201,24 @@ def test_released_network_command_measures_what_float16_moves(hmr, content, rng)
     assert far_mm > 1
     for name, variable in released.variables(hmr).items():
         np.testing.assert_array_equal(variable, before[name])
+
+
+def test_released_network_command_rests_hands_and_toes_when_asked(hmr, content, tmp_path, rng):
+    checkpoint.manager(checkpoint.hmr_parts(hmr), tmp_path).save(3)
+    params = {**MADE_OF._asdict(), checkpoint.BODY_DIGEST: content.body_digest}
+    (tmp_path / checkpoint.PARAMS).write_text(json.dumps(params))
+    images = rng.uniform(-1, 1, size=(2, 32, 32, 3)).astype(np.float32)
+    hands, toes = (
+        [SMPL_JOINTS.index(f"{side}_{part}") for side in ("left", "right")]
+        for part in ("hand", "foot")
+    )
+    for is_asked in (False, True):
+        made, made_content = released_network.released_content([str(tmp_path)], "", is_asked)
+        pose = split(made(images, training=False)[-1].theta).pose.numpy().reshape(2, 24, 3)
+        assert pose[:, hands].any() != is_asked
+        assert pose[:, toes, 1:].any() != is_asked
+        assert pose[:, toes, 0].all()
+        assert made_content.training["rest_hands_and_toes"] is is_asked
 
 
 @pytest.mark.parametrize("load_path", ["", released.NAME])

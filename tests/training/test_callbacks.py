@@ -18,6 +18,7 @@ from hmr_tf.training.callbacks import (
     build_callbacks,
     checkpoints,
     failure_checks,
+    learning_rate,
     progress,
     tensorboard_images,
     tensorboard_scalars,
@@ -54,6 +55,19 @@ GOOD = {
     "scores/real": np.zeros((6, 25)),
     "scores/fake": np.zeros((6, 25)),
 }
+
+
+# Learning rate
+
+
+def test_linear_learning_rate_depends_on_the_step_alone():
+    optimizer = SimpleNamespace(learning_rate=None)
+    trainer = model(encoder_optimizer=optimizer)
+    falling = attached(learning_rate.LinearLearningRate(4e-4, 1e-4, 300), trainer)
+    for step, expected in ((0, 4e-4), (100, 3e-4), (299, 1.01e-4), (300, 1e-4), (500, 1e-4)):
+        trainer.step = step  # 300 is reached, as in a resumed run that was asked for more
+        falling.on_train_batch_begin(0)
+        assert optimizer.learning_rate == pytest.approx(expected)
 
 
 # Guards

@@ -49,8 +49,10 @@ INPUT_FLAGS = {
     "seed": 1,
 }
 # --xla, --distribute and (on a CPU) --deterministic give the same losses, as other tests check.
-# --tf_data_service changes the order. --val_shards needs --val_datasets.
+# --tf_data_service changes the order. --val_shards needs --val_datasets. --e_lr_end is a callback,
+# --frozen_stages needs a ResNet.
 TESTED_ELSEWHERE = {"xla", "distribute", "deterministic", "tf_data_service", "val_shards"}
+TESTED_ELSEWHERE |= {"e_lr_end", "frozen_stages"}
 NEEDS_ADDONS = ("critic_spectral_norm", "augment_occlusion", "augment_color")
 
 
@@ -165,6 +167,13 @@ def test_freeze_backbone_trains_the_regressor_only(data_dir):
         np.testing.assert_array_equal(ours, theirs)
     for ours, theirs in zip(trainer.hmr.regressor.weights, fresh.hmr.regressor.weights):
         assert not np.array_equal(ours, theirs)
+
+
+def test_frozen_stages_are_frozen_in_the_encoder(data_dir, monkeypatch):
+    calls = []
+    monkeypatch.setattr(encoder, "freeze", lambda *arguments: calls.append(arguments))
+    trainer = trainer_of(options_with(data_dir, frozen_stages=3))
+    assert calls == [(trainer.hmr.encoder, 3)]
 
 
 @pytest.mark.parametrize("precision", ["bfloat16", "float16"])

@@ -3,7 +3,8 @@
 import numpy as np
 
 from hmr_tf.body.skeleton import KEYPOINTS
-from hmr_tf.evaluation import metrics
+from hmr_tf.body.theta import split
+from hmr_tf.evaluation import metrics, plausibility
 from hmr_tf.evaluation.protocols import scores
 from hmr_tf.files.errors import InputError
 
@@ -15,12 +16,18 @@ _PCK = {
 }
 _TORSO = (("left_shoulder", "right_hip"), ("right_shoulder", "left_hip"))
 _HEAD = (("neck", "head_top"),)
+_SIDES = (("left_shoulder", "left_hip"), ("right_shoulder", "right_hip"))
+_LEGS = ("right_ankle", "right_knee", "left_knee", "left_ankle")
+_FEET = ("right_ankle", "left_ankle")
+_TORSO_TOLERANCE = 0.15  # of the labelled length
 
 
 def check(frames, options):
     """Before anything is predicted: InputError if no person has a labelled keypoint."""
     if not (frames.truth["keypoints_px"][..., 2] > 0).any():
         raise InputError(f"No person in {frames.paths[0].parent} has labelled keypoints.")
+    if options.get("mocap_ranges"):
+        plausibility.find_mocap(options["mocap_ranges"])
     return np.ones(len(frames.file), bool), []
 
 
@@ -31,9 +38,14 @@ def score(frames, options):
     hip, the longer of the two), half of the head (neck to its top) or a fifth of the longer side of
     the labels' box. People without the labels for a length are left out of its PCK.
 
+    Torso: the share of people whose predicted shoulder-to-hip length, in the picture, is within
+    15 % of the labelled one; of those with both ankles labelled ("whole"), and of those with no
+    label of the legs ("cut off"), whose bodies networks tend to squeeze into the picture.
+
     Args:
       frames: Frames.
-      options: not used; there are no variants.
+      options: "mocap_ranges", a folder of motion capture, or empty: then the shares of joint angles
+        and betas that it does not have are measured too, see `plausibility`.
     """
     truth, predicted = frames.truth, frames.predicted
     labelled = truth["keypoints_px"][..., 2] > 0
@@ -57,6 +69,9 @@ def score(frames, options):
     by_joint = {name: row for name, row in by_joint.items() if np.isfinite(row["keypoints_px"])}
     overall = metrics_of(all_people)
     overall["keypoints_median_px"] = float(np.nanmedian(error))
+    overall.update(_torso_metrics(keypoints_px, pixels, labelled))
+    if options.get("mocap_ranges"):
+        overall.update(_plausibility_metrics(predicted["theta"], options["mocap_ranges"]))
     tables = {"sequence": scores.by_group(frames.sequences, metrics_of), "joint": by_joint}
     return scores.Scores(overall, tables, {"keypoints_px": error})
 
@@ -65,6 +80,34 @@ def labels_in_crop(frames):
     """(N, 19, 2) float64 labels in pixels of the crop; without meaning where not labelled."""
     scale_xy, corner_px = (frames.predicted[name][:, None] for name in ("scale_xy", "corner_px"))
     return frames.truth["keypoints_px"][..., :2] * scale_xy.astype(float) - corner_px
+
+
+def _torso_metrics(predicted_px, labels_px, labelled):
+    """Percent of the torsos of the right length; nan where no such person is labelled."""
+    ends = np.array([[KEYPOINTS.index(end) for end in side] for side in _SIDES])
+    legs, feet = ([KEYPOINTS.index(name) for name in names] for names in (_LEGS, _FEET))
+
+    def lengths(points):
+        return metrics.distances(points[:, ends[:, 0]], points[:, ends[:, 1]]).mean(axis=1)
+
+    has_torso = labelled[:, ends.ravel()].all(axis=1)
+    off = np.abs(lengths(predicted_px) / np.maximum(lengths(labels_px), 1e-6) - 1.0)
+    is_right = (off < _TORSO_TOLERANCE)[:, None]
+    groups = {
+        "torso_whole_percent": has_torso & labelled[:, feet].all(axis=1),
+        "torso_cut_off_percent": has_torso & ~labelled[:, legs].any(axis=1),
+    }
+    return {name: 100 * _mean(is_right, people[:, None]) for name, people in groups.items()}
+
+
+def _plausibility_metrics(thetas, mocap_folder):
+    mocap = plausibility.read_mocap(plausibility.find_mocap(mocap_folder))
+    ranges = plausibility.joint_ranges(mocap.poses)
+    _, pose, betas = map(np.asarray, split(thetas))
+    return {
+        "impossible_angles_percent": 100 * plausibility.share_outside(pose[:, 1:], ranges),
+        "betas_beyond_3_percent": 100 * plausibility.share_beyond(betas),
+    }
 
 
 def _mean(distance, counts):

@@ -141,7 +141,7 @@ PROTOCOLS = {
     "keypoints2d": Protocol(
         title="2D keypoints",
         find=_shards,
-        options={"datasets": None, "split": "test"},
+        options={"datasets": None, "split": "test", "mocap_ranges": ""},
         check=keypoints2d.check,
         score=_without_model(keypoints2d.score),
         ranked_by="keypoints_px",

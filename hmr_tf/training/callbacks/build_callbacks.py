@@ -6,6 +6,7 @@ from absl import logging
 from hmr_tf.training import distribution, inputs
 from hmr_tf.training.callbacks import (
     failure_checks,
+    learning_rate,
     progress,
     tensorboard_images,
     tensorboard_scalars,
@@ -42,6 +43,10 @@ def build_callbacks(*, options, files, folder, last_step, batch, parts, stop, st
             writer, every=options.log_step, batch_size=options.batch_size, log_line=log_line
         ),
     ]
+    if options.e_lr_end:
+        callbacks.append(
+            learning_rate.LinearLearningRate(options.e_lr, options.e_lr_end, last_step)
+        )
     # One person per replica has no spread. The logs are the same on all workers.
     if is_chief and options.batch_size > strategy.num_replicas_in_sync:
         callbacks.append(failure_checks.WarnOfCollapse())
