@@ -52,7 +52,7 @@ def test_plausibility_refuses_folders_without_motion_capture(tmp_path):
     (tmp_path / "a.tfrecord").write_bytes(b"")
     with pytest.raises(InputError, match="holds no body"):
         plausibility.read_mocap(plausibility.find_mocap(tmp_path))
-    (tmp_path / "a.tfrecord").write_bytes(b"no records")
+    (tmp_path / "a.tfrecord").write_bytes(b"no records" * 10)
     with pytest.raises(InputError, match="does not hold motion capture") as error:
         plausibility.read_mocap(plausibility.find_mocap(tmp_path))
     assert "\n" not in str(error.value)

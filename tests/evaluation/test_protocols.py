@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import tensorflow as tf
 from absl import flags
 from absl.testing import flagsaver
 
@@ -279,7 +280,10 @@ def test_keypoints2d_counts_angles_that_motion_capture_does_not_have(evaluate, t
     for angle, expected in ((10.0, 0.0), (0.0, 100.0)):
         poses = angle * np.stack([np.ones(72), -np.ones(72)]).astype("f4") * 0.1
         bodies = [record.encode_mocap(pose, np.zeros(10)) for pose in poses]
-        fakes.write(folder / "neutrSMPL_CMU_000.tfrecord", bodies)
+        folder.mkdir(exist_ok=True)
+        with tf.io.TFRecordWriter(str(folder / "neutrSMPL_CMU_000.tfrecord")) as writer:
+            for body in bodies:
+                writer.write(body)
         content, _ = evaluate("keypoints2d", datasets=["lsp"], mocap_ranges=str(folder))
         assert content["metrics"]["impossible_angles_percent"] == pytest.approx(expected, abs=5)
     with pytest.raises(InputError, match=r"--mocap_ranges=.*none holds no TFRecords"):
@@ -499,11 +503,12 @@ def test_protocols_refuse_non_finite_numbers(evaluate, tmp_path, truth):
         ("h36m_p1", {"trials": ["2"]}, "--trials=2: give 0, 1 or 0,1"),
         ("h36m_p1", {"universal": True}, "--universal has no meaning"),
         ("lsp_parts", {"root": "hips"}, "--root has no meaning"),
-        ("keypoints2d", {"part_labels": "x"}, "--part_labels has no meaning"),
+        ("keypoints2d", {"datasets": ["lsp"], "part_labels": "x"}, "--part_labels has no meaning"),
         ("lsp_parts", {}, "needs --segmentation_dir"),
     ],
 )
-def test_protocols_refuse_wrong_flags(evaluate, protocol, values, message):
+def test_protocols_refuse_wrong_flags(evaluate, tmp_path, truth, protocol, values, message):
+    fakes.write(tmp_path / "data" / "lsp" / "test_000.tfrecord", [fakes.image_record(0, truth)])
     with pytest.raises(InputError, match=message):
         evaluate(protocol, **values)
 
