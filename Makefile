@@ -15,7 +15,9 @@ $(shell [ "$$(cat .venv/.made-with 2>/dev/null)" = "$(PYTHON) $(GPU)" ] || rm -f
 endif
 
 # make test-all MINUTES=20: begin no more after 20 minutes. Without: no limit.
+# PARTS=programs: only what is skipped without other programs; see .ci/test_all.py.
 MINUTES ?= 0
+PARTS ?= programs,packages,pythons
 
 .PHONY: quickstart app test test-all docs venv clean
 
@@ -33,7 +35,7 @@ test: .venv/.tested-with
 # What `test` skips, with the programs it needs from the package registries, then the suite on every
 # other supported Python of this machine. The end says what ran, and what did not and why.
 test-all: .venv/.tested-with
-	$(BIN)/python .ci/test_all.py --minutes=$(MINUTES)
+	$(BIN)/python .ci/test_all.py --minutes=$(MINUTES) --parts=$(PARTS)
 
 # The pages of docs/ as a site, in site/.
 docs: .venv/.tested-with

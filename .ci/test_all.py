@@ -249,6 +249,8 @@ def main():
     )
     parser.add_argument("--pythons", default=",".join(PYTHONS), help="versions, for pythons")
     options = parser.parse_args()
+    # Shells start background jobs with SIGINT ignored, and so would the tests that are stopped.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     session = Session(options.minutes)
     FOLDER.mkdir(parents=True, exist_ok=True)
     parts = {

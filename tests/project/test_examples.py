@@ -180,10 +180,13 @@ def test_video_for_animators_has_all_people_in_the_glb_and_a_bvh(inputs):
     assert len(list((inputs / "walk").glob("*.bvh"))) == 1
 
 
-@pytest.mark.parametrize("page", ["README.md", "docs/prediction.md"])
-def test_example_of_prediction_in_python(page, inputs, capsys):
+@pytest.mark.parametrize(
+    ("page", "image_size"),
+    [("README.md", 128), ("docs/prediction.md", 224)],  # the released network; that of `inputs`
+)
+def test_example_of_prediction_in_python(page, image_size, inputs, capsys):
     (code,) = blocks(recipes.ROOT / page, "python")
-    names = {"images": np.zeros((2, 224, 224, 3), np.float32)}
+    names = {"images": np.zeros((2, image_size, image_size, 3), np.float32)}
     exec(code, names)
     assert "right_ankle" in capsys.readouterr().out
     assert names["bodies"]["vertices"].shape == (2, 6890, 3)
