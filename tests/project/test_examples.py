@@ -155,7 +155,10 @@ RUN = {
         "models/neutral_smpl_mean_params.h5"
     ],
     "--img_path=photo.jpg": ["output/photo_overlay.png", "output/photo.obj", "output/photo.npz"],
-    "--img_path=photos": ["output/a_overlay.png", "output/b_panels.png"],
+    "--mode=predict --load_path=logs/mine --img_path=photos": [
+        "output/a_overlay.png",
+        "output/b_panels.png",
+    ],
     "--write=overlay,glb,bvh": ["walk/walk_overlay.mp4", "walk/walk.glb"],
     "--smooth=savgol": ["output/walk_overlay.mp4", "output/walk.npz"],
     "--mode=evaluate --load_path=logs/mine": ["output/results.json", "output/report.html"],

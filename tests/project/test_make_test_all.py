@@ -98,9 +98,11 @@ def test_make_test_all_is_what_ci_runs_after_the_tests():
     """With a time limit; `make -n` runs nothing."""
     lines = (ROOT / ".ci" / "run").read_text().splitlines()
     assert lines[-2] == "make test"
-    make, target, limit = lines[-1].split()
-    command = [make, "-n", target, limit]
+    make, target, limit, parts = lines[-1].split()
+    command = [make, "-n", target, limit, parts]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
-    minutes = float(limit.partition("=")[2])
-    assert done.stdout.splitlines()[-1].endswith(f".ci/test_all.py --minutes={minutes:g}")
+    minutes, parts = float(limit.partition("=")[2]), parts.partition("=")[2]
+    ending = f".ci/test_all.py --minutes={minutes:g} --parts={parts}"
+    assert done.stdout.splitlines()[-1].endswith(ending)
+    assert {"programs", "packages"} <= set(parts.split(","))
     assert 0 < minutes <= 25

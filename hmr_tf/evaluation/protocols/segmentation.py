@@ -26,7 +26,7 @@ class Truth(NamedTuple):
     """Hand-made labels of one image."""
 
     is_person: np.ndarray  # (H, W) bool
-    body_parts: np.ndarray  # (H, W) uint8, numbers of `body_parts.PARTS`, or `metrics.IGNORED`
+    parts: np.ndarray  # (H, W) uint8, numbers of `body_parts.PARTS`, or `metrics.IGNORED`
 
 
 def paths(folder, filename):

@@ -147,7 +147,7 @@ def test_publish_full_disk_is_named(tmp_path, monkeypatch):
         pytest.skip("no /dev/full on this system: nothing else refuses to be written to")
     path = tmp_path / "train_000.tfrecord"
     monkeypatch.setattr(atomic.secrets, "token_hex", lambda size: "0")
-    path.with_name(f"{atomic.UNFINISHED}0{path.suffix}").symlink_to("/dev/full")
+    atomic.unfinished_path(path).symlink_to("/dev/full")
     with pytest.raises(InputError, match=r"cannot write to .*[Nn]o space"):
         shard_files.write_file(path, [b"x" * 1000] * 1000)
     assert names(tmp_path) == []
