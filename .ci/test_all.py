@@ -193,7 +193,7 @@ def other_programs(session):
 
 
 def optional_packages(session):
-    """OpenVINO, Apache Beam, and what the page needs where there is one: in layers of their own."""
+    """OpenVINO, Apache Beam, and what the page needs where there is one: in separate layers."""
     beam = ("-r", ROOT / "data_prep" / "requirements-beam.txt", "--no-deps")
     for name, requirements, files in (
         ("openvino", extra("openvino"), [*using("openvino"), "-k", "openvino"]),
@@ -228,14 +228,14 @@ def other_pythons(session, versions):
         title = f"Python {version}"
         if version == "{}.{}".format(*sys.version_info[:2]):
             continue  # that of .venv, with which `make test` runs
-        found = find_python(version)
-        if not found:
+        program = find_python(version)
+        if not program:
             session.missing.append(f"{title}: not on this machine")
             continue
         folder = FOLDER / f"python{version}"
         python = folder / "bin" / "python"
         if not python.exists():
-            subprocess.run([found, "-m", "venv", folder], check=True)
+            subprocess.run([program, "-m", "venv", folder], check=True)
         files = ("-r", "requirements.txt", "-r", "tests/requirements.txt")
         if session.install(title, python, *PIP, *files):
             session.test(title, python, "-n", "auto", "--dist", "loadfile")

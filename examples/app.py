@@ -61,7 +61,7 @@ Drop a photograph, or use the webcam: each body is drawn over its person, and in
 ONE_PERSON = """
 Without a detector **one** person of each photograph is detected. For all people make the detector
 once, `python -m tools.movenet --output=models/movenet`, and start this page again."""
-FOOTER = """This page is for your own machine: photographs stay on it, and are deleted after an hour
+FOOTER = """This page is for this machine: photographs stay on it, and are deleted after an hour
 or when the program ends. For production there is TensorFlow Serving, see `docs/serving.md`. Sizes
 are those of a typical body, since one photograph does not show metres."""
 
@@ -104,7 +104,7 @@ def predict_files(model, photograph, folder):
     # One by one: each number of people needs another graph, which takes seconds to trace.
     people = [person for box in model.detect(image) for person in model.predict(image, boxes=[box])]
     if not people:
-        raise InputError("No person was found: try a photograph in which people are larger.")
+        raise InputError("No person was detected: try a photograph in which people are larger.")
     name, drawn = Path(photograph).stem[:40], small_scene(image, people, model.body)
     paths = photo_outputs.write(folder, name, drawn, FILES)
     paths += photo_outputs.write(

@@ -98,7 +98,7 @@ def files_of(folder):
 def test_killed_run_leaves_whole_files_and_the_next_run_removes_the_rest(
     mode, jobs, tmp_path, monkeypatch
 ):
-    if mode == "export":  # TensorFlow's own part takes long and writes into a new folder
+    if mode == "export":  # TensorFlow's part takes long and writes into a new folder
 
         def save(module, folder, signatures):
             Path(folder, "saved_model.pb").write_text("model")

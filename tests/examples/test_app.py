@@ -92,7 +92,7 @@ def test_app_says_that_no_person_was_found(inputs, model, tmp_path):
     model.detector = lambda image: []
     with contextlib.ExitStack() as stack:
         stack.callback(setattr, model, "detector", detector)
-        with pytest.raises(InputError, match="No person was found: try a photograph"):
+        with pytest.raises(InputError, match="No person was detected: try a photograph"):
             app.predict_files(model, inputs / "first.png", tmp_path)
 
 

@@ -127,7 +127,7 @@ class FakeCamera:
 
 @pytest.fixture
 def camera(monkeypatch):
-    """Replaces camera 0 by a FakeCamera, and the clock by its own."""
+    """Replaces camera 0 by a FakeCamera, and the clock by the camera's."""
     clock, real = [0.0], cv2.VideoCapture
 
     def install(seconds, stated_hz, **more):
