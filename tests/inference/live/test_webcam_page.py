@@ -1,4 +1,4 @@
-"""The webcam's page: what it serves, on which address, and that the recording never waits for it."""
+"""The webcam's page: its content and address; the recording never waits for it."""
 
 import http.client
 import threading
