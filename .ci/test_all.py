@@ -195,10 +195,15 @@ def other_programs(session):
 def optional_packages(session):
     """OpenVINO, Apache Beam, and what the page needs where there is one: in separate layers."""
     beam = ("-r", ROOT / "data_prep" / "requirements-beam.txt", "--no-deps")
+    app = ("-r", ROOT / "examples" / "requirements-app.txt", "--no-deps")
     for name, requirements, files in (
         ("openvino", extra("openvino"), [*using("openvino"), "-k", "openvino"]),
         ("beam", beam if (3, 10) <= sys.version_info < (3, 12) else (), using("apache_beam")),
-        ("app", extra("app"), using("gradio", "examples.app", "examples/app")),
+        (
+            "app",
+            app if sys.version_info >= (3, 10) else (),
+            using("gradio", "examples.app", "examples/app"),
+        ),
     ):
         if not (requirements and files):
             session.missing.append(f"{name}: not for this Python, or no test needs it")
