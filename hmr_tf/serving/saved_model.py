@@ -97,16 +97,29 @@ def _functions(network):
 
 @contextlib.contextmanager
 def _new_folder(path):
-    """Yields a new folder, which replaces `path` if the block raises nothing."""
+    """Yields a new folder, which replaces `path` if the block raises nothing.
+
+    The older model waits under a hidden name while the new one takes its place. A process that is
+    killed then leaves it there, and the next export puts it back.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
-    work = atomic.unfinished_path(path)
+    work, older = atomic.unfinished_path(path), path.with_name(f".{path.name}.older")
+    if older.exists() and not path.exists():
+        older.replace(path)
+    shutil.rmtree(older, ignore_errors=True)
     new = work / "new"
     try:
         new.mkdir(parents=True)
         yield new
         if path.exists():
-            path.replace(work / "old")
-        new.replace(path)
+            path.replace(older)
+        try:
+            new.replace(path)
+        except OSError:
+            if older.exists():
+                older.replace(path)
+            raise
+        shutil.rmtree(older, ignore_errors=True)
     except tf.errors.OpError as error:
         raise OSError(error.message) from error
     finally:

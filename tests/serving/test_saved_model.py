@@ -325,3 +325,34 @@ def test_savedmodel_appears_whole_or_not_at_all(hmr, folder, tmp_path, monkeypat
     with pytest.raises(InputError, match="mine is a file: name a folder"):
         saved_model.export(hmr, tmp_path / "mine")
     assert (tmp_path / "mine").read_text() == "mine"
+
+
+def test_savedmodel_that_waits_since_a_killed_export_is_put_back(tmp_path):
+    path = tmp_path / "1"
+    (tmp_path / ".1.older").mkdir()
+    (tmp_path / ".1.older" / "model").write_text("older")
+    with pytest.raises(KeyError), saved_model._new_folder(path):
+        raise KeyError
+    assert (path / "model").read_text() == "older"
+    assert [p.name for p in tmp_path.iterdir()] == ["1"]
+
+
+def test_savedmodel_stays_where_the_new_one_cannot_take_its_place(tmp_path, monkeypatch):
+    path, replace = tmp_path / "1", Path.replace
+    path.mkdir()
+    (path / "model").write_text("older")
+
+    def fail_for_the_new(self, target):
+        if self.name == "new":
+            raise OSError("no")
+        return replace(self, target)
+
+    monkeypatch.setattr(Path, "replace", fail_for_the_new)
+    with pytest.raises(OSError, match="no"), saved_model._new_folder(path) as new:
+        (new / "model").write_text("newer")
+    assert (path / "model").read_text() == "older"
+    monkeypatch.undo()
+    with saved_model._new_folder(path) as new:
+        (new / "model").write_text("newer")
+    assert (path / "model").read_text() == "newer"
+    assert [p.name for p in tmp_path.iterdir()] == ["1"]
