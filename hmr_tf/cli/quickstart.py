@@ -39,11 +39,10 @@ def quickstart(options):
     flagfile = recipes.find(FLAGFILE)
     if not Path(flagfile).is_file():
         raise InputError(f"{FLAGFILE} is missing: run this in the checkout, or reinstall hmr_tf.")
-    import cv2
+    from hmr_tf.inference.photo import read_image
 
     photo = Path(options.img_path or PHOTO)
-    if cv2.imread(str(photo)) is None:
-        raise InputError(f"--img_path={photo} cannot be read: give a JPEG, PNG or BMP photograph.")
+    read_image(photo)  # refuses what is not a photograph, before anything is written
     sys.stderr.write(announcement(options))
     start = time.time()
     folder = Path(options.output_dir)
