@@ -42,8 +42,8 @@ def quickstart(options):
     from hmr_tf.inference.photo import read_image
 
     photo = Path(options.img_path or PHOTO)
-    read_image(photo)  # refuses what is not a photograph, before anything is written
     sys.stderr.write(announcement(options))
+    read_image(photo)  # refuses what is not a photograph, before anything is written
     start = time.time()
     folder = Path(options.output_dir)
     _predict_released(photo, folder / "released", options.skip_training)

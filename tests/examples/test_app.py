@@ -5,7 +5,6 @@ import importlib.util
 import io
 import os
 import re
-import shutil
 import subprocess
 import sys
 import time
@@ -23,6 +22,7 @@ from hmr_tf.inference import photo
 from hmr_tf.networks import encoder
 from tests.fakes import chromium, tiny_detector, tiny_hmr, untrained_run
 from tests.fakes.gltf_reader import Glb
+from tests.fakes.makefile import run_make
 
 UPLOAD = "#photograph input[type=file]"
 MESSAGE = "document.querySelector('#message').innerText"
@@ -116,10 +116,9 @@ def test_app_refuses_in_one_line(flags, has_gradio, sentence, monkeypatch, capsy
     assert error.count("\n") == 1
 
 
-@pytest.mark.skipif(not shutil.which("make"), reason="needs make")
 def test_app_starts_by_make_with_the_network_that_is_named():
-    command = ["make", "--dry-run", "app", "LOAD_PATH=logs/mine"]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    done = run_make("--dry-run", "app", "LOAD_PATH=logs/mine", cwd=ROOT)
+    assert done.returncode == 0, done.stderr
     assert "-r examples/requirements-app.txt" in done.stdout
     assert '-m examples.app --load_path="logs/mine"' in done.stdout.splitlines()[-1]
 

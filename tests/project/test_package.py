@@ -17,6 +17,7 @@ import pytest
 import hmr_tf
 from hmr_tf.cli.recipes import ROOT
 from tests.fakes import untrained_run
+from tests.fakes.makefile import run_make
 
 NEEDED = (
     "hmr_tf/assets/cc0_body.npz",
@@ -36,13 +37,10 @@ def make(*arguments, cwd):
     """Exit code and standard error of `make` with our Makefile in an empty folder."""
     for name in ("Makefile", "requirements.txt"):
         shutil.copy(ROOT / name, cwd / name)
-    done = subprocess.run(
-        ["make", *arguments], cwd=cwd, capture_output=True, text=True, check=False
-    )
+    done = run_make(*arguments, cwd=cwd)
     return done.returncode, done.stderr
 
 
-@pytest.mark.skipif(not shutil.which("make"), reason="needs make")
 @pytest.mark.parametrize("version", ["3, 8, 18", "3, 14, 0"])
 def test_make_refuses_a_python_without_tensorflow_before_pip_does(version, tmp_path):
     python = tmp_path / "python"
@@ -55,14 +53,12 @@ def test_make_refuses_a_python_without_tensorflow_before_pip_does(version, tmp_p
     assert not (tmp_path / ".venv").exists()
 
 
-@pytest.mark.skipif(not shutil.which("make"), reason="needs make")
 def test_make_names_a_python_that_is_not_there(tmp_path):
     status, error = make("venv", "PYTHON=python9", cwd=tmp_path)
     assert status == 2
     assert error.startswith("PYTHON=python9 is no program here: make PYTHON=python3.11 venv\n")
 
 
-@pytest.mark.skipif(not shutil.which("make"), reason="needs make")
 @pytest.mark.parametrize(("made_with", "cleared"), [("./python ", False), ("python3.9 ", True)])
 def test_make_keeps_the_environment_when_requirements_change(made_with, cleared, tmp_path):
     """Programs may be running from it; another Python makes it again."""
