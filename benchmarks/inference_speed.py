@@ -193,15 +193,15 @@ def main():
     parser.add_argument("--load_path")
     parser.add_argument("--img_path")
     args = parser.parse_args()
-    made_of = build.Architecture()
+    architecture = build.Architecture()
     if args.load_path:
-        made_of = checkpoint.read_architecture(checkpoint.find(args.load_path))
-    if made_of.encoder != ORIGINALS:
+        architecture = checkpoint.read_architecture(checkpoint.find(args.load_path))
+    if architecture.encoder != ORIGINALS:
         raise InputError(
-            f"--load_path={args.load_path} has the encoder {made_of.encoder}: the peers have only "
-            f"the original's, {ORIGINALS}."
+            f"--load_path={args.load_path} has the encoder {architecture.encoder}: the peers have "
+            f"only the original's, {ORIGINALS}."
         )
-    images = crops_of(args.img_path, max(args.batch_sizes), made_of.img_size)
+    images = crops_of(args.img_path, max(args.batch_sizes), architecture.img_size)
     hmr, model = network(args.load_path, images)
     with tempfile.TemporaryDirectory() as name:
         runs = implementations(hmr, model, Path(name))

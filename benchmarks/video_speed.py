@@ -39,8 +39,8 @@ def draw_clip(path, num_frames, width, height):
 def load(load_path):
     if load_path:
         return hmr_tf.load(load_path)
-    body, made_of = body_model.read_model(), build.Architecture()
-    return Model(build.build(made_of, body), body)
+    body, architecture = body_model.read_model(), build.Architecture()
+    return Model(build.build(architecture, body), body)
 
 
 def write_video(model, clip, boxes, folder):

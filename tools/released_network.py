@@ -104,18 +104,18 @@ def released_content(load_paths, summary="", rest_hands_and_toes=False):
     from hmr_tf.networks import build, checkpoint, released
 
     prefixes = [checkpoint.find(path) for path in load_paths]
-    made_of = checkpoint.read_architecture(prefixes[0])
-    body = build.read_body(made_of)
+    architecture = checkpoint.read_architecture(prefixes[0])
+    body = build.read_body(architecture)
     digest = body_model.digest(body)
     for prefix in prefixes:
-        if checkpoint.read_architecture(prefix) != made_of:
+        if checkpoint.read_architecture(prefix) != architecture:
             raise InputError(f"{prefix} is of another network than {prefixes[0]}.")
         if checkpoint.read_params(prefix).get(checkpoint.BODY_DIGEST, digest) != digest:
             raise InputError(
                 f"{prefix} was trained with another body than the one of this version: train on "
                 "with this one, or use the version it was trained with."
             )
-    hmr = build.build(made_of, body)
+    hmr = build.build(architecture, body)
     total = {}
     for prefix in prefixes:
         checkpoint.restore(prefix, checkpoint.hmr_parts(hmr))
@@ -129,7 +129,7 @@ def released_content(load_paths, summary="", rest_hands_and_toes=False):
     weights = {name: variable.numpy() for name, variable in released.variables(hmr).items()}
     training = training_summary(prefixes, summary)
     training["rest_hands_and_toes"] = rest_hands_and_toes
-    return hmr, released.Released(made_of, digest, training, released.stored_weights(weights))
+    return hmr, released.Released(architecture, digest, training, released.stored_weights(weights))
 
 
 def rested_columns():

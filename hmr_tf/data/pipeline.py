@@ -119,7 +119,7 @@ def validation_dataset(files, *, batch_size, image_size):
     num_batches = -(-shards.count_records(paths) // batch_size)
     records = tf.data.TFRecordDataset([str(path) for path in paths])
     jitter = augment.no_jitter(image_size / crop.CROP_PX)
-    crops = _crops(records.map(lambda serialized: (serialized, jitter)), image_size)
+    crops = _validation_crops(records.map(lambda serialized: (serialized, jitter)), image_size)
     batches = _batches(crops, batch_size, image_size, drop_remainder=False)
     dataset = batches.map(lambda batch: (batch,)).prefetch(tf.data.AUTOTUNE)
     return dataset.apply(tf.data.experimental.assert_cardinality(num_batches))
@@ -194,7 +194,7 @@ def _color_and_occlusion(augmentation, seed):
     return vary
 
 
-def _crops(records, image_size):
+def _validation_crops(records, image_size):
     """(record, Jitter) -> (sample with the crop for its image, Placement)."""
 
     def cut(serialized, jitter):
@@ -206,7 +206,7 @@ def _crops(records, image_size):
 
 
 def _augmented_crops(numbered, image_size, augmentation, seed):
-    """(number, (record, Jitter, ViewJitter)) -> as `_crops`, then the angle of rotated crops."""
+    """(number, (record, Jitter, ViewJitter)) -> (sample, Placement), then the angle if rotated."""
     varied = _color_and_occlusion(augmentation, seed)
 
     def cut(number, row):

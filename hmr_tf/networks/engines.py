@@ -89,7 +89,7 @@ def in_tensorflow(hmr, precision="float32"):
     network = hmr
     if precision != "float32":
         network = HMR(encoder.cast(hmr.encoder, precision), hmr.regressor, hmr.smpl)
-    function = crop_function(network)
+    function = network_function(network)
 
     def predict(images):
         return {key: value.numpy() for key, value in function(tf.constant(images)).items()}
@@ -97,7 +97,7 @@ def in_tensorflow(hmr, precision="float32"):
     return Engine(predict, "tensorflow", precision)
 
 
-def crop_function(hmr):
+def network_function(hmr):
     """The network as a tf.function, one graph for all batch sizes.
 
     Args:

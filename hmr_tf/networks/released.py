@@ -156,8 +156,8 @@ def read(path=None):
         )
     if digest.tobytes().decode(errors="replace") != _digest(metadata, arrays):
         raise _damaged(path, "its SHA-256 differs")
-    made_of = Architecture(**described["architecture"])
-    return Released(made_of, described["body_digest"], described["training"], arrays)
+    architecture = Architecture(**described["architecture"])
+    return Released(architecture, described["body_digest"], described["training"], arrays)
 
 
 def _damaged(path, reason):

@@ -81,7 +81,7 @@ def _weighted_mean(values, weights, num_nonzero):
     return tf.math.divide_no_nan(tf.reduce_sum(weights * values), count)
 
 
-def encoder(stages, batch, fake_scores, weights, counts):
+def encoder_losses(stages, batch, fake_scores, weights, counts):
     """The encoder's losses.
 
     Args:
@@ -116,7 +116,7 @@ def encoder(stages, batch, fake_scores, weights, counts):
 
 
 def weighted(parts, weights):
-    """Each of `encoder`'s parts times its `LossWeights`."""
+    """Each part of `encoder_losses` times its `LossWeights`."""
     weight_of = {
         "keypoints": weights.keypoints,
         "joints": weights.labels_3d,
@@ -126,7 +126,7 @@ def weighted(parts, weights):
     return {name: weight_of[name] * value for name, value in parts.items()}
 
 
-def discriminator(real_scores, fake_scores, weights, num_real, num_fake):
+def discriminator_losses(real_scores, fake_scores, weights, num_real, num_fake):
     """The discriminator's losses: real bodies to 1, predicted ones to 0 (paper, eq. 8).
 
     Args:

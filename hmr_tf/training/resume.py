@@ -69,19 +69,19 @@ def run_folder(options, resumed):
     return folder
 
 
-def refuse_another_body(body, made_of, resumed):
+def refuse_another_body(body, architecture, resumed):
     """InputError for another body than the checkpoint was trained with; its file may move.
 
     Args:
       body: `body_model.BodyModel`.
-      made_of: Architecture, with the paths that it was read from.
+      architecture: Architecture, with the paths that it was read from.
       resumed: Resume.
     """
     known, old = resumed.params.get(checkpoint.BODY_DIGEST), resumed.architecture
-    if known is None and old != made_of:  # an imported model has its body in its folder
+    if known is None and old != architecture:  # an imported model has its body in its folder
         known = body_model.digest(build.read_body(old))
     if known not in (None, body_model.digest(body)):
-        path = made_of.smpl_model_path or "the built-in one"
+        path = architecture.smpl_model_path or "the built-in one"
         raise InputError(
             f"--smpl_model_path: {path} is another body than --load_path was trained with "
             f"({old.smpl_model_path or 'the built-in one'}), or has other keypoints: pass the same "

@@ -4,7 +4,7 @@ import tensorflow as tf
 
 from hmr_tf.training import losses
 
-# Groups: "<group>/<name of `losses.encoder` or `losses.discriminator`>".
+# Groups: "<group>/<name of `losses.encoder_losses` or `losses.discriminator_losses`>".
 ENCODER, DISCRIMINATOR = "encoder", "discriminator"
 ENCODER_TOTAL, ENCODER_KEYPOINTS = f"{ENCODER}/total", f"{ENCODER}/keypoints"
 DISCRIMINATOR_TOTAL = f"{DISCRIMINATOR}/total"

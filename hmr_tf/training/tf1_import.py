@@ -98,8 +98,8 @@ def _optimizers(source, hmr, discriminator, names):
 
 def _write(folder, parts, content, num_stage, source):
     """Writes the folder completely or not at all."""
-    made_of = Architecture(smpl_model_path=BODY, num_stage=num_stage)
-    params = {**made_of._asdict(), checkpoint.IMPORTED: str(Path(source.prefix).resolve())}
+    architecture = Architecture(smpl_model_path=BODY, num_stage=num_stage)
+    params = {**architecture._asdict(), checkpoint.IMPORTED: str(Path(source.prefix).resolve())}
     partial = folder.with_name(f"{folder.name}.part")
     shutil.rmtree(partial, ignore_errors=True)  # of a killed import
     try:

@@ -98,14 +98,14 @@ class Trainer(keras.Model):
                 real_scores = self.discriminator(
                     (mocap["rotations"], mocap["betas"]), training=True
                 )
-                discriminator = losses.discriminator(
+                discriminator = losses.discriminator_losses(
                     real_scores,
                     fake_scores,
                     self.loss_weights,
                     num_real=counts.real,
                     num_fake=len(stages) * counts.people,
                 )
-            encoder = losses.encoder(stages, batch, fake_scores, self.loss_weights, counts)
+            encoder = losses.encoder_losses(stages, batch, fake_scores, self.loss_weights, counts)
             scaled = encoder["total"]
             if _scales_loss(self.encoder_optimizer):
                 scaled = self.encoder_optimizer.get_scaled_loss(scaled)

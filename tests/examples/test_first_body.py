@@ -43,12 +43,12 @@ for cell in json.loads(notebook.read_text(encoding="utf-8"))["cells"]:
 def network(tmp_path, monkeypatch):
     """File of an untrained network, of the kind that comes with hmr_tf."""
     monkeypatch.setitem(encoder.ENCODERS, "resnet50", tiny_hmr.encoder)
-    made_of = build.Architecture(encoder="resnet50", img_size=32)
-    body = build.read_body(made_of)
-    hmr = build.build(made_of, body)
+    architecture = build.Architecture(encoder="resnet50", img_size=32)
+    body = build.read_body(architecture)
+    hmr = build.build(architecture, body)
     weights = {name: variable.numpy() for name, variable in released.variables(hmr).items()}
     weights = released.stored_weights(weights)
-    content = released.Released(made_of, body_model.digest(body), {}, weights)
+    content = released.Released(architecture, body_model.digest(body), {}, weights)
     released.write(tmp_path / "network.npz", content)
     return tmp_path / "network.npz"
 

@@ -18,7 +18,7 @@ from hmr_tf.files.errors import InputError
 from hmr_tf.inference import photo as photos
 from hmr_tf.inference.model import Model
 from hmr_tf.networks import encoder
-from hmr_tf.networks.engines import crop_function
+from hmr_tf.networks.engines import network_function
 from hmr_tf.networks.prediction import prediction_as_dict
 from hmr_tf.serving import frozen, saved_model, signatures, tflite, warmup
 from tests.fakes import tiny_hmr
@@ -94,7 +94,7 @@ def test_savedmodel_signatures_name_inputs_and_outputs(folder):
 @pytest.mark.parametrize("number", [1, 3])
 def test_savedmodel_of_crops_gives_the_numbers_of_keras(hmr, served, rng, number):
     images = tf.constant(rng.uniform(-1, 1, (number, tiny_hmr.SIZE, tiny_hmr.SIZE, 3)), tf.float32)
-    expected = crop_function(hmr)(images)
+    expected = network_function(hmr)(images)
     outputs = served["serving_default"](image=images)
     for i in range(number):
         assert_same_person(outputs, i, {name: x[i] for name, x in expected.items()})
@@ -246,7 +246,7 @@ def test_frozen_encoder_of_fewer_digits_is_as_close(hmr, rng, dtype, digit):
 
 def test_frozen_bfloat16_network_predicts_in_float32(hmr, rng):
     images = tf.constant(rng.uniform(-1, 1, (4, tiny_hmr.SIZE, tiny_hmr.SIZE, 3)), tf.float32)
-    exact = crop_function(hmr)(images)
+    exact = network_function(hmr)(images)
     outputs = prediction_as_dict(frozen.freeze(hmr, "bfloat16").predict(images), hmr.image_size)
     for name, value in exact.items():
         assert outputs[name].dtype == tf.float32
@@ -270,7 +270,7 @@ def test_tflite_reports_its_error(hmr, tmp_path, rng, monkeypatch):
     network = frozen.freeze(hmr)
     monkeypatch.setattr(tflite.frozen, "freeze", lambda hmr: network)
     image = rng.uniform(-1, 1, (1, tiny_hmr.SIZE, tiny_hmr.SIZE, 3)).astype(np.float32)
-    expected, sizes = crop_function(hmr)(image), []
+    expected, sizes = network_function(hmr)(image), []
     for dtype, bar in (("float32", 1e-5), ("float16", 1e-2)):
         path, error = tflite.export(hmr, tmp_path, dtype)
         assert 0 < error < bar
@@ -288,7 +288,7 @@ def test_savedmodel_in_openvino_gives_the_same_numbers(hmr, folder, rng):
     )
     images = rng.uniform(-1, 1, (2, tiny_hmr.SIZE, tiny_hmr.SIZE, 3)).astype(np.float32)
     outputs = model(images)
-    for name, expected in crop_function(hmr)(tf.constant(images)).items():
+    for name, expected in network_function(hmr)(tf.constant(images)).items():
         np.testing.assert_allclose(outputs[name], expected, rtol=1e-4, atol=1e-4, err_msg=name)
 
 

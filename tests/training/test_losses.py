@@ -81,7 +81,7 @@ def true_batch(prediction):
 
 def test_encoder_loss_is_zero_for_the_truth_at_any_distance(rng):
     prediction = stage(rng)
-    parts = losses.encoder(
+    parts = losses.encoder_losses(
         [stage(rng), prediction],
         true_batch(prediction),
         tf.ones([4, 25]),
@@ -97,15 +97,15 @@ def test_encoder_loss_total_is_the_weighted_sum(rng):
     weights = LossWeights(keypoints=2.0, labels_3d=3.0, discriminator=5.0)
     batch = true_batch(stage(rng))
     counts = losses.count(batch, {})
-    parts = losses.encoder([stage(rng)], batch, tf.zeros([2, 25]), weights, counts)
+    parts = losses.encoder_losses([stage(rng)], batch, tf.zeros([2, 25]), weights, counts)
     expected = (
         2 * parts["keypoints"] + 3 * (parts["joints"] + parts["smpl"]) + 5 * parts["adversarial"]
     )
     assert float(parts["total"]) == pytest.approx(float(expected), rel=1e-6)
     assert float(parts["adversarial"]) == pytest.approx(25)
-    without = losses.encoder([stage(rng)], batch, None, weights, counts)
+    without = losses.encoder_losses([stage(rng)], batch, None, weights, counts)
     assert "adversarial" not in without
-    discriminator = losses.discriminator(
+    discriminator = losses.discriminator_losses(
         tf.zeros([2, 25]), tf.ones([2, 25]), weights, num_real=2.0, num_fake=2.0
     )
     assert float(discriminator["total"]) == pytest.approx(5 * (25 + 25))
@@ -124,7 +124,7 @@ def test_encoder_losses_of_replicas_add_up_to_that_of_the_batch(rng):
         counts = counts or losses.count(batch, mocap)
         some = [Prediction(*(x if x is None else x[rows] for x in one)) for one in predictions]
         fake_scores = tf.reshape(scores[:, rows], [-1, 25])
-        return losses.encoder(some, batch, fake_scores, LossWeights(), counts), counts
+        return losses.encoder_losses(some, batch, fake_scores, LossWeights(), counts), counts
 
     whole, counts = parts(slice(0, 4))
     halves = [parts(rows, counts)[0] for rows in (slice(0, 2), slice(2, 4))]

@@ -141,8 +141,8 @@ def test_resume_allows_other_folders_and_lengths(data_dir, killed, tmp_path):
 
 def trained_with(folder, body, **params):
     """Writes params.json and the index of a checkpoint; returns the prefix."""
-    made_of = {**Architecture()._asdict(), "smpl_model_path": str(body), **params}
-    (folder / checkpoint.PARAMS).write_text(json.dumps(made_of))
+    architecture = {**Architecture()._asdict(), "smpl_model_path": str(body), **params}
+    (folder / checkpoint.PARAMS).write_text(json.dumps(architecture))
     (folder / "ckpt-1.index").touch()
     return str(folder / "ckpt-1")
 

@@ -75,10 +75,10 @@ def test_resume_restores_the_whole_state_bit_for_bit(data_dir, tmp_path, monkeyp
 
 def imported(data_dir, folder):
     """Writes a model as --mode=import_tf1 does, without optimizers; returns its network."""
-    made_of = Architecture(str(data_dir / "body.npz"), img_size=tiny_hmr.SIZE, num_stage=2)
-    hmr = build.build(made_of, build.read_body(made_of))
+    architecture = Architecture(str(data_dir / "body.npz"), img_size=tiny_hmr.SIZE, num_stage=2)
+    hmr = build.build(architecture, build.read_body(architecture))
     folder.mkdir()
-    params = {**made_of._asdict(), checkpoint.IMPORTED: "model.ckpt-667589"}
+    params = {**architecture._asdict(), checkpoint.IMPORTED: "model.ckpt-667589"}
     (folder / checkpoint.PARAMS).write_text(json.dumps(params))
     checkpoint.manager(checkpoint.hmr_parts(hmr), folder).save(checkpoint_number=667589)
     return hmr
