@@ -54,8 +54,13 @@ def jitter(seed, count, trans_max, scale_min, scale_max):
     )
 
 
-def training_crop(sample, translation_px, scale, flip, image_size):
-    """Cuts the network's input out of one sample and moves its labels into the crop.
+def no_jitter(scale=1.0):
+    """The Jitter of one sample that scales and does nothing else."""
+    return Jitter(tf.zeros([2]), tf.constant(scale, tf.float32), tf.constant(False))
+
+
+def crop_image(sample, translation_px, scale, flip, image_size):
+    """Cuts the network's input out of one sample.
 
     Args:
       sample: dict of `record.decode`.
@@ -63,19 +68,8 @@ def training_crop(sample, translation_px, scale, flip, image_size):
       image_size: S, pixels of the square crop.
 
     Returns:
-      dict of image (S, S, 3) float32 in [-1, 1] and what `move_labels` returns.
+      (S, S, 3) float32 in [-1, 1], and its Placement.
     """
-    image, placement = crop_image(sample, translation_px, scale, flip, image_size)
-    return {"image": image, **move_labels(sample, placement, image_size)}
-
-
-def no_jitter(scale=1.0):
-    """The Jitter of one sample that scales and does nothing else."""
-    return Jitter(tf.zeros([2]), tf.constant(scale, tf.float32), tf.constant(False))
-
-
-def crop_image(sample, translation_px, scale, flip, image_size):
-    """The image of `training_crop`: (S, S, 3) float32 in [-1, 1], and its Placement."""
     stored_size = tf.shape(sample["image"])[:2]
     scaled_size = tf.maximum(tf.cast(tf.cast(stored_size, tf.float32) * scale, tf.int32), 1)
     # The size is cut to whole pixels, so the factors of the two axes differ a little.
@@ -87,7 +81,7 @@ def crop_image(sample, translation_px, scale, flip, image_size):
 
 
 def move_labels(sample, placement, image_size):
-    """The labels of `training_crop`, of one sample or of a batch.
+    """Moves the labels of one sample or of a batch into its crops.
 
     Args:
       sample: dict of `record.decode`, each value (..., its shape there); the image is not used.

