@@ -29,7 +29,7 @@ import numpy as np
 import tensorflow as tf
 
 import benchmarks
-from benchmarks import original_smpl
+from benchmarks.baselines import original_smpl
 from hmr_tf.body import body_model, camera, theta
 from hmr_tf.files.errors import InputError
 from hmr_tf.inference import person, photo
@@ -79,7 +79,7 @@ def our_engine(hmr, precision, folder):
 
 
 def in_torch(hmr, model):
-    from benchmarks import torch_hmr
+    from benchmarks.baselines import torch_hmr
 
     run = torch_hmr.compiled(hmr, model)
     return lambda images: run(images)[1]

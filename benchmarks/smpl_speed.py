@@ -28,7 +28,7 @@ import numpy as np
 import tensorflow as tf
 
 import benchmarks
-from benchmarks import original_smpl
+from benchmarks.baselines import original_smpl
 from hmr_tf.body import body_model
 from hmr_tf.body.smpl import SMPL
 from hmr_tf.body.theta import NUM_BETAS

@@ -18,7 +18,7 @@ import tensorflow as tf
 from tensorflow import keras
 
 import benchmarks
-from benchmarks import original_smpl
+from benchmarks.baselines import original_smpl
 from hmr_tf.body import body_model, camera, theta
 from hmr_tf.body.rotation import matrix_from_axis_angle
 from hmr_tf.files.errors import InputError

@@ -1,0 +1,1 @@
+"""What the speed tables compare with: the original's SMPL, the network in PyTorch."""
