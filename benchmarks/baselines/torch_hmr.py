@@ -5,7 +5,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-BLOCKS = ((3, 2), (4, 2), (6, 2), (3, 1))  # units, stride of the last
+from benchmarks.baselines import torch_resnet
 
 
 class Hmr(nn.Module):
@@ -14,7 +14,7 @@ class Hmr(nn.Module):
     def __init__(self, hmr, model):
         """Args: hmr: `networks.hmr.HMR` with the encoder resnet_v2_50; model: `BodyModel`."""
         super().__init__()
-        self.encoder = Encoder({layer.name: layer for layer in hmr.encoder.layers})
+        self.encoder = encoder(hmr.encoder)
         self.fc = nn.ModuleList(
             linear(layer) for layer in (hmr.regressor.fc1, hmr.regressor.fc2, hmr.regressor.fc3)
         )
@@ -33,50 +33,27 @@ class Hmr(nn.Module):
         return theta, *self.smpl(theta[:, 3:75].view(-1, 24, 3), theta[:, 75:])
 
 
-class Encoder(nn.Module):
-    """ResNet-50 v2 of slim."""
-
-    def __init__(self, layers):
-        super().__init__()
-        self.conv1 = conv(layers["conv1"], stride=2, padding=3)
-        names = [
-            (f"block{block}_unit_{unit}_bottleneck_v2", stride if unit == units else 1)
-            for block, (units, stride) in enumerate(BLOCKS, 1)
-            for unit in range(1, units + 1)
-        ]
-        self.units = nn.Sequential(*(Unit(layers, name, stride) for name, stride in names))
-        self.postnorm = norm(layers["postnorm"])
-
-    def forward(self, image):
-        # TensorFlow's "same" padding of an even side by a stride of 2 is below and to the right.
-        x = functional.pad(self.conv1(image), (0, 1, 0, 1), value=float("-inf"))
-        x = self.units(functional.max_pool2d(x, 3, 2))
-        return functional.relu(self.postnorm(x)).mean(dim=(2, 3))
-
-
-class Unit(nn.Module):
-    """Bottleneck with pre-activation."""
-
-    def __init__(self, layers, name, stride):
-        super().__init__()
-        self.stride = stride
-        self.preact = norm(layers[f"{name}_preact"])
-        self.conv1 = conv(layers[f"{name}_conv1"])
-        self.norm1 = norm(layers[f"{name}_conv1_BatchNorm"])
-        self.conv2 = conv(layers[f"{name}_conv2"], stride, padding=1)
-        self.norm2 = norm(layers[f"{name}_conv2_BatchNorm"])
-        self.conv3 = conv(layers[f"{name}_conv3"])
-        shortcut = layers.get(f"{name}_shortcut")
-        self.shortcut = shortcut and conv(shortcut, stride)
-
-    def forward(self, x):
-        preact = functional.relu(self.preact(x))
-        if self.shortcut is not None:
-            x = self.shortcut(preact)
-        elif self.stride > 1:
-            x = functional.max_pool2d(x, 1, self.stride)
-        y = functional.relu(self.norm1(self.conv1(preact)))
-        return x + self.conv3(functional.relu(self.norm2(self.conv2(y))))
+def encoder(network):
+    """`torch_resnet.ResNet50` with the weights of the Keras encoder resnet_v2_50."""
+    layers = {layer.name: layer for layer in network.layers}
+    made = torch_resnet.ResNet50()
+    load_conv(made.conv1, layers["conv1"])
+    load_norm(made.postnorm, layers["postnorm"])
+    names = [
+        f"block{block}_unit_{unit}_bottleneck_v2"
+        for block, (_, num_units, _) in enumerate(torch_resnet.BLOCKS, 1)
+        for unit in range(1, num_units + 1)
+    ]
+    for unit, name in zip(made.units, names):
+        load_norm(unit.preact, layers[f"{name}_preact"])
+        load_conv(unit.conv1, layers[f"{name}_conv1"])
+        load_norm(unit.norm1, layers[f"{name}_conv1_BatchNorm"])
+        load_conv(unit.conv2, layers[f"{name}_conv2"])
+        load_norm(unit.norm2, layers[f"{name}_conv2_BatchNorm"])
+        load_conv(unit.conv3, layers[f"{name}_conv3"])
+        if unit.shortcut is not None:
+            load_conv(unit.shortcut, layers[f"{name}_shortcut"])
+    return made
 
 
 class Smpl(nn.Module):
@@ -128,22 +105,19 @@ def tensor(array):
     return torch.from_numpy(np.asarray(array, np.float32))
 
 
-def conv(layer, stride=1, padding=0):
+def load_conv(made, layer):
+    """Copies a Keras layer's weights into the nn.Conv2d `made`."""
     kernel, *bias = layer.get_weights()
-    height, _, channels, filters = kernel.shape
-    made = nn.Conv2d(channels, filters, height, stride, padding, bias=bool(bias))
     made.weight.data = tensor(np.ascontiguousarray(kernel.transpose(3, 2, 0, 1)))
     if bias:
         made.bias.data = tensor(bias[0])
-    return made
 
 
-def norm(layer):
-    gamma, beta, mean, variance = map(tensor, layer.get_weights())
-    made = nn.BatchNorm2d(len(gamma), eps=layer.epsilon)
-    made.weight.data, made.bias.data = gamma, beta
-    made.running_mean, made.running_var = mean, variance
-    return made
+def load_norm(made, layer):
+    """Copies a Keras layer's weights into the nn.BatchNorm2d `made`."""
+    made.weight.data, made.bias.data, *statistics = map(tensor, layer.get_weights())
+    made.running_mean, made.running_var = statistics
+    made.eps = layer.epsilon
 
 
 def linear(layer):
