@@ -11,6 +11,7 @@ from pathlib import Path
 from hmr_tf.data import shards
 from hmr_tf.files import atomic
 from hmr_tf.files.errors import InputError
+from hmr_tf.serving import suppress_output
 
 # Linux has one of these where there is a GPU: of NVIDIA, of AMD, of Windows' Linux.
 _GPU_DEVICES = ("/dev/nvidiactl", "/dev/kfd", "/dev/dxg")
@@ -59,8 +60,18 @@ def announce_and_load_tensorflow(options, num_photographs=0):
     """
     sys.stderr.write(announcement(options, num_photographs))
     if "tensorflow" not in sys.modules:
-        with timed_phase("Loading TensorFlow"):
+        with timed_phase("Loading TensorFlow"), _without_import_messages():
             import tensorflow  # noqa: F401
+
+
+def _without_import_messages():
+    """Hides what TensorFlow 2.21 prints while it is imported, whatever its log level is.
+
+    Not for a user who has set a lower level, such as to see why no GPU is used.
+    """
+    if os.environ.get("TF_CPP_MIN_LOG_LEVEL") != "3":
+        return contextlib.nullcontext()
+    return suppress_output.suppress_output_unless_failed()
 
 
 @contextlib.contextmanager

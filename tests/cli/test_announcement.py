@@ -128,3 +128,17 @@ def test_announcement_names_no_device_where_only_tensorflow_knows_it(folder, mon
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES")
     monkeypatch.setattr("os.path.exists", lambda path: path == "/dev/nvidiactl")
     assert announcement(Options(mode="export")).startswith("Exports a SavedModel in float32.\n")
+
+
+@pytest.mark.parametrize(("level", "shown"), [("3", False), ("0", True)])
+def test_announcement_is_not_followed_by_messages_of_the_import(level, shown, folder, capfd):
+    """TensorFlow 2.21 writes some before it reads its log level; who lowers that sees them."""
+    module = folder / "blocked" / "tensorflow.py"
+    module.write_text("import os; os.write(2, b'I0000 no cuda drivers')")
+    code = (
+        "from hmr_tf.cli import startup; from hmr_tf.cli.options import Options; "
+        "startup.announce_and_load_tensorflow(Options(mode='quickstart', skip_training=True))"
+    )
+    environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": level}
+    subprocess.run([sys.executable, "-c", code], env=environment, check=True)
+    assert ("cuda" in capfd.readouterr().err) == shown

@@ -11,7 +11,7 @@ PAUSE = [0, 40, 80, 120, 1120, 1160, 1200, 1240]
 
 
 def still(number=0, height=32, width=48):
-    image = np.full((height, width, 3), 10 * number, np.uint8)
+    image = np.full((height, width, 3), 10 * number % 256, np.uint8)
     image[:16, :16] = (255, 0, 0)
     return image
 
