@@ -2,9 +2,7 @@
 
 import base64
 import json
-import threading
 from concurrent import futures
-from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import cv2
 import numpy as np
@@ -13,6 +11,7 @@ import tensorflow as tf
 
 from examples import serving_client
 from hmr_tf.serving import warmup
+from tests.fakes import rest_server
 
 BOXES = [[40.0, 10.0, 30.0, 60.0], [0.0, 0.0, 160.0, 90.0]]
 
@@ -61,33 +60,6 @@ def test_warmup_long_fields_have_long_lengths(apis):
         assert log.predict_log.request.model_spec.name == "hmr"
 
 
-def rest_server(served):
-    """TensorFlow Serving's REST rules: `inputs` by name, {"b64": ...} are bytes, errors are 400."""
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self):
-            request = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-            contents = [base64.b64decode(x["b64"]) for x in request["inputs"]["image_bytes"]]
-            inputs = {"image_bytes": tf.constant(contents)}
-            inputs["boxes"] = tf.constant(request["inputs"]["boxes"], tf.float32)
-            try:
-                assert self.path == "/v1/models/hmr:predict"
-                tensors = served[request["signature_name"]](**inputs)
-                code, reply = 200, {"outputs": {k: v.numpy().tolist() for k, v in tensors.items()}}
-            except tf.errors.InvalidArgumentError as error:
-                code, reply = 400, {"error": error.message}
-            self.send_response(code)
-            self.end_headers()
-            self.wfile.write(json.dumps(reply).encode())
-
-        def log_message(self, *_):
-            pass
-
-    server = HTTPServer(("localhost", 0), Handler)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    return server
-
-
 def grpc_server(served, service):
     """A server of the real service, with the errors of TensorFlow Serving's."""
     import grpc
@@ -114,7 +86,7 @@ def grpc_server(served, service):
 def command(request, served, photo):
     """Arguments of the client that reach a server."""
     if request.param == "rest":
-        server = rest_server(served)
+        server = rest_server.start(served)
         yield [str(photo), f"--port={server.server_port}"]
         server.shutdown()
         server.server_close()
