@@ -88,10 +88,10 @@ def _mocap_source(read, **more):
 
 
 def _any_case(*patterns):
-    """The patterns, and the same with endings in capitals."""
+    """The patterns, and the same with extensions in capitals."""
     capitals = [name.upper() for name in (pattern.rpartition(".")[2] for pattern in patterns)]
     stems = [pattern.rpartition(".")[0] for pattern in patterns]
-    return (*patterns, *(f"{stem}.{ending}" for stem, ending in zip(stems, capitals)))
+    return (*patterns, *(f"{stem}.{extension}" for stem, extension in zip(stems, capitals)))
 
 
 _LSP = ("joints.mat",)

@@ -28,7 +28,7 @@ BATCH_SIZE = 16  # drawn at once; the same seed with another batch size gives ot
 # Numbers of people and motion capture poses without --limit.
 DEFAULT_LIMIT = {"train": 10_000, "test": 1_000}
 DEFAULT_MOCAP_LIMIT = 100_000
-_ENDINGS = (".jpg", ".jpeg", ".png")  # of backgrounds
+_EXTENSIONS = (".jpg", ".jpeg", ".png")  # of backgrounds
 _IMAGES, _MOCAP = 0, 1  # independent streams of random numbers
 _SUPPORTS = ("left_ankle", "right_ankle", "left_foot", "right_foot", "left_knee", "right_knee")
 
@@ -89,9 +89,9 @@ class _Photographs:
 
     def __init__(self, data_dir):
         paths = list(Path(data_dir).rglob("*"))
-        self._paths = files_by_extension.files_with_extension(paths, *_ENDINGS)
+        self._paths = files_by_extension.files_with_extension(paths, *_EXTENSIONS)
         self._unreadable = set()
-        self._problems = files_by_extension.skipped_hidden_files(paths, *_ENDINGS)
+        self._problems = files_by_extension.skipped_hidden_files(paths, *_EXTENSIONS)
         if not self._paths:
             raise InputError(
                 f"--data_dir={data_dir} holds no photographs (.jpg, .png) for the background; "

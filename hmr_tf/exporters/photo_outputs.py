@@ -48,7 +48,7 @@ class Clip(NamedTuple):
 def distinct_names(paths):
     """Dict: path of a photograph -> name of its output files, a different one for each.
 
-    The name is the stem; where several are equal it is longer by the ending, then by folders, then
+    The name is the stem; where several are equal, the extension is added, then folders, then
     by the number.
     """
     names = {}

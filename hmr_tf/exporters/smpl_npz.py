@@ -16,7 +16,7 @@ def write_smpl_npz(path, motion, body, fps=30.0, up_axis="y"):
     `up_axis` "z" the person stands as in AMASS, whose files are SMPL-H's: (N, 156), with fingers.
 
     Args:
-      path: the file, ending in .npz.
+      path: of the file; it ends with .npz.
       motion: `motion.Motion`.
       body: `body_model.BodyModel`.
       fps: frames a second.

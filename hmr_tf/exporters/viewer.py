@@ -20,7 +20,7 @@ def write_viewer(path, glb, photo=None, overlay=None, title="Bodies"):
     """Writes a page with everything in it, scripts too: it loads nothing.
 
     Args:
-      path: the file, ending in .html.
+      path: of the file; it ends with .html.
       glb: bytes of `gltf.glb`; with an animation the page plays it.
       photo: (H, W, 3) uint8 RGB, or None for the bodies alone.
       overlay: (H, W, 3) uint8 RGB, the bodies drawn over the photograph, or None; a slider shows

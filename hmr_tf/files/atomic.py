@@ -33,7 +33,7 @@ def atomic_write(path):
       path: the file; its folder exists.
 
     Yields:
-      Path in the same folder and with the same ending, by which writers such as OpenCV's and
+      Path in the same folder and with the same extension, by which writers such as OpenCV's and
       numpy's choose the format.
 
     Raises:
@@ -71,7 +71,7 @@ def unfinished(path):
 
 
 def unfinished_path(path):
-    """A unique temporary name beside `path`, with its ending, that says who writes it."""
+    """A unique temporary name beside `path`, with its extension, that says who writes it."""
     path = Path(path)
     name = f"{UNFINISHED}{_machine()}_{os.getpid()}_{secrets.token_hex(4)}"
     return path.with_name(name + path.suffix)

@@ -24,27 +24,27 @@ _UNSUPPORTED_SIGNATURES = {
     **dict.fromkeys((b"II\x55\0", b"IIRO", b"IIRS", b"II\x2b\0"), "camera raw or BigTIFF"),
 }
 # Their files are TIFF's, which hold a preview first.
-_RAW_ENDINGS = (".arw", ".cr2", ".dng", ".nef", ".nrw", ".orf", ".pef", ".rw2", ".srw")
+_RAW_EXTENSIONS = (".arw", ".cr2", ".dng", ".nef", ".nrw", ".orf", ".pef", ".rw2", ".srw")
 HEAD_BYTES = 16
 
 
-def is_supported_image(head, ending=""):
+def is_supported_image(head, extension=""):
     """Whether a file that begins with these bytes is a picture of a kind that is read."""
     if head.startswith(b"RIFF"):  # films and sounds have these brands, too
         return head[8:12] == b"WEBP"
     if head.startswith(b"BM"):  # some texts begin like this; four bytes of the header are reserved
         return head[6:10] == bytes(4)
-    return head.startswith(tuple(_READERS)) and not unsupported_format(head, ending)
+    return head.startswith(tuple(_READERS)) and not unsupported_format(head, extension)
 
 
-def unsupported_format(head, ending=""):
+def unsupported_format(head, extension=""):
     """Name of a kind of picture that is not read; None for all other files.
 
     Args:
       head: the first `HEAD_BYTES` bytes of the file.
-      ending: of its name, as ".dng".
+      extension: of the file's name, as ".dng".
     """
-    if ending.lower() in _RAW_ENDINGS:
+    if extension.lower() in _RAW_EXTENSIONS:
         return "camera raw"
     if head[4:8] == b"ftyp":
         return _BRANDS.get(head[8:12])

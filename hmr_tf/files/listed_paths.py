@@ -14,8 +14,8 @@ class ListedPaths:
     """
 
     def __init__(self, names):
-        """Args: names: iterable of str; with / or \\ between folders, with an ending or without."""
-        self._by_name = {}  # last part in lower case, with and without ending -> listed names
+        """Args: names: iterable of str; / or \\ between folders, with or without an extension."""
+        self._by_name = {}  # last part in lower case, with and without extension -> listed names
         for name in names:
             last = _parts(name)[-1:]
             for key in {part for whole in last for part in (whole, _stem(whole))}:
@@ -27,14 +27,14 @@ class ListedPaths:
         Raises:
           InputError: two listed names fit equally well.
         """
-        here = _parts(Path(path).absolute())
+        parts = _parts(Path(path).absolute())
         candidates = [
             name
-            for key in {here[-1].lower(), _stem(here[-1]).lower()}
+            for key in {parts[-1].lower(), _stem(parts[-1]).lower()}
             for name in self._by_name.get(key, ())
         ]
         ranked = sorted(
-            {name: _match_quality(_parts(name), here) for name in candidates}.items(), key=_second
+            {name: _match_quality(_parts(name), parts) for name in candidates}.items(), key=_second
         )
         if len(ranked) > 1 and ranked[-1][1] == ranked[-2][1]:
             first, second = sorted(name for name, _ in ranked[-2:])
@@ -49,33 +49,33 @@ class ListedPaths:
         A listed name matches one file: of several the one it fits best, or none, with an
         error, where it fits two equally well.
         """
-        names, fits = {}, {}
+        names, matches_by_name = {}, {}
         for path in paths:
             try:
                 names[path] = self.find(path)
             except InputError as error:
                 names[path] = error
             if isinstance(names[path], str):
-                fit = _match_quality(_parts(names[path]), _parts(Path(path).absolute()))
-                fits.setdefault(names[path], []).append((fit, path))
-        for name, rivals in fits.items():
-            best = max(fit for fit, _ in rivals)
-            winners = [path for fit, path in rivals if fit == best]
-            for fit, path in rivals:
-                if fit < best:
+                quality = _match_quality(_parts(names[path]), _parts(Path(path).absolute()))
+                matches_by_name.setdefault(names[path], []).append((quality, path))
+        for name, matches in matches_by_name.items():
+            best = max(quality for quality, _ in matches)
+            best_paths = [path for quality, path in matches if quality == best]
+            for quality, path in matches:
+                if quality < best:
                     names[path] = None
-                elif len(winners) > 1:
+                elif len(best_paths) > 1:
                     names[path] = InputError(
-                        f"{name} may be {winners[0]} or {winners[1]}: list the photographs with "
-                        "their folders."
+                        f"{name} may be {best_paths[0]} or {best_paths[1]}: list the photographs "
+                        "with their folders."
                     )
         return names
 
 
 def trailing_number(name):
-    """The number that a listed name ends with, before its ending: a/frame_0012.png -> 12; None.
+    """The number at the end of a listed name's stem, or None: a/frame_0012.png -> 12.
 
-    An ending has a letter: v2.13 ends with 13. A table's 12.0 is 12.
+    An extension has a letter: v2.13 ends with 13. A table's 12.0 is 12.
     """
     last = (_parts(name) or [""])[-1]
     whole = re.fullmatch(r"([0-9]{1,18})\.0+", last)
@@ -92,13 +92,13 @@ def _stem(name):
     return name.rsplit(".", 1)[0] or name
 
 
-def _match_quality(listed, here):
-    """How well a listed path fits: folders in common, none left over, the ending, upper case."""
+def _match_quality(listed, parts):
+    """Rank of a match: folders in common, none left over, same extension, same upper case."""
     common = 0
-    while common + 1 < min(len(listed), len(here)) and listed[-common - 2] == here[-common - 2]:
+    while common + 1 < min(len(listed), len(parts)) and listed[-common - 2] == parts[-common - 2]:
         common += 1
-    same_ending = listed[-1].lower() == here[-1].lower()
-    return common, common + 1 == len(listed), same_ending, listed[-1] == here[-1]
+    same_extension = listed[-1].lower() == parts[-1].lower()
+    return common, common + 1 == len(listed), same_extension, listed[-1] == parts[-1]
 
 
 def _second(pair):

@@ -10,8 +10,8 @@ from hmr_tf.files.image_size import HEAD_BYTES, image_size, is_supported_image, 
 from hmr_tf.files.orientation import decode_upright
 
 SUPPORTED_FORMATS = "JPEG, PNG, BMP, WebP or TIFF"
-# A file with such an ending counts as a photograph, whatever it contains.
-ENDINGS = (".jpg", ".jpeg", ".jfif", ".png", ".bmp", ".webp", ".tif", ".tiff")
+# A file with such an extension counts as a photograph, whatever it contains.
+EXTENSIONS = (".jpg", ".jpeg", ".jfif", ".png", ".bmp", ".webp", ".tif", ".tiff")
 MAX_PIXELS = 1 << 27  # 0.4 GB of RGB
 _CONVERT = {
     "HEIC": "save it as JPEG, as with `heif-convert PHOTO.HEIC PHOTO.jpg`, on a Mac "
@@ -107,7 +107,7 @@ def _is_photograph(path):
 
     Other files of a folder, such as labels, are not looked at further.
     """
-    if path.suffix.lower() in ENDINGS:
+    if path.suffix.lower() in EXTENSIONS:
         return True
     try:
         with open(path, "rb") as file:

@@ -23,7 +23,7 @@ def check_landmarks(rng, folder):
         arrays["other"] = np.array(["x", None], object)  # pickled: never read
     is_folder = chance(rng)
     path = folder / ("coco.npz" if is_folder else choose(rng, "mine.npz", "mine.NPZ"))
-    with open(path, "wb") as file:  # savez would add an ending
+    with open(path, "wb") as file:  # savez would add an extension
         choose(rng, np.savez, np.savez_compressed)(file, **arrays)
     source = pseudo_labelling.landmark_source(
         str(folder if is_folder else path), "", "coco", number

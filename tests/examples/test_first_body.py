@@ -67,9 +67,9 @@ def test_notebook_runs_from_top_to_bottom(network, tmp_path):
     assert r"shown: b'\x89PNG'" in done.stdout
     for name in COCO_KEYPOINTS:
         assert name in done.stdout
-    endings = ("astronaut.obj", "astronaut.glb", "astronaut_person_0.bvh", "astronaut.npz")
+    names = ("astronaut.obj", "astronaut.glb", "astronaut_person_0.bvh", "astronaut.npz")
     written = {path.name for path in (tmp_path / "output").iterdir()}
-    assert written == {*endings, "astronaut.html"}
+    assert written == {*names, "astronaut.html"}
     losses = ast.literal_eval(done.stdout.splitlines()[-1].removeprefix("shown: "))
     assert len(losses) == 10
     assert np.isfinite(losses).all()

@@ -8,27 +8,27 @@ import pytest
 
 from hmr_tf.files.image_size import image_size
 
-ENDINGS = (".jpg", ".png", ".bmp", ".webp", ".tif")
+EXTENSIONS = (".jpg", ".png", ".bmp", ".webp", ".tif")
 
 
-@pytest.mark.parametrize("ending", ENDINGS)
+@pytest.mark.parametrize("extension", EXTENSIONS)
 @pytest.mark.parametrize("size", [(7, 30), (300, 2), (257, 258)])
-def test_image_size_is_what_is_decoded(ending, size, rng):
+def test_image_size_is_what_is_decoded(extension, size, rng):
     image = rng.integers(0, 256, size=(*size, 3), dtype=np.uint8)
-    content = cv2.imencode(ending, image)[1]
+    content = cv2.imencode(extension, image)[1]
     assert image_size(content.tobytes()) == cv2.imdecode(content, cv2.IMREAD_COLOR).shape[:2]
 
 
 @pytest.mark.parametrize(
-    ("ending", "flags"),
+    ("extension", "flags"),
     [
         (".jpg", [cv2.IMWRITE_JPEG_PROGRESSIVE, 1]),
         (".webp", [cv2.IMWRITE_WEBP_QUALITY, 101]),  # lossless: VP8L
         (".webp", [cv2.IMWRITE_WEBP_QUALITY, 50]),  # VP8
     ],
 )
-def test_image_size_of_other_codings(ending, flags):
-    content = cv2.imencode(ending, np.zeros((20, 33, 3), np.uint8), flags)[1].tobytes()
+def test_image_size_of_other_codings(extension, flags):
+    content = cv2.imencode(extension, np.zeros((20, 33, 3), np.uint8), flags)[1].tobytes()
     assert image_size(content) == (20, 33)
 
 
@@ -59,9 +59,9 @@ def test_image_size_of_a_jpeg_with_fill_bytes():
     assert image_size(b"\xff\xd8\xff\xff\xff" + content[3:]) == (20, 33)
 
 
-@pytest.mark.parametrize("ending", ENDINGS)
-def test_image_size_of_cut_headers_is_unknown(ending):
-    content = cv2.imencode(ending, np.zeros((20, 33, 3), np.uint8))[1].tobytes()
+@pytest.mark.parametrize("extension", EXTENSIONS)
+def test_image_size_of_cut_headers_is_unknown(extension):
+    content = cv2.imencode(extension, np.zeros((20, 33, 3), np.uint8))[1].tobytes()
     for length in range(12):
         assert image_size(content[:length]) is None
 

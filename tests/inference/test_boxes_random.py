@@ -20,8 +20,8 @@ def random_box(rng):
 def photographs(rng):
     """Names of some photographs, some of them in two folders."""
     stems = rng.permutation(STEMS)[: rng.integers(1, 4)]
-    endings = [choose(rng, ".jpg", ".JPG", ".png") for _ in stems]
-    names = [stem + ending for stem, ending in zip(stems, endings)]
+    extensions = [choose(rng, ".jpg", ".JPG", ".png") for _ in stems]
+    names = [stem + extension for stem, extension in zip(stems, extensions)]
     return [f"{folder}/{name}" for name in names for folder in ("s1", "s2")]
 
 
@@ -162,17 +162,17 @@ def check_openpose(rng, folder):
         by_name[f"{stem}.jpg"] = [random_box(rng) for _ in range(rng.integers(0, 3))]
     of_folder = folder / "json"
     of_folder.mkdir()
-    ending = choose(rng, "_keypoints.json", ".json")
+    extension = choose(rng, "_keypoints.json", ".json")
     for name, of_name in by_name.items():
         people = [random_openpose(rng, box) for box in of_name]
         content = {"version": choose(rng, 1.1, 1.3), "people": people}
         text = json.dumps(content, indent=choose(rng, None, 1))
         code = choose(rng, "utf-8", "utf-8-sig", "utf-16")
-        (of_folder / f"{name[:-4]}{ending}").write_bytes(text.encode(code))
+        (of_folder / f"{name[:-4]}{extension}").write_bytes(text.encode(code))
     check_boxes(of_folder, by_name, folder)
     name, of_name = next(iter(by_name.items()))
     if of_name:
-        single = of_folder / f"{name[:-4]}{ending}"
+        single = of_folder / f"{name[:-4]}{extension}"
         check_boxes(single, {"anything.png": of_name}, folder)
 
 

@@ -36,24 +36,24 @@ def test_photo_refuses_what_is_no_image(tmp_path, content):
         photo.read_image(path)
 
 
-@pytest.mark.parametrize("ending", [".png", ".bmp"])
-def test_photo_refuses_more_pixels_than_memory_should_hold(tmp_path, picture, ending):
+@pytest.mark.parametrize("extension", [".png", ".bmp"])
+def test_photo_refuses_more_pixels_than_memory_should_hold(tmp_path, picture, extension):
     """The header alone says so: nothing is decoded, whatever limits OpenCV was started with."""
-    content = bytearray(cv2.imencode(ending, picture)[1].tobytes())
-    place, order = (16, ">II") if ending == ".png" else (18, "<II")
-    struct.pack_into(order, content, place, 20000, 20000)
-    path = tmp_path / f"huge{ending}"
+    content = bytearray(cv2.imencode(extension, picture)[1].tobytes())
+    offset, order = (16, ">II") if extension == ".png" else (18, "<II")
+    struct.pack_into(order, content, offset, 20000, 20000)
+    path = tmp_path / f"huge{extension}"
     path.write_bytes(content)
     with pytest.raises(InputError, match=r"huge.* has 20000 x 20000 pixels: .* at most 128 Mi"):
         photo.read_image(path)
 
 
-@pytest.mark.parametrize("ending", photo.ENDINGS)
-def test_photo_refuses_half_a_file_without_other_output(tmp_path, picture, ending, capfd):
-    _, whole = cv2.imencode(ending.replace(".jfif", ".jpg"), picture)
-    path = tmp_path / f"half{ending}"
+@pytest.mark.parametrize("extension", photo.EXTENSIONS)
+def test_photo_refuses_half_a_file_without_other_output(tmp_path, picture, extension, capfd):
+    _, whole = cv2.imencode(extension.replace(".jfif", ".jpg"), picture)
+    path = tmp_path / f"half{extension}"
     path.write_bytes(whole.tobytes()[: len(whole) // 2])
-    with pytest.raises(InputError, match=rf"half\{ending} is (damaged|no image)"):
+    with pytest.raises(InputError, match=rf"half\{extension} is (damaged|no image)"):
         photo.read_image(path)
     lines = capfd.readouterr().err.splitlines()
     muted = re.compile(r"tensorflow/core|^E0000 ")  # by the commands: TensorFlow 2.15, 2.21
@@ -78,7 +78,7 @@ def test_photo_paths_of_a_file_a_folder_and_a_pattern(tmp_path):
 
 def test_photo_folder_is_read_by_content_and_names_what_cannot_be(tmp_path, picture):
     """Endings decide nothing for pictures; what is no picture is left alone."""
-    encode = {ending: cv2.imencode(ending, picture)[1].tobytes() for ending in (".jpg", ".webp")}
+    encode = {name: cv2.imencode(name, picture)[1].tobytes() for name in (".jpg", ".webp")}
     heic = struct.pack(">I4s4sI", 24, b"ftyp", b"heic", 0) + b"mif1heic" + bytes(40)
     contents = {
         "a.jfif": encode[".jpg"],

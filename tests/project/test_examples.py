@@ -209,7 +209,7 @@ def test_example_of_the_exporters_in_python(tmp_path, monkeypatch):
     }
     exec(code, names)
     assert {path.name for path in tmp_path.iterdir()} == {
-        f"anna.{ending}" for ending in ("glb", "bvh", "npz", "html")
+        f"anna.{extension}" for extension in ("glb", "bvh", "npz", "html")
     }
     assert Glb((tmp_path / "anna.glb").read_bytes()).node("anna")
     assert 1 < names["metres"]["height"].metres < 2.5

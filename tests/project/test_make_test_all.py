@@ -101,7 +101,7 @@ def test_make_test_all_is_what_ci_runs_after_the_tests():
     done = run_make("-n", target, limit, parts, cwd=ROOT)
     assert done.returncode == 0, done.stderr
     minutes, parts = float(limit.partition("=")[2]), parts.partition("=")[2]
-    ending = f".ci/test_all.py --minutes={minutes:g} --parts={parts}"
-    assert done.stdout.splitlines()[-1].endswith(ending)
+    command = f".ci/test_all.py --minutes={minutes:g} --parts={parts}"
+    assert done.stdout.splitlines()[-1].endswith(command)
     assert {"programs", "packages"} <= set(parts.split(","))
     assert 0 < minutes <= 25

@@ -57,9 +57,9 @@ def strangers(tmp_path_factory):
     np.savez(folder / "arrays.npz", v_template=np.zeros(3), text=np.array(["a"]))
     np.save(folder / "array.npy", np.zeros(3))
     originals = sorted(path for path in folder.iterdir() if path.is_file())
-    for ending in (".json", ".csv", ".npz", ".NPZ", ".npy", ".pkl", ".h5", ".jpg"):
+    for extension in (".json", ".csv", ".npz", ".NPZ", ".npy", ".pkl", ".h5", ".jpg"):
         for path in originals:
-            (folder / f"{path.name}{ending}").write_bytes(path.read_bytes())
+            (folder / f"{path.name}{extension}").write_bytes(path.read_bytes())
     (folder / "folder.npz").mkdir()
     return [*sorted(folder.iterdir()), folder / "missing.json", folder / "missing.npz"]
 

@@ -152,7 +152,7 @@ def test_amass_files_of_another_body_model_are_named(tmp_path):
             amass.read_file(path)
 
 
-def test_amass_endings_in_capitals_and_hidden_files(folder):
+def test_amass_extensions_in_capitals_and_hidden_files(folder):
     file = next((folder / "CMU").rglob("*_poses.npz"))
     file.rename(file.with_name(file.name.upper()))
     (file.parent / f"._{file.name}").write_bytes(b"\0")

@@ -249,7 +249,7 @@ def test_cmu_motion_without_its_skeleton(tmp_path):
         cmu.read(tmp_path / "none", 0)
 
 
-def test_cmu_endings_in_capitals_and_hidden_files(tmp_path):
+def test_cmu_extensions_in_capitals_and_hidden_files(tmp_path):
     path = cmu_fakes.write(tmp_path, [{}] * 3)
     path.rename(tmp_path / "01_01.AMC")
     (tmp_path / "01.asf").rename(tmp_path / "body.ASF")

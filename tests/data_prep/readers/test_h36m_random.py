@@ -131,8 +131,8 @@ def check_npz(rng, folder):
     number = recording.stem.partition(" ")[2]
     stem = f"{recording.subject}_{f'{other} {number}'.strip()}.{recording.file_stem[-8:]}"
     stem = stem.replace(" ", "_")
-    ending = choose(rng, "jpg", "png")
-    names = [f"{stem}_{frame + first:06d}.{ending}" for frame in frames]
+    extension = choose(rng, "jpg", "png")
+    names = [f"{stem}_{frame + first:06d}.{extension}" for frame in frames]
     is_deep = chance(rng)
     below = f"{recording.subject}/{stem}/" if is_deep else ""
     before = choose(rng, "", "images/", "S1/x/", "C:\\data\\images\\", "/home/me/h36m/")

@@ -27,14 +27,14 @@ def write_joints(rng, folder, joints):
 def write_images(rng, folder, number):
     """Images of some of the people; returns dict: column -> path."""
     first = choose(rng, 0, 1)
-    digits, ending = choose(rng, 1, 4, 5), choose(rng, "jpg", "jpg", "JPG")
+    digits, extension = choose(rng, 1, 4, 5), choose(rng, "jpg", "jpg", "JPG")
     lost = rng.permutation(np.arange(1, number))[: choose(rng, 0, 0, 1, 2)]
     # From 1, the last one's number tells it; from 0, the first one's.
     lost = [column for column in lost if column != number - 1]
     paths = {}
     for column in rng.permutation(number):
         if column not in lost:
-            name = f"im{column + first:0{digits}d}.{ending}"
+            name = f"im{column + first:0{digits}d}.{extension}"
             paths[int(column)] = touch(folder / "images" / name)
     for name in ("._im0001.jpg", "Thumbs.db", "notes.txt"):
         if chance(rng, 0.2):

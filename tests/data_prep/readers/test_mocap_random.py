@@ -33,13 +33,13 @@ def check_mosh(rng, folder):
     for name in ("trans", "gender", "mocap_framerate"):
         if chance(rng):
             content[name] = choose(rng, np.zeros(3), "male", 25.0)
-    ending = choose(rng, "pkl", "PKL")
-    path = folder / collection / subject / f"a.{ending}"
+    extension = choose(rng, "pkl", "PKL")
+    path = folder / collection / subject / f"a.{extension}"
     path.parent.mkdir(parents=True)
     path.write_bytes(pickle.dumps(content, choose(rng, 0, 1, 2, 3, 4)))
     is_hidden = chance(rng, 0.2)
     if is_hidden:
-        touch(path.parent / f"._a.{ending}")
+        touch(path.parent / f"._a.{extension}")
     root = folder if chance(rng) else folder / collection
     items = list(mosh.read(root, int(rng.integers(9)))[collection])
     assert sum(isinstance(item, Skipped) and item.is_problem for item in items) == is_hidden
@@ -77,7 +77,7 @@ def check_amass(rng, folder):
     name = choose(rng, "01_01_poses.npz", "walk_stageii.npz", "x.npz", "01_01_POSES.NPZ")
     path = folder / "KIT" / below / name
     path.parent.mkdir(parents=True)
-    with open(path, "wb") as file:  # savez would add an ending
+    with open(path, "wb") as file:  # savez would add an extension
         choose(rng, np.savez, np.savez_compressed)(file, **arrays)
     np.savez(path.parent / "shape.npz", betas=betas)
     root = folder / "KIT" if "/" not in below and chance(rng) else folder

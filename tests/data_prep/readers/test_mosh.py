@@ -94,7 +94,7 @@ def test_mosh_records_are_the_originals(name, shared):
     np.testing.assert_allclose(rows, sorted(theirs.tolist()), atol=1e-4)
 
 
-def test_mosh_endings_in_capitals_and_hidden_files(tmp_path, rng):
+def test_mosh_extensions_in_capitals_and_hidden_files(tmp_path, rng):
     folder = tmp_path / "neutrSMPL_CMU" / "01"
     write_mosh(folder / "a.PKL", rng.normal(size=(2, 72)))
     (folder / "._a.pkl").write_bytes(b"\0\5\x16\7")

@@ -53,8 +53,8 @@ def test_publish_leftovers_of_a_killed_worker_are_removed(tmp_path):
     partial.mkdir()
     with atomic.unfinished(partial / "train_000.tfrecord") as left:
         name = left.name
-    for ending in ("", ".json"):
-        (partial / f"{name}{ending}").write_text("half of it")
+    for extension in ("", ".json"):
+        (partial / f"{name}{extension}").write_text("half of it")
     publish.write_json(partial / "run.json", RUN)
     write(tmp_path, RECORDS[:2])
     assert names(tmp_path) == ["train_000.tfrecord", "train_index.json"]

@@ -114,10 +114,10 @@ def test_source_images_labels_without_a_size_are_those_of_the_upright_image(tmp_
     assert_point_is_red(record)
 
 
-@pytest.mark.parametrize("ending", [".png", ".bmp", ".webp", ".tif"])
-def test_source_images_read_what_photographs_come_in(ending, tmp_path):
-    assert cv2.imwrite(str(tmp_path / f"a{ending}"), upright_image())
-    (record,), _ = convert([person(str(tmp_path / f"a{ending}"))])
+@pytest.mark.parametrize("extension", [".png", ".bmp", ".webp", ".tif"])
+def test_source_images_read_what_photographs_come_in(extension, tmp_path):
+    assert cv2.imwrite(str(tmp_path / f"a{extension}"), upright_image())
+    (record,), _ = convert([person(str(tmp_path / f"a{extension}"))])
     assert record["image/encoded"][0].startswith(b"\xff\xd8")
     assert_point_is_red(record)
 
