@@ -32,7 +32,7 @@ import benchmarks
 from benchmarks.baselines import original_smpl
 from hmr_tf.body import body_model, camera, theta
 from hmr_tf.files.errors import InputError
-from hmr_tf.inference import person, photo
+from hmr_tf.inference import person_crops, photo
 from hmr_tf.networks import build, checkpoint, engines
 from hmr_tf.serving import saved_model
 
@@ -172,7 +172,7 @@ def crops_of(img_path, number, size):
         noise = np.random.default_rng(0).uniform(-1, 1, (number, size, size, 3))
         return noise.astype(np.float32)
     photos = [photo.read_image(path) for path in photo.find(img_path)[:number]]
-    crops = [person.crop_person(image, None, size)[0] for image in photos]
+    crops = [person_crops.crop_person(image, None, size)[0] for image in photos]
     return np.stack(crops).astype(np.float32) / 127.5 - 1.0
 
 

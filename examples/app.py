@@ -134,7 +134,7 @@ def small_scene(image, people, body):
     import cv2
 
     from hmr_tf.exporters.photo_outputs import Scene
-    from hmr_tf.inference.person import Person
+    from hmr_tf.inference.person_crops import Person
 
     scale = min(1.0, MAX_DRAWN_SIDE / max(image.shape[:2]))
     if scale < 1:

@@ -64,7 +64,7 @@ def main(argv):
         raise InputError(f"{argv[1]!r} is no flag: every option is --name=value; see --help.")
     if not OPTIONS.load_path:
         raise InputError("--load_path is missing: a checkpoint, or the --model_dir of a training.")
-    from hmr_tf.networks import released
+    from hmr_tf.networks import released_weights
 
     hmr, content = released_content(OPTIONS.load_path, OPTIONS.summary, OPTIONS.rest_hands_and_toes)
     crops = random_crops(OPTIONS.img_path, hmr.image_size)
@@ -79,7 +79,7 @@ def main(argv):
             f"{MAX_MOVED_MM} mm allowed: nothing was written. Train on with smaller learning rates."
         )
     try:
-        released.write(OPTIONS.output, content)
+        released_weights.write(OPTIONS.output, content)
     except OSError as error:
         reason = error.strerror or error
         raise InputError(f"--output={OPTIONS.output} cannot be written: {reason}") from error
@@ -95,13 +95,13 @@ def released_content(load_paths, summary="", rest_hands_and_toes=False):
       rest_hands_and_toes: whether the rotations of `RESTED` become 0 for every image.
 
     Returns:
-      `hmr.HMR` with the mean weights, `released.Released`.
+      `hmr.HMR` with the mean weights, `released_weights.Released`.
 
     Raises:
       InputError: no checkpoint, networks that differ, a body other than the built-in one.
     """
     from hmr_tf.body import body_model
-    from hmr_tf.networks import build, checkpoint, released
+    from hmr_tf.networks import build, checkpoint, released_weights
 
     prefixes = [checkpoint.find(path) for path in load_paths]
     architecture = checkpoint.read_architecture(prefixes[0])
@@ -119,17 +119,18 @@ def released_content(load_paths, summary="", rest_hands_and_toes=False):
     total = {}
     for prefix in prefixes:
         checkpoint.restore(prefix, checkpoint.hmr_parts(hmr))
-        for name, variable in released.variables(hmr).items():
+        for name, variable in released_weights.variables(hmr).items():
             total[name] = total.get(name, 0.0) + variable.numpy().astype(np.float64)
-    for name, variable in released.variables(hmr).items():
+    for name, variable in released_weights.variables(hmr).items():
         mean = total[name] / len(prefixes)
         if rest_hands_and_toes and name in _OF_THETA:
             mean[..., rested_columns()] = 0.0
         variable.assign(mean.astype(np.float32))
-    weights = {name: variable.numpy() for name, variable in released.variables(hmr).items()}
+    weights = {name: variable.numpy() for name, variable in released_weights.variables(hmr).items()}
     training = training_summary(prefixes, summary)
     training["rest_hands_and_toes"] = rest_hands_and_toes
-    return hmr, released.Released(architecture, digest, training, released.stored_weights(weights))
+    weights = released_weights.stored_weights(weights)
+    return hmr, released_weights.Released(architecture, digest, training, weights)
 
 
 def rested_columns():
@@ -160,7 +161,7 @@ def training_summary(prefixes, summary):
 
 def random_crops(img_path, size, number=NUM_CROPS):
     """(number, S, S, 3) float32 in [-1, 1]: crops of photographs at random places and scales."""
-    from hmr_tf.inference import person, photo
+    from hmr_tf.inference import person_crops, photo
 
     rng = np.random.default_rng(0)
     images = [photo.read_image(path) for path in photo.find(img_path)]
@@ -170,7 +171,7 @@ def random_crops(img_path, size, number=NUM_CROPS):
         height, width = image.shape[:2]
         side = rng.uniform(0.3, 0.9) * min(height, width)
         corner = rng.uniform(0.0, 1.0, 2) * (width - side, height - side)
-        crops.append(person.crop_person(image, (*corner, side, side), size)[0])
+        crops.append(person_crops.crop_person(image, (*corner, side, side), size)[0])
     return np.stack(crops).astype(np.float32) / 127.5 - 1.0
 
 
@@ -179,20 +180,21 @@ def rounding_error_mm(hmr, stored, crops):
 
     Args:
       hmr: `hmr.HMR`; its weights are restored.
-      stored: name -> rounded array, of the names of `released.variables`.
+      stored: name -> rounded array, of the names of `released_weights.variables`.
       crops: (B, S, S, 3) in [-1, 1].
 
     Returns:
       Mean and largest distance of a vertex in millimetres.
     """
-    from hmr_tf.networks import released
+    from hmr_tf.networks import released_weights
 
-    unrounded = {name: variable.numpy() for name, variable in released.variables(hmr).items()}
+    variables = released_weights.variables(hmr)
+    unrounded = {name: variable.numpy() for name, variable in variables.items()}
     before = _vertices(hmr, crops)
-    for name, variable in released.variables(hmr).items():
+    for name, variable in variables.items():
         variable.assign(stored[name].astype(np.float32))
     after = _vertices(hmr, crops)
-    for name, variable in released.variables(hmr).items():
+    for name, variable in variables.items():
         variable.assign(unrounded[name])
     distance_mm = 1e3 * np.linalg.norm(after - before, axis=-1)
     return float(distance_mm.mean()), float(distance_mm.max())

@@ -1,6 +1,6 @@
 """--mode=evaluate: errors of a trained model on labelled people."""
 
-from hmr_tf.cli.startup import (
+from hmr_tf.cli.mode_steps import (
     announce_and_load_tensorflow,
     load,
     make_engine,

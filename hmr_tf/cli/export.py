@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from hmr_tf.cli.startup import (
+from hmr_tf.cli.mode_steps import (
     announce_and_load_tensorflow,
     load,
     new_folder,

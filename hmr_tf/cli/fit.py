@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from hmr_tf.cli.startup import announce_and_load_tensorflow, load, output_folder, require_flags
+from hmr_tf.cli.mode_steps import announce_and_load_tensorflow, load, output_folder, require_flags
 from hmr_tf.files.errors import InputError
 
 

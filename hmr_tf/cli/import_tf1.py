@@ -1,6 +1,6 @@
 """--mode=import_tf1: a checkpoint of the original becomes a --model_dir."""
 
-from hmr_tf.cli.startup import announce_and_load_tensorflow, require_flags, timed_phase
+from hmr_tf.cli.mode_steps import announce_and_load_tensorflow, require_flags, timed_phase
 
 
 def import_tf1(options):

@@ -3,14 +3,14 @@
 import contextlib
 import sys
 
-from hmr_tf.cli.options import MOTION_FORMATS, PHOTO_FORMATS, Options
-from hmr_tf.cli.startup import (
+from hmr_tf.cli.mode_steps import (
     announce_and_load_tensorflow,
     load_with_body,
     make_engine,
     output_folder,
     timed_phase,
 )
+from hmr_tf.cli.options import MOTION_FORMATS, PHOTO_FORMATS, Options
 from hmr_tf.files.errors import InputError
 
 _PHOTOGRAPHS_PER_BATCH = 8  # their people are one batch of the network

@@ -14,7 +14,7 @@ import time
 from pathlib import Path
 
 from hmr_tf.cli import recipes
-from hmr_tf.cli.startup import announcement
+from hmr_tf.cli.mode_steps import announcement
 from hmr_tf.files.errors import InputError
 
 PHOTO = Path(__file__).resolve().parents[1] / "assets" / "astronaut.jpg"
@@ -68,16 +68,17 @@ def quickstart(options):
 
 def _predict_released(photo, folder, is_needed):
     """The body that the released network predicts; without the network a line about that."""
-    from hmr_tf.networks import released
+    from hmr_tf.networks import released_weights
 
-    if not (released.PATH.is_file() or is_needed):
-        print(f"There is no released network ({released.PATH}): a small one is trained now.")
+    if not (released_weights.PATH.is_file() or is_needed):
+        path = released_weights.PATH
+        print(f"There is no released network ({path}): a small one is trained now.")
         return
     _step(
         "The released network",
         *MAIN,
         "--mode=predict",
-        f"--load_path={released.NAME}",
+        f"--load_path={released_weights.NAME}",
         f"--img_path={photo}",
         f"--output_dir={folder}",
         "--write=overlay,panels,glb,viewer",

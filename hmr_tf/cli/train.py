@@ -1,6 +1,6 @@
 """--mode=train: the network, trained."""
 
-from hmr_tf.cli.startup import announce_and_load_tensorflow
+from hmr_tf.cli.mode_steps import announce_and_load_tensorflow
 
 
 def train(options):

@@ -25,7 +25,7 @@ class Scene(NamedTuple):
     """A photograph and the people in it."""
 
     image: np.ndarray  # (H, W, 3) uint8 RGB
-    people: list  # of inference.person.Person, at least one
+    people: list  # of inference.person_crops.Person, at least one
     body: BodyModel  # of these people
     up_axis: str = "y"  # of meshes and motions: "y" or "z"
 

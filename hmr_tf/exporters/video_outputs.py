@@ -13,7 +13,7 @@ from tqdm import tqdm
 from hmr_tf.exporters import motion, photo_outputs
 from hmr_tf.files.atomic import atomic_write
 from hmr_tf.inference import video_files
-from hmr_tf.inference.person import Person
+from hmr_tf.inference.person_crops import Person
 from hmr_tf.inference.video import FRAMES_PER_BATCH, KEPT, batches
 from hmr_tf.rendering import panels
 

@@ -12,7 +12,7 @@ from absl import logging
 
 from hmr_tf.body import theta
 from hmr_tf.files.errors import InputError
-from hmr_tf.inference import person, photo
+from hmr_tf.inference import person_crops, photo
 from hmr_tf.inference.person_search import PersonSearch
 from hmr_tf.inference.teacher.refinement import Refiner
 from hmr_tf.networks import engines
@@ -81,8 +81,8 @@ class Model:
             sees (`teacher.refinement`); None: as the model was made, without.
 
         Returns:
-          list of `inference.person.Person`, dicts of named arrays; empty where the detector finds
-          no person.
+          list of `person_crops.Person`, dicts of named arrays; empty where the detector finds no
+          person.
 
         Raises:
           InputError: the file is no image, a box is empty or outside, or refine and no teacher.
@@ -107,7 +107,7 @@ class Model:
           refine: as in `predict`.
 
         Returns:
-          list: for each photograph its list of `inference.person.Person`, or the InputError of a
+          list: for each photograph its list of `person_crops.Person`, or the InputError of a
           box that is empty or outside the photograph.
 
         Raises:
@@ -126,21 +126,21 @@ class Model:
         return [x if isinstance(x, InputError) else [next(people) for _ in x] for x in by_image]
 
     def _crops_or_error(self, image, boxes, focal_px, principal_px):
-        """list of `person.PersonCrop` of one photograph, or the InputError of a box."""
+        """list of `person_crops.PersonCrop` of one photograph, or the InputError of a box."""
         if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8:
             raise ValueError(
                 f"image must be (H, W, 3) uint8 RGB; received {image.shape} {image.dtype}"
             )
         boxes = self.detect(image) if boxes is None else boxes
         boxes = [None if box is None else tuple(map(float, box)) for box in boxes]
-        pinhole = person.pinhole_of(image, focal_px, principal_px)
+        pinhole = person_crops.pinhole_of(image, focal_px, principal_px)
         try:
-            return person.crop_people(image, boxes, pinhole, self.image_size)
+            return person_crops.crop_people(image, boxes, pinhole, self.image_size)
         except InputError as error:
             return error
 
     def _predict_people(self, crops, images=None):
-        """list of `person.PersonCrop` -> list of `person.Person`; refined with the photographs."""
+        """list of PersonCrop -> list of Person, refined where photographs are given."""
         if not crops:
             return []
         pixels = np.stack([crop.pixels for crop in crops]).astype(np.float32) / 127.5 - 1.0
@@ -148,7 +148,7 @@ class Model:
         if images is not None:
             predicted = self._refine(predicted, images, [crop.crop for crop in crops])
         predicted["pose"] = theta.split(predicted["theta"]).pose.numpy()
-        return person.people_from_crops(predicted, crops)
+        return person_crops.people_from_crops(predicted, crops)
 
     def _refine(self, predicted, images, crops):
         if self._refiner is None:

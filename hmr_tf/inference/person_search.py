@@ -38,7 +38,7 @@ class Windows(NamedTuple):
 class SearchResult(NamedTuple):
     """The person of a photograph."""
 
-    box: tuple  # (x, y, width, height), for `person.crop_person`
+    box: tuple  # (x, y, width, height), for `person_crops.crop_person`
     agreement: float  # share of the windows that led to these keypoints, 0 to 1
 
 
@@ -162,7 +162,7 @@ def most_agreed(keypoints_px):
 
 
 def box_of_window(center_px, side_px, keypoints_px):
-    """(4,) x, y, width, height, of which `person.crop_person` makes this window again.
+    """(4,) x, y, width, height, of which `person_crops.crop_person` makes this window again.
 
     It has the sides' ratio of the (19, 2) keypoints.
     """

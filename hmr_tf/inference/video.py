@@ -13,7 +13,7 @@ from hmr_tf.body import camera
 from hmr_tf.files.errors import InputError
 from hmr_tf.inference import tracking, video_files
 from hmr_tf.inference.boxes import usable
-from hmr_tf.inference.person import Person
+from hmr_tf.inference.person_crops import Person
 
 FRAMES_PER_BATCH = 16  # frames whose people are one batch
 _BODIES_AT_ONCE = 512  # of a track, posed after smoothing

@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from hmr_tf.body import body_model
 from hmr_tf.files.errors import InputError
-from hmr_tf.networks import build, released
+from hmr_tf.networks import build, released_weights
 from hmr_tf.networks.build import Architecture
 from hmr_tf.networks.discriminator import Discriminator
 
@@ -123,8 +123,8 @@ def load_with_body(load_path, smpl_model_path=""):
     Raises:
       InputError: the checkpoint does not exist, is damaged or belongs to another network.
     """
-    if released.is_released(load_path):
-        return released.load_with_body(smpl_model_path)
+    if released_weights.is_released(load_path):
+        return released_weights.load_with_body(smpl_model_path)
     prefix = find(load_path)
     params = read_params(prefix)
     architecture, is_imported = read_architecture(prefix, params), IMPORTED in params
@@ -145,7 +145,7 @@ def load_discriminator(load_path):
     Raises:
       InputError: the checkpoint does not exist, or its discriminator has spectral normalisation.
     """
-    if released.is_released(load_path):
+    if released_weights.is_released(load_path):
         return None
     prefix = find(load_path)
     if DISCRIMINATOR not in stored_parts(prefix):

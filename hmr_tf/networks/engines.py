@@ -19,7 +19,7 @@ from absl import logging
 from hmr_tf import __version__
 from hmr_tf.body import theta
 from hmr_tf.files.errors import InputError
-from hmr_tf.networks import checkpoint, encoder, released
+from hmr_tf.networks import checkpoint, encoder, released_weights
 from hmr_tf.networks.hmr import HMR
 from hmr_tf.networks.prediction import Prediction, prediction_as_dict, prediction_from_body
 
@@ -78,7 +78,7 @@ def make(hmr, name="auto", precision="float32", load_path=""):
 
 def cache_folder(load_path=""):
     """Path of the folder that keeps OpenVINO's files of a network; see `make`."""
-    if not released.is_released(load_path):
+    if not released_weights.is_released(load_path):
         return Path(checkpoint.find(load_path)).absolute().parent / CACHE
     user = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
     return Path(user) / "hmr_tf" / CACHE

@@ -7,7 +7,7 @@ import numpy as np
 from tensorflow import keras
 
 from hmr_tf.files.errors import InputError
-from hmr_tf.networks import released, tf1_checkpoint
+from hmr_tf.networks import released_weights, tf1_checkpoint
 
 # The value of the flag with which Keras downloads; names of the classifier in weight files.
 IMAGENET = "imagenet"
@@ -30,8 +30,8 @@ def load(path, encoder_name, hmr, discriminator=None):
     Raises:
       InputError: the file does not exist or belongs to another network, or the download fails.
     """
-    if path == released.NAME:
-        released.assign(released.read(), hmr)
+    if path == released_weights.NAME:
+        released_weights.assign(released_weights.read(), hmr)
     elif path == IMAGENET:
         _download(encoder_name, hmr.encoder)
     elif Path(path).suffix.lower() in (".h5", ".hdf5"):

@@ -1,6 +1,6 @@
 """The test-time crop as TensorFlow operations, for servers where no Python runs.
 
-The pixels are those of `inference.person.crop_person`. Only the crop is computed, in the
+The pixels are those of `inference.person_crops.crop_person`. Only the crop is computed, in the
 fixed-point arithmetic with which `cv2.resize` filters uint8.
 """
 
@@ -22,7 +22,7 @@ class Crops(NamedTuple):
     photo_xy: tf.Tensor  # (N, 2) float32, width and height of the photograph
 
 
-def crop_people(image, boxes, image_size):
+def crop_boxes(image, boxes, image_size):
     """Scales every person to 150 px of 224 and cuts the square around them, repeating the edge.
 
     Args:

@@ -25,7 +25,7 @@ def predict_crops(network, image):
 
 
 def predict_photos(network, image_bytes, boxes):
-    """`predict_image_bytes`: the arrays of `inference.person.Person`, without names and box."""
+    """`predict_image_bytes`: the arrays of `person_crops.Person`, without names and box."""
     size = network.image_size
     image_bytes, boxes = tf.ensure_shape(image_bytes, [None]), tf.ensure_shape(boxes, [None, 4])
     with tf.control_dependencies(_check_request(image_bytes, boxes)):
@@ -68,7 +68,7 @@ def _crops_of_photo(content, boxes, image_size):
     image = photo_ops.decode(content)
     photo_xy = tf.cast(tf.reverse(tf.shape(image)[:2], [0]), tf.float32)
     with tf.control_dependencies(_check_boxes(photo_xy, boxes, image_size)):
-        return crop_ops.crop_people(image, boxes, image_size)
+        return crop_ops.crop_boxes(image, boxes, image_size)
 
 
 def pose_bodies(network, pose, betas):
@@ -112,7 +112,7 @@ def _check_request(image_bytes, boxes):
 
 
 def _check_boxes(photo_xy, boxes, image_size):
-    """Checks the boxes of one photograph, as `inference.person.crop_person` does."""
+    """Checks the boxes of one photograph, as `inference.person_crops.crop_person` does."""
     inside = (boxes[:, :2] < photo_xy) & (boxes[:, :2] + boxes[:, 2:] > 0)
     scaled = photo_xy * crop_ops.person_scale(boxes[:, 2:], image_size)
     return [

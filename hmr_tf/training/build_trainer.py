@@ -9,7 +9,7 @@ from tensorflow import keras
 from hmr_tf import addons
 from hmr_tf.body import body_model
 from hmr_tf.files.errors import InputError
-from hmr_tf.networks import build, checkpoint, encoder, pretrained, released
+from hmr_tf.networks import build, checkpoint, encoder, pretrained, released_weights
 from hmr_tf.networks.build import Architecture
 from hmr_tf.networks.discriminator import Discriminator
 from hmr_tf.training import losses, resume
@@ -25,14 +25,14 @@ def from_released(options):
     Raises:
       InputError: no such network, or another one than the flags describe.
     """
-    if options.load_path != released.NAME:
+    if options.load_path != released_weights.NAME:
         return options
     if options.pretrained_model_path:
         raise InputError(
             "--load_path=released and --pretrained_model_path both give the weights to start from: "
             "pass one."
         )
-    content = released.read()
+    content = released_weights.read()
     for name in ("encoder", "num_stage"):  # weights do not depend on --img_size
         given, wanted = getattr(options, name), getattr(content.architecture, name)
         if given != wanted:
@@ -40,11 +40,11 @@ def from_released(options):
                 f"--{name}={given}, but the released network has {wanted}: pass --{name}={wanted}."
             )
     if not options.smpl_model_path:
-        released.read_body(content)
+        released_weights.read_body(content)
     return dataclasses.replace(
         options,
         load_path="",
-        pretrained_model_path=released.NAME,
+        pretrained_model_path=released_weights.NAME,
         smpl_model_path=options.smpl_model_path or str(body_model.BUILT_IN),
     )
 

@@ -7,9 +7,9 @@ import sys
 
 import pytest
 
+from hmr_tf.cli.mode_steps import announcement
 from hmr_tf.cli.options import MODES, Options
 from hmr_tf.cli.recipes import ROOT
-from hmr_tf.cli.startup import announcement
 from hmr_tf.files.errors import InputError
 
 # A command of each mode, in the folder below. TensorFlow cannot be imported there.

@@ -13,7 +13,7 @@ from data_prep import to_tfrecords
 from hmr_tf import main
 from hmr_tf.cli import predict, quickstart
 from hmr_tf.files.errors import InputError
-from hmr_tf.networks import checkpoint, encoder, released
+from hmr_tf.networks import checkpoint, encoder, released_weights
 from tests.fakes import tiny_hmr
 from tests.fakes.commands import run_command
 
@@ -206,7 +206,7 @@ def test_modes_refuse_wrong_input_in_one_line(values, message):
     ],
 )
 def test_modes_without_load_path_need_the_released_network(folder, tmp_path, monkeypatch, values):
-    monkeypatch.setattr(released, "PATH", tmp_path / "network.npz")
+    monkeypatch.setattr(released_weights, "PATH", tmp_path / "network.npz")
     reading = {"data_dir": str(folder / "data"), "datasets": ["synthetic"]}
     reading["mocap_datasets"] = ["synthetic"]
     with pytest.raises(InputError, match=r"no released network .*pass --load_path=FOLDER"):

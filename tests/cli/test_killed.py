@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from hmr_tf.cli import predict, startup
+from hmr_tf.cli import mode_steps, predict
 from hmr_tf.evaluation import cached_predictions
 from hmr_tf.exporters import photo_outputs
 from hmr_tf.files import atomic
@@ -117,7 +117,7 @@ def test_killed_run_leaves_whole_files_and_the_next_run_removes_the_rest(
     assert left
     assert len(whole) == MODES[mode] - 1
     assert all(expected[name] == content for name, content in whole.items())
-    with startup.new_folder(folder):
+    with mode_steps.new_folder(folder):
         jobs[mode](folder)
     whole, left = files_of(folder)
     assert not left

@@ -5,7 +5,7 @@ import pytest
 from hmr_tf.cli import quickstart
 from hmr_tf.cli.options import Options
 from hmr_tf.files.errors import InputError
-from hmr_tf.networks import released
+from hmr_tf.networks import released_weights
 
 
 @pytest.fixture
@@ -25,7 +25,7 @@ def options(tmp_path, **changes):
 
 
 def test_quickstart_predicts_with_the_released_network_first(tmp_path, monkeypatch, steps, capsys):
-    monkeypatch.setattr(released, "PATH", quickstart.PHOTO)  # any file that is there
+    monkeypatch.setattr(released_weights, "PATH", quickstart.PHOTO)  # any file that is there
     quickstart.quickstart(options(tmp_path))
     title, command = steps[0]
     assert title == "The released network"
@@ -38,13 +38,13 @@ def test_quickstart_predicts_with_the_released_network_first(tmp_path, monkeypat
 
 
 def test_quickstart_ends_after_the_released_network_when_asked(tmp_path, monkeypatch, steps):
-    monkeypatch.setattr(released, "PATH", quickstart.PHOTO)
+    monkeypatch.setattr(released_weights, "PATH", quickstart.PHOTO)
     quickstart.quickstart(options(tmp_path, skip_training=True))
     assert [title for title, _ in steps] == ["The released network"]
 
 
 def test_quickstart_without_a_released_network_trains(tmp_path, monkeypatch, steps, capsys):
-    monkeypatch.setattr(released, "PATH", tmp_path / "network.npz")
+    monkeypatch.setattr(released_weights, "PATH", tmp_path / "network.npz")
     quickstart.quickstart(options(tmp_path))
     assert "The released network" not in [title for title, _ in steps]
     assert "There is no released network" in capsys.readouterr().out

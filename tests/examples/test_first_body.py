@@ -12,7 +12,7 @@ import pytest
 from hmr_tf.body import body_model
 from hmr_tf.body.skeleton import COCO_KEYPOINTS
 from hmr_tf.cli.recipes import ROOT
-from hmr_tf.networks import build, encoder, released
+from hmr_tf.networks import build, encoder, released_weights
 from tests.fakes import tiny_hmr
 
 NOTEBOOK = ROOT / "examples" / "first_body.ipynb"
@@ -20,11 +20,11 @@ NOTEBOOK = ROOT / "examples" / "first_body.ipynb"
 # a notebook shows it.
 RUN = """
 import ast, json, pathlib, sys
-from hmr_tf.networks import encoder, released
+from hmr_tf.networks import encoder, released_weights
 from tests.fakes import tiny_hmr
 
 encoder.ENCODERS["resnet50"] = tiny_hmr.encoder
-notebook, released.PATH = map(pathlib.Path, sys.argv[1:])
+notebook, released_weights.PATH = map(pathlib.Path, sys.argv[1:])
 names = {}
 for cell in json.loads(notebook.read_text(encoding="utf-8"))["cells"]:
     if cell["cell_type"] == "code":
@@ -46,10 +46,10 @@ def network(tmp_path, monkeypatch):
     architecture = build.Architecture(encoder="resnet50", img_size=32)
     body = build.read_body(architecture)
     hmr = build.build(architecture, body)
-    weights = {name: variable.numpy() for name, variable in released.variables(hmr).items()}
-    weights = released.stored_weights(weights)
-    content = released.Released(architecture, body_model.digest(body), {}, weights)
-    released.write(tmp_path / "network.npz", content)
+    weights = {name: variable.numpy() for name, variable in released_weights.variables(hmr).items()}
+    weights = released_weights.stored_weights(weights)
+    content = released_weights.Released(architecture, body_model.digest(body), {}, weights)
+    released_weights.write(tmp_path / "network.npz", content)
     return tmp_path / "network.npz"
 
 

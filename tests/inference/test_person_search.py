@@ -6,7 +6,7 @@ import tensorflow as tf
 from absl import logging
 
 from hmr_tf.inference import model as models
-from hmr_tf.inference import person, person_search
+from hmr_tf.inference import person_crops, person_search
 from hmr_tf.inference.person_search import PersonSearch, Windows
 from tests.fakes import tiny_hmr
 
@@ -69,7 +69,7 @@ def test_person_search_returns_a_box_that_is_cropped_alike():
     image = photograph(box)
     network = RectangleNetwork()
     result = PersonSearch(network, SIZE)(image)
-    pixels, _ = person.crop_person(image, result.box, SIZE)
+    pixels, _ = person_crops.crop_person(image, result.box, SIZE)
     keypoints_px = network(pixels[None].astype(np.float32) / 127.5 - 1)["keypoints2d_px"]
     assert np.abs(np.mean(keypoints_px, axis=1) - SIZE / 2).max() < 0.05 * SIZE
     assert 0.25 * SIZE < np.ptp(keypoints_px, axis=1).max() < 0.7 * SIZE
@@ -90,7 +90,7 @@ def test_person_search_with_a_broken_network_gives_a_box_in_the_photograph(bias)
     image = photograph((0, 0, 500, 300))
     result = PersonSearch(RectangleNetwork(bias=bias), SIZE)(image)
     assert 0 <= result.agreement <= 1
-    pixels, _ = person.crop_person(image, result.box, SIZE)
+    pixels, _ = person_crops.crop_person(image, result.box, SIZE)
     assert pixels.shape == (SIZE, SIZE, 3)
 
 
@@ -98,7 +98,7 @@ def test_person_search_with_a_broken_network_gives_a_box_in_the_photograph(bias)
 def test_person_search_of_an_empty_photograph_gives_a_box_in_it(size):
     image = np.zeros((*size, 3), np.uint8)
     result = PersonSearch(RectangleNetwork(), SIZE)(image)
-    pixels, _ = person.crop_person(image, result.box, SIZE)
+    pixels, _ = person_crops.crop_person(image, result.box, SIZE)
     assert pixels.shape == (SIZE, SIZE, 3)
 
 

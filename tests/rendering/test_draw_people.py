@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from hmr_tf.body import camera
-from hmr_tf.inference import person
+from hmr_tf.inference import person_crops
 from hmr_tf.rendering import draw_people
 
 
@@ -16,7 +16,7 @@ def test_scene_shows_all_rotated_people(degrees):
     faces = np.array([(0, 1, 2), (0, 2, 3), (0, 3, 1), (1, 3, 2)])
     pinhole = {"focal_px": np.float32(400.0), "principal_px": np.float32([100, 80])}
     people = [
-        person.Person(vertices=corners, transl=np.float32(place), **pinhole)
+        person_crops.Person(vertices=corners, transl=np.float32(place), **pinhole)
         for place in ((-0.9, 0, 4), (2, 1, 12))
     ]
     _, mask = draw_people.draw(people, faces, (160, 200), degrees=degrees)
@@ -30,7 +30,7 @@ def test_scene_shows_all_rotated_people(degrees):
 def test_scene_without_photograph_fills_the_picture(degrees):
     corners = np.float32([(0, -0.8, 0), (-0.5, 0.8, -0.3), (0.5, 0.8, -0.3), (0, 0.8, 0.6)])
     faces = np.array([(0, 1, 2), (0, 2, 3), (0, 3, 1), (1, 3, 2)])
-    far_aside = person.Person(vertices=corners, transl=np.float32([9, -4, 30]))
+    far_aside = person_crops.Person(vertices=corners, transl=np.float32([9, -4, 30]))
     picture = draw_people.draw_alone([far_aside], faces, size_px=100, degrees=degrees)
     rows, columns = np.nonzero((picture < 255).any(axis=-1))
     assert 55 < np.ptp(rows) < 100

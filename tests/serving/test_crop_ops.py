@@ -6,12 +6,12 @@ import pytest
 import tensorflow as tf
 
 from hmr_tf.data import crop
-from hmr_tf.inference import person
+from hmr_tf.inference import person_crops
 from hmr_tf.serving import crop_ops
 
 SIGNATURE = [tf.TensorSpec([None, None, 3], tf.uint8), tf.TensorSpec([None, 4], tf.float32)]
-crop_224 = tf.function(lambda i, b: crop_ops.crop_people(i, b, 224), input_signature=SIGNATURE)
-crop_63 = tf.function(lambda i, b: crop_ops.crop_people(i, b, 63), input_signature=SIGNATURE)
+crop_224 = tf.function(lambda i, b: crop_ops.crop_boxes(i, b, 224), input_signature=SIGNATURE)
+crop_63 = tf.function(lambda i, b: crop_ops.crop_boxes(i, b, 63), input_signature=SIGNATURE)
 
 
 def random_boxes(rng, height, width, number):
@@ -22,11 +22,11 @@ def random_boxes(rng, height, width, number):
     return np.hstack([np.clip(corner, None, (width - 1, height - 1)), extent]).astype(np.float32)
 
 
-def assert_same(crop_people, size, image, boxes):
+def assert_same(crop_boxes, size, image, boxes):
     """Grey levels may differ by one in a thousandth of the pixels: OpenCV is built in many ways."""
-    ours = crop_people(image, boxes)
+    ours = crop_boxes(image, boxes)
     for i, box in enumerate(boxes.astype(float)):
-        pixels, where = person.crop_person(image, tuple(box), size)
+        pixels, where = person_crops.crop_person(image, tuple(box), size)
         np.testing.assert_array_equal(ours.corner_px[i], where.corner_px)
         np.testing.assert_allclose(ours.scale_xy[i], where.scale_xy, rtol=1e-6)
         difference = np.abs(pixels.astype(int) - ours.pixels[i].numpy())

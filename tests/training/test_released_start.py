@@ -8,25 +8,26 @@ import pytest
 from hmr_tf.body import body_model
 from hmr_tf.cli.options import Options
 from hmr_tf.files.errors import InputError
-from hmr_tf.networks import build, checkpoint, encoder, released
+from hmr_tf.networks import build, checkpoint, encoder, released_weights
 from hmr_tf.networks.build import Architecture
 from hmr_tf.training import build_trainer, run
 from hmr_tf.training.trainer import Trainer
 from tests.fakes import tiny_hmr, tiny_run
 
-MADE_OF = Architecture(encoder="resnet50", img_size=tiny_hmr.SIZE, num_stage=2)
+ARCHITECTURE = Architecture(encoder="resnet50", img_size=tiny_hmr.SIZE, num_stage=2)
 
 
 @pytest.fixture(autouse=True)
 def network(monkeypatch, tmp_path):
     """The weights of a released network of one layer."""
     monkeypatch.setitem(encoder.ENCODERS, "resnet50", tiny_hmr.encoder)
-    body = build.read_body(MADE_OF)
-    variables = released.variables(build.build(MADE_OF, body))
-    weights = released.stored_weights({name: v.numpy() for name, v in variables.items()})
+    body = build.read_body(ARCHITECTURE)
+    variables = released_weights.variables(build.build(ARCHITECTURE, body))
+    weights = released_weights.stored_weights({name: v.numpy() for name, v in variables.items()})
     path = tmp_path / "network.npz"
-    released.write(path, released.Released(MADE_OF, body_model.digest(body), {}, weights))
-    monkeypatch.setattr(released, "PATH", path)
+    content = released_weights.Released(ARCHITECTURE, body_model.digest(body), {}, weights)
+    released_weights.write(path, content)
+    monkeypatch.setattr(released_weights, "PATH", path)
     return weights
 
 
@@ -41,7 +42,7 @@ def test_training_from_released_network_begins_with_its_weights(network, tmp_pat
     given = {"load_path": "released", "encoder": "resnet50", "smpl_model_path": ""}
     run.train(tiny_run.options(data_dir, tmp_path / "run", **given))
     (trainer,) = trainers
-    for name, variable in released.variables(trainer.hmr).items():
+    for name, variable in released_weights.variables(trainer.hmr).items():
         np.testing.assert_array_equal(variable, network[name].astype(np.float32), err_msg=name)
     assert trainer.step == 0
     params = json.loads((tmp_path / "run" / checkpoint.PARAMS).read_text())

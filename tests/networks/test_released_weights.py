@@ -10,12 +10,12 @@ from hmr_tf.body import body_model
 from hmr_tf.body.skeleton import SMPL_JOINTS
 from hmr_tf.body.theta import split
 from hmr_tf.files.errors import InputError
-from hmr_tf.networks import build, checkpoint, encoder, released
+from hmr_tf.networks import build, checkpoint, encoder, released_weights
 from hmr_tf.networks.build import Architecture
 from tests.fakes import tiny_body, tiny_hmr
 from tools import released_network
 
-MADE_OF = Architecture(encoder="resnet50", img_size=32, num_stage=2)
+ARCHITECTURE = Architecture(encoder="resnet50", img_size=32, num_stage=2)
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -29,29 +29,30 @@ def _small_encoder():
 def hmr():
     """With weights that are not those of the start, moving statistics too."""
     rng = np.random.default_rng(0)
-    made = build.build(MADE_OF, build.read_body(MADE_OF))
-    for variable in released.variables(made).values():
+    made = build.build(ARCHITECTURE, build.read_body(ARCHITECTURE))
+    for variable in released_weights.variables(made).values():
         variable.assign(variable + 0.005 * rng.normal(size=variable.shape))
     return made
 
 
 @pytest.fixture(scope="module")
 def content(hmr):
-    weights = {name: variable.numpy() for name, variable in released.variables(hmr).items()}
-    digest = body_model.digest(build.read_body(MADE_OF))
-    return released.Released(MADE_OF, digest, {"steps": [7]}, released.stored_weights(weights))
+    weights = {name: variable.numpy() for name, variable in released_weights.variables(hmr).items()}
+    digest = body_model.digest(build.read_body(ARCHITECTURE))
+    weights = released_weights.stored_weights(weights)
+    return released_weights.Released(ARCHITECTURE, digest, {"steps": [7]}, weights)
 
 
 @pytest.fixture(scope="module")
 def file(content, tmp_path_factory):
     path = tmp_path_factory.mktemp("released") / "network.npz"
-    released.write(path, content)
+    released_weights.write(path, content)
     return path
 
 
 def test_released_network_predicts_as_the_one_written(hmr, file, rng):
-    loaded, body = released.load_with_body(path=file)
-    assert body_model.digest(body) == released.read(file).body_digest
+    loaded, body = released_weights.load_with_body(path=file)
+    assert body_model.digest(body) == released_weights.read(file).body_digest
     assert (loaded.image_size, loaded.regressor.num_stage) == (32, 2)
     images = rng.uniform(-1, 1, size=(3, 32, 32, 3)).astype(np.float32)
     theta, wanted = (network(images, training=False)[-1].theta for network in (loaded, hmr))
@@ -59,21 +60,21 @@ def test_released_network_predicts_as_the_one_written(hmr, file, rng):
 
 
 def test_released_network_stores_kernels_alone_as_float16(hmr, file):
-    weights = released.read(file).weights
-    assert set(weights) == set(released.variables(hmr))
+    weights = released_weights.read(file).weights
+    assert set(weights) == set(released_weights.variables(hmr))
     for name, values in weights.items():
         assert values.dtype == (np.float16 if name.endswith("/kernel") else np.float32), name
     assert {"encoder/norm/moving_variance", "regressor/mean_param"} < set(weights)
 
 
 def test_released_network_has_all_variables_of_a_checkpoint(hmr):
-    ours = {id(variable) for variable in released.variables(hmr).values()}
+    ours = {id(variable) for variable in released_weights.variables(hmr).values()}
     parts = checkpoint.hmr_parts(hmr).values()
     assert ours == {id(variable) for part in parts for variable in part.variables}
 
 
 def test_released_network_is_the_same_bytes_each_time(content, file, tmp_path):
-    released.write(tmp_path / "again.npz", content)
+    released_weights.write(tmp_path / "again.npz", content)
     assert (tmp_path / "again.npz").read_bytes() == file.read_bytes()
 
 
@@ -81,15 +82,16 @@ def test_released_network_of_keras_resnet50_fits_into_60_mb():
     """Its kernels in float16, as the names of its variables say, without building the body."""
     network = encoder.resnet50(64)
     sizes = [
-        released.stored_dtype(weight.name.split(":")[0]).itemsize * int(np.prod(weight.shape))
+        released_weights.stored_dtype(weight.name.split(":")[0]).itemsize
+        * int(np.prod(weight.shape))
         for weight in network.weights
     ]
-    assert sum(sizes) + 7e6 < released.MAX_BYTES
+    assert sum(sizes) + 7e6 < released_weights.MAX_BYTES
 
 
 def test_released_network_that_is_missing_asks_for_a_load_path(tmp_path):
     with pytest.raises(InputError, match=r"no released network .*pass --load_path=FOLDER"):
-        released.read(tmp_path / "network.npz")
+        released_weights.read(tmp_path / "network.npz")
 
 
 @pytest.mark.parametrize("part", [0.0, 0.3, 0.999])
@@ -97,7 +99,7 @@ def test_released_network_cut_short_is_damaged(file, tmp_path, part):
     path = tmp_path / "network.npz"
     path.write_bytes(file.read_bytes()[: int(part * file.stat().st_size)])
     with pytest.raises(InputError, match=r"network\.npz is damaged: .*pass --load_path=FOLDER"):
-        released.read(path)
+        released_weights.read(path)
 
 
 @pytest.mark.parametrize("place", [0.2, 0.5, 0.9])
@@ -106,22 +108,22 @@ def test_released_network_with_one_other_byte_is_damaged(file, tmp_path, place):
     data[int(place * len(data))] ^= 1
     path.write_bytes(data)
     with pytest.raises(InputError, match="is damaged"):
-        released.read(path)
+        released_weights.read(path)
 
 
 def test_released_network_refuses_other_npz_files(tmp_path):
     path = tiny_body.write(tmp_path / "body.npz")
     with pytest.raises(InputError, match=r"is damaged: it is no file of tools\.released_network"):
-        released.read(path)
+        released_weights.read(path)
 
 
 def test_released_network_refuses_another_version(content, tmp_path, monkeypatch):
     path = tmp_path / "network.npz"
     with monkeypatch.context() as patch:
-        patch.setattr(released, "VERSION", 2)
-        released.write(path, content)
+        patch.setattr(released_weights, "VERSION", 2)
+        released_weights.write(path, content)
     with pytest.raises(InputError, match="format version 2, and this program reads 1"):
-        released.read(path)
+        released_weights.read(path)
 
 
 def changed(content, name, values):
@@ -140,56 +142,56 @@ def changed(content, name, values):
 )
 def test_released_network_refuses_other_weights(content, tmp_path, values, message):
     path = tmp_path / "network.npz"
-    released.write(path, changed(content, "regressor/fc1/bias", values))
+    released_weights.write(path, changed(content, "regressor/fc1/bias", values))
     with pytest.raises(InputError, match=message):
-        released.load_with_body(path=path)
+        released_weights.load_with_body(path=path)
 
 
 def test_released_network_refuses_unknown_weights(content, tmp_path):
     path = tmp_path / "network.npz"
-    released.write(path, changed(content, "encoder/more/kernel", np.zeros(3, np.float16)))
+    released_weights.write(path, changed(content, "encoder/more/kernel", np.zeros(3, np.float16)))
     with pytest.raises(
         InputError, match="encoder/more/kernel is missing in the file or in the network"
     ):
-        released.load_with_body(path=path)
+        released_weights.load_with_body(path=path)
 
 
 def test_released_network_refuses_another_body(content, tmp_path):
     path = tmp_path / "network.npz"
-    released.write(path, content._replace(body_digest="0" * 64))
+    released_weights.write(path, content._replace(body_digest="0" * 64))
     with pytest.raises(InputError, match="trained with another body"):
-        released.load_with_body(path=path)
+        released_weights.load_with_body(path=path)
 
 
 def test_released_network_takes_a_given_body(file, tmp_path):
     smpl = tiny_body.write(tmp_path / "smpl.npz")
-    _, body = released.load_with_body(str(smpl), path=file)
+    _, body = released_weights.load_with_body(str(smpl), path=file)
     assert len(body.v_template) == 60
 
 
 def test_released_network_trained_with_an_smpl_file_is_not_written(content, tmp_path):
-    other = content._replace(architecture=MADE_OF._replace(smpl_model_path="smpl.npz"))
+    other = content._replace(architecture=ARCHITECTURE._replace(smpl_model_path="smpl.npz"))
     with pytest.raises(InputError, match="uses the built-in body"):
-        released.write(tmp_path / "network.npz", other)
+        released_weights.write(tmp_path / "network.npz", other)
     assert not list(tmp_path.iterdir())
 
 
 def test_released_network_larger_than_allowed_is_not_written(content, tmp_path, monkeypatch):
-    monkeypatch.setattr(released, "MAX_BYTES", 1000)
+    monkeypatch.setattr(released_weights, "MAX_BYTES", 1000)
     with pytest.raises(InputError, match="use --encoder=resnet50"):
-        released.write(tmp_path / "network.npz", content)
+        released_weights.write(tmp_path / "network.npz", content)
     assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize("value", [1e6, np.inf])
 def test_released_network_refuses_numbers_that_float16_cannot_hold(value):
     with pytest.raises(InputError, match="not finite in float16"):
-        released.stored_weights({"encoder/conv/kernel": np.float32([value])})
+        released_weights.stored_weights({"encoder/conv/kernel": np.float32([value])})
 
 
 def test_released_network_command_measures_what_float16_moves(hmr, content, rng):
     crops = rng.uniform(-1, 1, size=(3, 32, 32, 3)).astype(np.float32)
-    before = {name: variable.numpy() for name, variable in released.variables(hmr).items()}
+    before = {name: variable.numpy() for name, variable in released_weights.variables(hmr).items()}
     same_mm, _ = released_network.rounding_error_mm(hmr, before, crops)
     mean_mm, max_mm = released_network.rounding_error_mm(hmr, content.weights, crops)
     assert same_mm == 0
@@ -199,13 +201,13 @@ def test_released_network_command_measures_what_float16_moves(hmr, content, rng)
         hmr, {**before, "regressor/mean_param": mean}, crops
     )
     assert far_mm > 1
-    for name, variable in released.variables(hmr).items():
+    for name, variable in released_weights.variables(hmr).items():
         np.testing.assert_array_equal(variable, before[name])
 
 
 def test_released_network_command_rests_hands_and_toes_when_asked(hmr, content, tmp_path, rng):
     checkpoint.manager(checkpoint.hmr_parts(hmr), tmp_path).save(3)
-    params = {**MADE_OF._asdict(), checkpoint.BODY_DIGEST: content.body_digest}
+    params = {**ARCHITECTURE._asdict(), checkpoint.BODY_DIGEST: content.body_digest}
     (tmp_path / checkpoint.PARAMS).write_text(json.dumps(params))
     images = rng.uniform(-1, 1, size=(2, 32, 32, 3)).astype(np.float32)
     hands, toes = (
@@ -221,9 +223,9 @@ def test_released_network_command_rests_hands_and_toes_when_asked(hmr, content, 
         assert made_content.training["rest_hands_and_toes"] is is_asked
 
 
-@pytest.mark.parametrize("load_path", ["", released.NAME])
+@pytest.mark.parametrize("load_path", ["", released_weights.NAME])
 def test_released_network_is_loaded_where_no_checkpoint_is_named(file, monkeypatch, load_path):
-    monkeypatch.setattr(released, "PATH", file)
+    monkeypatch.setattr(released_weights, "PATH", file)
     hmr, _ = checkpoint.load_with_body(load_path)
     assert hmr.image_size == 32
     assert checkpoint.load_discriminator(load_path) is None
@@ -231,9 +233,9 @@ def test_released_network_is_loaded_where_no_checkpoint_is_named(file, monkeypat
 
 def test_released_network_is_what_load_gives_without_a_folder(file, monkeypatch, tmp_path, rng):
     picture = rng.integers(0, 256, size=(40, 30, 3), dtype=np.uint8)
-    monkeypatch.setattr(released, "PATH", file)
+    monkeypatch.setattr(released_weights, "PATH", file)
     (person,) = hmr_tf.load().predict(picture, (5, 5, 20, 30))
     assert person.joints3d.shape == (19, 3)
-    monkeypatch.setattr(released, "PATH", tmp_path / "network.npz")
+    monkeypatch.setattr(released_weights, "PATH", tmp_path / "network.npz")
     with pytest.raises(InputError, match="pass --load_path=FOLDER"):
         hmr_tf.load()

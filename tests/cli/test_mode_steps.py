@@ -5,12 +5,12 @@ import types
 
 import pytest
 
-from hmr_tf.cli import startup
+from hmr_tf.cli import mode_steps
 from hmr_tf.files.errors import InputError
 
 
 def output(path):
-    return startup.output_folder(types.SimpleNamespace(output_dir=str(path)))
+    return mode_steps.output_folder(types.SimpleNamespace(output_dir=str(path)))
 
 
 def fail(error):
@@ -63,7 +63,7 @@ def test_output_folder_that_cannot_be_written_is_refused_before_the_work(tmp_pat
         ):
             reached.append(place)
     read_only = OSError(errno.EROFS, "Read-only file system")
-    monkeypatch.setattr(startup.tempfile, "TemporaryFile", lambda dir: fail(read_only))
+    monkeypatch.setattr(mode_steps.tempfile, "TemporaryFile", lambda dir: fail(read_only))
     for place in ("new", "."):
         with (
             pytest.raises(InputError, match="cannot be written: Read-only file system"),

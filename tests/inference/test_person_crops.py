@@ -7,7 +7,7 @@ from hmr_tf.body import camera
 from hmr_tf.body.skeleton import KEYPOINTS, SMPL_JOINTS
 from hmr_tf.data import crop as crops
 from hmr_tf.files.errors import InputError
-from hmr_tf.inference import person
+from hmr_tf.inference import person_crops
 from hmr_tf.inference.model import Model
 from tests.fakes import tiny_hmr
 
@@ -31,7 +31,7 @@ def projected(points, pinhole):
 def test_person_keypoints_are_in_the_photographs_pixels(model, picture):
     """A point's place in the crop and its place in the photograph show the same thing."""
     (prediction,) = model.predict(picture, BOX)
-    _, crop = person.crop_person(picture, BOX, tiny_hmr.SIZE)
+    _, crop = person_crops.crop_person(picture, BOX, tiny_hmr.SIZE)
     weak = camera.project(prediction.joints3d[None], prediction.camera[None])[0]
     expected = crops.to_image(camera.pixels_from_norm(weak, tiny_hmr.SIZE), crop)
     np.testing.assert_allclose(prediction.keypoints2d_px, expected, atol=1e-2)
@@ -57,7 +57,8 @@ def test_person_has_named_arrays(model, picture):
 def test_person_transl_projects_to_the_same_pixels(model, picture, box, given):
     """Points at the body's depth do for any camera; the others the better the longer it is."""
     (prediction,) = model.predict(picture, [box], **given)
-    pinhole = person.pinhole_of(picture, *(given.get(k) for k in ("focal_px", "principal_px")))
+    camera = [given.get(name) for name in ("focal_px", "principal_px")]
+    pinhole = person_crops.pinhole_of(picture, *camera)
     assert prediction.focal_px == np.float32(pinhole.focal_px)
     np.testing.assert_array_equal(prediction.principal_px, np.float32(pinhole.principal_px))
     flat = prediction.joints3d * (1, 1, 0) + prediction.transl
@@ -65,13 +66,13 @@ def test_person_transl_projects_to_the_same_pixels(model, picture, box, given):
         projected(flat, pinhole), prediction.keypoints2d_px, rtol=0.03, atol=1.0
     )
     (far,) = model.predict(picture, [box], focal_px=1e5)
-    pixels = projected(far.joints3d + far.transl, person.pinhole_of(picture, 1e5))
+    pixels = projected(far.joints3d + far.transl, person_crops.pinhole_of(picture, 1e5))
     np.testing.assert_allclose(pixels, prediction.keypoints2d_px, rtol=0.03, atol=1.0)
 
 
 def test_person_pinhole_is_the_originals_for_a_whole_photograph():
     """500 px for 224 (`util/renderer.py:239`); all people share it, so that they can meet."""
-    pinhole = person.pinhole_of(np.zeros((448, 200, 3), np.uint8))
+    pinhole = person_crops.pinhole_of(np.zeros((448, 200, 3), np.uint8))
     assert pinhole == camera.Pinhole(1000.0, (100, 224))
     weak = np.float32([0.9, 0.1, -0.2])
     crop = crops.Crop(np.array([0.5, 0.5]), np.array([-62, 0]), (224, 224))
@@ -82,14 +83,14 @@ def test_person_pinhole_is_the_originals_for_a_whole_photograph():
 
 
 def test_person_crop_has_the_box_in_its_middle(picture):
-    _, crop = person.crop_person(picture, BOX, 224)
+    _, crop = person_crops.crop_person(picture, BOX, 224)
     np.testing.assert_allclose(crops.to_crop((55, 40), crop), (112, 112), atol=1)
     corners = crops.to_crop([(40, 10), (70, 70)], crop)
     assert np.linalg.norm(corners[1] - corners[0]) == pytest.approx(crops.PERSON_PX, rel=0.02)
 
 
 def test_person_crop_without_a_box_is_the_whole_photograph(picture):
-    pixels, crop = person.crop_person(picture, None, 224)
+    pixels, crop = person_crops.crop_person(picture, None, 224)
     assert pixels.shape == (224, 224, 3)
     corners = crops.to_crop([(0, 0), (160, 90)], crop)
     np.testing.assert_allclose(corners, [(0, 49), (224, 175)], atol=1)
