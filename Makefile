@@ -45,7 +45,7 @@ venv: .venv/.installed
 
 # Changed requirements are installed into the .venv that is there; another PYTHON makes it anew.
 .venv/.installed: requirements.txt
-	@command -v "$(PYTHON)" > /dev/null || { echo "PYTHON=$(PYTHON) is no program here: make PYTHON=python3.11 venv" >&2; exit 2; }
+	@command -v "$(PYTHON)" > /dev/null || { echo "PYTHON=$(PYTHON) is not a program here: make PYTHON=python3.11 venv" >&2; exit 2; }
 	@$(PYTHON) -c 'import sys; sys.exit(0 if (3, 9) <= sys.version_info < (3, 14) else "hmr_tf runs on Python 3.9 to 3.13, for which there is TensorFlow: make PYTHON=python3.11 venv")'
 	[ "$$(cat .venv/.made-with 2>/dev/null)" = "$(PYTHON) $(GPU)" ] || $(PYTHON) -m venv --clear .venv
 	$(BIN)/python -m pip install --disable-pip-version-check -r requirements.txt $(if $(GPU),'tensorflow[and-cuda]')

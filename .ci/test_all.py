@@ -3,7 +3,7 @@
 .venv/bin/python .ci/test_all.py [--minutes=N]
 
 Programs come from the package registries, into build/test_all; Chromium and Node.js from apt where
-the user is root. What cannot be installed is named at the end and is no failure; a failing test is.
+the user is root. What cannot be installed is named at the end; only a failing test is a failure.
 """
 
 import argparse

@@ -67,7 +67,9 @@ def client(url):
     """
     parts = urllib.parse.urlsplit(url)
     if parts.scheme not in PORTS or not parts.hostname:
-        raise InputError(f"--url={url} is no address as http://localhost:8501 or grpc://host:8500.")
+        raise InputError(
+            f"--url={url} is not an address as http://localhost:8501 or grpc://host:8500."
+        )
     model = parts.path.rpartition("/")[2].partition(":")[0] or "hmr"
     kinds = {"http": serving_client.request_rest, "grpc": serving_client.request_grpc}
     port = parts.port or PORTS[parts.scheme]

@@ -89,7 +89,7 @@ def predict_files(model, photograph, folder):
       Bodies.
 
     Raises:
-      InputError: the file is no photograph, or there is no person in it.
+      InputError: the file is not a photograph, or there is no person in it.
     """
     from hmr_tf.exporters import photo_outputs
     from hmr_tf.inference import photo
@@ -225,7 +225,7 @@ def build_page(model, folder, examples):
 
 def main(argv):
     if len(argv) > 1:
-        raise InputError(f"{argv[1]!r} is no flag: every option is --name=value; see --help.")
+        raise InputError(f"{argv[1]!r} is not a flag: every option is --name=value; see --help.")
     if not importlib.util.find_spec("gradio"):
         raise InputError('The page needs Gradio: `make app`, or `pip install ".[app]"`.')
     from hmr_tf.inference import photo

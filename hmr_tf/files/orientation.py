@@ -58,7 +58,7 @@ def upright_size(height, width, orientation):
 
 
 def decode_upright(content, flags=cv2.IMREAD_COLOR):
-    """OpenCV's array of a picture file, upright in every format; None if it is no picture.
+    """OpenCV's array of a picture file, upright in every format; None if it is not a picture.
 
     OpenCV itself makes JPEG upright by its first APP1 segment only, and TIFF always.
     """

@@ -57,8 +57,8 @@ class BoxesByName(NamedTuple):
             number = trailing_number(name)
             if number is None:
                 raise InputError(
-                    f"--boxes names {name}, which is no frame of {stem}: names end with the number "
-                    "of the frame, as 0, 1, 2 or frame_000000.png"
+                    f"--boxes names {name}, which is not a frame of {stem}: names end with the "
+                    "number of the frame, as 0, 1, 2 or frame_000000.png"
                 )
             if number in names:
                 raise InputError(f"--boxes names frame {number} twice: {names[number]} and {name}")
@@ -211,7 +211,7 @@ def _no_people(annotations, ids):
 def _add_annotation(by_name, annotation, names, ids):
     """Adds one annotation's box; InputError if it has none."""
     if not isinstance(annotation, dict):
-        raise InputError("is no dictionary")
+        raise InputError("is not a dictionary")
     kind = coco_names.entry_id(annotation.get("category_id"))
     if (kind is not None and kind not in ids) or coco_names.is_crowd(annotation):
         return
@@ -270,7 +270,7 @@ def _text(path):
             return content.decode(encoding)
         except UnicodeDecodeError:
             continue
-    raise InputError(f"--boxes={path} is no text: save the CSV as UTF-8.")
+    raise InputError(f"--boxes={path} is not text: save the CSV as UTF-8.")
 
 
 def _delimiter(text):

@@ -85,7 +85,7 @@ class Model:
           person.
 
         Raises:
-          InputError: the file is no image, a box is empty or outside, or refine and no teacher.
+          InputError: the file is not an image, a box is empty or outside, or refine and no teacher.
           ValueError: an array of another shape or type.
         """
         if isinstance(image, (str, os.PathLike)):

@@ -33,7 +33,7 @@ def read_image(path):
         ) from error
     if image is None:
         raise InputError(
-            f"--img_path={path} is no image that can be read: give a {SUPPORTED_FORMATS}."
+            f"--img_path={path} is not an image that can be read: give a {SUPPORTED_FORMATS}."
         )
     return cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
 
@@ -43,7 +43,7 @@ def _missing(path):
 
 
 def _decode(content, path):
-    """Upright BGR, or None if it is no image."""
+    """Upright BGR, or None if it is not an image."""
     kind = unsupported_format(content[:HEAD_BYTES], path.suffix)
     if kind:
         how = _CONVERT.get(kind, "save it as JPEG or PNG")

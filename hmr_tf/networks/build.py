@@ -106,4 +106,6 @@ def read_mean_params(path):
     except (OSError, KeyError, TypeError, ValueError, AttributeError) as error:
         is_file = os.path.isfile(path)
         reason = ", with pose (72,) and shape (10,)" if is_file else ": no such file"
-        raise InputError(f"--mean_params_path={path} is no mean-parameter file{reason}.") from error
+        raise InputError(
+            f"--mean_params_path={path} is not a mean-parameter file{reason}."
+        ) from error

@@ -38,8 +38,8 @@ def load(path, encoder_name, hmr, discriminator=None):
         read_keras(path, hmr.encoder)
     elif encoder_name != "resnet_v2_50":
         raise InputError(
-            f"--pretrained_model_path={path} is no .h5 file, which --encoder={encoder_name} needs: "
-            "give Keras's weights, or leave --encoder out for checkpoints of TensorFlow 1."
+            f"--pretrained_model_path={path} is not a .h5 file, which --encoder={encoder_name} "
+            "needs: give Keras's weights, or leave --encoder out for checkpoints of TensorFlow 1."
         )
     else:
         checkpoint = tf1_checkpoint.CheckpointReader(path)
@@ -55,7 +55,7 @@ def read_keras(path, network):
     File and network must have the same layers; only the file may have a classifier.
 
     Raises:
-      InputError: the file is no weight file or belongs to another network.
+      InputError: the file is not a weight file or belongs to another network.
     """
     try:
         with h5py.File(path, "r") as file:

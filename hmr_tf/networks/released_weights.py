@@ -148,7 +148,7 @@ def read(path=None):
     except InputError as error:
         raise _damaged(path, error) from error
     except (OSError, ValueError, KeyError, TypeError, AttributeError, zipfile.BadZipFile) as error:
-        raise _damaged(path, "it is no file of tools.released_network") from error
+        raise _damaged(path, "it is not a file of tools.released_network") from error
     if version != VERSION:
         raise InputError(
             f"{path} has format version {version!r}, and this program reads {VERSION}: use the "

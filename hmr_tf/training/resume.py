@@ -34,7 +34,7 @@ class Resume(NamedTuple):
 
 
 def find(load_path):
-    """Resume of --load_path, or None where it is empty; InputError for what is no checkpoint."""
+    """Resume of --load_path, or None where it is empty; InputError for what is not a checkpoint."""
     if not load_path:
         return None
     prefix = checkpoint.find(load_path)

@@ -75,7 +75,7 @@ def test_predict_command_leaves_out_bad_files(tmp_path, model, picture):
     boxes = box_files.BoxesByName(boxes).of_photographs(paths)
     written, problems = mode.predict_photographs(model, paths, tmp_path / "out", ["npz"], boxes)
     assert [path.name for path in written] == [f"{n}.npz" for n in range(10) if n not in (4, 7)]
-    assert "4.png is no image" in problems[0]
+    assert "4.png is not an image" in problems[0]
     assert "7.png: --boxes has no box" in problems[1]
     alone = model.predict(picture, BOX)[0]
     with np.load(written[-1]) as arrays:

@@ -52,6 +52,6 @@ def test_quickstart_without_a_released_network_trains(tmp_path, monkeypatch, ste
 
 def test_quickstart_with_a_bad_photograph_runs_nothing(tmp_path, steps):
     (tmp_path / "photo.jpg").write_bytes(b"no photograph")
-    with pytest.raises(InputError, match="no image that can be read"):
+    with pytest.raises(InputError, match="not an image that can be read"):
         quickstart.quickstart(options(tmp_path, img_path=str(tmp_path / "photo.jpg")))
     assert steps == []

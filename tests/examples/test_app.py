@@ -82,7 +82,7 @@ def test_app_writes_the_files_of_all_people(inputs, model, tmp_path):
 
 
 def test_app_says_what_is_wrong_with_a_file(inputs, model, tmp_path):
-    with pytest.raises(InputError, match=r"^letter\.jpg is no image that can be read"):
+    with pytest.raises(InputError, match=r"^letter\.jpg is not an image that can be read"):
         app.predict_files(model, inputs / "letter.jpg", tmp_path / "files")
     assert not (tmp_path / "files").exists()
 
@@ -102,7 +102,7 @@ def test_app_says_that_no_person_was_found(inputs, model, tmp_path):
         ([], False, r"error: The page needs Gradio: `make app`"),
         (["--load_path=nowhere"], True, r"error: .*nowhere"),
         (["--examples=nowhere/*.jpg"], True, r"error: .*nowhere/\*\.jpg matches no file"),
-        (["photo.jpg"], True, r"error: 'photo\.jpg' is no flag"),
+        (["photo.jpg"], True, r"error: 'photo\.jpg' is not a flag"),
         (["--port=-1"], True, r"error: .*port"),
     ],
 )
@@ -191,7 +191,7 @@ def test_app_draws_the_body_of_a_photograph(address, inputs, tmp_path):
 
 
 def shown_body(page):
-    """(H, W) bool: what of the 3D view is no background, once it is drawn."""
+    """(H, W) bool: what of the 3D view is not background, once it is drawn."""
     for _ in range(200):
         picture = page.screenshot("#glb canvas")
         body = np.ptp(picture.astype(int), axis=-1) > 20  # the page is grey, bodies are not
@@ -205,7 +205,7 @@ def shown_body(page):
 def test_app_refuses_a_text_file_in_a_sentence(name, address, inputs, tmp_path):
     with visitor(address, tmp_path / "browser") as page:
         page.choose_file(UPLOAD, inputs / name)
-        sentence = {"letter.jpg": f"{name} is no image", "letter.txt": "Invalid file type"}[name]
+        sentence = "Invalid file type" if name == "letter.txt" else f"{name} is not an image"
         page.wait_for(f"document.body.innerText.includes({sentence!r})")
         assert not page.evaluate("!!document.querySelector('#glb canvas, #files a')")
         assert "Traceback" not in page.evaluate("document.body.innerText")

@@ -174,7 +174,7 @@ def test_boxes_of_frames_go_by_number_from_0_or_1(names, num_frames, first):
 @pytest.mark.parametrize(
     ("names", "message"),
     [
-        (["walk.png"], "names walk.png, which is no frame of clip"),
+        (["walk.png"], "names walk.png, which is not a frame of clip"),
         (["a_1.png", "b_1.png"], "frame 1 twice: a_1.png and b_1.png"),
     ],
 )
@@ -224,7 +224,7 @@ OTHERS = {
     "none.json": (None, "no such file"),
     "none.csv": (None, "no such file"),
     "half.json": ("{", "is no JSON: it breaks off or is damaged in line 1"),
-    "numbers.json": ("[1]", "annotation 0 .* is no dictionary"),
+    "numbers.json": ("[1]", "annotation 0 .* is not a dictionary"),
     "text.json": ('"text"', "no JSON of OpenPose .* or COCO"),
     "deep.json": ("[" * 100_000, "no JSON"),
     "other.json": ('{"shapes": []}', "no JSON of OpenPose .* or COCO .*; it has shapes"),

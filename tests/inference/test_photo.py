@@ -53,7 +53,7 @@ def test_photo_refuses_half_a_file_without_other_output(tmp_path, picture, exten
     _, whole = cv2.imencode(extension.replace(".jfif", ".jpg"), picture)
     path = tmp_path / f"half{extension}"
     path.write_bytes(whole.tobytes()[: len(whole) // 2])
-    with pytest.raises(InputError, match=rf"half\{extension} is (damaged|no image)"):
+    with pytest.raises(InputError, match=rf"half\{extension} is (damaged|not an image)"):
         photo.read_image(path)
     lines = capfd.readouterr().err.splitlines()
     muted = re.compile(r"tensorflow/core|^E0000 ")  # by the commands: TensorFlow 2.15, 2.21
@@ -77,7 +77,7 @@ def test_photo_paths_of_a_file_a_folder_and_a_pattern(tmp_path):
 
 
 def test_photo_folder_is_read_by_content_and_names_what_cannot_be(tmp_path, picture):
-    """Endings decide nothing for pictures; what is no picture is left alone."""
+    """Extensions decide nothing for pictures; what is not a picture is left alone."""
     encode = {name: cv2.imencode(name, picture)[1].tobytes() for name in (".jpg", ".webp")}
     heic = struct.pack(">I4s4sI", 24, b"ftyp", b"heic", 0) + b"mif1heic" + bytes(40)
     contents = {

@@ -113,7 +113,7 @@ def test_released_network_with_one_other_byte_is_damaged(file, tmp_path, place):
 
 def test_released_network_refuses_other_npz_files(tmp_path):
     path = tiny_body.write(tmp_path / "body.npz")
-    with pytest.raises(InputError, match=r"is damaged: it is no file of tools\.released_network"):
+    with pytest.raises(InputError, match=r"damaged: it is not a file of tools\.released_network"):
         released_weights.read(path)
 
 

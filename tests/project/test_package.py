@@ -56,7 +56,7 @@ def test_make_refuses_a_python_without_tensorflow_before_pip_does(version, tmp_p
 def test_make_names_a_python_that_is_not_there(tmp_path):
     status, error = make("venv", "PYTHON=python9", cwd=tmp_path)
     assert status == 2
-    assert error.startswith("PYTHON=python9 is no program here: make PYTHON=python3.11 venv\n")
+    assert error.startswith("PYTHON=python9 is not a program here: make PYTHON=python3.11 venv\n")
 
 
 @pytest.mark.parametrize(("made_with", "cleared"), [("./python ", False), ("python3.9 ", True)])

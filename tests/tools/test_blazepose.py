@@ -40,5 +40,5 @@ def test_blazepose_refuses_other_packages(tmp_path, name, message):
 
 def test_blazepose_refuses_what_is_no_package(tmp_path):
     (tmp_path / "pose.tgz").write_bytes(b"no archive")
-    with pytest.raises(InputError, match=r"cannot be read \(it is no whole .tgz file\)"):
+    with pytest.raises(InputError, match=r"cannot be read \(it is not a whole .tgz file\)"):
         blazepose.fetch(str(tmp_path / "pose.tgz"))

@@ -122,7 +122,7 @@ def read_calibration(path):
 def _read_sequence(sequence, intrinsics):
     path = sequence.folder / ANNOTATIONS
     if not path.is_file():
-        # A sequence that was not downloaded is no broken one.
+        # A sequence that was not downloaded is not a broken one.
         is_there = sequence.folder.is_dir()
         yield Skipped(f"{ANNOTATIONS} missing", str(path), is_problem=is_there)
         return

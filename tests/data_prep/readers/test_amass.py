@@ -100,7 +100,7 @@ BROKEN = {
     "no betas": {"betas": None},
     "no rate": {"mocap_framerate": None},
     "a rate of 0": {"mocap_framerate": np.array(0.0)},
-    "a rate that is no number": {"mocap_framerate": np.array(np.nan)},
+    "a rate that is not a number": {"mocap_framerate": np.array(np.nan)},
     "several rates": {"mocap_framerate": np.array([120.0, 60.0])},
     "SMPL": {"poses": np.zeros((4, 72))},
     "flat": {"poses": np.zeros(156)},
