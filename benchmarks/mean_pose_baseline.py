@@ -1,4 +1,4 @@
-"""Result of a training: a model beside the mean pose, and the plausibility of its bodies.
+"""Result of a training run: a model beside the mean pose, and the plausibility of its bodies.
 
     python -m benchmarks.mean_pose_baseline --load_path=MODEL --data_dir=TFRECORDS \
         --datasets=lsp_ext [--split=test] [--mocap_dir=TFRECORDS --mocap_datasets=CMU]
@@ -41,7 +41,7 @@ _BATCH_SIZE = 32
 
 
 def initial_theta(load_path):
-    """(1, 85) initial theta of the regressor of a training."""
+    """(1, 85) initial theta of the regressor of a training run."""
     path = checkpoint.read_params(checkpoint.find(load_path))["mean_params_path"]
     return mean_theta(*build.read_mean_params(path)) if path else mean_theta()
 

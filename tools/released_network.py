@@ -1,6 +1,6 @@
 """python -m tools.released_network --load_path=RUN [--rest_hands_and_toes] [--output=FILE]
 
-Writes the network that comes with hmr_tf from checkpoints of a training: float16 kernels,
+Writes the network that comes with hmr_tf from checkpoints of a training run: float16 kernels,
 everything else float32. First it measures how far float16 moves the vertices, on crops of
 photographs, and refuses to write where that is more than half a millimetre on average.
 """
@@ -36,8 +36,8 @@ OPTIONS = flags.FlagValues()
 flags.DEFINE_list(
     "load_path",
     [],
-    "Checkpoint prefix or --model_dir of a training; of several, separated by commas, the mean of "
-    "their weights is taken.",
+    "Checkpoint prefix or --model_dir of a training run; of several, separated by commas, the mean "
+    "of their weights is taken.",
     flag_values=OPTIONS,
 )
 flags.DEFINE_bool(
@@ -63,7 +63,7 @@ def main(argv):
     if len(argv) > 1:
         raise InputError(f"{argv[1]!r} is not a flag: every option is --name=value; see --help.")
     if not OPTIONS.load_path:
-        raise InputError("--load_path is missing: a checkpoint, or the --model_dir of a training.")
+        raise InputError("Pass --load_path: a checkpoint, or the --model_dir of a training run.")
     from hmr_tf.networks import released_weights
 
     hmr, content = released_content(OPTIONS.load_path, OPTIONS.summary, OPTIONS.rest_hands_and_toes)

@@ -16,7 +16,7 @@ MAX_TO_KEEP = 3  # checkpoints of a run, the newest ones
 STEP = "step"  # in a checkpoint: the number of training steps done
 # In the params.json that `training.tf1_import` writes: the path of the original's checkpoint.
 IMPORTED = "imported_from"
-# In the params.json that a training writes: `body_model.digest` of its body.
+# In the params.json that a training run writes: `body_model.digest` of its body.
 BODY_DIGEST = "body_digest"
 # The names of the discriminator and its optimizer in a checkpoint, the same in all versions.
 DISCRIMINATOR, DISCRIMINATOR_OPTIMIZER = "critic", "critic_optimizer"

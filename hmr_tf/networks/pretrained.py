@@ -1,4 +1,4 @@
-"""Pretrained weights: --pretrained_model_path, the initial weights of a training."""
+"""Pretrained weights: --pretrained_model_path, the initial weights of a training run."""
 
 from pathlib import Path
 

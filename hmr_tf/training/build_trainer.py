@@ -1,4 +1,4 @@
-"""Networks, optimizers and body of a training: fresh, pretrained or restored from --load_path."""
+"""Networks, optimizers and body of a training run: fresh, pretrained or restored."""
 
 import dataclasses
 from pathlib import Path
@@ -167,7 +167,7 @@ def _restore(trainer, options, resumed, strict):
 
 
 def checkpoint_parts(trainer):
-    """The parts of a training's checkpoint: name -> trackable."""
+    """The parts of a training checkpoint: name -> trackable."""
     trackables = checkpoint.hmr_parts(trainer.hmr)
     trackables[checkpoint.STEP] = trainer.steps_done
     trackables["encoder_optimizer"] = trainer.encoder_optimizer

@@ -1,4 +1,4 @@
-"""The workers of a training on several machines: reads TF_CONFIG and waits for them."""
+"""The workers of a training run on several machines: reads TF_CONFIG and waits for them."""
 
 import contextlib
 import json

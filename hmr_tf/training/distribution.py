@@ -1,4 +1,4 @@
-"""The devices of a training: one, all GPUs of a machine, or those of several machines."""
+"""The devices of a training run: one, all GPUs of a machine, or those of several machines."""
 
 import os
 

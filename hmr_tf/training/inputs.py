@@ -1,4 +1,4 @@
-"""The data of a training: its shards, and the dataset of each worker."""
+"""The data of a training run: its shards, and the dataset of each worker."""
 
 import functools
 from typing import NamedTuple, Optional
@@ -19,7 +19,7 @@ class Files(NamedTuple):
 
 
 def find(options):
-    """Files of a training; InputError where there are none."""
+    """Files of a training run; InputError where there are none."""
     if not options.data_dir:
         raise InputError("--data_dir is missing: the folder that data_prep/to_tfrecords.py wrote.")
     images = shards.split(

@@ -1,4 +1,4 @@
-"""Resuming a training from --load_path: its checkpoint, its folder, the same flags, its steps."""
+"""Resumes a training run from --load_path: its checkpoint, folder, flags and steps."""
 
 import dataclasses
 import json
@@ -63,8 +63,8 @@ def run_folder(options, resumed):
     is_same = old and folder.resolve() == old.resolve()
     if not is_same and tf.train.latest_checkpoint(str(folder)):
         raise InputError(
-            f"--model_dir={folder} holds a training already: name another folder, or leave it out "
-            f"and pass --load_path={folder}."
+            f"--model_dir={folder} holds a training run already: name another folder, or leave it "
+            f"out and pass --load_path={folder}."
         )
     return folder
 

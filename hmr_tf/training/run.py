@@ -30,8 +30,8 @@ def train(options):
 
     Raises:
       InputError: no data, a broken record, no motion capture for the discriminator, a folder that
-        cannot be written or holds a training, a checkpoint of another network or of other flags, a
-        loss that is not finite, another worker that was lost.
+        cannot be written or holds a training run, a checkpoint of another network or of other
+        flags, a loss that is not finite, another worker that was lost.
     """
     strategy = distribution.strategy(options.distribute, options.worker_timeout)
     distribution.log_on_chief_only(strategy)

@@ -32,7 +32,7 @@ def import_tf1(prefix, model_dir, smpl_model_path="", num_stage=3, keep_optimize
       model_dir: folder to make; it must be empty.
       smpl_model_path: SMPL file of the same size; empty: where `body_model.find` looks.
       num_stage: T of the model; it is not in the checkpoint.
-      keep_optimizer: import Adam's moments and the step too, so that a training can be resumed.
+      keep_optimizer: import Adam's moments and the step too, so that a training run can be resumed.
 
     Returns:
       list of lines about what was read.

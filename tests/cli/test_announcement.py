@@ -33,7 +33,7 @@ def write_shard(path, records):
 
 @pytest.fixture
 def folder(tmp_path, monkeypatch):
-    """A folder with records, photographs and the params.json of a training, and a CPU."""
+    """A folder with records, photographs and the params.json of a training run, and a CPU."""
     write_shard(tmp_path / "data" / "lsp" / "train_000.tfrecord", 1000)
     write_shard(tmp_path / "data" / "lsp" / "test_000.tfrecord", 30)
     write_shard(tmp_path / "data" / "mocap_neutrMosh" / "neutrSMPL_CMU_000.tfrecord", 2000)

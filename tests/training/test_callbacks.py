@@ -1,4 +1,4 @@
-"""Callbacks of a training: scalars, histograms, guards, checkpoints, pictures."""
+"""Callbacks of a training run: scalars, histograms, failure checks, checkpoints, pictures."""
 
 import contextlib
 import errno

@@ -1,4 +1,4 @@
-"""A training that was stopped is resumed to the same losses."""
+"""A training run that was stopped is resumed to the same losses."""
 
 import json
 import signal
@@ -50,7 +50,7 @@ def killed(data_dir, tmp_path_factory, request):
 
 
 def until_step(process, number):
-    """Reads the output of a training up to the line of that step."""
+    """Reads the output of a training run up to the line of that step."""
     lines = []
     for text in process.stdout:
         lines.append(text)
@@ -215,7 +215,7 @@ def test_resume_from_the_best_checkpoint_needs_a_new_folder(tmp_path):
         assert folder(load_path).parent == Path("logs")
         assert folder(load_path, tmp_path / "new") == tmp_path / "new"
         for taken in (run_folder, run_folder / "best"):
-            with pytest.raises(InputError, match=f"--model_dir={taken} holds a training already"):
+            with pytest.raises(InputError, match=f"--model_dir={taken} holds a training run"):
                 folder(load_path, taken)
 
 
@@ -283,7 +283,7 @@ def test_resume_in_folders_of_other_unusual_names(data_dir, tmp_path, name):
     options = {"save_step": 1, "keep_checkpoints": 2}
     run.train(tiny_run.options(data_dir, folder, num_steps=3, **options))
     assert len(list(folder.glob("ckpt-*.data*"))) == 2
-    with pytest.raises(InputError, match="holds a training already"):
+    with pytest.raises(InputError, match="holds a training run already"):
         run.train(tiny_run.options(data_dir, folder, num_steps=4, **options))
     run.train(tiny_run.options(data_dir, folder, num_steps=4, load_path=str(folder), **options))
     assert checkpoint.steps_done(checkpoint.find(folder)) == 4

@@ -28,7 +28,7 @@ def _small_encoder(monkeypatch):
 
 
 def state(trainer):
-    """The state of a training: lists of numpy arrays."""
+    """The state of a training run: lists of numpy arrays."""
     groups = {
         "encoder": trainer.hmr.encoder.weights,
         "regressor": trainer.hmr.regressor.weights,
@@ -125,7 +125,7 @@ def test_resume_does_not_overwrite_another_training(data_dir, tmp_path):
     for name in ("first", "second"):
         imported(data_dir, tmp_path / name)
     flags = {"load_path": str(tmp_path / "first"), "smpl_model_path": ""}
-    with pytest.raises(InputError, match=r"--model_dir=.*second holds a training already"):
+    with pytest.raises(InputError, match=r"--model_dir=.*second holds a training run already"):
         run.train(tiny_run.options(data_dir, tmp_path / "second", **flags))
 
 

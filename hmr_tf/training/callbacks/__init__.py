@@ -1,1 +1,1 @@
-"""Keras callbacks of a training: checkpoints, TensorBoard, validation, progress, guards."""
+"""Keras callbacks of training: checkpoints, TensorBoard, validation, progress, failure checks."""

@@ -1,4 +1,4 @@
-"""Callbacks against failures of a training: losses that are not finite, collapsed networks."""
+"""Callbacks that detect failures of training: losses that are not finite, collapsed networks."""
 
 import numpy as np
 from absl import logging

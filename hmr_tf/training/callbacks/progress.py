@@ -1,4 +1,4 @@
-"""The console output of a training: a summary, then a progress bar, or lines without a terminal."""
+"""Console output of a training run: a summary, then a progress bar (without a terminal: lines)."""
 
 import sys
 

@@ -26,7 +26,7 @@ class Validation(keras.callbacks.Callback):
         batch_size: people per batch.
         writer: tf.summary writer.
         best: BestCheckpoint, or None to save none.
-        stop: `checkpoints.StopSignal`; a training that must stop does not validate before.
+        stop: `checkpoints.StopSignal`; a training run that must stop does not validate before.
         """
         super().__init__()
         self._files = files
