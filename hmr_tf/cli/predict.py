@@ -10,7 +10,8 @@ from hmr_tf.cli.mode_steps import (
     output_folder,
     timed_phase,
 )
-from hmr_tf.cli.options import MOTION_FORMATS, PHOTO_FORMATS, Options
+from hmr_tf.cli.option_groups.prediction_options import MOTION_FORMATS, PHOTO_FORMATS
+from hmr_tf.cli.options import Options
 from hmr_tf.files.errors import InputError
 
 _PHOTOGRAPHS_PER_BATCH = 8  # their people are one batch of the network

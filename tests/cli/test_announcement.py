@@ -8,7 +8,8 @@ import sys
 import pytest
 
 from hmr_tf.cli.mode_steps import announcement
-from hmr_tf.cli.options import MODES, Options
+from hmr_tf.cli.option_groups.file_options import MODES
+from hmr_tf.cli.options import Options
 from hmr_tf.cli.recipes import ROOT
 from hmr_tf.files.errors import InputError
 
@@ -136,8 +137,8 @@ def test_announcement_is_not_followed_by_messages_of_the_import(level, shown, fo
     module = folder / "blocked" / "tensorflow.py"
     module.write_text("import os; os.write(2, b'I0000 no cuda drivers')")
     code = (
-        "from hmr_tf.cli import startup; from hmr_tf.cli.options import Options; "
-        "startup.announce_and_load_tensorflow(Options(mode='quickstart', skip_training=True))"
+        "from hmr_tf.cli import mode_steps; from hmr_tf.cli.options import Options; "
+        "mode_steps.announce_and_load_tensorflow(Options(mode='quickstart', skip_training=True))"
     )
     environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": level}
     subprocess.run([sys.executable, "-c", code], env=environment, check=True)

@@ -12,6 +12,13 @@ from absl import flags
 from hmr_tf import main
 from hmr_tf.body.skeleton import LSP_JOINTS, MPI_INF_3DHP_JOINTS
 from hmr_tf.cli import option_flags, options
+from hmr_tf.cli.option_groups import (
+    evaluation_options,
+    file_options,
+    machine_options,
+    prediction_options,
+    training_options,
+)
 from hmr_tf.files.errors import InputError
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -126,7 +133,7 @@ def flags_in(text):
 
 def test_help_lists_the_modes():
     text = main.help_text(["--help"])
-    for mode in options.MODES:
+    for mode in file_options.MODES:
         assert f"\n  --mode={mode} " in text
         assert f"python -m hmr_tf.main --mode={mode} {main.EXAMPLES[mode]}\n" in text
     assert "--help --mode=MODE" in text
@@ -172,7 +179,7 @@ def options_read(path):
             yield from (argument.value for argument in node.args[1:])
 
 
-@pytest.mark.parametrize("mode", options.MODES)
+@pytest.mark.parametrize("mode", file_options.MODES)
 def test_options_that_a_mode_reads_are_in_its_help(mode):
     package = ROOT / "hmr_tf"
     paths = [package / "cli" / f"{mode}.py"]
@@ -186,7 +193,7 @@ def test_options_that_a_mode_reads_are_in_its_help(mode):
 def test_options_encoders_have_builders():
     from hmr_tf.networks import encoder
 
-    assert set(options.ENCODERS) == set(encoder.ENCODERS)
+    assert set(training_options.ENCODERS) == set(encoder.ENCODERS)
 
 
 def test_options_bn_momentum_is_the_encoders():
@@ -198,18 +205,18 @@ def test_options_bn_momentum_is_the_encoders():
 def test_options_formats_have_writers():
     from hmr_tf.exporters import photo_outputs
 
-    assert set(options.PHOTO_FORMATS) == set(photo_outputs.PHOTO_WRITERS)
-    assert set(options.MOTION_FORMATS) == set(photo_outputs.MOTION_WRITERS)
+    assert set(prediction_options.PHOTO_FORMATS) == set(photo_outputs.PHOTO_WRITERS)
+    assert set(prediction_options.MOTION_FORMATS) == set(photo_outputs.MOTION_WRITERS)
 
 
 def test_options_protocols_are_those_of_evaluation():
     from hmr_tf.evaluation.protocols import protocol_registry
 
-    assert options.PROTOCOLS == tuple(protocol_registry.PROTOCOLS)
+    assert evaluation_options.PROTOCOLS == tuple(protocol_registry.PROTOCOLS)
 
 
 def test_options_engines_are_those_of_networks():
     from hmr_tf.networks import engines
 
-    assert options.ENGINES == engines.ENGINES
-    assert options.ENGINE_PRECISIONS == engines.PRECISIONS
+    assert machine_options.ENGINES == engines.ENGINES
+    assert machine_options.ENGINE_PRECISIONS == engines.PRECISIONS

@@ -84,19 +84,19 @@ def test_docs_name_only_flags_that_exist(page):
 def test_docs_have_every_option_of_prediction_and_conversion():
     """What a page promises to list."""
     from data_prep import to_tfrecords
-    from hmr_tf.cli import options
+    from hmr_tf.cli.option_groups import evaluation_options, prediction_options
 
     prediction = (ROOT / "docs" / "prediction.md").read_text(encoding="utf-8")
     animation = (ROOT / "docs" / "animation.md").read_text(encoding="utf-8")
-    for name in options.PHOTO_FORMATS:
+    for name in prediction_options.PHOTO_FORMATS:
         assert f"`{name}`" in prediction, name
-    for name in options.MOTION_FORMATS:
+    for name in prediction_options.MOTION_FORMATS:
         assert f"`{name}`" in animation, name
     datasets = (ROOT / "docs" / "datasets.md").read_text(encoding="utf-8")
     for name in to_tfrecords.SOURCES:
         assert f"`{name}`" in datasets, name
     evaluation = (ROOT / "docs" / "evaluation.md").read_text(encoding="utf-8")
-    for name in options.PROTOCOLS:
+    for name in evaluation_options.PROTOCOLS:
         assert f"`{name}`" in evaluation, name
 
 

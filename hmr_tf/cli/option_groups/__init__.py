@@ -1,0 +1,1 @@
+"""The fields of `cli.options.Options`, by subject."""
