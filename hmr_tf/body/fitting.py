@@ -1,8 +1,8 @@
 """Fits theta to 2D keypoints and 3D directions by gradient descent: SMPLify's role, in batches.
 
 The energy is reprojection + prior + shape, after Bogo et al. 2016 (SMPLify), with the network's
-weak-perspective camera and Adam. Where keypoints are hidden, only the prior counts. Directions of
-limbs in 3D, where there are any, say what a 2D keypoint does not: how deep it lies.
+weak-perspective camera and Adam. Where keypoints are hidden, only the prior counts. Optional
+3D limb directions constrain depth, which 2D keypoints do not.
 """
 
 from typing import NamedTuple

@@ -1,7 +1,7 @@
-"""The crop around a person: where it lies in the image, its pixels, and points both ways.
+"""The square crop around a person: its pixels, and the transform of points into it and back.
 
-Converters, training and prediction share this geometry. As in the original, a crop is made in two
-steps: scale the whole image with bilinear filtering, then cut out a window.
+Converters, training and prediction use it. As in the original, a crop is made in two steps: scale
+the whole image with bilinear filtering, then cut out a window.
 """
 
 from typing import NamedTuple
