@@ -69,24 +69,65 @@ def render_scene(
       (B, H, W, 3) uint8 pictures and (B, H, W) bool masks of the bodies.
     """
     points = tf.convert_to_tensor(vertices, tf.float32) + translation[:, None]
-    mesh = (*project_perspective(points, focal_px, principal_px), faces)
-    colors = shade(points, faces, color)
+    focal_px = tf.reshape(tf.cast(focal_px, tf.float32), [-1])
+    principal_px = tf.reshape(tf.cast(principal_px, tf.float32), [-1, 2])
+    color = tf.cast(color, tf.float32)
+    color = color if color.shape.rank == 3 else color[None, None]
+    if background is None:
+        background = tf.fill([tf.shape(points)[0], *size, 3], tf.constant(255, tf.uint8))
     rows = max(1, STRIP_PIXELS // size[1])
     strips = [
-        _draw_rows(mesh, colors, background, top, min(rows, size[0] - top), size[1])
+        _draw_rows(
+            points, faces, focal_px, principal_px, color, background[:, top : top + rows], top
+        )
         for top in range(0, size[0], rows)
     ]
-    return tuple(tf.concat(parts, axis=1) for parts in zip(*strips))
+    return strips[0] if len(strips) == 1 else tuple(tf.concat(x, axis=1) for x in zip(*strips))
 
 
-def _draw_rows(mesh, colors, background, top, height, width):
-    """Picture and mask of some rows of the scene."""
-    fragments = rasterize(*mesh, height, width, corner_px=(0, top))
-    if background is None:
-        background = tf.fill([tf.shape(colors)[0], height, width, 3], tf.constant(255, tf.uint8))
-    else:
-        background = background[:, top : top + height]
-    return paint(fragments, mesh[-1], colors, background), fragments.face >= 0
+@tf.function(
+    input_signature=[
+        tf.TensorSpec([None, None, 3], tf.float32),
+        tf.TensorSpec([None, 3], tf.int32),
+        tf.TensorSpec([None], tf.float32),
+        tf.TensorSpec([None, 2], tf.float32),
+        tf.TensorSpec([None, None, 3], tf.float32),
+        tf.TensorSpec([None, None, None, 3], tf.uint8),
+        tf.TensorSpec([], tf.int32),
+    ]
+)
+def _draw_rows(points, faces, focal_px, principal_px, color, background, top):
+    """Picture and mask of the rows of a scene from `top` on; only the bodies' window is drawn."""
+    points_px, depth = project_perspective(points, focal_px, principal_px)
+    height, width = tf.shape(background)[1], tf.shape(background)[2]
+    left, right, up, down = _window(
+        points_px - [0.0, tf.cast(top, tf.float32)], depth, height, width
+    )
+    fragments = rasterize(points_px, depth, faces, down - up, right - left, (left, top + up))
+    rows = background[:, up:down]
+    drawn = paint(fragments, faces, shade(points, faces, color), rows[:, :, left:right])
+    rows = tf.concat([rows[:, :, :left], drawn, rows[:, :, right:]], axis=2)
+    picture = tf.concat([background[:, :up], rows, background[:, down:]], axis=1)
+    around = [[0, 0], [up, height - down], [left, width - right]]
+    return picture, tf.pad(fragments.face >= 0, around)
+
+
+def _window(points_px, depth, height, width):
+    """() int32 first column, end of the columns, first row and end of the rows, at least a pixel.
+
+    All points in front of the camera that are in the picture lie there.
+    """
+    bounds = []
+    for axis, size in enumerate((width, height)):
+        along = points_px[..., axis]
+        is_seen = (depth > 0.0) & tf.math.is_finite(along)
+        last = tf.cast(size - 1, tf.float32)
+        low = tf.floor(tf.reduce_min(tf.where(is_seen, along, np.inf)))
+        high = tf.floor(tf.reduce_max(tf.where(is_seen, along, -np.inf)))
+        low = tf.cast(tf.clip_by_value(low, 0.0, last), tf.int32)
+        high = tf.cast(tf.clip_by_value(high, 0.0, last), tf.int32)
+        bounds += [low, tf.maximum(low, high) + 1]
+    return bounds
 
 
 def shade(vertices, faces, color, lights=STUDIO_LIGHTS, ambient=0.05):
