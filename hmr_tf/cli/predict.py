@@ -175,8 +175,9 @@ def _predict_video(options, formats, boxes, camera):
             _record_and_show(options, model, boxes, path)
             video = stack.enter_context(video_files.Video(path))
         people = predict_video(model, video, boxes, **camera, smoother=options.smooth)
-        smpl = model.hmr.smpl
-        written = video_outputs.write(folder, people, model.body, smpl, formats, options.up_axis)
+        written = video_outputs.write(
+            folder, people, model.body, model.vertices_of, formats, options.up_axis
+        )
     print(*written, sep="\n")
     return _report([*(boxes.problems if boxes else ()), *people.problems])
 

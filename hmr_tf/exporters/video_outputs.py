@@ -20,14 +20,14 @@ from hmr_tf.rendering import panels
 FORMATS = ("overlay", "npz")  # beside those of `photo_outputs.MOTION_WRITERS`
 
 
-def write(folder, people, body, smpl, formats=FORMATS, up_axis="y"):
+def write(folder, people, body, vertices_of, formats=FORMATS, up_axis="y"):
     """Writes the files of a video, as NAME_overlay.mp4 and NAME.npz.
 
     Args:
       folder: for the files; it is created.
       people: `inference.video.VideoPeople`.
       body: `body_model.BodyModel`.
-      smpl: `body.smpl.SMPL` of it.
+      vertices_of: function that poses it, see `inference.model.Model.vertices_of`.
       formats: names of `FORMATS` and `photo_outputs.MOTION_WRITERS`.
       up_axis: of motions, "y" or "z".
 
@@ -38,11 +38,11 @@ def write(folder, people, body, smpl, formats=FORMATS, up_axis="y"):
     folder.mkdir(parents=True, exist_ok=True)
     stem, paths = folder / people.path.stem, []
     has_motions = bool(set(formats) & set(photo_outputs.MOTION_WRITERS))
-    clip = _clip(people, body, smpl, up_axis) if has_motions else None
+    clip = _clip(people, body, vertices_of, up_axis) if has_motions else None
     for name in formats:
         if name == "overlay":
             paths.append(Path(f"{stem}_overlay.mp4"))
-            _draw_frames(people, body.faces, smpl, paths[-1])
+            _draw_frames(people, body.faces, vertices_of, paths[-1])
         elif name == "npz":
             paths.append(Path(f"{stem}.npz"))
             with atomic_write(paths[-1]) as unfinished:
@@ -52,7 +52,7 @@ def write(folder, people, body, smpl, formats=FORMATS, up_axis="y"):
     return paths
 
 
-def _clip(people, body, smpl, up_axis):
+def _clip(people, body, vertices_of, up_axis):
     """`photo_outputs.Clip` of all tracks, with the first frame that shows a person."""
     motions = []
     for number, track in enumerate(people.tracks):
@@ -68,7 +68,7 @@ def _clip(people, body, smpl, up_axis):
         motions.append(track_motion)
     first = min(track.frames[0] for track in people.tracks)
     in_first = [track.people[0] for track in people.tracks if track.frames[0] == first]
-    overlay = _overlay(body.faces, people.image, _with_mesh([in_first], smpl)[0])
+    overlay = _overlay(body.faces, people.image, _with_mesh([in_first], vertices_of)[0])
     return photo_outputs.Clip(
         motions,
         body,
@@ -96,7 +96,7 @@ def _arrays(video_people):
     return arrays
 
 
-def _draw_frames(people, faces, smpl, target):
+def _draw_frames(people, faces, vertices_of, target):
     """Writes the overlay; frames are read, drawn and written at the same time."""
     in_frame = [[] for _ in people.times.seconds]
     for track in people.tracks:
@@ -106,7 +106,7 @@ def _draw_frames(people, faces, smpl, target):
     with (
         video_files.Video(people.path) as video,
         contextlib.closing(video_files.computed_ahead(video, FRAMES_PER_BATCH)) as images,
-        contextlib.closing(_pictures(images, in_frame, faces, smpl)) as pictures,
+        contextlib.closing(_pictures(images, in_frame, faces, vertices_of)) as pictures,
         contextlib.closing(video_files.computed_ahead(pictures, FRAMES_PER_BATCH)) as drawn,
         video_files.writer(target, people.times.rate_hz) as write_frame,
         tqdm(total=len(in_frame), desc="Drawing", unit="frame", leave=False) as bar,
@@ -117,16 +117,15 @@ def _draw_frames(people, faces, smpl, target):
             bar.update()
 
 
-def _pictures(images, in_frame, faces, smpl):
+def _pictures(images, in_frame, faces, vertices_of):
     """Yields each image with the people of its frame drawn."""
-    pose = tf.function(smpl.__call__)
     with futures.ThreadPoolExecutor() as pool:
         for some, people_in_images in zip(batches(images), batches(in_frame)):
-            posed = _with_mesh(people_in_images, pose)
+            posed = _with_mesh(people_in_images, vertices_of)
             yield from pool.map(functools.partial(_overlay, faces), some, posed)
 
 
-def _with_mesh(in_frames, pose):
+def _with_mesh(in_frames, vertices_of):
     """The people of each frame with their vertices, all of them posed in one batch."""
     all_people = [person for people in in_frames for person in people]
     if not all_people:
@@ -135,7 +134,7 @@ def _with_mesh(in_frames, pose):
         tf.constant(np.stack([person[name] for person in all_people]))
         for name in ("rotations", "betas")
     )
-    vertices = iter(pose(rotations, betas).vertices.numpy())
+    vertices = iter(vertices_of(rotations, betas).numpy())
     return [[Person({**p, "vertices": next(vertices)}) for p in people] for people in in_frames]
 
 

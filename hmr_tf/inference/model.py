@@ -56,6 +56,11 @@ class Model:
                 for stage in hmr(images, training=False)
             ]
         )
+        # (N, 24, 3, 3) rotations, (N, 10) betas -> (N, V, 3) vertices; one graph for all N.
+        self.vertices_of = tf.function(
+            lambda rotations, betas: hmr.smpl(rotations, betas).vertices,
+            input_signature=[tf.TensorSpec([None, 24, 3, 3]), tf.TensorSpec([None, 10])],
+        )
 
     @property
     def image_size(self):

@@ -86,7 +86,7 @@ def test_video_that_is_stopped_leaves_no_file_and_no_thread(tmp_path, monkeypatc
     def predict_and_draw():
         with video_files.Video(path) as opened:
             people = video.predict_video(model, opened, BoxesByName({}, [(4, 4, 16, 16)]))
-        video_outputs.write(folder, people, model.body, model.hmr.smpl, ["overlay"])
+        video_outputs.write(folder, people, model.body, model.vertices_of, ["overlay"])
 
     with pytest.raises(KeyboardInterrupt):
         predict_and_draw()

@@ -43,7 +43,7 @@ def clip(tmp_path_factory):
 def write(model, clip, folder, boxes, formats=video_outputs.FORMATS, smoother="none", up_axis="y"):
     with video_files.Video(clip) as opened:
         people = video.predict_video(model, opened, boxes, smoother=smoother)
-    return video_outputs.write(folder, people, model.body, model.hmr.smpl, formats, up_axis)
+    return video_outputs.write(folder, people, model.body, model.vertices_of, formats, up_axis)
 
 
 def frames_of(path):
