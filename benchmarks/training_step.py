@@ -159,8 +159,8 @@ def main():
     parser.add_argument("--only", default="", help="parts of names to run, by commas")
     args = parser.parse_args()
     steps = steps_of(random_data(args.batch_size, 224))
-    wanted = args.only.split(",")
-    chosen = {k: step for k, step in steps.items() if any(part in k for part in wanted)}
+    names = args.only.split(",")
+    chosen = {k: step for k, step in steps.items() if any(part in k for part in names)}
     if not chosen:
         raise InputError(f"--only={args.only} is part of none of: {', '.join(map(repr, steps))}.")
     times, peaks = measure_alternately(chosen, args.repeats)

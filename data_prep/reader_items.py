@@ -22,7 +22,7 @@ class CropRule(NamedTuple):
     reencode_quality: Optional[int] = None  # of a JPEG that the decoded image goes through first
 
 
-STORED_WHOLE = CropRule()  # the image is stored as it is
+NO_CROP = CropRule()  # the image is stored as it is
 
 
 @dataclasses.dataclass(frozen=True)
@@ -41,7 +41,7 @@ class LabelledPerson:
         None  # (height, width) of the image that was labelled, if known
     )
     make_upright: bool = False  # by its EXIF, as photographs; published datasets keep their pixels
-    crop_rule: CropRule = STORED_WHOLE
+    crop_rule: CropRule = NO_CROP
     scale: float = 1.0  # factor on the image before the cut; with `crop_rule.window_px` only
     lsp_joints: Optional[np.ndarray] = None  # (14, 3) metres, camera coordinates
     pose: Optional[np.ndarray] = None  # (24, 3) axis-angle; only with `lsp_joints` and `betas`

@@ -116,7 +116,7 @@ def predict_files(model, photograph, folder):
     )
     photo_outputs.write_png(overlay, bodies_over_photograph)
     photo_outputs.write_png(
-        side, draw_people.draw_alone(people, model.faces, SIDE_VIEW_PX, SIDE_DEGREES)
+        side, draw_people.draw_without_photograph(people, model.faces, SIDE_VIEW_PX, SIDE_DEGREES)
     )
     number = "1 person" if len(people) == 1 else f"{len(people)} people"
     return Bodies(

@@ -61,8 +61,8 @@ def read_people(path):
     ):
         if array is None or array.shape != shape or not array.size or array.dtype.kind not in "fiu":
             given = "nothing of that name" if array is None else f"{array.dtype} {array.shape}"
-            wanted = str(shape).replace("'", "")
-            raise InputError(f"{path}: {name} must be numbers {wanted}; it holds {given}.")
+            expected = str(shape).replace("'", "")
+            raise InputError(f"{path}: {name} must be numbers {expected}; it holds {given}.")
     images = images.astype(np.float32)
     if not np.abs(images).max() <= 1:  # also where there is a NaN
         raise InputError(f"{path}: images must lie in [-1, 1]: pixels / 127.5 - 1.")

@@ -61,7 +61,7 @@ def tile(image, people, faces, text):
     overlay = panels.overlay(image, people, faces, with_skeleton=False)
     farthest = FAR * min(person.transl[2] for person in people)
     near = [person for person in people if person.transl[2] < farthest]
-    side = draw_people.draw_alone(near, faces, HEIGHT, SIDE_DEGREES)
+    side = draw_people.draw_without_photograph(near, faces, HEIGHT, SIDE_DEGREES)
     row = np.hstack([scaled(image), scaled(overlay), side])
     line = np.full((20, row.shape[1], 3), 255, np.uint8)
     cv2.putText(line, text, (4, 14), cv2.FONT_HERSHEY_SIMPLEX, 0.4, (60,) * 3, 1, cv2.LINE_AA)
@@ -92,7 +92,8 @@ def write_rotation(path, image, people, faces):
     overlay = scaled(panels.overlay(image, people, faces, with_skeleton=False))
     animation = cv2.Animation()
     for degrees in np.arange(FRAMES) * 360.0 / FRAMES:
-        frame = np.hstack([overlay, draw_people.draw_alone(people, faces, HEIGHT, degrees)])
+        bodies = draw_people.draw_without_photograph(people, faces, HEIGHT, degrees)
+        frame = np.hstack([overlay, bodies])
         animation.frames = [*animation.frames, cv2.cvtColor(frame, cv2.COLOR_RGB2BGR)]
     animation.durations = [FRAME_MS] * FRAMES
     path.parent.mkdir(parents=True, exist_ok=True)

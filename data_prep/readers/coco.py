@@ -242,9 +242,9 @@ def _scale(keypoints_px, labelled):
     diagonal = person_size.diagonal(keypoints_px, labelled)
     torso = person_size.mean_length(keypoints_px, labelled, _TORSO)
     if labelled[_ANKLES].any():
-        length, wanted = diagonal, DIAGONAL_PX
+        length, target_px = diagonal, DIAGONAL_PX
     elif torso is not None:
-        length, wanted = torso, TORSO_PX
+        length, target_px = torso, TORSO_PX
     else:
-        length, wanted = diagonal, NO_TORSO_DIAGONAL_PX
-    return wanted / length if length else None
+        length, target_px = diagonal, NO_TORSO_DIAGONAL_PX
+    return target_px / length if length else None

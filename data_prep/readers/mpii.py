@@ -115,22 +115,23 @@ def _person(path, people, number):
     size = _size(keypoints_px, labelled)
     if size is None:
         return Skipped("too close", where, is_problem=False)
-    length, wanted = size
+    length, target_px = size
     if length == 0:
         return Skipped("keypoints all in one place", where)
-    return LabelledPerson(str(path), keypoints_px, labelled, crop_rule=CROP, scale=wanted / length)
+    scale = target_px / length
+    return LabelledPerson(str(path), keypoints_px, labelled, crop_rule=CROP, scale=scale)
 
 
 def _size(keypoints_px, labelled):
-    """A length in the image and its wanted value, pixels; None if no such points are labelled.
+    """A length in the image and its target, pixels; None if no such points are labelled.
 
     With an ankle, the diagonal of the labelled points' box becomes 150 px, else head top to hip
     75 px, else shoulder to hip 56 px (`mpii_to_tfrecords.py:136-165`).
     """
     if labelled[_ANKLES].any():
         return person_size.diagonal(keypoints_px, labelled), DIAGONAL_PX
-    for pairs, wanted in ((_HEAD_TO_HIP, HEAD_TO_HIP_PX), (_TORSO, TORSO_PX)):
+    for pairs, target_px in ((_HEAD_TO_HIP, HEAD_TO_HIP_PX), (_TORSO, TORSO_PX)):
         length = person_size.mean_length(keypoints_px, labelled, pairs)
         if length is not None:
-            return length, wanted
+            return length, target_px
     return None

@@ -36,7 +36,8 @@ def encode(group):
         try:
             fitted, notes = source_images.align_labels(person, image)
         except source_images.SizeError:
-            yield Skipped("image of another size and shape than in the annotations", _where(person))
+            reason = "image of another size and shape than in the annotations"
+            yield Skipped(reason, _location(person))
             continue
         encoded = _encode_person(fitted, image.jpeg, image.pixels)
         if isinstance(encoded, bytes):
@@ -49,11 +50,11 @@ def _encode_person(person, jpeg, image):
     is_finite = (np.abs(person.keypoints_px) < MAX_PX).all(axis=1)  # and not NaN
     fault = _fault(person, labelled, is_finite)
     if fault:
-        return Skipped(fault, _where(person))
+        return Skipped(fault, _location(person))
     keypoints_px = np.where(is_finite[:, None], person.keypoints_px, 0.0)
     if _count_inside(keypoints_px[labelled], image) < rule.min_inside:
         reason = f"fewer than {rule.min_inside} keypoints inside the image"
-        return Skipped(reason, _where(person), is_problem=False)
+        return Skipped(reason, _location(person), is_problem=False)
     center_px = np.mean(crop.box_of_labelled(keypoints_px, labelled), axis=0)
     person_crop, pixels = crop.whole_image(image), image
     if rule.window_px is not None:
@@ -62,7 +63,7 @@ def _encode_person(person, jpeg, image):
                 image, person.scale, center_px, rule.window_px, rule.center_on_pixel
             )
         except InputError as error:  # its first words are the same for all such people
-            return Skipped(str(error).split(":")[0], _where(person))
+            return Skipped(str(error).split(":")[0], _location(person))
     is_untouched = jpeg is not None and pixels is image
     return record.encode(
         record.ImageRecord(
@@ -82,7 +83,7 @@ def _encode_person(person, jpeg, image):
     )
 
 
-def _where(person):
+def _location(person):
     name = person.filename or str(person.image)
     return f"{person.sequence}, {name}" if person.sequence else name
 

@@ -63,13 +63,13 @@ def person_category_ids(categories, name=""):
       InputError: no category has this name.
     """
     named = {key: str(entry.get("name", "")) for key, entry in entries_by_id(categories).items()}
-    wanted = (name or PERSON).strip().lower()
+    category_name = (name or PERSON).strip().lower()
     if not any(named.values()):
         if not name:
             return {PERSON_ID, PERSON}
-        if not named or entry_id(wanted) in named:
-            return {entry_id(wanted)}
-    ids = {key for key, value in named.items() if value.strip().lower() == wanted}
+        if not named or entry_id(category_name) in named:
+            return {entry_id(category_name)}
+    ids = {key for key, value in named.items() if value.strip().lower() == category_name}
     if not ids:
         present = ", ".join(sorted(filter(None, named.values()))) or "none with a name"
         raise InputError(

@@ -130,10 +130,12 @@ def check_indexes(files):
     for folder in sorted({path.parent for path in files}):
         for index in _indexes(folder):
             paths = [path for path in files if path in index.counts]
-            stated, held = sum(index.counts[path] for path in paths), sum(map(_count, paths))
-            if stated != held:
+            num_stated = sum(index.counts[path] for path in paths)
+            num_stored = sum(map(_count, paths))
+            if num_stated != num_stored:
                 raise InputError(
-                    f"{index.path} states {stated} records, the shards hold {held}: convert again"
+                    f"{index.path} states {num_stated} records, the shards hold {num_stored}: "
+                    "convert again"
                 )
 
 

@@ -14,7 +14,7 @@ from hmr_tf.exporters import motion, photo_outputs
 from hmr_tf.files.atomic import atomic_write
 from hmr_tf.inference import video_files
 from hmr_tf.inference.person_crops import Person
-from hmr_tf.inference.video import FRAMES_PER_BATCH, KEPT, batches
+from hmr_tf.inference.video import FRAMES_PER_BATCH, PERSON_ARRAYS, batches
 from hmr_tf.rendering import panels
 
 FORMATS = ("overlay", "npz")  # beside those of `photo_outputs.MOTION_WRITERS`
@@ -84,7 +84,9 @@ def _arrays(video_people):
     tracks, times = video_people.tracks, video_people.times
     people = [person for track in tracks for person in track.people]
     arrays = {
-        name: np.stack([person[name] for person in people]) for name in KEPT if name != "theta"
+        name: np.stack([person[name] for person in people])
+        for name in PERSON_ARRAYS
+        if name != "theta"
     }
     by_joint = np.moveaxis(arrays["rotations"], 1, 0)  # joint after joint: bounds the memory
     pose = [Rotation.from_matrix(matrices).as_rotvec() for matrices in by_joint]

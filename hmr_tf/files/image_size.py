@@ -69,17 +69,17 @@ def image_size(content):
 
 
 def _jpeg(content):
-    place = 2
-    while content[place] == 0xFF:
-        marker = content[place + 1]
+    offset = 2
+    while content[offset] == 0xFF:
+        marker = content[offset + 1]
         if marker in _JPEG_FRAMES:
-            return struct.unpack_from(">HH", content, place + 5)
+            return struct.unpack_from(">HH", content, offset + 5)
         if marker == 0xFF:  # a fill byte
-            place += 1
+            offset += 1
         elif marker in _JPEG_WITHOUT_LENGTH:
-            place += 2
+            offset += 2
         else:
-            place += 2 + struct.unpack_from(">H", content, place + 2)[0]
+            offset += 2 + struct.unpack_from(">H", content, offset + 2)[0]
     return None
 
 
@@ -115,10 +115,11 @@ def _tiff(content):
     directory = struct.unpack_from(order + "I", content, 4)[0]
     count = struct.unpack_from(order + "H", content, directory)[0]
     sides = {}
-    for place in range(directory + 2, directory + 2 + 12 * count, 12):
-        tag, kind = struct.unpack_from(order + "HH", content, place)
+    for offset in range(directory + 2, directory + 2 + 12 * count, 12):
+        tag, kind = struct.unpack_from(order + "HH", content, offset)
         if tag in (_TIFF_WIDTH, _TIFF_HEIGHT):
-            sides[tag] = struct.unpack_from(order + ("H" if kind == 3 else "I"), content, place + 8)
+            code = order + ("H" if kind == 3 else "I")
+            sides[tag] = struct.unpack_from(code, content, offset + 8)
     if len(sides) < 2:
         return None
     return sides[_TIFF_HEIGHT][0], sides[_TIFF_WIDTH][0]

@@ -89,10 +89,10 @@ def _orientation_from_tiff(content):
     except struct.error:  # it points out of the block
         return 0
     whole = min(count, (len(content) - directory - 2) // 12)
-    for place in range(directory + 2, directory + 2 + 12 * whole, 12):
-        tag, kind = struct.unpack_from(order + "HH", content, place)
+    for offset in range(directory + 2, directory + 2 + 12 * whole, 12):
+        tag, kind = struct.unpack_from(order + "HH", content, offset)
         if tag == TAG and kind in _TYPES:
-            (value,) = struct.unpack_from(order + _TYPES[kind], content, place + 8)
+            (value,) = struct.unpack_from(order + _TYPES[kind], content, offset + 8)
             return value if 1 <= value <= 8 else 0
     return 0
 
@@ -108,47 +108,47 @@ def _first(blocks):
 
 def _jpeg_blocks(content):
     """Yields the EXIF and XMP blocks before the scan."""
-    place = 2
-    while content[place : place + 1] == b"\xff" and place + 4 <= len(content):
-        marker = content[place + 1]
+    offset = 2
+    while content[offset : offset + 1] == b"\xff" and offset + 4 <= len(content):
+        marker = content[offset + 1]
         if marker in (JPEG_SCAN, JPEG_END):
             return
         if marker == 0xFF:  # a fill byte
-            place += 1
+            offset += 1
         elif marker in JPEG_WITHOUT_LENGTH:
-            place += 2
+            offset += 2
         else:
-            end = place + 2 + int.from_bytes(content[place + 2 : place + 4], "big")
-            block = content[place + 4 : end]
+            end = offset + 2 + int.from_bytes(content[offset + 2 : offset + 4], "big")
+            block = content[offset + 4 : end]
             if marker == JPEG_APP1 and block.startswith(EXIF):
                 yield "exif", block[len(EXIF) :]
             elif marker == JPEG_APP1 and block.startswith(XMP):
                 yield "xmp", block
-            place = end
+            offset = end
 
 
 def _png_blocks(content):
-    place = 8
-    while place + 8 <= len(content):
-        length, name = struct.unpack_from(">I4s", content, place)
-        block = content[place + 8 : place + 8 + length]
+    offset = 8
+    while offset + 8 <= len(content):
+        length, name = struct.unpack_from(">I4s", content, offset)
+        block = content[offset + 8 : offset + 8 + length]
         if name == b"eXIf":
             yield "exif", block.removeprefix(EXIF)
         elif name == b"iTXt" and block.startswith(XMP_IN_PNG):
             yield "xmp", block
-        place += length + 12
+        offset += length + 12
 
 
 def _webp_blocks(content):
-    place = 12
-    while place + 8 <= len(content):
-        name, length = struct.unpack_from("<4sI", content, place)
-        block = content[place + 8 : place + 8 + length]
+    offset = 12
+    while offset + 8 <= len(content):
+        name, length = struct.unpack_from("<4sI", content, offset)
+        block = content[offset + 8 : offset + 8 + length]
         if name == b"EXIF":
             yield "exif", block.removeprefix(EXIF)
         elif name == b"XMP ":
             yield "xmp", block
-        place += 8 + length + length % 2
+        offset += 8 + length + length % 2
 
 
 def _tiff_blocks(content):

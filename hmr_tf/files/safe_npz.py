@@ -43,10 +43,10 @@ def load(path, keys, max_bytes=None, pickled=False):
         _check_size(path.stat().st_size, "has", limit)
         with zipfile.ZipFile(path) as archive:
             members = {info.filename: info for info in archive.infolist()}
-            wanted = {key: members[f"{key}.npy"] for key in keys if f"{key}.npy" in members}
-            _check_size(sum(info.file_size for info in wanted.values()), "unpacks to", limit)
+            selected = {key: members[f"{key}.npy"] for key in keys if f"{key}.npy" in members}
+            _check_size(sum(info.file_size for info in selected.values()), "unpacks to", limit)
             arrays = {}
-            for key, info in wanted.items():
+            for key, info in selected.items():
                 with archive.open(info) as file:
                     arrays[key] = _read_array(file, info.file_size, key, pickled)
             return arrays
@@ -83,12 +83,12 @@ def _check_size(num_bytes, verb, limit):
 def _read_array(file, num_bytes, name, pickled):
     """Reads one .npy of `num_bytes`, after a check of the size that its header states."""
     shape, _, dtype = _READ_HEADER[np.lib.format.read_magic(file)](file)
-    held = num_bytes - file.tell()
+    num_data_bytes = num_bytes - file.tell()
     if pickled and dtype.hasobject:
         value = safe_pickle.loads(file.read())
         return value.item() if isinstance(value, np.ndarray) and value.ndim == 0 else value
-    if dtype.kind not in _KINDS or math.prod(shape) * dtype.itemsize != held:
+    if dtype.kind not in _KINDS or math.prod(shape) * dtype.itemsize != num_data_bytes:
         count = "objects" if dtype.hasobject else f"{math.prod(shape)} values"
-        raise _Damage(f"{name} holds {count} in {held} bytes")
+        raise _Damage(f"{name} holds {count} in {num_data_bytes} bytes")
     file.seek(0)
     return np.lib.format.read_array(file, allow_pickle=False)

@@ -235,8 +235,8 @@ def _set_array_state(array, state):
     if not isinstance(dtype, np.dtype):
         raise InputError("holds an array without a type")
     shape = tuple(int(side) for side in shape)
-    held = len(content) if dtype.kind == "O" else len(content) / max(dtype.itemsize, 1)
-    if min(shape, default=0) < 0 or math.prod(shape) != held:
+    num_values = len(content) if dtype.kind == "O" else len(content) / max(dtype.itemsize, 1)
+    if min(shape, default=0) < 0 or math.prod(shape) != num_values:
         raise InputError(f"holds {len(content)} bytes for an array of shape {shape}")
     content = list(content) if dtype.kind == "O" else _bytes(content)
     array.__setstate__((int(version), shape, dtype, bool(is_fortran), content))

@@ -56,11 +56,11 @@ def _decode(content, path):
             f"--img_path={path} has {size[1]} x {size[0]} pixels: give a photograph of at most "
             f"{MAX_PIXELS >> 20} Mi pixels."
         )
-    _check_whole(content)
+    _check_complete(content)
     return decode_upright(content)
 
 
-def _check_whole(content):
+def _check_complete(content):
     """Raises OSError for a truncated JPEG, which OpenCV fills with grey, or PNG.
 
     OpenCV's libraries also print lines about damaged files; TensorFlow only raises.

@@ -18,7 +18,7 @@ from hmr_tf.inference.person_crops import Person
 FRAMES_PER_BATCH = 16  # frames whose people are one batch
 _BODIES_AT_ONCE = 512  # of a track, posed after smoothing
 # The arrays of each person that are kept: all but the mesh, which would fill the memory.
-KEPT = (
+PERSON_ARRAYS = (
     *("theta", "rotations", "betas", "transl", "box", "keypoints2d_px", "joints3d"),
     *("smpl_joints", "focal_px", "principal_px"),
 )
@@ -137,7 +137,7 @@ def batches(items):
 
 
 def _without_mesh(person):
-    return Person({name: person[name] for name in KEPT})
+    return Person({name: person[name] for name in PERSON_ARRAYS})
 
 
 def _smooth_track(smpl, track, smoother, seconds, one_shape=False):

@@ -87,16 +87,16 @@ def _text(value):
 
 def _match_layers(datasets, network):
     """[(layer of the network, its arrays)]; InputError where file and network differ."""
-    ours = {layer.name: layer for layer in network.layers if layer.weights}
-    missing, unknown = set(ours) - set(datasets), set(datasets) - set(ours) - set(_CLASSIFIER)
+    by_name = {layer.name: layer for layer in network.layers if layer.weights}
+    missing, unknown = set(by_name) - set(datasets), set(datasets) - set(by_name) - set(_CLASSIFIER)
     if missing or unknown:
         difference = f"it lacks {min(missing)}" if missing else f"it holds {min(unknown)}"
         raise InputError(f"{difference}, and the network is {network.name}")
-    for name, layer in ours.items():
+    for name, layer in by_name.items():
         shapes = [tuple(weight.shape) for weight in layer.weights]
         if [dataset.shape for dataset in datasets[name]] != shapes:
             raise InputError(f"{name} is {[d.shape for d in datasets[name]]}, not {shapes}")
-    return [(layer, [np.asarray(d) for d in datasets[name]]) for name, layer in ours.items()]
+    return [(layer, [np.asarray(d) for d in datasets[name]]) for name, layer in by_name.items()]
 
 
 def _download(encoder_name, network):

@@ -174,24 +174,24 @@ def assign(released, hmr):
     Raises:
       InputError: other names, shapes or types, or numbers that are not finite.
     """
-    ours = variables(hmr)
-    differing = sorted(set(ours) ^ set(released.weights))
+    network_variables = variables(hmr)
+    differing = sorted(set(network_variables) ^ set(released.weights))
     if differing:
         raise InputError(
             f"The released network does not fit: {differing[0]} is missing in the file or in the "
             "network."
         )
-    for name, variable in ours.items():
+    for name, variable in network_variables.items():
         values = released.weights[name]
-        wanted = stored_dtype(name), tuple(variable.shape)
-        if (values.dtype, values.shape) != wanted:
+        expected = stored_dtype(name), tuple(variable.shape)
+        if (values.dtype, values.shape) != expected:
             raise InputError(
                 f"The released network does not fit: {name} is {values.dtype} {values.shape}, "
-                f"not {wanted[0]} {wanted[1]}."
+                f"not {expected[0]} {expected[1]}."
             )
         if not np.isfinite(values).all():
             raise InputError(f"The released network holds numbers that are not finite: {name}.")
-    for name, variable in ours.items():
+    for name, variable in network_variables.items():
         variable.assign(released.weights[name].astype(np.float32))
 
 

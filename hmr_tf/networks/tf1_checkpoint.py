@@ -69,10 +69,10 @@ def slots(optimizer, trainable, names):
     """
     trainable = {variable.ref() for variable in trainable}
     return {
-        f"{name}/{theirs}": optimizer.get_slot(variable, ours)
+        f"{name}/{tf1_slot}": optimizer.get_slot(variable, keras_slot)
         for name, variable in names.items()
         if variable.ref() in trainable
-        for ours, theirs in _SLOTS.items()
+        for keras_slot, tf1_slot in _SLOTS.items()
     }
 
 

@@ -41,7 +41,7 @@ def draw(people, faces, size, background=None, degrees=0.0):
     return picture[0].numpy(), mask[0].numpy()
 
 
-def draw_alone(people, faces, size_px, degrees):
+def draw_without_photograph(people, faces, size_px, degrees):
     """Draws the bodies without the photograph, in the middle of a square and as large as it allows.
 
     Args:

@@ -70,52 +70,52 @@ def _first_blocks(content, start, read):
     Args:
       content: scalar string.
       start: where the first segment or chunk begins.
-      read: function (content, place) -> place of the next, whether this one counts, whether it is
-        EXIF, whether it is XMP, place and length of its block.
+      read: function (content, offset) -> offset of the next, whether this one counts, whether it is
+        EXIF, whether it is XMP, offset and length of its block.
     """
     none = tf.zeros([2], tf.int64)
 
-    def step(place, _, exif, xmp):
-        following, is_there, is_exif, is_xmp, block = read(content, place)
-        exif = tf.where(is_there & is_exif & (exif[1] == 0), block, exif)
-        xmp = tf.where(is_there & is_xmp & (xmp[1] == 0), block, xmp)
-        return following, is_there & ((exif[1] == 0) | (xmp[1] == 0)), exif, xmp
+    def step(offset, _, exif, xmp):
+        following, is_complete, is_exif, is_xmp, block = read(content, offset)
+        exif = tf.where(is_complete & is_exif & (exif[1] == 0), block, exif)
+        xmp = tf.where(is_complete & is_xmp & (xmp[1] == 0), block, xmp)
+        return following, is_complete & ((exif[1] == 0) | (xmp[1] == 0)), exif, xmp
 
     *_, exif, xmp = tf.while_loop(
-        lambda place, goes_on, exif, xmp: goes_on,
+        lambda offset, has_next, exif, xmp: has_next,
         step,
         (tf.constant(start, tf.int64), tf.constant(True), none, none),
     )
     return _substr(content, exif[0], exif[1]), _substr(content, xmp[0], xmp[1])
 
 
-def _jpeg_segment(content, place):
-    head = _bytes(content, place, 4)
+def _jpeg_segment(content, offset):
+    head = _bytes(content, offset, 4)
     marker, length = head[1], _number(head[2:])
     is_bare = tf.reduce_any(marker == tf.constant(stored.JPEG_WITHOUT_LENGTH, tf.int64))
     is_last = (marker == stored.JPEG_SCAN) | (marker == stored.JPEG_END)
-    is_there = (head[0] == 0xFF) & ~is_last & (place + 4 <= _length(content))
+    is_complete = (head[0] == 0xFF) & ~is_last & (offset + 4 <= _length(content))
     step = tf.where(is_bare, tf.constant(2, tf.int64), 2 + length)
     step = tf.where(marker == 0xFF, tf.constant(1, tf.int64), step)  # a fill byte
-    block = place + 4, tf.maximum(length - 2, 0)
+    block = offset + 4, tf.maximum(length - 2, 0)
     is_app1 = marker == stored.JPEG_APP1
     is_exif = is_app1 & _starts(content, block, stored.EXIF)
     is_xmp = is_app1 & _starts(content, block, stored.XMP)
     skipped = len(stored.EXIF) * tf.cast(is_exif, tf.int64)
     block = tf.stack([block[0] + skipped, block[1] - skipped])
-    return place + step, is_there, is_exif, is_xmp, block
+    return offset + step, is_complete, is_exif, is_xmp, block
 
 
-def _png_chunk(content, place):
-    length, name = _number(_bytes(content, place, 4)), _substr(content, place + 4, 4)
-    block = place + 8, length
+def _png_chunk(content, offset):
+    length, name = _number(_bytes(content, offset, 4)), _substr(content, offset + 4, 4)
+    block = offset + 8, length
     is_exif = name == b"eXIf"
     is_xmp = (name == b"iTXt") & _starts(content, block, stored.XMP_IN_PNG)
     has_prefix = is_exif & _starts(content, block, stored.EXIF)
     skipped = len(stored.EXIF) * tf.cast(has_prefix, tf.int64)
-    is_there = place + 8 <= _length(content)
+    is_complete = offset + 8 <= _length(content)
     block = tf.stack([block[0] + skipped, block[1] - skipped])
-    return place + length + 12, is_there, is_exif, is_xmp, block
+    return offset + length + 12, is_complete, is_exif, is_xmp, block
 
 
 def _orientation_from_tiff(block):
@@ -134,8 +134,8 @@ def _orientation_from_tiff(block):
     kind = number(entries[:, 2:4])
     values = tf.where(kind == 1, entries[:, 8], number(entries[:, 8:10]))
     values = tf.where(kind == 4, number(entries[:, 8:12]), values)
-    is_whole = tf.reduce_any(kind[:, None] == tf.constant([1, 3, 4], tf.int64), axis=1)
-    is_tag = (number(entries[:, :2]) == stored.TAG) & is_whole
+    is_integer = tf.reduce_any(kind[:, None] == tf.constant([1, 3, 4], tf.int64), axis=1)
+    is_tag = (number(entries[:, :2]) == stored.TAG) & is_integer
     value = values[tf.argmax(is_tag)]
     is_valid = tf.reduce_any(is_tag) & (value >= 1) & (value <= 8)
     is_valid &= is_little | (start == b"MM\0*")
@@ -154,8 +154,8 @@ def make_upright(image, orientation):
     """(H, W, 3) as stored -> upright, by EXIF's orientation."""
 
     def applied(image, values, transform):
-        wanted = tf.reduce_any(orientation == tf.constant(values))
-        return tf.cond(wanted, lambda: transform(image), lambda: image)
+        applies = tf.reduce_any(orientation == tf.constant(values))
+        return tf.cond(applies, lambda: transform(image), lambda: image)
 
     image = applied(image, [5, 6, 7, 8], lambda x: tf.transpose(x, [1, 0, 2]))
     image = applied(image, [2, 3, 6, 7], lambda x: tf.reverse(x, [1]))
@@ -171,24 +171,24 @@ def _length(content):
     return tf.cast(tf.strings.length(content), tf.int64)
 
 
-def _substr(content, place, length):
-    """So many bytes from a place on; fewer, or none, where the content ends before."""
-    place = tf.clip_by_value(tf.cast(place, tf.int64), 0, _length(content))
-    return tf.strings.substr(content, place, tf.maximum(tf.cast(length, tf.int64), 0))
+def _substr(content, offset, length):
+    """So many bytes from an offset on; fewer, or none, where the content ends before."""
+    offset = tf.clip_by_value(tf.cast(offset, tf.int64), 0, _length(content))
+    return tf.strings.substr(content, offset, tf.maximum(tf.cast(length, tf.int64), 0))
 
 
-def _bytes(content, place, length):
-    """int64 (length,) of so many bytes from a place on; zeros behind the content's end."""
-    values = _integers(_substr(content, place, length))
+def _bytes(content, offset, length):
+    """int64 (length,) of so many bytes from an offset on; zeros behind the content's end."""
+    values = _integers(_substr(content, offset, length))
     missing = tf.cast(length, tf.int32) - tf.size(values)
     padded = tf.pad(values, [[0, missing]])
     return tf.ensure_shape(padded, [length]) if isinstance(length, int) else padded
 
 
 def _starts(content, block, prefix):
-    """Whether the block (place, length) begins with these bytes."""
-    place, length = block
-    return _substr(content, place, tf.minimum(length, len(prefix))) == prefix
+    """Whether the block (offset, length) begins with these bytes."""
+    offset, length = block
+    return _substr(content, offset, tf.minimum(length, len(prefix))) == prefix
 
 
 def _number(values):

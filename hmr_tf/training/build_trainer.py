@@ -34,10 +34,11 @@ def from_released(options):
         )
     content = released_weights.read()
     for name in ("encoder", "num_stage"):  # weights do not depend on --img_size
-        given, wanted = getattr(options, name), getattr(content.architecture, name)
-        if given != wanted:
+        given, released = getattr(options, name), getattr(content.architecture, name)
+        if given != released:
             raise InputError(
-                f"--{name}={given}, but the released network has {wanted}: pass --{name}={wanted}."
+                f"--{name}={given}, but the released network has {released}: pass "
+                f"--{name}={released}."
             )
     if not options.smpl_model_path:
         released_weights.read_body(content)
@@ -147,7 +148,7 @@ def _restore(trainer, options, resumed, strict):
     """Restores networks, optimizers and step; of an imported checkpoint, the parts it has."""
     prefix = resumed.prefix
     stored = checkpoint.stored_parts(prefix)
-    wanted = checkpoint_parts(trainer)
+    parts = checkpoint_parts(trainer)
     if resumed.is_imported:
         if "encoder_optimizer" not in stored and not options.model_dir:
             raise InputError(
@@ -155,13 +156,13 @@ def _restore(trainer, options, resumed, strict):
                 "begins at step 0: pass --model_dir for the new run, or import it with "
                 "--keep_optimizer."
             )
-        wanted = {name: part for name, part in wanted.items() if name in stored}
+        parts = {name: part for name, part in parts.items() if name in stored}
     if strict:
-        checkpoint.restore(prefix, wanted)
+        checkpoint.restore(prefix, parts)
     else:
         # Other flags can mean another discriminator and other moments: those that fit are restored.
         checkpoint.restore(prefix, checkpoint.hmr_parts(trainer.hmr))
-        checkpoint.restore(prefix, wanted, strict=False)
+        checkpoint.restore(prefix, parts, strict=False)
     trainer.encoder_optimizer.learning_rate = options.e_lr
     trainer.discriminator_optimizer.learning_rate = options.d_lr
 

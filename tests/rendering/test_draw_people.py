@@ -31,7 +31,7 @@ def test_scene_without_photograph_fills_the_picture(degrees):
     corners = np.float32([(0, -0.8, 0), (-0.5, 0.8, -0.3), (0.5, 0.8, -0.3), (0, 0.8, 0.6)])
     faces = np.array([(0, 1, 2), (0, 2, 3), (0, 3, 1), (1, 3, 2)])
     far_aside = person_crops.Person(vertices=corners, transl=np.float32([9, -4, 30]))
-    picture = draw_people.draw_alone([far_aside], faces, size_px=100, degrees=degrees)
+    picture = draw_people.draw_without_photograph([far_aside], faces, size_px=100, degrees=degrees)
     rows, columns = np.nonzero((picture < 255).any(axis=-1))
     assert 55 < np.ptp(rows) < 100
     assert min(rows.min(), columns.min(), 99 - rows.max(), 99 - columns.max()) > 0

@@ -89,36 +89,37 @@ class _HalfMesh:
         while num_removed > 0:
             if not queue:
                 raise ValueError(f"cannot remove {num_removed} more vertices: faces would fold")
-            _, gone, stays, *stamp = heapq.heappop(queue)
-            if stamp != [changes.get(gone), changes.get(stays)]:
+            _, removed, kept, *stamp = heapq.heappop(queue)
+            if stamp != [changes.get(removed), changes.get(kept)]:
                 continue  # outdated: the vertices around it have changed, or it was removed
-            removes = (
-                1 if self.seam[gone] else 2
-            )  # off the seam the reflected vertex is removed too
-            if removes > num_removed or not self._may_collapse(gone, stays):
+            # Off the seam the reflected vertex is removed too.
+            removes = 1 if self.seam[removed] else 2
+            if removes > num_removed or not self._may_collapse(removed, kept):
                 continue
-            self._collapse(gone, stays)
+            self._collapse(removed, kept)
             num_removed -= removes
-            del changes[gone]
-            touched = self._neighbours(stays) | {stays}
+            del changes[removed]
+            touched = self._neighbours(kept) | {kept}
             for vertex in touched:
                 changes[vertex] += 1
             for vertex in touched:
                 self._enqueue(queue, changes, vertex)
 
-    def _enqueue(self, queue, changes, gone):
-        for stays in self._neighbours(gone):
-            if self.hidden[gone] or not self.hidden[stays]:
-                cost = self._cost(gone, stays)
-                heapq.heappush(queue, (cost, gone, stays, changes[gone], changes[stays]))
+    def _enqueue(self, queue, changes, removed):
+        for kept in self._neighbours(removed):
+            if self.hidden[removed] or not self.hidden[kept]:
+                cost = self._cost(removed, kept)
+                heapq.heappush(queue, (cost, removed, kept, changes[removed], changes[kept]))
 
-    def _cost(self, gone, stays):
-        here, there = self.points[gone], self.points[stays]
-        squared_length = _squared(_minus(here, there))
-        if self.hidden[gone]:
+    def _cost(self, removed, kept):
+        source, target = self.points[removed], self.points[kept]
+        squared_length = _squared(_minus(source, target))
+        if self.hidden[removed]:
             return _HIDDEN_FIRST + squared_length
-        error = _quadric_at(self.quadrics[gone], there) + _quadric_at(self.quadrics[stays], there)
-        return self.importance[gone] * (error + _LENGTH_COST * squared_length**2)
+        error = _quadric_at(self.quadrics[removed], target) + _quadric_at(
+            self.quadrics[kept], target
+        )
+        return self.importance[removed] * (error + _LENGTH_COST * squared_length**2)
 
     def _neighbours(self, vertex):
         return {other for face in self.faces_of[vertex] for other in self.faces[face]} - {vertex}
@@ -129,30 +130,32 @@ class _HalfMesh:
             return len(neighbours)
         return sum(1 if self.seam[other] else 2 for other in neighbours)
 
-    def _may_collapse(self, gone, stays):
-        around_gone, around_stays = self._neighbours(gone), self._neighbours(stays)
-        shared = around_gone & around_stays
+    def _may_collapse(self, removed, kept):
+        around_removed, around_kept = self._neighbours(removed), self._neighbours(kept)
+        shared = around_removed & around_kept
         # The ends of an edge share two neighbours, or one along the seam; otherwise two sheets
         # would touch. No edge off the seam has only one, so the seam stays on the seam.
-        if len(shared) != (1 if self.seam[gone] else 2):
+        if len(shared) != (1 if self.seam[removed] else 2):
             return False
-        if self.seam[stays] and not self.seam[gone]:
+        if self.seam[kept] and not self.seam[removed]:
             # An edge to another seam vertex would be mirrored onto itself.
-            if any(self.seam[other] for other in around_gone - shared - {stays}):
+            if any(self.seam[other] for other in around_removed - shared - {kept}):
                 return False
-        total = self._num_neighbours(around_gone, gone) + self._num_neighbours(around_stays, stays)
-        return total - 4 <= _MAX_NEIGHBOURS and not self._folds(gone, stays)
+        total = self._num_neighbours(around_removed, removed) + self._num_neighbours(
+            around_kept, kept
+        )
+        return total - 4 <= _MAX_NEIGHBOURS and not self._folds(removed, kept)
 
-    def _folds(self, gone, stays):
+    def _folds(self, removed, kept):
         """Whether a triangle would vanish or, unless hidden, flip or become a sliver."""
-        for number in self.faces_of[gone] - self.faces_of[stays]:
+        for number in self.faces_of[removed] - self.faces_of[kept]:
             before = [self.points[vertex] for vertex in self.faces[number]]
             after = [
-                self.points[stays if vertex == gone else vertex] for vertex in self.faces[number]
+                self.points[kept if vertex == removed else vertex] for vertex in self.faces[number]
             ]
             old, new = _normal(*before), _normal(*after)
             old_area, new_area = _squared(old) ** 0.5, _squared(new) ** 0.5  # twice the areas
-            if self.hidden[gone]:
+            if self.hidden[removed]:
                 if new_area < 1e-12:
                     return True
                 continue
@@ -163,18 +166,18 @@ class _HalfMesh:
                 return True
         return False
 
-    def _collapse(self, gone, stays):
-        for number in self.faces_of.pop(gone):
+    def _collapse(self, removed, kept):
+        for number in self.faces_of.pop(removed):
             face = self.faces[number]
-            if stays in face:
+            if kept in face:
                 del self.faces[number]
                 for vertex in face:
-                    if vertex != gone:
+                    if vertex != removed:
                         self.faces_of[vertex].discard(number)
             else:
-                self.faces[number] = tuple(stays if vertex == gone else vertex for vertex in face)
-                self.faces_of[stays].add(number)
-        self.quadrics[stays] = [a + b for a, b in zip(self.quadrics[stays], self.quadrics[gone])]
+                self.faces[number] = tuple(kept if vertex == removed else vertex for vertex in face)
+                self.faces_of[kept].add(number)
+        self.quadrics[kept] = [a + b for a, b in zip(self.quadrics[kept], self.quadrics[removed])]
 
 
 def _quadrics(points, faces, seam):

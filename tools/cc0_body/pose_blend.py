@@ -83,10 +83,10 @@ def fit_joint(points, moved, centre, rotations):
     # Damped, because the blend of a rotation by 180 degrees is nearly singular.
     square = np.einsum("nvab,nvac->nvbc", blend, blend) + _DAMPING * np.eye(3)
     right = _DUAL_QUATERNION_SHARE * np.einsum("nvab,nva->nvb", blend, gap)
-    wanted = np.linalg.solve(square, right[..., None])[..., 0]
+    targets = np.linalg.solve(square, right[..., None])[..., 0]
     features = (rotations - np.eye(3)).reshape(-1, 9)
     normal = features.T @ features + _RIDGE * len(rotations) * np.eye(9)
-    solution = np.linalg.solve(normal, features.T @ wanted.reshape(len(rotations), -1))
+    solution = np.linalg.solve(normal, features.T @ targets.reshape(len(rotations), -1))
     return np.moveaxis(solution.reshape(9, len(points), 3), 0, -1)
 
 

@@ -26,7 +26,7 @@ _ROW_SHAPES = {
 _MAX_ROWS = 200_000  # four cameras with less than 7,000 frames each
 
 
-def is_here(data_dir):
+def has_layout(data_dir):
     return any(data_dir.glob(f"S*/*/{_ANNOTATIONS}"))
 
 

@@ -29,7 +29,7 @@ def read(data_dir, split):
     if split not in h36m_recordings.SUBJECTS:
         raise InputError(f"h36m has no split {split}: pass --split=train or --split=test")
     data_dir = Path(data_dir)
-    layout = next((layout for layout in _LAYOUTS if layout.is_here(data_dir)), None)
+    layout = next((layout for layout in _LAYOUTS if layout.has_layout(data_dir)), None)
     if layout is None:
         raise InputError(
             f"there is no Human3.6M in {data_dir}: pass the folder that holds S1/MyPoseFeatures/, "

@@ -19,7 +19,7 @@ _MAX_BYTES = 2**32  # of these arrays; SPIN's file has 1 GB
 _NAME = re.compile(r"(S\d+)_(.+)\.(\d+)_(\d{1,9})\.(?:jpg|png)")
 
 
-def is_here(data_dir):
+def has_layout(data_dir):
     return bool(_files(data_dir))
 
 
@@ -119,9 +119,10 @@ def _read_arrays(path):
     for name, array in arrays.items():
         is_text = array.dtype.kind in "SU"
         if array.shape != shapes[name] or is_text != (name == "imgname"):
-            shape, wanted = (" x ".join(map(str, s)) for s in (array.shape, shapes[name]))
-            kind, wanted_kind = ("texts" if t else "numbers" for t in (is_text, name == "imgname"))
-            raise InputError(f"{path}: {name} holds {shape} {kind}, not {wanted} {wanted_kind}")
+            shape, expected = (" x ".join(map(str, s)) for s in (array.shape, shapes[name]))
+            is_expected_text = name == "imgname"
+            kind, expected_kind = ("texts" if t else "numbers" for t in (is_text, is_expected_text))
+            raise InputError(f"{path}: {name} holds {shape} {kind}, not {expected} {expected_kind}")
     if arrays["imgname"].dtype.kind == "S":  # written by Python 2
         arrays["imgname"] = np.char.decode(arrays["imgname"], "utf8", "replace")
     if num_joints not in h36m_frames.NUMS_OF_JOINTS:

@@ -13,7 +13,7 @@ _POSES_2D, _POSES_3D = "MyPoseFeatures/D2_Positions", "MyPoseFeatures/D3_Positio
 _ALL_TAKES = "_ALL"  # all takes of a subject in one file, besides the single ones
 
 
-def is_here(data_dir):
+def has_layout(data_dir):
     return any(data_dir.glob(f"S*/{_POSES_3D}")) or any(data_dir.glob(f"S*/{_POSES_2D}"))
 
 

@@ -115,8 +115,8 @@ def _read_annotations(path):
 
 def _by_frame(array, num_frames, num_axes):
     """(axes, 17, 1, N), as in MATLAB -> (N, 17, axes)."""
-    wanted = (num_axes, len(JOINTS), 1, num_frames)
-    if array.shape != wanted:
-        shape, wanted = (" x ".join(map(str, sides)) for sides in (array.shape, wanted))
-        raise InputError(f"an array of {shape} numbers, not {wanted}")
+    expected = (num_axes, len(JOINTS), 1, num_frames)
+    if array.shape != expected:
+        shape, expected = (" x ".join(map(str, sides)) for sides in (array.shape, expected))
+        raise InputError(f"an array of {shape} numbers, not {expected}")
     return array[:, :, 0].transpose(2, 1, 0).astype(float)

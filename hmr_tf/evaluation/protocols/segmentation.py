@@ -106,10 +106,10 @@ def score(frames, options, hmr):
     face_labels = _face_labels(hmr.smpl, options["part_labels"])
     names = _names(frames)
     counts = []
-    for number, drawn in enumerate(_drawn(frames, hmr, face_labels)):
+    for number, rendered in enumerate(_rendered(frames, hmr, face_labels)):
         size = frames.truth["size"][number]
         truth = read(options["segmentation_dir"], names[number], size)
-        counts.append(_counts(drawn, truth))
+        counts.append(_counts(rendered, truth))
     counts = [np.stack(kind) for kind in zip(*counts)]  # (N, 3, 3) and (N, 8, 3)
 
     def metrics_of(rows):
@@ -156,9 +156,9 @@ def _names(frames):
     return [Path(name.decode(errors="replace")).name for name in frames.truth["filename"]]
 
 
-def _counts(drawn, truth):
-    person = metrics.label_counts((drawn > 0).astype(int), truth.is_person.astype(int), 2)
-    return person, metrics.label_counts(drawn, truth.parts, _NUM_LABELS)
+def _counts(rendered, truth):
+    person = metrics.label_counts((rendered > 0).astype(int), truth.is_person.astype(int), 2)
+    return person, metrics.label_counts(rendered, truth.parts, _NUM_LABELS)
 
 
 def _percent(person, by_part):
@@ -181,7 +181,7 @@ def _face_labels(smpl, path):
     return body_parts.face_labels_from_weights(smpl.lbs_weights, smpl.faces)
 
 
-def _drawn(frames, hmr, face_labels):
+def _rendered(frames, hmr, face_labels):
     """Yields the part map of each predicted body, at the size of the stored image."""
     predicted, sizes = frames.predicted, frames.truth["size"]
     for start in range(0, len(sizes), _POSED_AT_ONCE):
