@@ -22,8 +22,7 @@ from hmr_tf.files.errors import InputError
 OPTIONS = flags.FlagValues()
 
 
-def _define_flags():
-    options = {"flag_values": OPTIONS}
+def _define_dataset_flags(**options):
     flags.DEFINE_enum("dataset", None, list(SOURCES), "What to convert.", **options)
     flags.DEFINE_string(
         "data_dir",
@@ -72,6 +71,9 @@ def _define_flags():
     flags.DEFINE_string(
         "category", "", "coco: name of the category of people. Empty: person.", **options
     )
+
+
+def _define_run_flags(**options):
     flags.DEFINE_integer(
         "num_workers",
         None,
@@ -93,7 +95,6 @@ def _define_flags():
         "left out and named, exit code 1.",
         **options,
     )
-
     flags.DEFINE_enum(
         "runner",
         "",
@@ -107,7 +108,8 @@ def _define_flags():
     )
 
 
-_define_flags()
+_define_dataset_flags(flag_values=OPTIONS)
+_define_run_flags(flag_values=OPTIONS)
 # Flags that decide what the shards hold, beside those that are fields of the index.
 _DECIDING = ("annotations", "category", "limit", "records_per_shard", "seed", "smpl_model_path")
 _SHOWN_PROBLEMS = 10

@@ -155,6 +155,11 @@ def measure_row(number, person, body):
     return [f"person_{number}", *(round(100 * measure.metres) for measure in measures.values())]
 
 
+def session_folder(folder, request):
+    """Path of the files of one session, of a `gradio.Request`."""
+    return Path(folder, "".join(filter(str.isalnum, request.session_hash)))
+
+
 def build_page(model, folder, examples):
     """The page as `gradio.Blocks`.
 
@@ -167,17 +172,10 @@ def build_page(model, folder, examples):
 
     from hmr_tf.body.measure import measure_shape
 
-    picture = functools.partial(
-        gr.Image, height=HEIGHT, interactive=False, buttons=["download", "fullscreen"]
-    )
-
-    def session_folder(request):
-        return Path(folder, "".join(filter(str.isalnum, request.session_hash)))
-
     def show(photograph, request: gr.Request):
         if not photograph:
             return Bodies("")
-        parent = session_folder(request)
+        parent = session_folder(folder, request)
         parent.mkdir(exist_ok=True)
         try:
             return predict_files(model, photograph["path"], tempfile.mkdtemp(dir=parent))
@@ -185,8 +183,11 @@ def build_page(model, folder, examples):
             return Bodies(f"**{error}**")
 
     def forget(request: gr.Request):
-        shutil.rmtree(session_folder(request), ignore_errors=True)
+        shutil.rmtree(session_folder(folder, request), ignore_errors=True)
 
+    picture = functools.partial(
+        gr.Image, height=HEIGHT, interactive=False, buttons=["download", "fullscreen"]
+    )
     with gr.Blocks(
         title="hmr_tf", analytics_enabled=False, delete_cache=(LOOKED_FOR_EVERY_S, FILES_LAST_S)
     ) as page:
