@@ -86,7 +86,7 @@ def test_read_model_knows_the_built_in_topology():
         ({"v_template": np.full((60, 3), np.nan)}, "not finite"),
         ({"posedirs": np.zeros((60, 3, 9))}, "posedirs has shape"),
         ({"f": np.array([[0, 1, 60]])}, "outside 0..59"),
-        ({"kintree_table": np.zeros((2, 24), np.uint32)}, "no tree"),
+        ({"kintree_table": np.zeros((2, 24), np.uint32)}, "not a tree"),
         ({"f": np.array([{}])}, "no numbers"),
     ],
 )

