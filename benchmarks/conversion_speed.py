@@ -3,10 +3,10 @@
     python -m benchmarks.conversion_speed [--data_dir=COCO] [--people=2000] [--num_workers=N]
 
 Two conversions of the same annotations, alternately, in one run; medians of --repeats rounds. The
-original's way repeats its steps (`coco_to_tfrecords.py:64-275`), in one process as it works: every
-mask is drawn to find its height, every image decoded once, resized whole for each
-person, cut and encoded. The floor is the time that our workers spend in decoding and encoding, the
-rest left out. Neither reading the annotation file nor starting the workers, once a run, is counted.
+first repeats the original's steps (`coco_to_tfrecords.py:64-275`), in one process as there: every
+mask is drawn to find its height; for each person the whole image is resized, cut and encoded.
+The floor is the time that our workers spend in decoding and encoding. Reading the annotation file
+and starting the workers, once a run, are not counted.
 Without --data_dir: drawn JPEGs of COCO's size, 640 x 480 pixels and some 170 KB, with 1.75 people
 each, of 90 to 450 px.
 """

@@ -3,7 +3,7 @@
     python -m benchmarks.input_pipeline [--data_dir=DIR --datasets=coco] [--images=1024]
 
 Three readers of the same records, alternately, in one process; medians of --repeats rounds. The
-original's way repeats its preprocessing: the whole image to float, resized, padded by 182 px,
+original pipeline repeats its preprocessing: the whole image to float, resized, padded by 182 px,
 sliced (its `data_loader.py:269-337`). Without --data_dir: drawn JPEGs of 300 x 400 px.
 """
 

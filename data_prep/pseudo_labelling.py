@@ -56,7 +56,7 @@ class TeacherLandmarks(NamedTuple):
 
     def landmarks_of(self, number, sample):
         """`landmarks.Landmarks` of a record; `number` is not needed."""
-        return self.teacher.find(sample["image"], sample["keypoints_px"])
+        return self.teacher.detect(sample["image"], sample["keypoints_px"])
 
 
 def landmark_source(landmarks_path, teacher_folder, dataset, num_people):

@@ -1,4 +1,4 @@
-"""A fuzz of meanings: valid files in all their forms, each with a known result.
+"""Random tests of readers: valid files in all their forms, each with a known result.
 
 Each case has another seed. HMR_MEANINGS_SEED=7 tries other cases than CI; HMR_MEANINGS_CASE=12
 runs one case alone.

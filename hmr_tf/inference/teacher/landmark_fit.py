@@ -122,7 +122,7 @@ class LandmarkFitter:
           given: Targets.
           num_steps: of Adam, for each start.
           initial_thetas: list of (B, 85) starts, cameras over the squares of `given`; None: those
-            of `fit_starts`.
+            of `fit_initialization`.
 
         Returns:
           Result.

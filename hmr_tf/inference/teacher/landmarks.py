@@ -80,7 +80,7 @@ class BlazePose:
                 f"{path} is damaged or of another version: make it again with tools.blazepose."
             ) from error
 
-    def find(self, image, keypoints_px):
+    def detect(self, image, keypoints_px):
         """Runs twice, the second time on the window of the first run; the better run counts.
 
         Args:

@@ -62,7 +62,7 @@ class Refiner:
         """
         in_crops = predicted["keypoints2d_px"]
         teacher_landmarks = [
-            self.teacher.find(image, _with_weight(crops.to_image(keypoints, crop), 1.0))
+            self.teacher.detect(image, _with_weight(crops.to_image(keypoints, crop), 1.0))
             for image, keypoints, crop in zip(images, in_crops, person_crops)
         ]
         keypoints, directions = self._targets(in_crops, teacher_landmarks, person_crops)

@@ -1,4 +1,4 @@
-"""Valid files of COCO's form in many forms, each with a known person: a fuzz of meanings."""
+"""Valid files of COCO's form in many forms, each with a known person: random tests."""
 
 import json
 import re

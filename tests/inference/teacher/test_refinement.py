@@ -40,11 +40,11 @@ def refiner(hmr, made, monkeypatch):
     """With a teacher that returns the landmarks of the people, one after another."""
     teacher = SimpleNamespace(landmarks=list(made.landmarks), keypoints_px=[])
 
-    def find(image, keypoints_px):
+    def detect(image, keypoints_px):
         teacher.keypoints_px.append(keypoints_px)
         return teacher.landmarks[len(teacher.keypoints_px) - 1]
 
-    teacher.find = find
+    teacher.detect = detect
     monkeypatch.setattr(landmarks, "BlazePose", lambda folder: teacher)
     return refinement.Refiner(hmr, "somewhere")
 
