@@ -218,7 +218,7 @@ def build_page(model, folder, examples):
         files = gr.Files(label="Downloads", interactive=False, elem_id="files")
         gr.Markdown(FOOTER)
         outputs = [message, overlay, side, glb, measures, files]
-        # Without preprocessing: hmr_tf reads the file, and says what is wrong with it.
+        # Without preprocessing: hmr_tf reads the file and names its faults.
         photograph.change(show, photograph, outputs, preprocess=False)
         page.unload(forget)
     return page
@@ -232,7 +232,7 @@ def main(argv):
     from hmr_tf.inference import photo
 
     examples = [ASTRONAUT, *(photo.find(OPTIONS.examples) if OPTIONS.examples else ())]
-    logging.set_verbosity(logging.ERROR)  # what a user can do stands on the page
+    logging.set_verbosity(logging.ERROR)  # remedies are on the page
     print("Loading the network ...", flush=True)
     model = hmr_tf.load(OPTIONS.load_path, OPTIONS.smpl_model_path, OPTIONS.detector)
     if not len(model.faces):

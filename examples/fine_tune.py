@@ -70,7 +70,7 @@ def read_people(path):
 
 
 def main(arguments):
-    """Fine-tunes as the module says; InputError for wrong arguments."""
+    """Fine-tunes as the module describes; InputError for wrong arguments."""
     if len(arguments) != 3:
         raise InputError("give three names: network, people.npz, file of weights to write.")
     load_path, data_path, weights_path = arguments

@@ -18,9 +18,7 @@ FRAMES, FRAME_MS = 36, 80
 FAR = 2.0  # times the distance of the nearest person: people there are left out of the side view
 OPTIONS = flags.FlagValues()
 flags.DEFINE_string("img_path", "", "Photographs: a folder or a pattern.", flag_values=OPTIONS)
-flags.DEFINE_string(
-    "credits", "", "Lines of file name, tab, what stands under the photograph.", flag_values=OPTIONS
-)
+flags.DEFINE_string("credits", "", "Lines of file name, tab, caption.", flag_values=OPTIONS)
 flags.DEFINE_string("load_path", "", "Network; empty: the released one.", flag_values=OPTIONS)
 flags.DEFINE_string("detector", "", "Folder of the person detector.", flag_values=OPTIONS)
 flags.DEFINE_string("rotated", "", "Name of the photograph that rotates.", flag_values=OPTIONS)

@@ -43,7 +43,7 @@ flags.DEFINE_list(
 flags.DEFINE_bool(
     "rest_hands_and_toes",
     False,
-    "Keep hands, and all but the bend of the toes, in rest pose: no label or motion capture says "
+    "Keep hands, and all but the bend of the toes, in rest pose: no label or motion capture shows "
     "how they are rotated, and a network's own numbers for them are arbitrary.",
     flag_values=OPTIONS,
 )

@@ -16,7 +16,7 @@ def find(folder, names):
 
     Returns:
       dict: id -> path; if there is no such file, of where it should be. And dict: id -> text, of
-      photographs that cannot be told apart: different names have the same tail.
+      ambiguous photographs: different names have the same tail.
     """
     paths = {key: _find(folder, name) for key, name in names.items()}
     names_of = collections.defaultdict(set)

@@ -51,7 +51,7 @@ class Job(NamedTuple):
 class Workers(NamedTuple):
     """Where the work is done. The result is the same to the byte."""
 
-    number: Optional[int] = None  # at most one for each shard; None: as many as are worth it
+    number: Optional[int] = None  # at most one for each shard; None: as many as save time
     runner: str = ""  # one of `beam.RUNNERS`; empty: processes of this machine
     runner_options: str = ""  # of `beam.run`
 

@@ -1,4 +1,4 @@
-"""Source images: read, made upright if the labels ask for it, compared with the labels."""
+"""Source images: read, rotated upright if the labels require it, compared with the labels."""
 
 import dataclasses
 import math

@@ -1,4 +1,4 @@
-"""HMR's weak-perspective camera, and the pinhole (perspective) camera that sees the same.
+"""HMR's weak-perspective camera, and the equivalent pinhole (perspective) camera.
 
 Camera frame: x to the right, y down, z away from the viewer. "norm" coordinates run from -1 to 1
 over the square crop; the centre of a pixel lies at +0.5.
@@ -31,7 +31,7 @@ def pixels_from_norm(points_norm, image_size):
 
 
 def perspective_translation(camera, image_size, focal_px=CROP_FOCAL_PX):
-    """Translation with which a pinhole camera sees the body where `project` puts it in the crop.
+    """Translation with which a pinhole camera shows the body where `project` puts it in the crop.
 
     The principal point is the middle of the crop. `project` draws one metre 0.5 * size * s pixels
     long, the pinhole f / z pixels, so the depth is z = f / (0.5 * size * s).

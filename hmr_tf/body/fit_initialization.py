@@ -1,4 +1,4 @@
-"""Where fits begin without a network: rest poses, rotated and placed as keypoints and limbs say."""
+"""Initial poses of fits without a network: rest poses, rotated and placed by the keypoints."""
 
 import numpy as np
 import tensorflow as tf
@@ -15,7 +15,7 @@ _MIN_SCALE = 0.05
 
 
 def initial_thetas(smpl, keypoints2d_norm, directions):
-    """Two starts of each person: rotated as the torso's directions say; the same from behind.
+    """Two initial thetas of each person: rotated by the torso's directions; the same from behind.
 
     Where no direction of the torso is known, the first faces the viewer with the torso of the 2D
     keypoints upright.

@@ -66,7 +66,7 @@ class Fitter:
         smpl: `body.smpl.SMPL`.
         prior: (B, 23, 3, 3) rotations, (B, 10) betas -> (B,), lower for more human bodies; or None.
         weights: Weights.
-        stiffness: (24,) factors of the rest-pose term, how unwillingly each joint bends; None: 1.
+        stiffness: (24,) factors of the rest-pose term, higher for stiffer joints; None: 1.
         """
         self._smpl = smpl
         factors = np.ones(len(SMPL_JOINTS)) if stiffness is None else stiffness
@@ -189,7 +189,7 @@ class Fitter:
 
 
 def unit_directions(joints3d):
-    """(B, 19, 3) keypoints in 3D -> (B, len(DIRECTIONS), 3) unit vectors, as `DIRECTIONS` says."""
+    """(B, 19, 3) keypoints in 3D -> (B, len(DIRECTIONS), 3) unit vectors along `DIRECTIONS`."""
     vectors = tf.einsum("dk,bkc->bdc", _direction_matrix(), joints3d)
     return vectors / (tf.norm(vectors, axis=-1, keepdims=True) + 1e-6)
 

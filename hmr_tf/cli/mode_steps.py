@@ -241,7 +241,7 @@ def _counted(files, noun):
 
 
 def _network(options):
-    """Where the network of --load_path comes from, and what it is where params.json says so."""
+    """Where the network of --load_path comes from, and its encoder if params.json has it."""
     if options.load_path in ("", "released"):
         return "the released one"
     try:

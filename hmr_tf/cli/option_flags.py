@@ -78,7 +78,7 @@ def trials(name, values):
 
 
 def joint_names(name, values):
-    """14 and 17 stand for LSP's and MPI-INF-3DHP's joints; names are checked by the protocol."""
+    """14 and 17 mean LSP's and MPI-INF-3DHP's joints; names are checked by the protocol."""
     known = {str(len(names)): names for names in (LSP_JOINTS, MPI_INF_3DHP_JOINTS)}
     return known.get(values[0], values) if len(values) == 1 else values
 

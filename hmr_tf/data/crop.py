@@ -12,7 +12,7 @@ import numpy as np
 from hmr_tf.files.errors import InputError
 
 # People are scaled for crops of this side: 150 px from head to foot in 224 (`coco_to_tfrecords.py`,
-# `openpose.py:33-35` of the original). A network with smaller inputs sees the same, smaller.
+# `openpose.py:33-35` of the original). Crops for a smaller input show the same part.
 PERSON_PX = 150.0
 CROP_PX = 224
 # Beyond this a scaled image takes about a gigabyte: the person is a few pixels tall.
@@ -114,7 +114,7 @@ def crop_inside(image, scale, center_px, window_px, center_on_pixel=False):
 
     Args:
       image: (H, W, 3) uint8.
-      scale: factor that makes the person as large as the dataset's rule says.
+      scale: factor that makes the person as large as the dataset's rule requires.
       center_px: (2,) x, y in `image`.
       window_px: side of the window in the scaled image, even.
       center_on_pixel: whether the centre in the scaled image is rounded to whole pixels, halves to

@@ -7,7 +7,7 @@ ACTIONS = (
     *("Sitting", "SittingDown", "Smoking", "TakingPhoto", "Waiting", "Walking", "WakingDog"),
     "WalkTogether",
 )
-TRIALS, CAMERAS = (0, 1), (0, 1, 2, 3)  # 60457274, the fourth, stands in front
+TRIALS, CAMERAS = (0, 1), (0, 1, 2, 3)  # 60457274, the fourth, is in front
 # This recording's video is broken; no evaluation uses it.
 CORRUPT = "S11_Directions_1_cam0"
 

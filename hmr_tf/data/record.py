@@ -19,7 +19,7 @@ _NUM_JOINTS = len(skeleton.LSP_JOINTS)
 _NUM_FACE = len(skeleton.FACE_KEYPOINTS)
 _NUM_REFERENCE = len(skeleton.MPI_INF_3DHP_JOINTS)
 
-# A record without joints has no mosh/gt3d; NaN, which no record contains, stands for "absent".
+# A record without joints has no mosh/gt3d; NaN, which no record contains, means absent.
 _IMAGE_FEATURES = {
     "image/encoded": tf.io.FixedLenFeature([], tf.string),
     "image/filename": tf.io.FixedLenFeature([], tf.string, ""),

@@ -116,7 +116,7 @@ def evaluate(plan, hmr, load_path, batch_size, output_dir, engine=None):
 
 
 def report_files(folder):
-    """Names of the files of an evaluation that are meant to be read."""
+    """Names of the report files of an evaluation."""
     names = (html_report.REPORT, results.RESULTS, results.SEQUENCES)
     return [name for name in names if (folder / name).is_file()]
 

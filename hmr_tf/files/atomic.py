@@ -71,7 +71,7 @@ def unfinished(path):
 
 
 def unfinished_path(path):
-    """A unique temporary name beside `path`, with its extension, that says who writes it."""
+    """A unique temporary name beside `path`, with its extension, the machine and the process."""
     path = Path(path)
     name = f"{UNFINISHED}{_machine()}_{os.getpid()}_{secrets.token_hex(4)}"
     return path.with_name(name + path.suffix)

@@ -1,7 +1,7 @@
 """How a stored picture is rotated or mirrored to be shown: the orientation beside its pixels.
 
 JPEG, PNG, WebP and TIFF keep EXIF's tag 0x0112 (EXIF 2.32, section 4.6.4), 1 to 8. A picture whose
-EXIF has none may say it as XMP's tiff:Orientation (Metadata Working Group, Guidelines 2.0).
+EXIF has none may have it as XMP's tiff:Orientation (Metadata Working Group, Guidelines 2.0).
 `serving.photo_ops` does the same in TensorFlow's graph.
 """
 
@@ -48,7 +48,7 @@ def make_upright(image, orientation):
 
 
 def rotate_clockwise(image, degrees):
-    """(H, W, ...) array rotated by a multiple of 90 degrees, as a video's rotation tag asks."""
+    """(H, W, ...) array rotated by a multiple of 90 degrees, as a video's rotation tag requires."""
     return np.ascontiguousarray(np.rot90(image, -round(degrees / 90) % 4))
 
 

@@ -36,7 +36,7 @@ class Model:
         hmr: `networks.hmr.HMR`.
         body: its `body_model.BodyModel`.
         detector: `inference.detector.Detector`, or None.
-        refine: whether predictions are refined where a call does not say.
+        refine: whether predictions are refined by default.
         engine: `networks.engines.Engine` of `hmr`; None: TensorFlow.
 
         Raises:

@@ -78,7 +78,7 @@ def crop_people(image, boxes, pinhole, image_size):
 
     Args:
       image: (H, W, 3) uint8 RGB.
-      boxes: list of boxes, see `crop_person`; None stands for the whole photograph.
+      boxes: list of boxes, see `crop_person`; None means the whole photograph.
       pinhole: `camera.Pinhole` of the photograph.
       image_size: S.
 

@@ -103,7 +103,7 @@ def find(img_path):
 
 
 def _is_photograph(path):
-    """Whether a file's content or name says that it is a photograph, of a kind that is read or not.
+    """Whether a file is a photograph by its content or name, of a supported format or not.
 
     Other files of a folder, such as labels, are not looked at further.
     """

@@ -75,7 +75,7 @@ def frame_times(stamps, stated_hz):
 class Video:
     """An open video file or camera: iterating over it once yields (H, W, 3) uint8 RGB frames.
 
-    They are upright: rotated as the file's rotation tag says.
+    They are upright: rotated by the file's rotation tag.
     It is a context manager that closes the file.
     """
 

@@ -20,7 +20,7 @@ def from_released(options):
     """The options of a fresh training from the weights of the released network.
 
     Returns:
-      `options` unless they say --load_path=released.
+      `options` unless they have --load_path=released.
 
     Raises:
       InputError: no such network, or another one than the flags describe.

@@ -99,7 +99,7 @@ def wait_for_workers(cluster, timeout_s=0.0, report_s=REPORT_S):
 class _Search(threading.Thread):
     """Connects to a worker until it listens.
 
-    A thread that ends with the program: the search for a name that no server knows takes up to half
+    A thread that ends with the program: the search for an unknown host name takes up to half
     a minute, which no signal ends.
     """
 

@@ -1,4 +1,4 @@
-"""The callbacks of a training run, as the options ask for them."""
+"""The callbacks of a training run, chosen by the options."""
 
 import tensorflow as tf
 from absl import logging
