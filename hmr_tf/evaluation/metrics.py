@@ -27,7 +27,7 @@ def aligned_distances(predicted, truth):
 
 
 def pa_mpjpe(predicted, truth):
-    """Reconstruction error: `mpjpe` after the best similarity transform, no mirror: (B,)."""
+    """PA-MPJPE, the paper's reconstruction error: `mpjpe` after similarity alignment: (B,)."""
     return aligned_distances(predicted, truth).mean(axis=-1)
 
 
