@@ -160,6 +160,22 @@ def session_folder(folder, request):
     return Path(folder, "".join(filter(str.isalnum, request.session_hash)))
 
 
+def photograph_input(examples):
+    """The `gradio.Image` for a photograph, with the paths `examples` beside it."""
+    import gradio as gr
+
+    photograph = gr.Image(
+        label="Photograph",
+        sources=["upload", "webcam"],
+        webcam_options=gr.WebcamOptions(mirror=False),
+        height=HEIGHT,
+        buttons=[],
+        elem_id="photograph",
+    )
+    gr.Examples([[str(path)] for path in examples], photograph)
+    return photograph
+
+
 def build_page(model, folder, examples):
     """The page as `gradio.Blocks`.
 
@@ -194,15 +210,7 @@ def build_page(model, folder, examples):
         gr.Markdown(INTRODUCTION + ("" if model.detector else ONE_PERSON))
         with gr.Row():
             with gr.Column():
-                photograph = gr.Image(
-                    label="Photograph",
-                    sources=["upload", "webcam"],
-                    webcam_options=gr.WebcamOptions(mirror=False),
-                    height=HEIGHT,
-                    buttons=[],
-                    elem_id="photograph",
-                )
-                gr.Examples([[str(path)] for path in examples], photograph)
+                photograph = photograph_input(examples)
             with gr.Column():
                 overlay = picture(label="Bodies over the photograph", elem_id="overlay")
                 message = gr.Markdown(elem_id="message")
