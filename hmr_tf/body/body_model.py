@@ -103,8 +103,8 @@ def read_model(path=BUILT_IN, regressor_path=""):
       BodyModel, with the first ten betas of a file that has more.
 
     Raises:
-      InputError: the file does not exist, is no SMPL model, or has a missing key, a wrong shape or
-        numbers that are not finite.
+      InputError: no such file, not an SMPL model, a missing key, a wrong shape or numbers
+        that are not finite.
     """
     path = Path(path)
     if not path.is_file():
@@ -120,7 +120,7 @@ def read_model(path=BUILT_IN, regressor_path=""):
         content = safe_pickle.load(path)
     if not isinstance(content, dict):
         raise InputError(
-            f"{path} is no SMPL model: it holds a {type(content).__name__}, not a dict."
+            f"{path} is not an SMPL model: it holds a {type(content).__name__}, not a dict."
         )
     return from_content(content, path, regressor_path)
 
@@ -171,7 +171,7 @@ def from_content(content, path, regressor_path=""):
     """As `read_model`, from the dict in a file; `path` is its name in messages."""
     missing = [key for key in _REQUIRED_KEYS if key not in content]
     if missing:
-        raise InputError(f"{path} is no SMPL model: it lacks {', '.join(missing)}.")
+        raise InputError(f"{path} is not an SMPL model: it lacks {', '.join(missing)}.")
     try:
         model = _model_from_arrays(content, regressor_path)
     except InputError as error:

@@ -172,8 +172,8 @@ def _coco_boxes(content, named, category):
         ):
             keys = ", ".join(map(str, content)) if isinstance(content, dict) else ""
             raise InputError(
-                f"{named} is no JSON of OpenPose (people) or COCO (images, annotations with bbox)"
-                f"; it has {keys[:200] or 'no names'}"
+                f"{named} is not a JSON of OpenPose (people) or COCO (images, annotations with "
+                f"bbox); it has {keys[:200] or 'no names'}"
             )
         names = {
             key: image.get("file_name")
@@ -231,8 +231,8 @@ def _read_csv(path):
     missing = [name for name in _COLUMNS if name not in header]
     if header and missing:
         raise InputError(
-            f"--boxes={path} is no CSV with the columns {', '.join(_COLUMNS)}; its first line is "
-            f"{', '.join(header)[:200]}"
+            f"--boxes={path} is not a CSV with the columns {', '.join(_COLUMNS)}; its first line "
+            f"is {', '.join(header)[:200]}"
         )
     rows.fieldnames = header
     by_name, problems, number = {}, [], 1
@@ -251,7 +251,7 @@ def _read_csv(path):
             except InputError as error:
                 problems.append(f"line {number} {error}")
     except csv.Error as error:
-        raise InputError(f"--boxes={path} is no CSV that can be read, line {number}") from error
+        raise InputError(f"--boxes={path} is not a CSV that can be read, line {number}") from error
     if not by_name and not problems:
         raise InputError(f"--boxes={path} has no row below the columns {', '.join(_COLUMNS)}.")
     return BoxesByName(by_name, problems=tuple(problems))

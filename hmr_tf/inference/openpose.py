@@ -72,11 +72,11 @@ def read_json(path, flag, max_bytes):
         raise InputError(f"--{flag}={path} cannot be read: {error.strerror}") from error
     except json.JSONDecodeError as error:
         raise InputError(
-            f"--{flag}={path} is no JSON: it breaks off or is damaged in line {error.lineno}, "
+            f"--{flag}={path} is not JSON: it breaks off or is damaged in line {error.lineno}, "
             f"column {error.colno}"
         ) from error
     except (ValueError, RecursionError) as error:
-        raise InputError(f"--{flag}={path} is no JSON file that can be read") from error
+        raise InputError(f"--{flag}={path} is not a JSON file that can be read") from error
 
 
 def parse(content, threshold=THRESHOLD, named="it"):
@@ -89,7 +89,7 @@ def parse(content, threshold=THRESHOLD, named="it"):
     """
     people = content.get("people") if isinstance(content, dict) else None
     if not isinstance(people, list):
-        raise InputError(f"{named} is no JSON of OpenPose: it has no list of people")
+        raise InputError(f"{named} is not a JSON of OpenPose: it has no list of people")
     detections, problems = [], []
     for number, person in enumerate(people):
         try:

@@ -65,7 +65,7 @@ def read_params(prefix):
     try:
         params = json.loads(path.read_text())
     except (OSError, ValueError) as error:
-        reason = f": {error.strerror}" if isinstance(error, OSError) else ": it is no JSON"
+        reason = f": {error.strerror}" if isinstance(error, OSError) else ": it is not JSON"
         raise InputError(
             f"{path}, which states how the network was built, cannot be read{reason}. Import a "
             "checkpoint of the original with --mode=import_tf1 first."

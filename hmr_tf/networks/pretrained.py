@@ -65,7 +65,7 @@ def read_keras(path, network):
         raise InputError(f"{path} holds weights of another network: {error}") from error
     except (OSError, KeyError, TypeError, ValueError, AttributeError) as error:
         reason = "" if Path(path).is_file() else ": no such file"
-        raise InputError(f"{path} is no Keras weight file (.h5){reason}") from error
+        raise InputError(f"{path} is not a Keras weight file (.h5){reason}") from error
     for layer, arrays in values:
         layer.set_weights(arrays)
 

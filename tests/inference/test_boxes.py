@@ -51,7 +51,7 @@ def test_boxes_of_an_openpose_folder_go_on_without_unusable_files(tmp_path):
     result = boxes.read(tmp_path)
     assert result.by_name == {"a": [(1, 2, 10, 20)], "b": [], "d": []}
     assert [text.split(":")[0] for text in result.problems[1:]] == ["d_keypoints.json"] * 2
-    assert "c_keypoints.json is no JSON" in result.problems[0]
+    assert "c_keypoints.json is not JSON" in result.problems[0]
 
 
 def test_boxes_of_coco(tmp_path):
@@ -223,11 +223,11 @@ def test_boxes_of_csv_go_on_without_an_unusable_line(tmp_path):
 OTHERS = {
     "none.json": (None, "no such file"),
     "none.csv": (None, "no such file"),
-    "half.json": ("{", "is no JSON: it breaks off or is damaged in line 1"),
+    "half.json": ("{", "is not JSON: it breaks off or is damaged in line 1"),
     "numbers.json": ("[1]", "annotation 0 .* is not a dictionary"),
-    "text.json": ('"text"', "no JSON of OpenPose .* or COCO"),
-    "deep.json": ("[" * 100_000, "no JSON"),
-    "other.json": ('{"shapes": []}', "no JSON of OpenPose .* or COCO .*; it has shapes"),
+    "text.json": ('"text"', "not a JSON of OpenPose .* or COCO"),
+    "deep.json": ("[" * 100_000, "not a JSON"),
+    "other.json": ('{"shapes": []}', "not a JSON of OpenPose .* or COCO .*; it has shapes"),
     "empty.json": ('{"images": [], "annotations": []}', "lists no photographs"),
     "short.csv": ("image,x,y\na.jpg,1,2\n", "its first line is image, x, y"),
     "wrong.csv": ("image,x,y,width,height\na.jpg,1,2,3,four\n", "no usable box; .*line 2"),

@@ -51,7 +51,7 @@ def test_pretrained_weights_of_another_network_are_refused(weight_file, tmp_path
         pretrained.read_keras(damaged, encoder.resnet50(SIZE))
     (tmp_path / "text.h5").write_text("no weights")
     for name in ("text.h5", "none.h5"):
-        with pytest.raises(InputError, match=rf"{name} is no Keras weight file"):
+        with pytest.raises(InputError, match=rf"{name} is not a Keras weight file"):
             pretrained.load(str(tmp_path / name), "resnet50", tiny_hmr.build(tmp_path))
 
 

@@ -32,7 +32,7 @@ def test_beam_writes_the_same_bytes(people, tmp_path):
 @pytest.mark.filterwarnings("ignore")
 def test_beam_full_disk_is_named(people, tmp_path):
     with_beam()
-    task = [("test_000.tfrecord", b"N.")]  # a pickled None, which is no JSON's folder
+    task = [("test_000.tfrecord", b"N.")]  # a pickled None
     with pytest.raises(InputError, match="cannot write to /proc/nothing"):
         beam.run(fails, task, tmp_path, "DirectRunner", "", 1)
     assert [path.suffix for path in tmp_path.iterdir() if path.is_file()] == [".fault"]
