@@ -76,11 +76,11 @@ def _tile(sample, smpl, faces):
 
 def _placed(sample, smpl, points_norm, weights):
     """Vertices (1, V, 3), and the (1, 3) camera that puts the body's keypoints on the labels."""
-    body = smpl(tf.constant(sample["pose"][None]), tf.constant(sample["betas"][None]))
+    posed = smpl(tf.constant(sample["pose"][None]), tf.constant(sample["betas"][None]))
     has = (weights > 0) & (np.arange(len(KEYPOINTS)) < 14)
-    predicted, labels = body.joints3d.numpy()[0, has, :2], points_norm[has]
+    predicted, labels = posed.joints3d.numpy()[0, has, :2], points_norm[has]
     predicted_middle, labels_middle = predicted.mean(axis=0), labels.mean(axis=0)
     centred = predicted - predicted_middle
     scale = (centred * (labels - labels_middle)).sum() / max(np.square(centred).sum(), 1e-6)
     scale = max(scale, 0.05)
-    return body.vertices, np.float32([[scale, *(labels_middle / scale - predicted_middle)]])
+    return posed.vertices, np.float32([[scale, *(labels_middle / scale - predicted_middle)]])

@@ -26,11 +26,11 @@ class BodyRegions(NamedTuple):
     height: np.ndarray  # (V,) metres, for stripes
 
 
-def body_regions(model):
+def body_regions(body):
     """BodyRegions of a `BodyModel` of any topology: by skinning weights and rest joints."""
-    parts = [skeleton.SMPL_JOINTS[part].split("_")[-1] for part in model.lbs_weights.argmax(axis=1)]
-    joints = dict(zip(skeleton.SMPL_JOINTS, model.joint_regressor @ model.v_template))
-    x, y, z = model.v_template.T
+    parts = [skeleton.SMPL_JOINTS[part].split("_")[-1] for part in body.lbs_weights.argmax(axis=1)]
+    joints = dict(zip(skeleton.SMPL_JOINTS, body.joint_regressor @ body.v_template))
+    x, y, z = body.v_template.T
     is_arm, is_head = np.isin(parts, _ARM_PARTS), np.isin(parts, ("head",))
     shoulder, wrist = joints["left_shoulder"][0], joints["left_wrist"][0]
     hip, ankle = joints["left_hip"][1], joints["left_ankle"][1]

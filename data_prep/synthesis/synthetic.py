@@ -52,9 +52,9 @@ def read(data_dir, split, limit, seed, smpl_model_path):
       InputError: an unknown split, or a data_dir without readable photographs.
     """
     streams = _streams(split, seed, _IMAGES)
-    model = body_model.read_model(body_model.find(smpl_model_path))
+    body = body_model.read_model(body_model.find(smpl_model_path))
     photographs = _Photographs(data_dir) if data_dir else None
-    renderer = _Renderer(model, photographs)
+    renderer = _Renderer(body, photographs)
     names = (f"synthetic_{split}_{seed}_{number:06d}.jpg" for number in itertools.count())
     people = itertools.chain.from_iterable(renderer.people(rng, names) for rng in streams)
     for person in itertools.islice(people, limit or DEFAULT_LIMIT[split]):
@@ -140,25 +140,25 @@ def _betas(rng, count):
 class _Renderer:
     """Draws batches of people with one body model."""
 
-    def __init__(self, model, photographs):
-        self._smpl = SMPL(model)
+    def __init__(self, body, photographs):
+        self._smpl = SMPL(body)
         self._pose = tf.function(self._smpl.__call__)
-        self._faces = tf.constant(model.faces, tf.int32)
-        self._regions = appearance.body_regions(model)
+        self._faces = tf.constant(body.faces, tf.int32)
+        self._regions = appearance.body_regions(body)
         self._draw_photograph = photographs.draw if photographs else None
 
     def people(self, rng, names):
         """Yields `BATCH_SIZE` people, with the next file names."""
         poses, betas = sample_poses(rng, BATCH_SIZE), _betas(rng, BATCH_SIZE)
         # SMPL's global rotation is about the pelvis, so it can be applied to the posed body.
-        body = self._pose(tf.constant(poses), tf.constant(betas))
-        global_rotations = _global_rotations(rng, body.smpl_joints.numpy())
+        posed = self._pose(tf.constant(poses), tf.constant(betas))
+        global_rotations = _global_rotations(rng, posed.smpl_joints.numpy())
         poses[:, 0] = global_rotations.as_rotvec()
-        pelvis = body.smpl_joints[:, :1]
+        pelvis = posed.smpl_joints[:, :1]
         matrices = tf.constant(global_rotations.as_matrix(), tf.float32)
         vertices, keypoints = (
             tf.matmul(points - pelvis, matrices, transpose_b=True) + pelvis
-            for points in (body.vertices, body.joints3d)
+            for points in (posed.vertices, posed.joints3d)
         )
         focal_px = np.exp(rng.uniform(np.log(1000), np.log(5000), BATCH_SIZE)).astype(np.float32)
         translation = _translation(rng, keypoints.numpy(), focal_px)[:, None]

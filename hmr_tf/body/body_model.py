@@ -125,13 +125,13 @@ def read_model(path=BUILT_IN, regressor_path=""):
     return from_content(content, path, regressor_path)
 
 
-def digest(model):
+def digest(body):
     """SHA-256 of all fields but faces and topology, in float32.
 
     Files of different formats with the same body have the same digest.
     """
     sha256 = hashlib.sha256()
-    for name, values in model._asdict().items():
+    for name, values in body._asdict().items():
         if name in ("faces", "topology"):
             continue
         array = np.ascontiguousarray(values, np.float32)
@@ -140,11 +140,11 @@ def digest(model):
     return sha256.hexdigest()
 
 
-def rest_body(model, betas=None):
+def rest_body(body, betas=None):
     """The body of a shape in rest pose (arms stretched sideways).
 
     Args:
-      model: `body_model.BodyModel`.
+      body: `body_model.BodyModel`.
       betas: (10,) shape coefficients; None: the mean shape.
 
     Returns:
@@ -156,14 +156,14 @@ def rest_body(model, betas=None):
     betas = np.zeros(NUM_BETAS) if betas is None else np.asarray(betas, np.float64)
     if betas.shape != (NUM_BETAS,) or not np.isfinite(betas).all():
         raise ValueError(f"betas must be ({NUM_BETAS},), finite; received shape {betas.shape}")
-    vertices = model.v_template + model.shapedirs @ betas
-    return vertices, model.joint_regressor @ vertices
+    vertices = body.v_template + body.shapedirs @ betas
+    return vertices, body.joint_regressor @ vertices
 
 
-def rest_joints(model, betas):
+def rest_joints(body, betas):
     """(..., 10) betas -> (..., J, 3) joints of bodies in rest pose, without their meshes."""
-    template = model.joint_regressor @ model.v_template
-    per_beta = np.einsum("jv,vcs->sjc", model.joint_regressor, model.shapedirs)
+    template = body.joint_regressor @ body.v_template
+    per_beta = np.einsum("jv,vcs->sjc", body.joint_regressor, body.shapedirs)
     return template + np.tensordot(np.asarray(betas, np.float64), per_beta, axes=1)
 
 
@@ -173,11 +173,11 @@ def from_content(content, path, regressor_path=""):
     if missing:
         raise InputError(f"{path} is not an SMPL model: it lacks {', '.join(missing)}.")
     try:
-        model = _model_from_arrays(content, regressor_path)
+        body = _model_from_arrays(content, regressor_path)
     except InputError as error:
         raise InputError(f"{path}: {error}") from error
-    _check_shapes(model, path)
-    return model
+    _check_shapes(body, path)
+    return body
 
 
 def _model_from_arrays(content, regressor_path):
@@ -207,8 +207,8 @@ def _model_from_arrays(content, regressor_path):
     )
 
 
-def _check_shapes(model, path):
-    num_vertices, num_joints = len(model.v_template), len(SMPL_JOINTS)
+def _check_shapes(body, path):
+    num_vertices, num_joints = len(body.v_template), len(SMPL_JOINTS)
     expected = {
         "v_template": (num_vertices, 3),
         "shapedirs": (num_vertices, 3, NUM_BETAS),
@@ -216,18 +216,18 @@ def _check_shapes(model, path):
         "joint_regressor": (num_joints, num_vertices),
         "lbs_weights": (num_vertices, num_joints),
         "keypoint_regressor": (len(KEYPOINTS), num_vertices),
-        "faces": (len(model.faces), 3),
+        "faces": (len(body.faces), 3),
         "parents": (num_joints,),
     }
     for name, shape in expected.items():
-        array = getattr(model, name)
+        array = getattr(body, name)
         if array.shape != shape:
             raise InputError(
                 f"{path}: {name} has shape {array.shape}, an SMPL model needs {shape}."
             )
         if not np.isfinite(array).all():
             raise InputError(f"{path}: {name} holds numbers that are not finite.")
-    if len(model.faces) and not 0 <= model.faces.min() <= model.faces.max() < num_vertices:
+    if len(body.faces) and not 0 <= body.faces.min() <= body.faces.max() < num_vertices:
         raise InputError(f"{path}: a face names a vertex outside 0..{num_vertices - 1}.")
-    if model.parents[0] != -1 or not all(0 <= p < j for j, p in enumerate(model.parents[1:], 1)):
+    if body.parents[0] != -1 or not all(0 <= p < j for j, p in enumerate(body.parents[1:], 1)):
         raise InputError(f"{path}: kintree_table is not a tree in which every parent comes first.")

@@ -35,17 +35,17 @@ class SMPL(tf.Module):
     batch size pays only after thousands of bodies. `tf.function(smpl, jit_compile=True)` compiles.
     """
 
-    def __init__(self, model, name="smpl"):
-        """Args: model: `body_model.BodyModel`."""
+    def __init__(self, body, name="smpl"):
+        """Args: body: `body_model.BodyModel`."""
         super().__init__(name=name)
-        self.faces = model.faces
-        self.topology = model.topology
-        self._parents = model.parents.tolist()
-        blend = _blend_matrix(model)  # (218, 3, V)
-        parts = _keypoint_parts(model, blend)
+        self.faces = body.faces
+        self.topology = body.topology
+        self._parents = body.parents.tolist()
+        blend = _blend_matrix(body)  # (218, 3, V)
+        parts = _keypoint_parts(body, blend)
         # The rest joints follow from betas alone: the template as it is, without pose blend shapes.
-        shape_only = np.concatenate([model.v_template[None], np.moveaxis(model.shapedirs, -1, 0)])
-        rest_joints = np.einsum("jv,fvc->fjc", model.joint_regressor, shape_only)
+        shape_only = np.concatenate([body.v_template[None], np.moveaxis(body.shapedirs, -1, 0)])
+        rest_joints = np.einsum("jv,fvc->fjc", body.joint_regressor, shape_only)
 
         def constant(array, name):
             return tf.Variable(array.astype(np.float32), trainable=False, name=name)
@@ -55,7 +55,7 @@ class SMPL(tf.Module):
 
         self._rest_joints = by_feature(rest_joints, "rest_joints")
         self._blend = by_feature(blend, "blend")
-        self._weights = constant(model.lbs_weights.T, "weights")
+        self._weights = constant(body.lbs_weights.T, "weights")
         self._part_blend = by_feature(parts.blend, "part_blend")
         self._part_joints = constant(parts.joints, "part_joints")
         self._part_keypoints = constant(parts.keypoints, "part_keypoints")
@@ -69,11 +69,11 @@ class SMPL(tf.Module):
           pose: (B, 24, 3) axis-angle in radians, or (B, 24, 3, 3) rotation matrices.
           betas: (B, 10).
         """
-        features, global_rotations, translations, body = self._pose_joints(pose, betas)
+        features, global_rotations, translations, posed = self._pose_joints(pose, betas)
         rest = tf.reshape(tf.matmul(features, self._blend), [tf.shape(features)[0], 3, -1])
         translation = _blend_vectors(translations, self._weights)
         vertices = tf.add_n([*_rotation_terms(rest, global_rotations, self._weights), translation])
-        return body._replace(vertices=tf.transpose(vertices, [0, 2, 1]))
+        return posed._replace(vertices=tf.transpose(vertices, [0, 2, 1]))
 
     @property
     def lbs_weights(self):
@@ -98,8 +98,8 @@ class SMPL(tf.Module):
         global_rotations, joints = self._forward_kinematics(rotations, rest_joints)
         translations = joints - tf.linalg.matvec(global_rotations, rest_joints)
         keypoints = self._keypoints(features, global_rotations, translations)
-        body = Body(None, smpl_joints=joints, joints3d=keypoints, rotations=rotations)
-        return features, global_rotations, translations, body
+        posed = Body(None, smpl_joints=joints, joints3d=keypoints, rotations=rotations)
+        return features, global_rotations, translations, posed
 
     def _forward_kinematics(self, rotations, rest_joints):
         """Global rotations (B, 24, 3, 3) and positions (B, 24, 3) of the joints."""
@@ -155,12 +155,12 @@ def _ancestors(parents):
     return above
 
 
-def _blend_matrix(model):
+def _blend_matrix(body):
     """(218, 3, V) what each feature of f adds to the rest vertices."""
     # posedirs multiply (rotations - identity), f holds the rotations: subtract the identity once.
     identity = np.tile(np.eye(3).ravel(), 23)
-    template = model.v_template - model.posedirs @ identity
-    return np.concatenate([template.T[None], model.shapedirs.T, model.posedirs.T])
+    template = body.v_template - body.posedirs @ identity
+    return np.concatenate([template.T[None], body.shapedirs.T, body.posedirs.T])
 
 
 class _KeypointParts(NamedTuple):
@@ -176,9 +176,9 @@ class _KeypointParts(NamedTuple):
     keypoint_weights: np.ndarray  # (J, K) weight of each joint
 
 
-def _keypoint_parts(model, blend):
-    used = np.flatnonzero(model.keypoint_regressor.any(axis=0))
-    share = np.einsum("kv,vj->kjv", model.keypoint_regressor[:, used], model.lbs_weights[used])
+def _keypoint_parts(body, blend):
+    used = np.flatnonzero(body.keypoint_regressor.any(axis=0))
+    share = np.einsum("kv,vj->kjv", body.keypoint_regressor[:, used], body.lbs_weights[used])
     keypoint, joint = np.nonzero(share.any(axis=-1))
     return _KeypointParts(
         blend=np.tensordot(blend[..., used], share[keypoint, joint], [[2], [1]]),

@@ -175,6 +175,6 @@ def _joints(smpl, rotations, betas):
     parts = []
     for start in range(0, len(betas), _BODIES_AT_ONCE):
         some = slice(start, start + _BODIES_AT_ONCE)
-        body = smpl.joints_only(tf.constant(rotations[some]), tf.constant(betas[some]))
-        parts.append((body.joints3d.numpy(), body.smpl_joints.numpy()))
+        posed = smpl.joints_only(tf.constant(rotations[some]), tf.constant(betas[some]))
+        parts.append((posed.joints3d.numpy(), posed.smpl_joints.numpy()))
     return [np.concatenate(arrays) for arrays in zip(*parts)]

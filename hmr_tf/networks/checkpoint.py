@@ -157,13 +157,13 @@ def load_discriminator(load_path):
 
 def read_faces(smpl_model_path, num_vertices):
     """The faces (F, 3) of an SMPL file; InputError unless it has `num_vertices`."""
-    model = body_model.read_model(smpl_model_path)
-    if len(model.v_template) != num_vertices:
+    body = body_model.read_model(smpl_model_path)
+    if len(body.v_template) != num_vertices:
         raise InputError(
-            f"{smpl_model_path} has {len(model.v_template)} vertices, the body in the checkpoint "
+            f"{smpl_model_path} has {len(body.v_template)} vertices, the body in the checkpoint "
             f"{num_vertices}: pass the file that it was trained with, --smpl_model_path=FILE."
         )
-    return model.faces
+    return body.faces
 
 
 def manager(parts, folder, max_to_keep=MAX_TO_KEEP):

@@ -157,8 +157,8 @@ class HMR(keras.Model):
 
     def with_mesh(self, prediction):
         """The same `Prediction` with its vertices."""
-        body = self.smpl(prediction.rotations, prediction.betas)
-        return prediction._replace(vertices=body.vertices)
+        posed = self.smpl(prediction.rotations, prediction.betas)
+        return prediction._replace(vertices=posed.vertices)
 
     @property
     def image_size(self):
