@@ -17,6 +17,7 @@ FOREIGN_FLAGS = {
     *("only-binary", "no-deps", "prefix", "out"),  # uv, pip, npm, sips
     *("enable_batching", "batching_parameters_file", "model_name", "model_base_path"),
     *("port", "rest_api_port", "logdir", "strict", "check", "extra"),
+    *("flink_master", "parallelism"),  # Beam
 }
 
 
