@@ -29,7 +29,14 @@ def _select_keras_2():
 _select_keras_2()
 
 
-def load(model_dir=None, smpl_model_path=None, detector=None, engine="auto", precision="float32"):
+def load(
+    model_dir=None,
+    smpl_model_path=None,
+    detector=None,
+    engine="auto",
+    precision="float32",
+    flip_test=False,
+):
     """A trained model, ready to predict.
 
     Args:
@@ -41,6 +48,8 @@ def load(model_dir=None, smpl_model_path=None, detector=None, engine="auto", pre
       engine: what computes the network: tensorflow, openvino, or auto: OpenVINO where it is
         installed and there is no GPU.
       precision: of the encoder, float32 or bfloat16.
+      flip_test: whether each prediction is the mean with that of the mirrored crop; takes twice as
+        long.
 
     Returns:
       `hmr_tf.inference.model.Model`.
@@ -61,5 +70,5 @@ def load(model_dir=None, smpl_model_path=None, detector=None, engine="auto", pre
         hmr,
         body,
         detector=Detector(folder) if folder else None,
-        engine=engines.make(hmr, engine, precision, load_path),
+        engine=engines.make(hmr, engine, precision, load_path, flip_test),
     )

@@ -41,10 +41,12 @@ def load_with_body(options):
 
 
 def make_engine(options, hmr):
-    """`networks.engines.Engine` of --engine and --precision."""
+    """`networks.engines.Engine` of --engine, --precision and --flip_test."""
     from hmr_tf.networks import engines
 
-    return engines.make(hmr, options.engine, options.precision, options.load_path)
+    return engines.make(
+        hmr, options.engine, options.precision, options.load_path, options.flip_test
+    )
 
 
 def model_name(options):

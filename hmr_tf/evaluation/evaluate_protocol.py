@@ -98,6 +98,7 @@ def evaluate(plan, hmr, load_path, batch_size, output_dir, engine=None):
         "metrics": {**measured.metrics, **times},
         "engine": engine.name,
         "precision": engine.precision,
+        "flip_test": engine.flip_test,
         "device": run_time.device(),
         "percentiles": {
             name: metrics.percentiles(values[np.isfinite(values)])

@@ -204,7 +204,8 @@ class Model:
           dict of float32 arrays: `theta` (B, 85), `camera` (B, 3), `rotations` (B, 24, 3, 3),
           `betas` (B, 10), `vertices` (B, V, 3), `joints3d` (B, 19, 3), `smpl_joints` (B, 24, 3) in
           metres, `keypoints2d_px` (B, 19, 2) in pixels of the crop; with `stages` also `stages`, a
-          list of such dicts, the last one being the prediction.
+          list of such dicts, the last one being the prediction, which TensorFlow computes, and
+          without the flip test.
 
         Raises:
           ValueError: images of another shape.

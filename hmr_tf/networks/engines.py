@@ -20,6 +20,7 @@ from hmr_tf import __version__
 from hmr_tf.body import theta
 from hmr_tf.files.errors import InputError
 from hmr_tf.networks import checkpoint, encoder, released_weights
+from hmr_tf.networks.flip_test import with_flip_test
 from hmr_tf.networks.hmr import HMR
 from hmr_tf.networks.prediction import Prediction, prediction_as_dict, prediction_from_body
 
@@ -37,15 +38,17 @@ class Engine(NamedTuple):
     predict: Callable  # (B, S, S, 3) float32 in [-1, 1] -> arrays of `prediction_as_dict`
     name: str  # tensorflow or openvino
     precision: str  # of the encoder; everything else is float32
+    flip_test: bool = False  # whether predictions are means, see `networks.flip_test`
 
     @property
     def difference(self):
         """What distinguishes its numbers from those of TensorFlow in float32: part of a digest."""
         is_plain = (self.name, self.precision) == ("tensorflow", "float32")
-        return "" if is_plain else f" {self.name} {self.precision}"
+        flip_test = " flip_test" if self.flip_test else ""
+        return flip_test if is_plain else f" {self.name} {self.precision}{flip_test}"
 
 
-def make(hmr, name="auto", precision="float32", load_path=""):
+def make(hmr, name="auto", precision="float32", load_path="", flip_test=False):
     """The engine of a network; OpenVINO's has a copy of its weights.
 
     Args:
@@ -54,6 +57,7 @@ def make(hmr, name="auto", precision="float32", load_path=""):
       precision: of the encoder, one of `PRECISIONS`.
       load_path: where the network came from, as in `checkpoint.load`. OpenVINO's files are kept
         beside a checkpoint; those of the released network in the user's cache folder.
+      flip_test: whether each prediction is the mean with that of the mirrored crop.
 
     Raises:
       InputError: another name or precision; openvino, and it is not installed.
@@ -61,6 +65,11 @@ def make(hmr, name="auto", precision="float32", load_path=""):
     for flag, value, known in (("engine", name, ENGINES), ("precision", precision, PRECISIONS)):
         if value not in known:
             raise InputError(f"--{flag}={value} is not one of {', '.join(known)}.")
+    engine = _make(hmr, name, precision, load_path)
+    return with_flip_test(engine, hmr) if flip_test else engine
+
+
+def _make(hmr, name, precision, load_path):
     if name == "tensorflow" or (name == "auto" and tf.config.list_physical_devices("GPU")):
         return in_tensorflow(hmr, precision)
     try:

@@ -36,6 +36,12 @@ class MachineOptions:
         modes=("evaluate", "predict"),
         choices=ENGINE_PRECISIONS,
     )
+    flip_test: bool = option(
+        False,
+        "Predict each crop and its mirror image, and take the mean body: somewhat better, at twice "
+        "the time.",
+        modes=("evaluate", "predict"),
+    )
     xla: Optional[bool] = training_option(
         None, "Compile forward, losses and gradients with XLA. Not given: on where there is a GPU."
     )
