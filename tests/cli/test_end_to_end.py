@@ -109,6 +109,24 @@ def test_evaluate_writes_results(folder, capsys):
     assert "MPJPE" in capsys.readouterr().out
 
 
+def test_evaluate_with_the_flip_test_predicts_again_and_says_so(folder, tmp_path):
+    common = dict(
+        mode="evaluate",
+        data_dir=str(folder / "data"),
+        datasets=["synthetic"],
+        load_path=str(folder / "model"),
+        output_dir=str(tmp_path),
+        batch_size=2,
+    )
+    errors = {}
+    for flip_test in (False, True):
+        run(**common, flip_test=flip_test)
+        results = json.loads((tmp_path / "results.json").read_text())
+        assert results["flip_test"] is flip_test
+        errors[flip_test] = results["mpjpe_mm"]
+    assert errors[True] != errors[False]
+
+
 def test_export_saved_model_gives_the_same_numbers(folder, rng):
     run(mode="export", load_path=str(folder / "model"), output_dir=str(folder / "saved/1"))
     served = tf.saved_model.load(str(folder / "saved/1")).signatures["serving_default"]
