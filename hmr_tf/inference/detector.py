@@ -17,6 +17,13 @@ DEFAULT_FOLDER = Path("models") / "movenet"  # where the README makes it
 _LONG_SIDE, _STRIDE = 256, 32
 _MODEL = "saved_model.pb"
 _MIN_SCORE = 0.25
+_MIN_ONLY_SCORE = 0.2  # of the best person where no one reaches the other
+# Below this score of its best person a photograph is rotated too: MoveNet misses people who lie or
+# stand on their hands. Another rotation must be better by the margin.
+_UPRIGHT_SCORE, _UPRIGHT_MARGIN = 0.5, 0.05
+# Least confidence of a keypoint in the box. Keypoints of bent limbs are often right at it, and a
+# box that leaves limbs out harms the network more than one that is too large.
+_MIN_CONFIDENCE = 0.15
 # MoveNet's values of a person: 17 times y, x, confidence; y, x, y, x of the box; the score.
 _NUM_KEYPOINT_VALUES = 3 * len(COCO_KEYPOINTS)
 
@@ -52,24 +59,59 @@ class Detector:
     def __call__(self, image):
         """(H, W, 3) uint8 RGB -> list of (x, y, width, height), pixels.
 
-        A box encloses the confident keypoints, by which HMR scales people (`openpose.py:21-35` of
-        the original), not the outline.
+        A box encloses the keypoints in the photograph, by which HMR scales people
+        (`openpose.py:21-35` of the original), not the outline.
         """
+        height, width = image.shape[:2]
+        keypoints, scores = self._best_rotation(image)
+        keypoints = keypoints[scores >= np.clip(scores.max(), _MIN_ONLY_SCORE, _MIN_SCORE)]
+        keypoints[..., :2] = np.clip(keypoints[..., :2], 0, (width, height))
+        detections = [openpose.detection_from_keypoints(k, _MIN_CONFIDENCE) for k in keypoints]
+        detections = sorted(filter(None, detections), key=lambda detection: -detection.score)
+        return [detection.box for detection in detections]
+
+    def _best_rotation(self, image):
+        """(6, 17, 3) keypoints and (6,) scores of the rotation with the most confident person."""
+        best = self._detect_people(image)
+        if best[1].max() >= _UPRIGHT_SCORE:
+            return best
+        to_beat = best[1].max() + _UPRIGHT_MARGIN
+        for quarters in (1, 2, 3):
+            keypoints, scores = self._detect_people(np.rot90(image, quarters))
+            if scores.max() > to_beat:
+                to_beat = scores.max()
+                best = rotated_back(keypoints, quarters, *image.shape[:2]), scores
+        return best
+
+    def _detect_people(self, image):
+        """(H, W, 3) -> (6, 17, 3) x, y in pixels, confidence; (6,) scores; of six people."""
         scale = _LONG_SIDE / max(image.shape[:2])
         height, width = size = [max(1, round(side * scale)) for side in image.shape[:2]]
         full = [-(-side // _STRIDE) * _STRIDE for side in size]
         padded = np.zeros([*full, 3], np.int32)
         padded[:height, :width] = cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA)
         people = self._detect_padded(padded)
-        people = people[people[:, -1] >= _MIN_SCORE]
         yxc = people[:, :_NUM_KEYPOINT_VALUES].reshape(len(people), len(COCO_KEYPOINTS), 3)
         points = yxc[..., 1::-1] * padded.shape[1::-1] / scale
-        keypoints = np.concatenate([points, yxc[..., 2:]], axis=-1)
-        detections = [openpose.detection_from_keypoints(person) for person in keypoints]
-        detections = sorted(filter(None, detections), key=lambda detection: -detection.score)
-        return [detection.box for detection in detections]
+        return np.concatenate([points, yxc[..., 2:]], axis=-1), people[:, -1]
 
     def _detect_padded(self, image):
         """(H, W, 3) int32, sides multiples of 32 -> (6, 56) MoveNet's values of six people."""
         (people,) = self._detect(**{self._input: tf.constant(image[None])}).values()
         return people[0].numpy()
+
+
+def rotated_back(keypoints, quarters, height, width):
+    """Keypoints of `np.rot90(image, quarters)` -> those of the image of this height and width.
+
+    Args:
+      keypoints: (..., 3) x, y in pixels, confidence.
+      quarters: of a rotation against the clock, 0 to 3.
+      height, width: of the image that is not rotated.
+
+    Returns:
+      (..., 3).
+    """
+    x, y, confidence = np.moveaxis(keypoints, -1, 0)
+    x, y = ((x, y), (width - y, x), (width - x, height - y), (y, height - x))[quarters]
+    return np.stack([x, y, confidence], axis=-1)

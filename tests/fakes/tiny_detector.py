@@ -13,7 +13,7 @@ def save(folder, people):
     for row, (left, top, right, bottom, confidence) in enumerate(people):
         points = np.tile([top, left, confidence], (17, 1))
         points[1] = [bottom, right, confidence]
-        points[2] = [0.99, 0.99, 0.1]  # not confident
+        points[2] = [0.99, 0.99, 0.05]  # not confident
         rows[0, row, :51] = points.ravel()
         rows[0, row, 55] = confidence
     module = tf.Module()
