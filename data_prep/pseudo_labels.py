@@ -7,7 +7,6 @@ docs/datasets.md. Counts and reasons are in pseudo_index.json beside the shards,
 in fits.png. The same command resumes a stopped run.
 """
 
-import os
 import sys
 from pathlib import Path
 
@@ -17,6 +16,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from absl import flags
 
 from hmr_tf.cli import command_line
+from hmr_tf.data import shards
 from hmr_tf.files.errors import InputError
 
 # Not absl's global flags: hmr_tf.main's may have the same names in one process.
@@ -59,11 +59,10 @@ def main(argv):
         raise InputError("--output_dir is --data_dir: name another folder for the new records")
     if OPTIONS.landmarks and OPTIONS.teacher:
         raise InputError("--landmarks and --teacher both give the landmarks: pass one")
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    from data_prep import pseudo_labelling
-    from hmr_tf.data import shards
-
     files = {name: shards.find(OPTIONS.data_dir, name, OPTIONS.split) for name in OPTIONS.datasets}
+    command_line.write_and_load_tensorflow(_announcement(files))
+    from data_prep import pseudo_labelling
+
     sources = {
         name: pseudo_labelling.landmark_source(
             OPTIONS.landmarks, OPTIONS.teacher, name, shards.count_records(paths)
@@ -86,6 +85,18 @@ def main(argv):
                 f"--output_dir={OPTIONS.output_dir} cannot be written: {reason}"
             ) from error
         print(f"{name}: {summary}")
+
+
+def _announcement(files):
+    """The line before the work.
+
+    Args:
+      files: dict: dataset -> its shards.
+    """
+    number = shards.count_records(shards.paths(files))
+    people = f"{number:,} people ({', '.join(files)}; {OPTIONS.split}) of {OPTIONS.data_dir}"
+    source = f"the landmarks of {OPTIONS.landmarks or OPTIONS.teacher or 'models/blazepose'}"
+    return f"Fits SMPL to {people} and {source} in 1 process. Output: {OPTIONS.output_dir}.\n"
 
 
 if __name__ == "__main__":

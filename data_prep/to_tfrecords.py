@@ -135,6 +135,7 @@ def main(argv):
     if OPTIONS.runner and source.is_streamed:
         raise InputError(f"{OPTIONS.dataset} is converted in one process: leave --runner out")
     os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")  # nothing here runs on a GPU
+    sys.stderr.write(_announcement(source))
     if OPTIONS.strict:
         for name, items in source.read(OPTIONS).items():
             _refuse_unusable(_job(source, name), items)
@@ -143,6 +144,25 @@ def main(argv):
         convert(_job(source, name), items) for name, items in source.read(OPTIONS).items()
     ]
     return 1 if any(num_problems) else 0
+
+
+def _announcement(source):
+    """The line before the work: what is read, where it is written, how many processes work."""
+    from data_prep.writing import worker_pool
+
+    is_mocap = source.folder == SOURCES["cmu"].folder  # which has no splits
+    what = OPTIONS.dataset if is_mocap else f"{OPTIONS.dataset} {OPTIONS.split}"
+    what += f" of {OPTIONS.data_dir}" * bool(OPTIONS.data_dir)
+    if OPTIONS.dry_run:
+        return f"Counts {what}; writes nothing.\n"
+    number = OPTIONS.num_workers or worker_pool.available_cores()
+    if OPTIONS.runner:
+        by = f"Apache Beam, {OPTIONS.runner}"
+    elif source.is_streamed or number == 1:
+        by = "1 process"
+    else:
+        by = f"at most {number} worker processes"
+    return f"Converts {what} with {by}. Output: {Path(OPTIONS.output_dir) / source.folder}.\n"
 
 
 def _job(source, name):

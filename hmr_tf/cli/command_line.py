@@ -9,11 +9,13 @@ import os
 import signal
 import sys
 import textwrap
+import time
 
 from absl import app, flags
 
 from hmr_tf.cli import recipes
 from hmr_tf.files.errors import InputError
+from hmr_tf.serving import suppress_output
 
 _HELP = ("-h", "-?", *(dash + word for dash in ("-", "--") for word in ("help", "helpfull")))
 _KINDS = {
@@ -78,6 +80,38 @@ def run(main, flag_values=flags.FLAGS, argv=None, help_text=None):
     except KeyboardInterrupt:
         sys.stderr.write("stopped\n")
         sys.exit(130)
+
+
+def write_and_load_tensorflow(text):
+    """Writes an announcement, then imports TensorFlow with a progress line."""
+    sys.stderr.write(text)
+    if "tensorflow" not in sys.modules:
+        with timed_phase("Loading TensorFlow"), _without_import_messages():
+            import tensorflow  # noqa: F401
+
+
+def _without_import_messages():
+    """Hides what TensorFlow 2.21 prints while it is imported, whatever its log level is.
+
+    Not for a user who has set a lower level, such as to see why no GPU is used.
+    """
+    if os.environ.get("TF_CPP_MIN_LOG_LEVEL") != "3":
+        return contextlib.nullcontext()
+    return suppress_output.suppress_output_unless_failed()
+
+
+@contextlib.contextmanager
+def timed_phase(text):
+    """Prints `text` before the work and the seconds it took after it."""
+    sys.stderr.write(f"{text} ... ")
+    sys.stderr.flush()
+    start = time.monotonic()
+    end = "\n"
+    try:
+        yield
+        end = f"{time.monotonic() - start:.1f} s\n"
+    finally:
+        sys.stderr.write(end)
 
 
 @contextlib.contextmanager

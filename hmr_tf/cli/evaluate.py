@@ -1,5 +1,6 @@
 """--mode=evaluate: errors of a trained model on labelled people."""
 
+from hmr_tf.cli.command_line import timed_phase
 from hmr_tf.cli.mode_steps import (
     announce_and_load_tensorflow,
     load,
@@ -7,7 +8,6 @@ from hmr_tf.cli.mode_steps import (
     model_name,
     output_folder,
     require_flags,
-    timed_phase,
 )
 
 

@@ -2,13 +2,13 @@
 
 from pathlib import Path
 
+from hmr_tf.cli.command_line import timed_phase
 from hmr_tf.cli.mode_steps import (
     announce_and_load_tensorflow,
     load,
     new_folder,
     os_errors_as_input_errors,
     output_folder,
-    timed_phase,
 )
 from hmr_tf.files.errors import InputError
 

@@ -1,6 +1,7 @@
 """--mode=import_tf1: a checkpoint of the original becomes a --model_dir."""
 
-from hmr_tf.cli.mode_steps import announce_and_load_tensorflow, require_flags, timed_phase
+from hmr_tf.cli.command_line import timed_phase
+from hmr_tf.cli.mode_steps import announce_and_load_tensorflow, require_flags
 
 
 def import_tf1(options):

@@ -5,13 +5,12 @@ import json
 import os
 import sys
 import tempfile
-import time
 from pathlib import Path
 
+from hmr_tf.cli.command_line import timed_phase, write_and_load_tensorflow
 from hmr_tf.data import shards
 from hmr_tf.files import atomic
 from hmr_tf.files.errors import InputError
-from hmr_tf.serving import suppress_output
 
 # Linux has one of these where there is a GPU: of NVIDIA, of AMD, of Windows' Linux.
 _GPU_DEVICES = ("/dev/nvidiactl", "/dev/kfd", "/dev/dxg")
@@ -55,25 +54,12 @@ def model_name(options):
 
 
 def announce_and_load_tensorflow(options, num_photographs=0):
-    """Prints what a mode will do, then imports TensorFlow with a progress line: it takes seconds.
+    """Prints what a mode will do, then imports TensorFlow, which takes seconds.
 
     Raises:
       InputError: as `announcement`; nothing was loaded then.
     """
-    sys.stderr.write(announcement(options, num_photographs))
-    if "tensorflow" not in sys.modules:
-        with timed_phase("Loading TensorFlow"), _without_import_messages():
-            import tensorflow  # noqa: F401
-
-
-def _without_import_messages():
-    """Hides what TensorFlow 2.21 prints while it is imported, whatever its log level is.
-
-    Not for a user who has set a lower level, such as to see why no GPU is used.
-    """
-    if os.environ.get("TF_CPP_MIN_LOG_LEVEL") != "3":
-        return contextlib.nullcontext()
-    return suppress_output.suppress_output_unless_failed()
+    write_and_load_tensorflow(announcement(options, num_photographs))
 
 
 @contextlib.contextmanager
@@ -125,20 +111,6 @@ def os_errors_as_input_errors(options):
         raise InputError(
             f"--output_dir={options.output_dir} cannot be written: {reason}"
         ) from error
-
-
-@contextlib.contextmanager
-def timed_phase(text):
-    """Prints `text` before the work and the seconds it took after it."""
-    sys.stderr.write(f"{text} ... ")
-    sys.stderr.flush()
-    start = time.monotonic()
-    end = "\n"
-    try:
-        yield
-        end = f"{time.monotonic() - start:.1f} s\n"
-    finally:
-        sys.stderr.write(end)
 
 
 # The announcement imports no TensorFlow, so that wrong data is refused in a fraction of a second.

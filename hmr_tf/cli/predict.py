@@ -3,12 +3,12 @@
 import contextlib
 import sys
 
+from hmr_tf.cli.command_line import timed_phase
 from hmr_tf.cli.mode_steps import (
     announce_and_load_tensorflow,
     load_with_body,
     make_engine,
     output_folder,
-    timed_phase,
 )
 from hmr_tf.cli.option_groups.prediction_options import MOTION_FORMATS, PHOTO_FORMATS
 from hmr_tf.cli.options import Options

@@ -137,6 +137,15 @@ def test_pseudo_labels_refuse_wrong_input_and_write_nothing(folder, monkeypatch,
     assert not (folder / "out").exists()
 
 
+def test_pseudo_labels_announce_their_work(folder, capsys):
+    with pytest.raises(InputError, match="there is no file"):
+        run(**values(folder, landmarks="none.npz"))
+    assert capsys.readouterr().err.splitlines()[0] == (
+        f"Fits SMPL to 4 people (coco; train) of {folder / 'records'} and the landmarks of "
+        f"none.npz in 1 process. Output: {folder / 'out'}."
+    )
+
+
 def test_pseudo_labels_are_not_written_over_their_source(folder):
     with pytest.raises(InputError, match="name another folder"):
         run(**values(folder, output_dir=folder / "records"))

@@ -21,8 +21,10 @@ import hmr_tf
 from data_prep import to_tfrecords
 from data_prep.reader_items import LabelledPerson, MocapPose
 from data_prep.readers import lsp
+from data_prep.sources import SOURCES
 from data_prep.writing import conversion, source_images
 from hmr_tf.data import record, shards
+from hmr_tf.files.errors import InputError
 from tests.fakes import mpi_fakes
 from tests.fakes.commands import run_command
 from tests.fakes.dataset_fakes import annotation, read_folder, write_coco, write_lsp, write_mosh
@@ -137,8 +139,39 @@ def test_to_tfrecords_people_of_one_coco_image_stay_together(run, tmp_path):
 
 def test_to_tfrecords_listing_shows_progress(run, lsp_ext, tmp_path, capsys):
     assert run(dataset="lsp_ext", data_dir=lsp_ext, output_dir=tmp_path / "out") == 0
-    first = capsys.readouterr().err.lstrip("\r").splitlines()[0]
+    announced, first, *_ = filter(None, re.split(r"[\r\n]", capsys.readouterr().err))
+    assert announced.startswith("Converts lsp_ext train of ")
     assert first.startswith("lsp_ext train: listing: 0 people")
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        ({"num_workers": 2}, "Converts lsp_ext train of {in} with at most 2 worker processes."),
+        ({"num_workers": 1}, "Converts lsp_ext train of {in} with 1 process."),
+        ({"dataset": "cmu"}, "Converts cmu of {in} with 1 process."),
+        ({"runner": "DirectRunner"}, "Converts lsp_ext train of {in} with Apache Beam, Direct"),
+        ({"dry_run": "true", "split": "test"}, "Counts lsp_ext test of {in}; writes nothing."),
+        (
+            {"dataset": "synthetic", "data_dir": ""},
+            "Converts synthetic train with 1 process. Output: out/synthetic.",
+        ),
+    ],
+)
+def test_to_tfrecords_announces_its_work_before_it_reads(
+    options, expected, run, tmp_path, capsys, monkeypatch
+):
+    def announced(*_):
+        raise InputError("the work begins")
+
+    for name in {"lsp_ext", "cmu", "synthetic"}:
+        source = SOURCES[name]._replace(read=announced)
+        monkeypatch.setitem(SOURCES, name, source)
+    given = {"dataset": "lsp_ext", "data_dir": tmp_path, "output_dir": "out", **options}
+    assert run(**given) == 2
+    first, second = capsys.readouterr().err.splitlines()
+    assert first.startswith(expected.replace("{in}", str(tmp_path)))
+    assert second == "error: the work begins"
 
 
 def test_to_tfrecords_every_mosh_collection_has_its_shards(run, tmp_path, rng):
