@@ -48,6 +48,7 @@ def predictions():
 def saved_model(tmp_path_factory):
     folder = tmp_path_factory.mktemp("saved_model")
     with tarfile.open(OLD / "saved_model.tar.xz") as archive:
+        archive.extraction_filter = getattr(tarfile, "data_filter", None)  # not in every 3.9
         archive.extractall(folder)
     return tf.saved_model.load(str(folder / "1")).signatures
 
