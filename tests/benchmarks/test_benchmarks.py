@@ -23,7 +23,7 @@ NAMES = (
     ("name", "arguments", "message"),
     [
         ("input_pipeline", ["--data_dir=nowhere"], "--data_dir=nowhere is not a folder"),
-        ("learning_curves", [], "--model_dirs"),
+        ("results.learning_curves", [], "--model_dirs"),
         *((name, ["--sise=3"], "--sise=3 (--help lists the flags)") for name in NAMES),
         ("serving_load", ["--url=http://h", "--sise=3"], "--sise=3 (--help lists the flags)"),
         ("serving_load", [], "--saved_model --url --service_ms is required"),

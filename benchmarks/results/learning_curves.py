@@ -1,7 +1,7 @@
 """Draws a TensorBoard scalar of one or several trainings as an SVG file.
 
-    python -m benchmarks.learning_curves --model_dirs=logs/a,logs/b --tag=validation/keypoints_px \
-        --label="px of the crop" --output=curve.svg
+    python -m benchmarks.results.learning_curves --model_dirs=logs/a,logs/b \
+        --tag=validation/keypoints_px --label="px of the crop" --output=curve.svg
 """
 
 from pathlib import Path
