@@ -60,6 +60,7 @@ class Model:
         self.vertices_of = tf.function(
             lambda rotations, betas: hmr.smpl(rotations, betas).vertices,
             input_signature=[tf.TensorSpec([None, 24, 3, 3]), tf.TensorSpec([None, 10])],
+            autograph=False,
         )
 
     @property

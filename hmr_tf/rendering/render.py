@@ -86,6 +86,7 @@ def render_scene(
 
 
 @tf.function(
+    autograph=False,
     input_signature=[
         tf.TensorSpec([None, None, 3], tf.float32),
         tf.TensorSpec([None, 3], tf.int32),
@@ -94,7 +95,7 @@ def render_scene(
         tf.TensorSpec([None, None, 3], tf.float32),
         tf.TensorSpec([None, None, None, 3], tf.uint8),
         tf.TensorSpec([], tf.int32),
-    ]
+    ],
 )
 def _draw_rows(points, faces, focal_px, principal_px, color, background, top):
     """Picture and mask of the rows of a scene from `top` on; only the bodies' window is drawn."""
@@ -152,7 +153,11 @@ def shade(vertices, faces, color, lights=STUDIO_LIGHTS, ambient=0.05):
 
 
 @tf.function(
-    input_signature=[tf.TensorSpec([None, None, 3], tf.float32), tf.TensorSpec([None, 3], tf.int32)]
+    autograph=False,
+    input_signature=[
+        tf.TensorSpec([None, None, 3], tf.float32),
+        tf.TensorSpec([None, 3], tf.int32),
+    ],
 )
 def vertex_normals(vertices, faces):
     """(B, V, 3), (F, 3) -> (B, V, 3) unit vectors out of the surface, means by face area."""
@@ -177,6 +182,7 @@ def paint(fragments, faces, colors, background):
 
 
 @tf.function(
+    autograph=False,
     input_signature=[
         Fragments(
             tf.TensorSpec([None, None, None], tf.int32),
@@ -187,7 +193,7 @@ def paint(fragments, faces, colors, background):
         tf.TensorSpec([None, 3], tf.int32),
         tf.TensorSpec([None, None, 3], tf.float32),
         tf.TensorSpec([None, None, None, 3], tf.uint8),
-    ]
+    ],
 )
 def _paint(fragments, faces, colors, background):
     pixel, shape = fragments.pixel, tf.shape(background)

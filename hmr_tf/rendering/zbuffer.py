@@ -71,12 +71,13 @@ def rasterize(points_px, depth, faces, height, width, corner_px=(0, 0)):
 
 
 @tf.function(
+    autograph=False,
     input_signature=[
         tf.TensorSpec([None, None, 2], tf.float32),
         tf.TensorSpec([None, None], tf.float32),
         tf.TensorSpec([None, 3], tf.int32),
         _Window(*[tf.TensorSpec([], tf.int32)] * 4),
-    ]
+    ],
 )
 def _rasterize(points_px, depth, faces, window):
     all_triangles = _Triangles(
