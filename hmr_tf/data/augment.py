@@ -1,8 +1,8 @@
 """Augmentation of one sample: translate, scale, crop, flip. Pure; `jitter` draws the numbers.
 
 The pixels are the original's (`data_loader.py:269-337`): resize the whole image, repeat its edge,
-slice, flip. Only the crop's pixels are computed here. An operation costs the same on few numbers as
-on many, so `jitter` and `move_labels` take many samples at once.
+slice, flip. Only the crop's pixels are decoded and computed. An operation costs the same on few
+numbers as on many, so `jitter` and `move_labels` take many samples at once.
 """
 
 from typing import NamedTuple
@@ -10,11 +10,14 @@ from typing import NamedTuple
 import tensorflow as tf
 
 from hmr_tf.body import rotation, skeleton
-from hmr_tf.data import crop
+from hmr_tf.data import crop, stored_image
 
 MIRRORED_KEYPOINTS = skeleton.mirror(skeleton.KEYPOINTS)
 MIRRORED_JOINTS = skeleton.mirror(skeleton.LSP_JOINTS)
 MIRRORED_SMPL = skeleton.mirror(skeleton.SMPL_JOINTS)
+# Weights of pixels are multiples of 1 / this, so that a pixel times its weight is exact in float32:
+# equal pixels give their value. A position beyond pixel 128 has no finer steps either.
+_WEIGHT_UNITS = 65536.0
 
 
 class Jitter(NamedTuple):
@@ -63,14 +66,14 @@ def crop_image(sample, translation_px, scale, flip, image_size):
     """Cuts the network's input out of one sample.
 
     Args:
-      sample: dict of `record.decode`.
+      sample: dict of `record.decode`, or of `record.decode_later`, which is faster.
       translation_px, scale, flip: as in Jitter.
       image_size: S, pixels of the square crop.
 
     Returns:
       (S, S, 3) float32 in [-1, 1], and its Placement.
     """
-    stored_size = tf.shape(sample["image"])[:2]
+    stored_size = stored_image.size_of(sample["image"])
     scaled_size = tf.maximum(tf.cast(tf.cast(stored_size, tf.float32) * scale, tf.int32), 1)
     # The size is cut to whole pixels, so the factors of the two axes differ a little.
     scale_xy = (tf.cast(scaled_size, tf.float32) / tf.cast(stored_size, tf.float32))[::-1]
@@ -134,7 +137,7 @@ def _normalized(points, image_size):
 
 
 def _window(image, stored_size, scaled_size, corner, flip, image_size):
-    """The (S, S, 3) window at `corner` (y, x) of the (H, W, 3) uint8 image scaled to `scaled_size`.
+    """The (S, S, 3) window at `corner` (y, x) of the stored image scaled to `scaled_size`.
 
     Bilinear as TF 1's `resize_images`: corners at pixel origins, no half-pixel centres.
     """
@@ -147,18 +150,31 @@ def _window(image, stored_size, scaled_size, corner, flip, image_size):
     last = stored_size[:, None] - 1
     low = tf.minimum(tf.cast(source, tf.int32), last)
     high = tf.minimum(low + 1, last)
-    weight = source - tf.cast(low, tf.float32)
+    weight = tf.round((source - tf.cast(low, tf.float32)) * _WEIGHT_UNITS) / _WEIGHT_UNITS
 
     first, end = tf.reduce_min(low, axis=1), tf.reduce_max(high, axis=1) + 1
-    image = tf.slice(image, tf.concat([first, [0]], 0), tf.concat([end - first, [3]], 0))
-    low, high = low - first[:, None], high - first[:, None]
-    lines = _interpolate(tf.cast(image, tf.float32), low[0], high[0], weight[0])
-    # Gathering along the first axis copies whole lines: two transposes cost less than columns.
-    lines = _interpolate(tf.transpose(lines, [1, 0, 2]), low[1], high[1], weight[1])
+    lines = tf.cast(stored_image.pixels(stored_image.part(image, first, end)), tf.float32)
+    neighbours = tf.stack([low, high], axis=-1) - first[:, None, None]  # (2, S, 2)
+    weights = tf.stack([1.0 - weight, weight], axis=-1)
+    lines = _weighted_lines(lines, neighbours[0], weights[0])
+    # Whole lines are summed faster than columns, even with two transposes.
+    lines = _weighted_lines(tf.transpose(lines, [1, 0, 2]), neighbours[1], weights[1])
     window = tf.transpose(lines, [1, 0, 2]) * (1 / 127.5) - 1.0
     return tf.ensure_shape(window, [image_size, image_size, 3])
 
 
-def _interpolate(lines, low, high, weight):
-    low, high = tf.gather(lines, low), tf.gather(lines, high)
-    return low + (high - low) * weight[:, None, None]
+def _weighted_lines(lines, numbers, weights):
+    """Sums of lines (N, M, 3): line i of the result is of lines numbers[i], times weights[i].
+
+    The product with a sparse matrix is one operation; gathering the lines takes five.
+    """
+    count, pairs = numbers.shape
+    shape = tf.shape(lines, tf.int64)
+    position = tf.constant([i for i in range(count) for _ in range(pairs)], tf.int64)
+    summed = tf.raw_ops.SparseTensorDenseMatMul(
+        a_indices=tf.stack([position, tf.cast(tf.reshape(numbers, [-1]), tf.int64)], axis=1),
+        a_values=tf.reshape(weights, [-1]),
+        a_shape=tf.stack([tf.constant(count, tf.int64), shape[0]]),
+        b=tf.reshape(lines, tf.stack([shape[0], shape[1] * shape[2]])),
+    )
+    return tf.reshape(summed, tf.stack([tf.constant(count, tf.int64), shape[1], shape[2]]))

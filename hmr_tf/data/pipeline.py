@@ -198,7 +198,7 @@ def _validation_crops(records, image_size):
     """(record, Jitter) -> (sample with the crop for its image, Placement)."""
 
     def cut(serialized, jitter):
-        sample = record.decode(serialized)
+        sample = record.decode_later(serialized)
         image, placement = augment.crop_image(sample, *jitter, image_size)
         return {**sample, "image": image}, placement
 
@@ -211,7 +211,7 @@ def _augmented_crops(numbered, image_size, augmentation, seed):
 
     def cut(number, row):
         serialized, jitter, view = row
-        sample = record.decode(serialized)
+        sample = record.decode_later(serialized)
         if augmentation.truncation:
             sample, zoom = truncation_rotation.truncate(
                 sample, view.truncation, augmentation.truncation

@@ -12,6 +12,7 @@ import tensorflow as tf
 from google.protobuf.message import DecodeError
 
 from hmr_tf.body import skeleton
+from hmr_tf.data import stored_image
 from hmr_tf.data.crop import Crop
 from hmr_tf.files.errors import InputError
 
@@ -161,9 +162,17 @@ def decode(serialized):
     Raises:
       tf.errors.InvalidArgumentError: a feature is missing, or the image is not readable.
     """
+    sample = decode_later(serialized)
+    return {**sample, "image": tf.io.decode_jpeg(sample["image"].jpeg, channels=3)}
+
+
+def decode_later(serialized):
+    """As `decode`, but the image is a `stored_image.JpegPart`, of which a crop decodes its part.
+
+    A dataset cannot contain it: use it within one function.
+    """
     features = tf.io.parse_single_example(serialized, _IMAGE_FEATURES)
-    image = tf.io.decode_jpeg(features["image/encoded"], channels=3)
-    return {"image": image, **_labels(features)}
+    return {"image": stored_image.open_jpeg(features["image/encoded"]), **_labels(features)}
 
 
 def decode_labels(serialized):

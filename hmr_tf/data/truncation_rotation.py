@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from hmr_tf.data import crop
+from hmr_tf.data import crop, stored_image
 
 _NUM_RANDOM = 7
 # Position of the cut, as a share of the labels' box, measured from the side that is kept.
@@ -43,7 +43,7 @@ def truncate(sample, random, probability):
     7 of 10 cuts remove the lower part, the others the upper, left or right part.
 
     Args:
-      sample: dict of `record.decode`.
+      sample: dict of `record.decode` or `record.decode_later`.
       random: (5,) `ViewJitter.truncation`.
       probability: share of the samples that are truncated.
 
@@ -88,11 +88,11 @@ def _cut(points, labelled, random_side, random_position):
 
 def _cut_image(image, border, cuts_low, cuts_high):
     """The image without its pixels beyond the border, and the place (x, y) of its new corner."""
-    size = tf.cast(tf.shape(image)[:2][::-1], tf.float32)
+    size = tf.cast(stored_image.size_of(image)[::-1], tf.float32)
     start = tf.clip_by_value(tf.where(cuts_low, tf.floor(border), 0.0), 0.0, size - 1.0)
     stop = tf.clip_by_value(tf.where(cuts_high, tf.math.ceil(border), size), start + 1.0, size)
     first, end = tf.cast(start[::-1], tf.int32), tf.cast(stop[::-1], tf.int32)
-    return image[first[0] : end[0], first[1] : end[1]], start
+    return stored_image.part(image, first, end), start
 
 
 def _box(points, counted):

@@ -105,7 +105,7 @@ def _crop(serialized, image_size):
     original's `datasets/common.py:232-308`).
     """
     no_jitter = augment.no_jitter(image_size / crop.CROP_PX)
-    return augment.crop_image(record.decode(serialized), *no_jitter, image_size)
+    return augment.crop_image(record.decode_later(serialized), *no_jitter, image_size)
 
 
 def _crops(paths, image_size):
