@@ -37,6 +37,17 @@ DIRECTIONS = (
 _ROBUST_NORM = 0.3
 # Adam; the learning rate in radians, and units of camera and betas, per step.
 _LEARNING_RATE, _BETA_1, _BETA_2, _EPSILON = 0.02, 0.9, 0.999, 1e-8
+# Batches from this size on are compiled by XLA: a third of the time, but seconds for each new size,
+# so they are padded to powers of two.
+_MIN_COMPILED = 16
+
+_ADAM_ARGUMENTS = [
+    tf.TensorSpec([None, 19, 3]),
+    tf.TensorSpec([None, len(DIRECTIONS), 4]),
+    theta.Theta(*(tf.TensorSpec([None, *shape]) for shape in ((3,), (24, 3), (10,)))),
+    theta.Theta(*(tf.TensorSpec(shape) for shape in ((), (24, 1), ()))),
+    tf.TensorSpec([], tf.int32),
+]
 
 
 class Weights(NamedTuple):
@@ -73,6 +84,15 @@ class Fitter:
         self._stiffness = tf.constant(factors[1:, None], tf.float32)
         self._prior = prior
         self._weights = weights or Weights()
+        self._adam, self._compiled_adam = (
+            tf.function(
+                self._adam_steps,
+                input_signature=_ADAM_ARGUMENTS,
+                autograph=False,
+                jit_compile=compiled,
+            )
+            for compiled in (None, True)
+        )
 
     def __call__(self, keypoints2d_norm, initial_theta, num_steps=250, directions=None):
         """Fits bodies whose projected keypoints are near the given ones.
@@ -125,18 +145,18 @@ class Fitter:
             best = tf.gather(thetas, lowest, axis=1, batch_dims=1)
         return self(keypoints2d_norm, best, num_steps, directions)
 
-    @tf.function(
-        input_signature=[
-            tf.TensorSpec([None, 19, 3]),
-            tf.TensorSpec([None, len(DIRECTIONS), 4]),
-            theta.Theta(*(tf.TensorSpec([None, *shape]) for shape in ((3,), (24, 3), (10,)))),
-            theta.Theta(*(tf.TensorSpec(shape) for shape in ((), (24, 1), ()))),
-            tf.TensorSpec([], tf.int32),
-        ],
-        autograph=False,
-    )
     def _minimize(self, keypoints2d_norm, directions, parts, factors, num_steps):
         """`num_steps` of Adam on the Theta `parts`; each update is multiplied by `factors`."""
+        count = len(parts.betas)
+        if count < _MIN_COMPILED:
+            return self._adam(keypoints2d_norm, directions, parts, factors, num_steps)
+        size = 1 << (count - 1).bit_length()
+        padded = [_pad(x, size - count) for x in (keypoints2d_norm, directions, *parts)]
+        result = self._compiled_adam(*padded[:2], theta.Theta(*padded[2:]), factors, num_steps)
+        return theta.Theta(*(part[:count] for part in result))
+
+    def _adam_steps(self, keypoints2d_norm, directions, parts, factors, num_steps):
+        """As `_minimize`, for a graph."""
 
         def step(number, parts, m, v):
             with tf.GradientTape() as tape:
@@ -202,6 +222,11 @@ def _direction_matrix():
         for name in beginnings:
             row[KEYPOINTS.index(name)] = -1 / len(beginnings)
     return matrix
+
+
+def _pad(values, count):
+    """(B, ...) -> (B + count, ...): the first row again."""
+    return tf.concat([values, tf.repeat(values[:1], count, axis=0)], axis=0)
 
 
 def _moving_average(average, values, decay):

@@ -60,6 +60,16 @@ def test_fitting_a_person_does_not_depend_on_the_others(fitter, people, fitted):
     np.testing.assert_allclose(alone.theta[0], fitted.theta[1], atol=5e-3)
 
 
+def test_fitting_a_large_batch_gives_the_same_bodies(fitter, people):
+    """It is compiled, and padded from 18 to 32."""
+    few = fitter(*people, num_steps=40)
+    places = np.arange(18) % COUNT
+    many = fitter(people[0][places], people[1][places], num_steps=40)
+    assert many.theta.shape == (18, 85)
+    np.testing.assert_allclose(many.theta, few.theta.numpy()[places], atol=5e-3)
+    np.testing.assert_allclose(many.energy, few.energy.numpy()[places], rtol=1e-2)
+
+
 def test_fitting_ignores_unlabelled_keypoints(fitter, people):
     labels = people[0].copy()
     labels[:, ::2] = (9.0, -9.0, 0.0)
