@@ -41,9 +41,23 @@ _LEARNING_RATE, _BETA_1, _BETA_2, _EPSILON = 0.02, 0.9, 0.999, 1e-8
 # so they are padded to powers of two.
 _MIN_COMPILED = 16
 
+
+class Motion(NamedTuple):
+    """Which of B bodies are successive frames of one person, whose rotations change little."""
+
+    previous: np.ndarray  # (B,) int, its row in the frame before; its own row where there is none
+    anchors: np.ndarray  # (B, 24, 3, 3) rotations that stay, of a frame that is not in the batch
+    has_anchor: np.ndarray  # (B,) 1 where the anchor counts, else 0
+
+
 _ADAM_ARGUMENTS = [
     tf.TensorSpec([None, 19, 3]),
     tf.TensorSpec([None, len(DIRECTIONS), 4]),
+    Motion(
+        tf.TensorSpec([None], tf.int32),
+        tf.TensorSpec([None, len(SMPL_JOINTS), 3, 3]),
+        tf.TensorSpec([None]),
+    ),
     theta.Theta(*(tf.TensorSpec([None, *shape]) for shape in ((3,), (24, 3), (10,)))),
     theta.Theta(*(tf.TensorSpec(shape) for shape in ((), (24, 1), ()))),
     tf.TensorSpec([], tf.int32),
@@ -58,6 +72,7 @@ class Weights(NamedTuple):
     hinges: float = 0.03
     betas: float = 0.01
     directions: float = 1.0  # beside 1 - cosine of the angle, summed over the directions
+    motion: float = 1.0  # beside the squared change of rotation matrices from frame to frame
 
 
 class Fit(NamedTuple):
@@ -94,7 +109,9 @@ class Fitter:
             for compiled in (None, True)
         )
 
-    def __call__(self, keypoints2d_norm, initial_theta, num_steps=250, directions=None):
+    def __call__(
+        self, keypoints2d_norm, initial_theta, num_steps=250, directions=None, motion=None
+    ):
         """Fits bodies whose projected keypoints are near the given ones.
 
         A fifth of the steps moves the camera and the global rotation only, the rest all of theta.
@@ -106,14 +123,17 @@ class Fitter:
           num_steps: of Adam.
           directions: (B, len(DIRECTIONS), 4) unit vectors in the camera's axes, each with a weight,
             0 where it is not known; None: none is known.
+          motion: Motion; None: each row is a person of its own.
 
         Returns:
           Fit.
         """
         keypoints2d_norm = tf.cast(keypoints2d_norm, tf.float32)
+        motion = _motion_tensors(motion or no_motion(len(keypoints2d_norm)))
         if directions is None:
             directions = tf.zeros([len(keypoints2d_norm), len(DIRECTIONS), 4])
         directions = tf.cast(directions, tf.float32)
+        targets = (keypoints2d_norm, directions, motion)
         parts = theta.split(tf.cast(initial_theta, tf.float32))
         root_only = tf.one_hot([0], len(SMPL_JOINTS))[0][:, None]
         everything = tf.ones_like(root_only)
@@ -122,8 +142,8 @@ class Fitter:
             (num_steps - num_steps // 5, everything, 1.0),
         ):
             factors = theta.Theta(camera=1.0, pose=pose_factor, betas=betas_factor)
-            parts = self._minimize(keypoints2d_norm, directions, parts, factors, count)
-        return self._finish(keypoints2d_norm, directions, parts)
+            parts = self._minimize(targets, parts, factors, count)
+        return self._finish(targets, parts)
 
     def best_of(self, keypoints2d_norm, initial_thetas, num_steps=250, directions=None):
         """Fits from several starts: of each person the one with the lowest energy is finished.
@@ -145,23 +165,29 @@ class Fitter:
             best = tf.gather(thetas, lowest, axis=1, batch_dims=1)
         return self(keypoints2d_norm, best, num_steps, directions)
 
-    def _minimize(self, keypoints2d_norm, directions, parts, factors, num_steps):
-        """`num_steps` of Adam on the Theta `parts`; each update is multiplied by `factors`."""
+    def _minimize(self, targets, parts, factors, num_steps):
+        """`num_steps` of Adam on the Theta `parts`; each update is multiplied by `factors`.
+
+        `targets` are keypoints2d_norm, directions and motion.
+        """
         count = len(parts.betas)
         if count < _MIN_COMPILED:
-            return self._adam(keypoints2d_norm, directions, parts, factors, num_steps)
+            return self._adam(*targets, parts, factors, num_steps)
         size = 1 << (count - 1).bit_length()
-        padded = [_pad(x, size - count) for x in (keypoints2d_norm, directions, *parts)]
-        result = self._compiled_adam(*padded[:2], theta.Theta(*padded[2:]), factors, num_steps)
+        *targets, parts = tf.nest.map_structure(lambda x: _pad(x, size - count), (*targets, parts))
+        previous = tf.concat([targets[2].previous[:count], tf.range(count, size)], axis=0)
+        targets[2] = targets[2]._replace(previous=previous)
+        result = self._compiled_adam(*targets, parts, factors, num_steps)
         return theta.Theta(*(part[:count] for part in result))
 
-    def _adam_steps(self, keypoints2d_norm, directions, parts, factors, num_steps):
+    def _adam_steps(self, keypoints2d_norm, directions, motion, parts, factors, num_steps):
         """As `_minimize`, for a graph."""
+        targets = (keypoints2d_norm, directions, motion)
 
         def step(number, parts, m, v):
             with tf.GradientTape() as tape:
                 tape.watch(parts)
-                energy = tf.reduce_sum(self._energy(parts, keypoints2d_norm, directions))
+                energy = tf.reduce_sum(self._energy(parts, *targets))
             gradients = tape.gradient(energy, parts)
             m = _moving_average(m, gradients, _BETA_1)
             v = _moving_average(v, theta.Theta(*(g * g for g in gradients)), _BETA_2)
@@ -181,7 +207,7 @@ class Fitter:
             lambda number, *_: number <= num_steps, step, (1, parts, zeros, zeros)
         )[1]
 
-    def _energy(self, parts, keypoints2d_norm, directions):
+    def _energy(self, parts, keypoints2d_norm, directions, motion):
         """(B,) the energies of the people."""
         body, weights = self._smpl.joints_only(parts.pose, parts.betas), self._weights
         squared = _squared_distance(body, parts.camera, keypoints2d_norm)
@@ -193,18 +219,20 @@ class Fitter:
         energy += weights.hinges * _hinges(parts.pose)
         cosines = tf.reduce_sum(unit_directions(body.joints3d) * directions[..., :3], axis=-1)
         energy += weights.directions * tf.reduce_sum((1 - cosines) * directions[..., 3], axis=-1)
+        energy += weights.motion * _changes(body.rotations, motion)
         if self._prior is not None:
             energy += weights.prior * self._prior(body.rotations[:, 1:], parts.betas)
         return energy
 
-    def _finish(self, keypoints2d_norm, directions, parts):
+    def _finish(self, targets, parts):
+        keypoints2d_norm = targets[0]
         body = self._smpl.joints_only(parts.pose, parts.betas)
         distance = tf.sqrt(_squared_distance(body, parts.camera, keypoints2d_norm))
         return Fit(
             theta=theta.join(*parts),
             body=body,
             error_norm=_mean_labelled(distance, keypoints2d_norm),
-            energy=self._energy(parts, keypoints2d_norm, directions),
+            energy=self._energy(parts, *targets),
         )
 
 
@@ -222,6 +250,24 @@ def _direction_matrix():
         for name in beginnings:
             row[KEYPOINTS.index(name)] = -1 / len(beginnings)
     return matrix
+
+
+def no_motion(count):
+    """The Motion of `count` people of which none is the other in another frame."""
+    anchors = np.zeros((count, len(SMPL_JOINTS), 3, 3))
+    return Motion(np.arange(count), anchors, np.zeros(count))
+
+
+def _motion_tensors(motion):
+    anchors, has_anchor = (tf.cast(x, tf.float32) for x in motion[1:])
+    return Motion(tf.cast(motion.previous, tf.int32), anchors, has_anchor)
+
+
+def _changes(rotations, motion):
+    """(B,) squared changes of the rotations since the frame before, summed over the joints."""
+    squared = tf.square(rotations - tf.gather(rotations, motion.previous))
+    to_anchors = tf.square(rotations - motion.anchors) * motion.has_anchor[:, None, None, None]
+    return tf.reduce_sum(squared + to_anchors, axis=[1, 2, 3])
 
 
 def _pad(values, count):

@@ -12,7 +12,7 @@ from absl import logging
 
 from hmr_tf.body import theta
 from hmr_tf.files.errors import InputError
-from hmr_tf.inference import person_crops, photo
+from hmr_tf.inference import person_crops, photo, tracking
 from hmr_tf.inference.person_search import PersonSearch
 from hmr_tf.inference.teacher.refinement import Refiner
 from hmr_tf.networks import engines
@@ -103,7 +103,9 @@ class Model:
             raise people
         return people
 
-    def predict_batch(self, images, boxes, focal_px=None, principal_px=None, refine=None):
+    def predict_batch(
+        self, images, boxes, focal_px=None, principal_px=None, refine=None, people_before=None
+    ):
         """Predicts the bodies of all people in several photographs, in common batches.
 
         Args:
@@ -111,6 +113,9 @@ class Model:
           boxes: for each photograph a list of boxes, or None, as in `predict`.
           focal_px, principal_px: the camera that took them all, where it is known.
           refine: as in `predict`.
+          people_before: the people of the frame before, where the images are successive frames of
+            a video: then refined bodies of one person change little from frame to frame. None:
+            photographs of their own.
 
         Returns:
           list: for each photograph its list of `person_crops.Person`, or the InputError of a
@@ -128,7 +133,13 @@ class Model:
             image for image, x in zip(images, by_image) if not isinstance(x, InputError) for _ in x
         ]
         refine = self.refine if refine is None else refine
-        people = iter(self._predict_people(crops, sources if refine else None))
+        motion = None
+        if refine and people_before is not None:
+            boxes_of_frames = [
+                [] if isinstance(x, InputError) else [crop.box for crop in x] for x in by_image
+            ]
+            motion = tracking.motion_of_frames(boxes_of_frames, people_before)
+        people = iter(self._predict_people(crops, sources if refine else None, motion))
         return [x if isinstance(x, InputError) else [next(people) for _ in x] for x in by_image]
 
     def _crops_or_error(self, image, boxes, focal_px, principal_px):
@@ -145,21 +156,21 @@ class Model:
         except InputError as error:
             return error
 
-    def _predict_people(self, crops, images=None):
+    def _predict_people(self, crops, images=None, motion=None):
         """list of PersonCrop -> list of Person, refined where photographs are given."""
         if not crops:
             return []
         pixels = np.stack([crop.pixels for crop in crops]).astype(np.float32) / 127.5 - 1.0
         predicted = self.predict_crops(pixels)
         if images is not None:
-            predicted = self._refine(predicted, images, [crop.crop for crop in crops])
+            predicted = self._refine(predicted, images, [crop.crop for crop in crops], motion)
         predicted["pose"] = theta.split(predicted["theta"]).pose.numpy()
         return person_crops.people_from_crops(predicted, crops)
 
-    def _refine(self, predicted, images, crops):
+    def _refine(self, predicted, images, crops, motion):
         if self._refiner is None:
             self._refiner = Refiner(self.hmr)
-        refined = self._refiner(predicted, images, crops)
+        refined = self._refiner(predicted, images, crops, motion)
         logging.info("Refined %d of %d people.", refined.is_refined.sum(), len(crops))
         return refined.predicted
 

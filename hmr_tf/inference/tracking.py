@@ -6,6 +6,7 @@ import numpy as np
 from scipy.optimize import linear_sum_assignment
 from scipy.signal import savgol_filter
 
+from hmr_tf.body import fitting
 from hmr_tf.body.rotation import nearest_rotation
 
 # Least intersection over union of one person's boxes in neighbouring frames.
@@ -62,13 +63,43 @@ def track_people(frames):
 
 def _assign(open_tracks, people):
     """Dict: index of a person -> index of the track whose last box overlaps enough."""
-    if not open_tracks or not people:
-        return {}
-    overlaps = overlap(
+    return _pairs(
         [person["box"] for person in people], [track.people[-1]["box"] for track in open_tracks]
     )
+
+
+def _pairs(boxes, others):
+    """Dict: index of a box -> index of the other that it overlaps enough, one for each."""
+    if not len(boxes) or not len(others):
+        return {}
+    overlaps = overlap(boxes, others)
     pairs = zip(*linear_sum_assignment(overlaps, maximize=True))
     return {i: j for i, j in pairs if overlaps[i, j] >= MIN_OVERLAP}
+
+
+def motion_of_frames(boxes, people_before):
+    """Links the people of successive frames, by the overlap of their boxes.
+
+    Args:
+      boxes: for each frame a list of boxes x, y, width, height.
+      people_before: list of people, dicts with "box" and "rotations" (24, 3, 3), of the frame
+        before the first.
+
+    Returns:
+      `fitting.Motion` of the people of all frames, in this order.
+    """
+    motion, first = fitting.no_motion(sum(map(len, boxes))), 0
+    boxes_before, first_before = [person["box"] for person in people_before], None
+    for of_frame in boxes:
+        for i, j in _pairs(of_frame, boxes_before).items():
+            if first_before is None:
+                motion.anchors[first + i] = people_before[j]["rotations"]
+                motion.has_anchor[first + i] = 1
+            else:
+                motion.previous[first + i] = first_before + j
+        boxes_before, first_before = of_frame, first
+        first += len(of_frame)
+    return motion
 
 
 def smooth(values, kind, seconds):

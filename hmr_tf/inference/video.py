@@ -63,7 +63,13 @@ def predict_video(model, video, boxes=None, focal_px=None, principal_px=None, sm
             else:
                 image_boxes, wrong = _usable_boxes(boxes_of, images, first=len(frames))
                 problems += wrong
-            predictions = model.predict_batch(images, image_boxes, focal_px, principal_px)
+            predictions = model.predict_batch(
+                images,
+                image_boxes,
+                focal_px,
+                principal_px,
+                people_before=frames[-1] if frames else [],
+            )
             for image, people in zip(images, predictions):
                 if isinstance(people, InputError):
                     raise InputError(f"frame {len(frames)} of the video: {people}") from people

@@ -146,6 +146,52 @@ def test_fitting_keeps_the_best_of_several_starts(smpl, fitter):
     assert (best.energy.numpy() < wrong.energy.numpy() + 1e-3).all()
 
 
+def swinging_arms(smpl, frames, noise):
+    """Joints of a motion, noisy labels and directions of its frames."""
+    rng = np.random.default_rng(3)
+    pose = np.tile(theta.split(mean_theta()).pose.numpy(), (frames, 1, 1))
+    pose[:, SHOULDERS, 2] += 0.6 * np.sin(np.arange(frames) / 4)[:, None]
+    body = smpl.joints_only(tf.constant(pose), tf.zeros([frames, 10]))
+    points = camera.project(body.joints3d, tf.constant([[0.8, 0.0, 0.0]] * frames)).numpy()
+    points += rng.normal(0, noise, points.shape)
+    noisy3d = body.joints3d.numpy() + rng.normal(0, noise, body.joints3d.shape)
+    directions = fitting.unit_directions(noisy3d.astype(np.float32)).numpy()
+    labels, directions = (
+        np.concatenate([x, np.ones((*x.shape[:2], 1))], axis=-1) for x in (points, directions)
+    )
+    return body.joints3d.numpy(), labels, directions
+
+
+def about_hips(joints3d):
+    return joints3d - joints3d[:, 2:4].mean(axis=1, keepdims=True)
+
+
+def test_fitting_of_successive_frames_jitters_less_and_errs_no_more(smpl, fitter):
+    joints, labels, directions = swinging_arms(smpl, 12, noise=0.03)
+    start = np.tile(mean_theta(), (12, 1))
+    linked = fitting.no_motion(12)._replace(previous=np.maximum(np.arange(12) - 1, 0))
+    errors, jitters = [], []
+    for motion in (None, linked):
+        fit = fitter(labels, start, 120, directions, motion)
+        fitted = about_hips(fit.body.joints3d.numpy())
+        errors.append(np.linalg.norm(fitted - about_hips(joints), axis=-1).mean())
+        jitters.append(np.linalg.norm(np.diff(fitted, n=2, axis=0), axis=-1).mean())
+    assert jitters[1] < 0.6 * jitters[0]
+    assert errors[1] < errors[0]
+
+
+def test_fitting_is_drawn_to_the_anchor(smpl, fitter):
+    _, labels, directions = swinging_arms(smpl, 2, noise=0.03)
+    start = np.tile(mean_theta(), (2, 1))
+    anchors = np.tile(np.eye(3), (2, 24, 1, 1))
+    free = fitter(labels, start, 60, directions)
+    motion = fitting.Motion(np.arange(2), anchors, np.array([0, 1]))
+    held = fitter(labels, start, 60, directions, motion)
+    apart = [np.square(fit.body.rotations - anchors).sum(axis=(1, 2, 3)) for fit in (free, held)]
+    assert apart[1][1] < 0.7 * apart[0][1]
+    np.testing.assert_allclose(held.theta[0], free.theta[0], atol=1e-4)
+
+
 @pytest.mark.parametrize("degrees", [0, 90, 180, -60])
 def test_fitting_starts_rotated_as_the_torso(smpl, degrees):
     """From directions the global rotation itself, from 2D keypoints the rotation in the picture."""

@@ -105,11 +105,12 @@ def test_video_holds_a_bounded_number_of_frames(tmp_path, monkeypatch):
             read.append(image.shape)
             yield image
 
-    def slow(images, *rest):
+    def slow(images, *rest, people_before):
         time.sleep(0.2)
+        assert [len(people_before), len(used)] in ([0, 0], [1, len(used)])
         used.extend(images)
         assert len(read) - len(used) <= video.FRAMES_PER_BATCH + 1
-        return original(images, *rest)
+        return original(images, *rest, people_before=people_before)
 
     real = video_files.Video.__iter__
     monkeypatch.setattr(video_files.Video, "__iter__", frames)

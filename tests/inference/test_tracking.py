@@ -34,6 +34,22 @@ def test_tracking_bridges_short_gaps_only():
     assert tracking.track_people([[], []]) == []
 
 
+def test_tracking_links_people_of_successive_frames():
+    """Two people, then one of them and a new one, nobody, and one of them again."""
+    before = [{"box": (50, 0, 10, 20), "rotations": np.full((24, 3, 3), 7.0)}]
+    boxes = [
+        [(0, 0, 10, 20), (51, 0, 10, 20)],
+        [(50, 1, 10, 20), (90, 0, 10, 20)],
+        [],
+        [(50, 0, 10, 20)],
+    ]
+    motion = tracking.motion_of_frames(boxes, before)
+    assert motion.previous.tolist() == [0, 1, 1, 3, 4]
+    assert motion.has_anchor.tolist() == [0, 1, 0, 0, 0]
+    assert (motion.anchors[1] == 7).all()
+    assert not tracking.motion_of_frames(boxes, []).has_anchor.any()
+
+
 @pytest.mark.parametrize("kind", ["one_euro", "savgol"])
 def test_smoothing_removes_noise_and_keeps_slow_motion(kind, rng):
     time = np.arange(200) / 25

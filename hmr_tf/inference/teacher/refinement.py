@@ -49,13 +49,14 @@ class Refiner:
             hmr.smpl, weights=landmark_fit.WEIGHTS, stiffness=landmark_fit.stiffness()
         )
 
-    def __call__(self, predicted, images, person_crops):
+    def __call__(self, predicted, images, person_crops, motion=None):
         """Fits the bodies to the teacher's landmarks in the photographs.
 
         Args:
           predicted: dict of arrays with B rows, as of `networks.prediction.prediction_as_dict`.
           images: list of B photographs, (H, W, 3) uint8 RGB.
           person_crops: list of B `data.crop.Crop`, where the network's crops lie in them.
+          motion: `fitting.Motion` of successive frames; None: each person alone.
 
         Returns:
           Refined.
@@ -66,8 +67,9 @@ class Refiner:
             for image, keypoints, crop in zip(images, in_crops, person_crops)
         ]
         keypoints, directions = self._targets(in_crops, teacher_landmarks, person_crops)
-        fit = self._fitter(keypoints, predicted["theta"], NUM_STEPS, directions)
         is_refined = np.array([s.presence > MIN_PRESENCE for s in teacher_landmarks])
+        motion = None if motion is None else _between_detected(motion, is_refined)
+        fit = self._fitter(keypoints, predicted["theta"], NUM_STEPS, directions, motion)
         is_refined &= fit.error_norm.numpy() < MAX_ERROR_NORM
         thetas = tf.where(is_refined[:, None], fit.theta, predicted["theta"])
         parts = theta.split(thetas)
@@ -90,6 +92,15 @@ class Refiner:
         merged[..., :2] = 2 * merged[..., :2] / size - 1  # `camera.pixels_from_norm` inverted
         joints3d = np.stack([s.joints3d for s in teacher_landmarks])
         return merged, landmarks.directions_of(joints3d, np.sqrt(weights))
+
+
+def _between_detected(motion, is_detected):
+    """The Motion without people that the teacher does not detect: they would mislead the others."""
+    linked = is_detected & is_detected[motion.previous]
+    return motion._replace(
+        previous=np.where(linked, motion.previous, np.arange(len(linked))),
+        has_anchor=motion.has_anchor * is_detected,
+    )
 
 
 def _with_weight(points, weight):

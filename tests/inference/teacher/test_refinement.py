@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from hmr_tf.body import body_model, theta
+from hmr_tf.body import body_model, fitting, theta
 from hmr_tf.body.smpl import SMPL
 from hmr_tf.data.crop import Crop
 from hmr_tf.files.errors import InputError
@@ -92,6 +92,30 @@ def test_refinement_leaves_people_that_the_teacher_does_not_detect(refiner, pred
     assert refined.is_refined.tolist() == [True, False, True]
     for name, values in refined.predicted.items():
         np.testing.assert_allclose(values[1], predicted[name][1], atol=1e-4, err_msg=name)
+
+
+def test_refinement_links_only_people_that_the_teacher_detects():
+    linked = fitting.Motion(np.array([0, 0, 1, 2]), np.zeros((4, 24, 3, 3)), np.ones(4))
+    motion = refinement._between_detected(linked, np.array([True, False, True, True]))
+    assert motion.previous.tolist() == [0, 1, 2, 2]
+    assert motion.has_anchor.tolist() == [1, 0, 1, 1]
+
+
+def test_refinement_of_video_frames_continues_from_the_frames_before(hmr):
+    model = models.Model(hmr, body_model.read_model())
+    model._refiner = lambda predicted, images, crops, motion: motions.append(motion) or refined
+    motions = []
+    boxes = [[(10, 10, 90, 150)], [(12, 10, 90, 150)]]
+    plain = model.predict_batch([IMAGE] * 2, boxes)
+    predicted = model.predict_crops(np.zeros((2, SIZE, SIZE, 3)))
+    refined = refinement.Refined(predicted, np.ones(2, bool))
+    before = plain[0]
+    for people_before in (None, [], before):
+        model.predict_batch([IMAGE] * 2, boxes, refine=True, people_before=people_before)
+    assert motions[0] is None
+    assert [motion.previous.tolist() for motion in motions[1:]] == [[0, 0], [0, 0]]
+    assert [motion.has_anchor.tolist() for motion in motions[1:]] == [[0, 0], [1, 0]]
+    np.testing.assert_array_equal(motions[2].anchors[0], before[0].rotations)
 
 
 def test_refinement_of_a_photograph_changes_all_that_depends_on_the_body(hmr, refiner, monkeypatch):
