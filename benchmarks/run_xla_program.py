@@ -222,7 +222,11 @@ def main(arguments=None):
         import jax
     except ImportError as error:
         refuse(f'jax cannot be imported ({error}): pip install "jax[cuda12]=={JAX}"')
-    device = jax.devices()[0]
+    try:
+        device = jax.devices()[0]
+    except (RuntimeError, AssertionError):
+        platforms = os.environ.get("JAX_PLATFORMS", "")
+        refuse(f"jax finds no device: JAX_PLATFORMS={platforms}; unset it, or install jax[cuda12]")
     print(f"{device.device_kind} ({device.platform}), jax {jax.__version__}, TF32 off", flush=True)
     run_torch = bare_runner(args)
     wrong = 0

@@ -191,10 +191,10 @@ def test_run_xla_program_names_the_jax_that_is_tested():
     assert f'"jax[cuda12]=={run_xla_program.JAX}"' in run_xla_program.__doc__
 
 
-def run_in_jax(folder, *flags):
+def run_in_jax(folder, *flags, platform="cpu"):
     return subprocess.run(
         [jax_python(), RUNNER, folder, "--repeats=1", *flags],
-        env={**os.environ, "JAX_PLATFORMS": "cpu", "PYTHONPATH": ""},
+        env={**os.environ, "JAX_PLATFORMS": platform, "PYTHONPATH": ""},
         capture_output=True,
         text=True,
         check=False,
@@ -221,3 +221,9 @@ def test_run_xla_program_names_a_damaged_program_and_runs_the_others(programs, t
     assert "\ninference_1: failed: BadGzipFile: " in done.stdout
     assert "\ninference_3: " in done.stdout
     assert " images/s" in done.stdout
+
+
+def test_run_xla_program_says_that_jax_has_no_such_device(programs):
+    done = run_in_jax(programs, platform="rocm")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.splitlines()[-1].startswith("error: jax finds no device: JAX_PLATFORMS=rocm")
