@@ -42,7 +42,7 @@ def blocks(page, language):
 
 def commands(page):
     """Arguments of each Python command in a page's shell blocks; COMMON is what it stands for."""
-    common = re.search(r"COMMON stands for `([^`]+)`", page.read_text(encoding="utf-8"))
+    common = re.search(r"COMMON means `([^`]+)`", page.read_text(encoding="utf-8"))
     for block in blocks(page, ""):
         if common:
             block = block.replace("COMMON", common[1])
