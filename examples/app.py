@@ -1,6 +1,6 @@
 """A page on this computer to try hmr_tf: a photograph goes in, the bodies of its people come out.
 
-    python -m examples.app [--load_path=RUN] [--examples=FOLDER]
+    python -m examples.app [--load_path=RUN] [--engine=openvino] [--examples=FOLDER]
 
 Needs Gradio: `make app` installs it and starts the page. The page is for one machine and a few
 people; for many, docs/serving.md has TensorFlow Serving.
@@ -39,6 +39,13 @@ flags.DEFINE_string(
     "detector",
     "",
     "Folder of the person detector; empty: models/movenet if it was made.",
+    flag_values=OPTIONS,
+)
+flags.DEFINE_enum(
+    "engine",
+    "auto",
+    ("auto", "tensorflow", "openvino"),
+    "What computes the network; auto: OpenVINO where it is installed and there is no GPU.",
     flag_values=OPTIONS,
 )
 flags.DEFINE_string(
@@ -242,7 +249,9 @@ def main(argv):
     examples = [ASTRONAUT, *(photo.find(OPTIONS.examples) if OPTIONS.examples else ())]
     logging.set_verbosity(logging.ERROR)  # remedies are on the page
     print("Loading the network ...", flush=True)
-    model = hmr_tf.load(OPTIONS.load_path, OPTIONS.smpl_model_path, OPTIONS.detector)
+    model = hmr_tf.load(
+        OPTIONS.load_path, OPTIONS.smpl_model_path, OPTIONS.detector, engine=OPTIONS.engine
+    )
     if not len(model.faces):
         raise InputError(
             "The model was imported without an SMPL file and has no faces to draw: pass "

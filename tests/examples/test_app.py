@@ -102,6 +102,7 @@ def test_app_says_that_no_person_was_found(inputs, model, tmp_path):
         ([], False, r"error: The page needs Gradio: `make app`"),
         (["--load_path=nowhere"], True, r"error: .*nowhere"),
         (["--examples=nowhere/*.jpg"], True, r"error: .*nowhere/\*\.jpg matches no file"),
+        (["--engine=fast"], True, r"error: .*--engine=fast: .*<auto\|tensorflow\|openvino>"),
         (["photo.jpg"], True, r"error: 'photo\.jpg' is not a flag"),
         (["--port=-1"], True, r"error: .*port"),
     ],
@@ -156,10 +157,11 @@ def address(inputs):
 
 
 @contextlib.contextmanager
-def visitor(address, folder):
+def visitor(address, folder, more_flags=()):
     """A browser that shows the page."""
     folder.mkdir()
-    with chromium.open_page(address, folder, size=(1280, 1600)) as page:
+    flags = (*chromium.SOFTWARE_WEBGL, *more_flags)
+    with chromium.open_page(address, folder, flags, size=(1280, 1600)) as page:
         page.wait_for(f"!!document.querySelector({UPLOAD!r})")
         yield page
 
@@ -199,6 +201,25 @@ def shown_body(page):
             break
     assert 0.02 < body.mean() < 0.6
     return body
+
+
+def test_app_draws_the_body_of_a_webcam_picture(address, tmp_path):
+    """Chromium's made-up camera, a moving pattern, whose use it permits without a question."""
+    camera = ("--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream")
+    with visitor(address, tmp_path / "browser", camera) as page:
+        source = "document.querySelector('#photograph [aria-label=\"Capture from camera\"]')"
+        access = "[...document.querySelectorAll('#photograph button')].find("
+        access += "(button) => button.innerText.includes('Access Webcam'))"
+        page.wait_for(f"({source}?.click(), !!{access})")  # a page that is loading drops clicks
+        page.evaluate(f"{access}.click()")
+        page.wait_for("document.querySelector('#photograph video')?.videoWidth > 0")
+        page.click("#photograph [aria-label='capture photo']")
+        page.wait_for(f"{MESSAGE}.startsWith('2 people in')")
+        page.wait_for("document.querySelectorAll('#files a').length == 5")
+        page.wait_for("document.querySelector('#overlay img')?.naturalWidth >= 320")
+        assert sorted(name.split(".")[1] for name in downloads(page)) == [
+            *("bvh", "bvh", "glb", "npz", "obj")
+        ]
 
 
 @pytest.mark.parametrize("name", ["letter.jpg", "letter.txt"])
