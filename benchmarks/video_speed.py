@@ -41,9 +41,10 @@ def write_video(model, clip, boxes, folder):
 
 
 def seconds(work):
-    start = time.perf_counter()
+    """(2,) seconds of the clock, and of all processors."""
+    start, start_cpu = time.perf_counter(), time.process_time()
     work()
-    return time.perf_counter() - start
+    return np.array([time.perf_counter() - start, time.process_time() - start_cpu])
 
 
 def main():
@@ -66,18 +67,18 @@ def main():
         draw_clip(clip, options.frames, options.width, options.height)
         rounds = [
             (
-                options.frames / seconds(lambda: write_video(model, clip, boxes, folder)),
-                num_batches
-                * CROPS
-                / seconds(lambda: [model.predict_crops(crops) for _ in range(num_batches)]),
+                seconds(lambda: write_video(model, clip, boxes, folder)) / options.frames,
+                seconds(lambda: [model.predict_crops(crops) for _ in range(num_batches)])
+                / (num_batches * CROPS),
             )
             for _ in range(options.rounds)
         ]
-    video_hz, network_hz = np.median(rounds, axis=0)
-    share = np.median([a / b for a, b in rounds])
+    (video_s, video_cpu_s), (network_s, network_cpu_s) = np.median(rounds, axis=0)
+    share = np.median([network[0] / whole[0] for whole, network in rounds])
     print(f"{model.engine.name}, {model.engine.precision}, {model.image_size} px")
-    print(f"video:   {video_hz:6.1f} frames/s")
-    print(f"network: {network_hz:6.1f} crops/s; the video has {share:.2f} of this rate")
+    print(f"video:   {1 / video_s:6.1f} frames/s, {1000 * video_cpu_s:.1f} ms of a core each")
+    print(f"network: {1 / network_s:6.1f} crops/s, {1000 * network_cpu_s:.1f} ms of a core each")
+    print(f"The video has {share:.2f} of the network's rate.")
 
 
 if __name__ == "__main__":
