@@ -55,8 +55,10 @@ class Window(NamedTuple):
 class BlazePose:
     """Photograph and window -> landmarks of the person in it."""
 
-    def __init__(self, folder):
-        """Args: folder: what `python -m tools.blazepose` made.
+    def __init__(self, folder, num_threads=1):
+        """Args:
+        folder: what `python -m tools.blazepose` made.
+        num_threads: for one person's landmarks; their values do not depend on it.
 
         Raises:
           InputError: there is no teacher, or a file of another version.
@@ -68,7 +70,7 @@ class BlazePose:
                 f"--output={folder}`."
             )
         try:
-            self._interpreter = tf.lite.Interpreter(str(path), num_threads=1)
+            self._interpreter = tf.lite.Interpreter(str(path), num_threads=num_threads)
             self._interpreter.allocate_tensors()
             (self._input,) = [d["index"] for d in self._interpreter.get_input_details()]
             outputs = self._interpreter.get_output_details()

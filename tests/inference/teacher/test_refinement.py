@@ -45,7 +45,7 @@ def refiner(hmr, made, monkeypatch):
         return teacher.landmarks[len(teacher.keypoints_px) - 1]
 
     teacher.detect = detect
-    monkeypatch.setattr(landmarks, "BlazePose", lambda folder: teacher)
+    monkeypatch.setattr(landmarks, "BlazePose", lambda folder, num_threads: teacher)
     return refinement.Refiner(hmr, "somewhere")
 
 
