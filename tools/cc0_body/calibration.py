@@ -15,14 +15,22 @@ from hmr_tf.body import skeleton
 
 # Keypoint -> (x, y, z) metres in the rest pose; of right keypoints the mirror image of the left.
 OFFSETS_M = {
-    "left_hip": (-0.000122554673, -0.012009916361, -0.003671785168),
-    "left_shoulder": (-0.020490786668, 0.04559862109, -0.020062148498),
-    "left_elbow": (0.035701754471, -0.016236795809, -0.033613419277),
-    "neck": (0.0, 0.052486425169, 0.027324939951),
-    "head_top": (0.0, -0.025323191097, -0.007595852404),
+    "left_hip": (-0.0007, -0.014, -0.0038),
+    "left_shoulder": (-0.0059, 0.0398, -0.0189),
+    "left_elbow": (0.0335, -0.0113, -0.0346),
+    "neck": (0.0, 0.051, 0.0253),
+    "head_top": (0.0, -0.0219, -0.0053),
 }
-_NEAR_M = 0.12  # of the keypoint: vertices that may get a weight
-_NUM_NEAR = 24  # about so many of them get one: the weights stay small
+# Keypoint -> the joint that moves the bone which carries it; of right ones the right joint.
+BONES = {
+    "left_hip": "pelvis",
+    "left_shoulder": "spine3",
+    "left_elbow": "left_shoulder",
+    "neck": "spine3",
+    "head_top": "head",
+}
+_NEAREST = 200  # vertices of that bone that get a weight: enough that the weights stay small
+_RIGID = 0.8  # the least skinning weight of a vertex that follows the bone
 _SMALLEST_SINGULAR = 1e-6  # relative; below it a direction has no vertices
 
 
@@ -40,15 +48,14 @@ def calibrated(rows, template, lbs_weights, offsets_m=None):
       smallest change.
     """
     rows, template = np.array(rows, np.float64), np.asarray(template, np.float64)
-    bones = np.asarray(lbs_weights).argmax(1)
     for name, offset in _both_sides(OFFSETS_M if offsets_m is None else offsets_m).items():
         row = rows[skeleton.KEYPOINTS.index(name)]
-        used = _vertices(row, template, bones)
+        used = _vertices(name, row @ template, template, lbs_weights)
         conditions = np.concatenate([np.ones([1, len(used)]), template[used].T])
         row[used] += np.linalg.lstsq(
             conditions, np.concatenate([[0.0], offset]), rcond=_SMALLEST_SINGULAR
         )[0]
-        row[used] /= row[used].sum()
+        row /= row.sum()
     return rows
 
 
@@ -61,9 +68,13 @@ def _both_sides(offsets_m):
     return both
 
 
-def _vertices(row, template, bones):
-    """Ids of the vertices that a row uses, and of some more near by that follow the same bones."""
-    used = np.flatnonzero(row)
-    is_near = np.linalg.norm(template - row @ template, axis=1) < _NEAR_M
-    near = np.flatnonzero(is_near & np.isin(bones, bones[used]))
-    return np.union1d(used, near[:: max(1, len(near) // _NUM_NEAR)])
+def _vertices(name, point, template, lbs_weights):
+    """Ids of the vertices nearest to a keypoint that follow its bone, and no other.
+
+    Vertices of two bones would carry the offset away when the joint between them bends.
+    """
+    side, _, _ = name.partition("_")
+    bone = BONES[name.replace("right_", "left_")].replace("left_", f"{side}_")
+    rigid = np.flatnonzero(np.asarray(lbs_weights)[:, skeleton.SMPL_JOINTS.index(bone)] > _RIGID)
+    distance = np.linalg.norm(template[rigid] - point, axis=1)
+    return rigid[np.argsort(distance)[:_NEAREST]]
