@@ -3,6 +3,7 @@
 import cv2
 import numpy as np
 
+from hmr_tf.body.camera import project_perspective
 from hmr_tf.rendering import draw_people, drawing
 
 _SIDE_DEGREES = 60.0
@@ -22,7 +23,9 @@ def overlay(image, people, faces, with_skeleton=True):
     if not people:
         return image
     picture, _ = draw_people.draw(people, faces, image.shape[:2], image)
-    return skeletons(picture, people) if with_skeleton else picture
+    if not with_skeleton:
+        return picture
+    return skeletons(picture, [_keypoints_of_mesh_px(person) for person in people])
 
 
 def transparent(image, people, faces):
@@ -33,10 +36,20 @@ def transparent(image, people, faces):
     return np.dstack([picture * mask[..., None], 255 * mask.astype(np.uint8)])
 
 
-def skeletons(image, people):
-    """(H, W, 3) uint8: the keypoints of all people drawn on the picture."""
-    for person in people:
-        points = person["keypoints2d_px"]
+def _keypoints_of_mesh_px(person):
+    """(19, 2) pixels: the keypoints as the camera sees them that draws the mesh.
+
+    `keypoints2d_px` are weak perspective, as the network was trained: of a person near the camera
+    they lie elsewhere.
+    """
+    points = (person["joints3d"] + person["transl"])[None]
+    projected, _ = project_perspective(points, person["focal_px"], person["principal_px"])
+    return projected[0].numpy()
+
+
+def skeletons(image, keypoints_px):
+    """(H, W, 3) uint8: the keypoints of each person, (19, 2) pixels, drawn on the picture."""
+    for points in keypoints_px:
         image = drawing.draw_keypoints(image, points, np.ones(len(points), bool))
     return image
 
@@ -46,7 +59,7 @@ def demo_panels(image, people, faces):
     size = image.shape[:2]
     views = [
         image,
-        skeletons(image, people),
+        skeletons(image, [person["keypoints2d_px"] for person in people]),
         overlay(image, people, faces, with_skeleton=False),
         *(_view(people, faces, size, degrees) for degrees in (0.0, _SIDE_DEGREES, -_SIDE_DEGREES)),
     ]
