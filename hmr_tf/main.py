@@ -24,10 +24,10 @@ RUN = {f.__name__: f for f in (train, evaluate, predict, fit, export, import_tf1
 # The flags of one use of each mode, for --help.
 EXAMPLES = {
     "train": "--flagfile=flags/no_3d.flags --data_dir=tfrecords --model_dir=logs/mine",
-    "evaluate": "--load_path=logs/mine --data_dir=tfrecords --datasets=synthetic",
-    "predict": "--load_path=logs/mine --img_path=photo.jpg --box=40,30,120,260",
+    "evaluate": "--data_dir=tfrecords --datasets=synthetic",
+    "predict": "--img_path=photo.jpg",
     "fit": "--load_path=logs/mine --data_dir=tfrecords --datasets=coco --output_dir=fitted",
-    "export": "--load_path=logs/mine --output_dir=saved_model/1",
+    "export": "--output_dir=saved_model/1",
     "import_tf1": "--load_path=models/model.ckpt-667589 --model_dir=models/hmr",
     "quickstart": "--output_dir=quickstart",
 }
@@ -41,6 +41,10 @@ def main(argv):
     options = option_flags.parsed(Options)
     if not options.mode:
         raise InputError(f"--mode is missing: one of {', '.join(RUN)}; see --help.")
+    ignored = option_flags.without_effect(Options, options.mode)
+    if ignored:
+        names = ", ".join(f"--{name}" for name in ignored)
+        sys.stderr.write(f"No effect in --mode={options.mode}: {names}.\n")
     return RUN[options.mode](options)
 
 

@@ -112,6 +112,17 @@ def parsed(options_class, flag_values=flags.FLAGS):
     return options_class(**{field.name: _value(field, flag_values) for field in fields})
 
 
+def without_effect(options_class, mode, flag_values=flags.FLAGS):
+    """Names of the flags that were given and that a mode does not read."""
+    return [
+        field.name
+        for field in dataclasses.fields(options_class)
+        if flag_values[field.name].present
+        and field.metadata["modes"]
+        and mode not in field.metadata["modes"]
+    ]
+
+
 def _value(field, flag_values):
     name, value, parse = field.name, flag_values[field.name].value, field.metadata["parse"]
     if isinstance(value, float) and not math.isfinite(value):

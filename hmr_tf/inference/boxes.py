@@ -121,10 +121,10 @@ def read(path, category=""):
 
 def check(box, height, width):
     """Raises InputError for a box that does not overlap the photograph."""
-    x, y, box_width, box_height = box
     shown = ",".join(f"{value:g}" for value in box)
-    if not all(map(math.isfinite, box)):
-        raise InputError(f"The box {shown} is not four numbers.")
+    if len(box) != 4 or not all(map(math.isfinite, box)):
+        raise InputError(f"The box {shown} is not four numbers: x, y, width, height.")
+    x, y, box_width, box_height = box
     if not (box_width > 0 and box_height > 0):
         raise InputError(f"The box {shown} is empty: x,y,width,height, the last two above 0.")
     if x >= width or y >= height or x + box_width <= 0 or y + box_height <= 0:

@@ -63,6 +63,10 @@ class Model:
             autograph=False,
         )
 
+    def __repr__(self):
+        engine, size = self.engine, self.image_size
+        return f"hmr_tf Model: crops of {size} px, {engine.name} in {engine.precision}"
+
     @property
     def image_size(self):
         """S, side of the network's crops, pixels."""
@@ -220,9 +224,12 @@ class Model:
           without the flip test.
 
         Raises:
-          ValueError: images of another shape.
+          ValueError: images of another shape, or uint8.
         """
-        images, size = np.asarray(images, np.float32), self.image_size
+        size = self.image_size
+        if np.asarray(images).dtype == np.uint8:
+            raise ValueError("images must be float32 in [-1, 1]: pixels / 127.5 - 1")
+        images = np.asarray(images, np.float32)
         if images.ndim != 4 or images.shape[1:] != (size, size, 3) or not len(images):
             raise ValueError(
                 f"images must be (B, {size}, {size}, 3), B at least 1; received {images.shape}"

@@ -28,18 +28,15 @@ def read_image(path):
         content = path.read_bytes()
         image = _decode(content, path)
     except (cv2.error, OSError) as error:
-        raise InputError(
-            f"--img_path={path} is damaged or too large: give another photograph."
-        ) from error
+        raise InputError(f"{path} is damaged or too large: give another photograph.") from error
     if image is None:
-        raise InputError(
-            f"--img_path={path} is not an image that can be read: give a {SUPPORTED_FORMATS}."
-        )
+        raise InputError(f"{path} is not an image that can be read: give a {SUPPORTED_FORMATS}.")
     return cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
 
 
 def _missing(path):
-    return InputError(f"--img_path={path}: no such file; give a {SUPPORTED_FORMATS} photograph.")
+    reason = "a folder" if path.is_dir() else "no such file"
+    return InputError(f"{path}: {reason}; give a {SUPPORTED_FORMATS} photograph.")
 
 
 def _decode(content, path):
@@ -47,14 +44,14 @@ def _decode(content, path):
     kind = unsupported_format(content[:HEAD_BYTES], path.suffix)
     if kind:
         how = _CONVERT.get(kind, "save it as JPEG or PNG")
-        raise InputError(f"--img_path={path} is {kind}, which is not read: {how}.")
+        raise InputError(f"{path} is {kind}, which is not read: {how}.")
     size = image_size(content)
     if size is None:
         return None
     if size[0] * size[1] > MAX_PIXELS:
         raise InputError(
-            f"--img_path={path} has {size[1]} x {size[0]} pixels: give a photograph of at most "
-            f"{MAX_PIXELS >> 20} Mi pixels."
+            f"{path} has {size[1]} x {size[0]} pixels: give a photograph of at most "
+            f"{MAX_PIXELS // 1_000_000} megapixels."
         )
     _check_complete(content)
     return decode_upright(content)

@@ -88,6 +88,18 @@ def test_options_refuse_wrong_numbers_in_one_line(argument, message):
     assert "\n" not in str(error.value)
 
 
+def test_options_without_effect_in_a_mode_are_named():
+    values = flags.FlagValues()
+    option_flags.define(options.Options, values)
+    values(["program", "--mode=predict", "--batch_size=3", "--img_path=a.jpg", "--noskip_training"])
+    names = option_flags.without_effect(options.Options, "predict", values)
+    assert names == ["skip_training", "batch_size"]
+    assert option_flags.without_effect(options.Options, "train", values) == [
+        "skip_training",
+        "img_path",
+    ]
+
+
 @pytest.mark.parametrize(
     "argument", ["--mode=fly", "--batch_size=0", "--batch_size=x", "--e_lr=-1", "--nonsense=1"]
 )

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from hmr_tf.files.errors import InputError
 from hmr_tf.inference.model import Model
 from tests.fakes import tiny_hmr
 
@@ -21,6 +22,22 @@ def test_predict_refuses_arrays_that_are_no_image(model, image):
 def test_predict_crops_refuses_another_shape(model):
     with pytest.raises(ValueError, match=r"images must be \(B, 16, 16, 3\)"):
         model.predict_crops(np.zeros((1, 224, 224, 3)))
+
+
+def test_predict_crops_refuses_pixels_that_are_not_scaled(model):
+    with pytest.raises(ValueError, match=r"float32 in \[-1, 1\]: pixels / 127.5 - 1"):
+        model.predict_crops(np.full((1, 16, 16, 3), 255, np.uint8))
+
+
+def test_model_says_what_it_is(model):
+    assert repr(model) == "hmr_tf Model: crops of 16 px, tensorflow in float32"
+
+
+def test_predict_refuses_a_folder_and_half_a_box(model, tmp_path):
+    with pytest.raises(InputError, match=r"^[^-].*: a folder; give a JPEG"):
+        model.predict(tmp_path)
+    with pytest.raises(InputError, match="The box 40,30 is not four numbers: x, y, width, height"):
+        model.predict(np.zeros((60, 60, 3), np.uint8), boxes=[(40, 30)])
 
 
 def test_predict_takes_an_image_of_one_pixel(model):

@@ -161,7 +161,7 @@ RUN = {
     ],
     "--write=overlay,glb,bvh": ["walk/walk_overlay.mp4", "walk/walk.glb"],
     "--smooth=savgol": ["output/walk_overlay.mp4", "output/walk.npz"],
-    "--mode=evaluate --load_path=logs/mine": ["output/results.json", "output/report.html"],
+    "--mode=evaluate --data_dir=tfrecords": ["output/results.json", "output/report.html"],
     "--output_dir=saved_model/1": ["saved_model/1/saved_model.pb"],
 }
 
