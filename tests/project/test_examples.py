@@ -185,7 +185,7 @@ def test_video_for_animators_has_all_people_in_the_glb_and_a_bvh(inputs):
 
 @pytest.mark.parametrize(
     ("page", "image_size"),
-    [("README.md", 128), ("docs/prediction.md", 224)],  # the released network; that of `inputs`
+    [("README.md", 160), ("docs/prediction.md", 224)],  # the released network; that of `inputs`
 )
 def test_example_of_prediction_in_python(page, image_size, inputs, capsys):
     (code,) = blocks(recipes.ROOT / page, "python")
