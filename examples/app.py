@@ -106,7 +106,7 @@ def predict_files(model, photograph, folder):
     try:
         image = photo.read_image(photograph)
     except InputError as error:
-        sentence = str(error).replace(f"--img_path={photograph}", Path(photograph).name)
+        sentence = str(error).replace(str(photograph), Path(photograph).name)
         raise InputError(sentence) from error
     # One by one: each number of people needs another graph, which takes seconds to trace.
     people = [person for box in model.detect(image) for person in model.predict(image, boxes=[box])]
