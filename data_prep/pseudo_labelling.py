@@ -14,7 +14,7 @@ from data_prep.checking import fit_sheet
 from hmr_tf.body import body_model, theta
 from hmr_tf.body.smpl import SMPL
 from hmr_tf.data import record, shards
-from hmr_tf.files import atomic, safe_npz
+from hmr_tf.files import atomic, optional_models, safe_npz
 from hmr_tf.files.errors import InputError
 from hmr_tf.inference.teacher import landmark_fit, landmarks
 
@@ -74,14 +74,14 @@ def landmark_source(landmarks_path, teacher_folder, dataset, num_people):
     if landmarks_path:
         path = Path(landmarks_path)
         return _read_landmarks(path / f"{dataset}.npz" if path.is_dir() else path, num_people)
-    folder = landmarks.find_folder(teacher_folder)
+    folder = optional_models.find_teacher(teacher_folder)
     if not folder:
         raise InputError(
             "No teacher: make it once, `python -m tools.blazepose --output=models/blazepose`, or "
             "pass --landmarks=FILE.npz."
         )
     teacher = landmarks.BlazePose(folder)
-    content = (Path(folder) / landmarks.MODEL).read_bytes()
+    content = (Path(folder) / optional_models.TEACHER_FILE).read_bytes()
     return TeacherLandmarks(teacher, hashlib.sha256(content).hexdigest())
 
 

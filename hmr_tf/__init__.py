@@ -59,13 +59,14 @@ def load(
         engine.
       ImportError: `tf.keras` is Keras 3, since tensorflow was imported before hmr_tf.
     """
-    from hmr_tf.inference.detector import Detector, find_folder
+    from hmr_tf.files import optional_models
+    from hmr_tf.inference.detector import Detector
     from hmr_tf.inference.model import Model
     from hmr_tf.networks import checkpoint, engines
 
     load_path = str(model_dir or "")
     hmr, body = checkpoint.load_with_body(load_path, str(smpl_model_path or ""))
-    folder = find_folder(detector)
+    folder = optional_models.find_detector(detector)
     return Model(
         hmr,
         body,

@@ -1,15 +1,15 @@
 """Steps of several modes: required flags, the announcement, loading a model, the output folder."""
 
 import contextlib
-import json
 import os
 import sys
 import tempfile
 from pathlib import Path
 
+from hmr_tf.cli.checks import early_checks
 from hmr_tf.cli.command_line import timed_phase, write_and_load_tensorflow
 from hmr_tf.data import shards
-from hmr_tf.files import atomic
+from hmr_tf.files import atomic, checkpoint_files
 from hmr_tf.files.errors import InputError
 
 # Linux has one of these where there is a GPU: of NVIDIA, of AMD, of Windows' Linux.
@@ -57,9 +57,11 @@ def announce_and_load_tensorflow(options, num_photographs=0):
     """Prints what a mode will do, then imports TensorFlow, which takes seconds.
 
     Raises:
-      InputError: as `announcement`; nothing was loaded then.
+      InputError: as `announcement` and `early_checks.check`; nothing was printed or loaded then.
     """
-    write_and_load_tensorflow(announcement(options, num_photographs))
+    text = announcement(options, num_photographs)
+    early_checks.check(options)
+    write_and_load_tensorflow(text)
 
 
 @contextlib.contextmanager
@@ -152,7 +154,8 @@ def _train(options):
     resumed = options.load_path and options.load_path != "released"
     start = options.pretrained_model_path or "random weights"
     network = f"{options.encoder}, {options.img_size} px, from {options.load_path or start}"
-    folder = options.model_dir or (_folder(options.load_path) if resumed else "logs/HMR_...")
+    old = checkpoint_files.folder_of(options.load_path) if resumed else "logs/HMR_..."
+    folder = options.model_dir or old
     work = f"Trains on {data}, {steps}, {options.batch_size} people a step"
     return work, network, folder
 
@@ -219,16 +222,10 @@ def _network(options):
     if options.load_path in ("", "released"):
         return "the released one"
     try:
-        params = json.loads((_folder(options.load_path) / "params.json").read_text())
+        params = checkpoint_files.read_params(checkpoint_files.folder_of(options.load_path))
         return f"{options.load_path} ({params['encoder']}, {params['img_size']} px)"
-    except (OSError, ValueError, KeyError, TypeError):
+    except (InputError, KeyError, TypeError):
         return options.load_path  # what is wrong there is reported when it is loaded
-
-
-def _folder(load_path):
-    """Path of the folder of a checkpoint: --load_path is it, or a prefix in it."""
-    path = Path(load_path)
-    return path if path.is_dir() else path.parent
 
 
 def _device():

@@ -12,6 +12,7 @@ from hmr_tf.cli.mode_steps import (
 )
 from hmr_tf.cli.option_groups.prediction_options import MOTION_FORMATS, PHOTO_FORMATS
 from hmr_tf.cli.options import Options
+from hmr_tf.files import optional_models
 from hmr_tf.files.errors import InputError
 
 _PHOTOGRAPHS_PER_BATCH = 8  # their people are one batch of the network
@@ -36,7 +37,6 @@ def predict(options):
         _refuse(boxes.problems)
     if options.img_path:
         return _predict_photographs(options, formats, boxes, camera)
-    announce_and_load_tensorflow(options)
     return _predict_video(options, formats, boxes, camera)
 
 
@@ -45,12 +45,16 @@ def _predict_photographs(options, formats, boxes, camera):
     from hmr_tf.inference import photo
 
     paths = photo.find(options.img_path)
-    announce_and_load_tensorflow(options, len(paths))
     given = boxes.of_photographs(paths) if boxes else None
-    if options.strict:
+    for path in paths if options.strict or len(paths) == 1 else ():
+        problems = _boxes_in(photo.read_size(path), path, given)[1]
+        if options.strict:
+            _refuse(problems)
+    announce_and_load_tensorflow(options, len(paths))
+    if options.strict:  # damage behind the headers, too
         for path in paths:
             _refuse(_photograph(path, given)[2])
-    elif len(paths) == 1:  # an unreadable file is refused before the network is loaded
+    elif len(paths) == 1:  # a damaged file is refused before the network is loaded
         photo.read_image(paths[0])
     model = _drawing_model(options)
     with output_folder(options) as folder:
@@ -121,7 +125,6 @@ def _photograph(path, boxes, model=None):
       InputError: the photograph is unusable, or there is no usable box.
     """
     from hmr_tf.inference import photo
-    from hmr_tf.inference.boxes import usable
 
     image = photo.read_image(path)
     if boxes is None:
@@ -131,14 +134,28 @@ def _photograph(path, boxes, model=None):
                 "no person was detected in it; pass --box=x,y,width,height or --boxes=FILE."
             )
         return image, of_image, []
+    of_image, problems = _boxes_in(image.shape[:2], path, boxes)
+    return image, of_image, problems
+
+
+def _boxes_in(size, path, boxes):
+    """The usable boxes in a photograph of a (height, width), and what was wrong with the others.
+
+    Raises:
+      InputError: boxes are given, and none is usable.
+    """
+    if boxes is None:
+        return [], []
+    from hmr_tf.inference.boxes import usable
+
     if isinstance(boxes[path], InputError):
         raise boxes[path]
     if not boxes[path]:
         raise InputError(f"{path}: --boxes has no box for it.")
-    of_image, problems = usable(boxes[path], *image.shape[:2])
+    of_image, problems = usable(boxes[path], *size)
     if not of_image:
         raise InputError(f"{path}: {problems[0]}")
-    return image, of_image, [f"{path}: {problem}" for problem in problems]
+    return of_image, [f"{path}: {problem}" for problem in problems]
 
 
 def _refuse(problems):
@@ -158,16 +175,19 @@ def _report(problems):
 
 def _predict_video(options, formats, boxes, camera):
     """Returns the exit code: 1 where a box among others was left out."""
-    from hmr_tf.exporters import video_outputs
-    from hmr_tf.inference import video_files
-    from hmr_tf.inference.video import box_problems, predict_video
+    from hmr_tf.inference import video_boxes, video_files
 
     with contextlib.ExitStack() as stack:
         video = None
-        if options.video_path:  # an unreadable file is refused before the network is loaded
+        if options.video_path:
             video = stack.enter_context(video_files.Video(options.video_path))
-            if boxes and options.strict:
-                _refuse(box_problems(video, boxes))
+            problems = video_boxes.check(video, boxes) if boxes else []
+            if options.strict:
+                _refuse(problems)
+        announce_and_load_tensorflow(options)
+        from hmr_tf.exporters import video_outputs
+        from hmr_tf.inference.video import predict_video
+
         model = _drawing_model(options)
         folder = stack.enter_context(output_folder(options))
         if video is None:
@@ -223,9 +243,9 @@ def _drawing_model(options):
             "The model was imported without an SMPL file and has no faces to draw: pass "
             "--smpl_model_path=FILE."
         )
-    from hmr_tf.inference.detector import Detector, find_folder
+    from hmr_tf.inference.detector import Detector
 
-    detector, folder = None, find_folder(options.detector)
+    detector, folder = None, optional_models.find_detector(options.detector)
     has_boxes = options.box or options.boxes or options.json_path
     if folder and (options.detector or not has_boxes):
         with timed_phase(f"Loading the detector in {folder}"):

@@ -14,6 +14,7 @@ import time
 from pathlib import Path
 
 from hmr_tf.cli import recipes
+from hmr_tf.cli.checks import early_checks
 from hmr_tf.cli.mode_steps import announcement
 from hmr_tf.files.errors import InputError
 
@@ -39,11 +40,13 @@ def quickstart(options):
     flagfile = recipes.find(FLAGFILE)
     if not Path(flagfile).is_file():
         raise InputError(f"{FLAGFILE} is missing: run this in the checkout, or reinstall hmr_tf.")
-    from hmr_tf.inference.photo import read_image
+    from hmr_tf.inference.photo import read_size
 
     photo = Path(options.img_path or PHOTO)
-    sys.stderr.write(announcement(options))
-    read_image(photo)  # refuses what is not a photograph, before anything is written
+    text = announcement(options)
+    read_size(photo)  # refuses what is not a photograph, before anything is written
+    early_checks.check(options)
+    sys.stderr.write(text)
     start = time.time()
     folder = Path(options.output_dir)
     _predict_released(photo, folder / "released", options.skip_training)

@@ -3,19 +3,16 @@
 It finds up to six people with 17 keypoints each in an image of 256 pixels. Apache-2.0, Google.
 """
 
-from pathlib import Path
-
 import cv2
 import numpy as np
 import tensorflow as tf
 
 from hmr_tf.body.skeleton import COCO_KEYPOINTS
+from hmr_tf.files import optional_models
 from hmr_tf.files.errors import InputError
 from hmr_tf.inference import openpose
 
-DEFAULT_FOLDER = Path("models") / "movenet"  # where the README makes it
 _LONG_SIDE, _STRIDE = 256, 32
-_MODEL = "saved_model.pb"
 _MIN_SCORE = 0.25
 _MIN_ONLY_SCORE = 0.2  # of the best person where no one reaches the other
 # Below this score of its best person a photograph is rotated too: MoveNet misses people who lie or
@@ -28,11 +25,6 @@ _MIN_CONFIDENCE = 0.15
 _NUM_KEYPOINT_VALUES = 3 * len(COCO_KEYPOINTS)
 
 
-def find_folder(folder=""):
-    """The folder of the detector: the one named, else `DEFAULT_FOLDER` if it was made, else ""."""
-    return str(folder or (DEFAULT_FOLDER if (DEFAULT_FOLDER / _MODEL).is_file() else ""))
-
-
 class Detector:
     """Photograph -> boxes of the people in it, the most confident first."""
 
@@ -42,11 +34,7 @@ class Detector:
         Raises:
           InputError: the folder holds no detector, or a damaged one.
         """
-        if not (Path(folder) / _MODEL).is_file():
-            raise InputError(
-                f"--detector={folder} holds no detector: make it, "
-                f"`python -m tools.movenet --output={folder}`."
-            )
+        optional_models.check_detector(folder)
         try:
             self._model = tf.saved_model.load(str(folder))  # kept: it holds the function's tensors
             self._detect = self._model.signatures["serving_default"]

@@ -7,7 +7,7 @@ import cv2
 
 from hmr_tf.files.errors import InputError
 from hmr_tf.files.image_size import HEAD_BYTES, image_size, is_supported_image, unsupported_format
-from hmr_tf.files.orientation import decode_upright
+from hmr_tf.files.orientation import decode_upright, stored_orientation, upright_size
 
 SUPPORTED_FORMATS = "JPEG, PNG, BMP, WebP or TIFF"
 # A file with such an extension counts as a photograph, whatever it contains.
@@ -22,16 +22,38 @@ _CONVERT = {
 def read_image(path):
     """(H, W, 3) uint8 RGB, upright by `files.orientation`; InputError for anything else."""
     path = Path(path)
-    if not path.is_file():
-        raise _missing(path)
     try:
-        content = path.read_bytes()
-        image = _decode(content, path)
+        content = _content(path)
+        _check_header(content, path)
+        _check_complete(content)
+        image = decode_upright(content)
     except (cv2.error, OSError) as error:
         raise InputError(f"{path} is damaged or too large: give another photograph.") from error
     if image is None:
-        raise InputError(f"{path} is not an image that can be read: give a {SUPPORTED_FORMATS}.")
+        raise _not_an_image(path)
     return cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
+
+
+def read_size(path):
+    """(height, width) of a photograph as `read_image` returns it, from the header of its file.
+
+    Loads no TensorFlow; damage after the header is not looked for.
+
+    Raises:
+      InputError: not a photograph, as for `read_image`.
+    """
+    path = Path(path)
+    try:
+        content = _content(path)
+    except OSError as error:
+        raise InputError(f"{path} cannot be read: {error.strerror}.") from error
+    return upright_size(*_check_header(content, path), stored_orientation(content))
+
+
+def _content(path):
+    if not path.is_file():
+        raise _missing(path)
+    return path.read_bytes()
 
 
 def _missing(path):
@@ -39,22 +61,25 @@ def _missing(path):
     return InputError(f"{path}: {reason}; give a {SUPPORTED_FORMATS} photograph.")
 
 
-def _decode(content, path):
-    """Upright BGR, or None if it is not an image."""
+def _not_an_image(path):
+    return InputError(f"{path} is not an image that can be read: give a {SUPPORTED_FORMATS}.")
+
+
+def _check_header(content, path):
+    """(height, width) as stored; InputError for what is not a photograph of a bounded size."""
     kind = unsupported_format(content[:HEAD_BYTES], path.suffix)
     if kind:
         how = _CONVERT.get(kind, "save it as JPEG or PNG")
         raise InputError(f"{path} is {kind}, which is not read: {how}.")
     size = image_size(content)
     if size is None:
-        return None
+        raise _not_an_image(path)
     if size[0] * size[1] > MAX_PIXELS:
         raise InputError(
             f"{path} has {size[1]} x {size[0]} pixels: give a photograph of at most "
             f"{MAX_PIXELS // 1_000_000} megapixels."
         )
-    _check_complete(content)
-    return decode_upright(content)
+    return size
 
 
 def _check_complete(content):

@@ -11,8 +11,7 @@ from tqdm import tqdm
 
 from hmr_tf.body import camera
 from hmr_tf.files.errors import InputError
-from hmr_tf.inference import tracking, video_files
-from hmr_tf.inference.boxes import usable
+from hmr_tf.inference import tracking, video_boxes, video_files
 from hmr_tf.inference.person_crops import Person
 
 FRAMES_PER_BATCH = 16  # frames whose people are one batch
@@ -61,7 +60,8 @@ def predict_video(model, video, boxes=None, focal_px=None, principal_px=None, sm
             if boxes is None:
                 image_boxes = model.detect_in_frames(images, box_before=_last_box(frames))
             else:
-                image_boxes, wrong = _usable_boxes(boxes_of, images, first=len(frames))
+                first = len(frames)
+                image_boxes, wrong = video_boxes.usable_in_images(boxes_of, images, first)
                 problems += wrong
             predictions = model.predict_batch(
                 images,
@@ -76,7 +76,7 @@ def predict_video(model, video, boxes=None, focal_px=None, principal_px=None, sm
                 frames.append([_without_mesh(person) for person in people])
                 first_image = image if people and first_image is None else first_image
             bar.update(len(images))
-    problems += _names_beyond(names, len(frames), path)
+    problems += video_boxes.names_beyond(names, len(frames), path)
     if first_image is None:
         reason = f" {problems[0]}" if problems else ""
         raise InputError(
@@ -94,41 +94,6 @@ def predict_video(model, video, boxes=None, focal_px=None, principal_px=None, sm
         for track in tracking.track_people(frames)
     ]
     return VideoPeople(path, tracks, times, first_image, problems)
-
-
-def _usable_boxes(boxes_of, images, first):
-    """For each of successive frames, of which the first has this number, its usable boxes.
-
-    Returns:
-      list of lists of boxes, and list of str: what was wrong with the others.
-    """
-    of_images, problems = [], []
-    for number, image in enumerate(images, first):
-        good, wrong = usable(boxes_of(number), *image.shape[:2])
-        of_images.append(good)
-        problems += [f"frame {number} of the video: {text}" for text in wrong]
-    return of_images, problems
-
-
-def box_problems(video, boxes):
-    """Problems of a video's boxes, checked before it is read: list of str."""
-    path, count = Path(video.source), video.stated_num_frames
-    boxes_of, names = boxes.of_frames(path.stem, count)
-    every = [*names, -1]  # the default's, too
-    problems = [
-        f"frame {number} of the video: {text}"
-        for number in every
-        for text in usable(boxes_of(number), *video.size)[1]
-    ]
-    return problems + (_names_beyond(names, count, path) if count else [])
-
-
-def _names_beyond(names, num_frames, path):
-    return [
-        f"--boxes names {name}, but {path} has {num_frames} frames"
-        for number, name in sorted(names.items())
-        if number >= num_frames
-    ]
 
 
 def _last_box(frames):

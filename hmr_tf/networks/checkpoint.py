@@ -1,17 +1,17 @@
 """Checkpoints of trained networks: find, read how they were built, restore."""
 
-import json
 from pathlib import Path
 
 import tensorflow as tf
 
 from hmr_tf.body import body_model
+from hmr_tf.files import checkpoint_files
+from hmr_tf.files.checkpoint_files import PARAMS
 from hmr_tf.files.errors import InputError
 from hmr_tf.networks import build, released_weights
 from hmr_tf.networks.build import Architecture
 from hmr_tf.networks.discriminator import Discriminator
 
-PARAMS = "params.json"
 MAX_TO_KEEP = 3  # checkpoints of a run, the newest ones
 STEP = "step"  # in a checkpoint: the number of training steps done
 # In the params.json that `training.tf1_import` writes: the path of the original's checkpoint.
@@ -20,8 +20,6 @@ IMPORTED = "imported_from"
 BODY_DIGEST = "body_digest"
 # The names of the discriminator and its optimizer in a checkpoint, the same in all versions.
 DISCRIMINATOR, DISCRIMINATOR_OPTIMIZER = "critic", "critic_optimizer"
-# TensorFlow writes a checkpoint to such a folder, but does not find it there, nor delete it later.
-_PATTERN_SIGNS = ("[", "*", "?", "\\")
 
 
 def hmr_parts(hmr):
@@ -31,45 +29,20 @@ def hmr_parts(hmr):
 
 def find(load_path):
     """The checkpoint prefix for a prefix or a folder, whose newest one is taken; or InputError."""
+    checkpoint_files.check(load_path)
     path = Path(load_path)
-    refuse_pattern(path, "load_path")
-    if path.is_dir():
-        prefix = tf.train.latest_checkpoint(str(path))
-        if prefix is None:
-            raise InputError(
-                f"--load_path={load_path} holds no checkpoint: train one with --mode=train."
-            )
-        return prefix
-    if not path.with_name(path.name + ".index").is_file():
-        raise InputError(
-            f"No checkpoint at --load_path={load_path}: give a --model_dir of a training run or a "
-            "prefix such as logs/run/ckpt-1000, without .index."
-        )
-    return str(path)
-
-
-def refuse_pattern(path, flag):
-    """InputError for a path of checkpoints that TensorFlow would read as a pattern."""
-    path = Path(path).absolute()
-    refused = [part for part in path.parts[1:] for sign in _PATTERN_SIGNS if sign in part]
-    if refused:
-        raise InputError(
-            f"--{flag}={path}: TensorFlow takes {' '.join(_PATTERN_SIGNS)} in the path of a "
-            f"checkpoint for a pattern; rename {refused[0]}, or name another folder."
-        )
+    if not path.is_dir():
+        return str(path)
+    prefix = tf.train.latest_checkpoint(str(path))
+    if prefix is None:
+        raise checkpoint_files.no_checkpoint(path)
+    return prefix
 
 
 def read_params(prefix):
     """The dict in the params.json beside a checkpoint: how its network was built and trained."""
     path = Path(prefix).parent / PARAMS
-    try:
-        params = json.loads(path.read_text())
-    except (OSError, ValueError) as error:
-        reason = f": {error.strerror}" if isinstance(error, OSError) else ": it is not JSON"
-        raise InputError(
-            f"{path}, which states how the network was built, cannot be read{reason}. Import a "
-            "checkpoint of the original with --mode=import_tf1 first."
-        ) from error
+    params = checkpoint_files.read_params(path.parent)
     kinds = {name: type(value) for name, value in Architecture()._asdict().items()}
     if not isinstance(params, dict) or any(type(params.get(n)) is not k for n, k in kinds.items()):
         raise InputError(

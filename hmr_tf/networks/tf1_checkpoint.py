@@ -5,13 +5,13 @@ with its shape, and every other one there must be known to be unneeded. No sessi
 """
 
 import re
-from pathlib import Path
 
 import numpy as np
 import tensorflow as tf
 
 from hmr_tf.body.skeleton import KEYPOINTS, SMPL_JOINTS
 from hmr_tf.body.theta import NUM_BETAS
+from hmr_tf.files import checkpoint_files
 from hmr_tf.files.errors import InputError
 
 # The last part of variable names, Keras's -> slim's.
@@ -108,12 +108,7 @@ class CheckpointReader:
     def __init__(self, prefix):
         """Raises InputError if there is no checkpoint of this name or it cannot be read."""
         self.prefix = str(prefix)
-        path = Path(prefix)
-        if not (path.is_file() or path.with_name(f"{path.name}.index").is_file()):
-            raise InputError(
-                f"No checkpoint at {prefix}: give the path without .index or .data-..., as in "
-                "models/model.ckpt-667589"
-            )
+        checkpoint_files.check_tf1(prefix)
         try:
             self._reader = tf.train.load_checkpoint(self.prefix)
         except Exception as error:  # the reader's errors have no common class

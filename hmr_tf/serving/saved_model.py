@@ -17,10 +17,8 @@ import tensorflow as tf
 
 from hmr_tf.body import skeleton, theta
 from hmr_tf.files import atomic
-from hmr_tf.files.errors import InputError
-from hmr_tf.serving import frozen, signatures, suppress_output, warmup
+from hmr_tf.serving import export_folder, frozen, signatures, suppress_output, warmup
 
-_FILE = "saved_model.pb"
 EXTRA = "assets.extra"  # TF Serving's folder of warm-up requests
 # For --batching_parameters_file: batches are padded to one of a few sizes.
 BATCHING = """\
@@ -52,13 +50,7 @@ def export(hmr, path, dtype="float32"):
       OSError: the folder cannot be written.
     """
     path = Path(path)
-    if path.exists() and not path.is_dir():
-        raise InputError(f"--output_dir={path} is a file: name a folder, as saved_model/1")
-    if path.is_dir() and any(path.iterdir()) and not (path / _FILE).is_file():
-        raise InputError(
-            f"--output_dir={path} holds other files: name a folder for this model alone, as "
-            "saved_model/1"
-        )
+    export_folder.check(path)
     module = tf.Module()
     module.endpoints = _functions(frozen.freeze(hmr, dtype))
     with _new_folder(path) as folder, suppress_output.hide_info_logs():

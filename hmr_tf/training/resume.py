@@ -10,6 +10,7 @@ import tensorflow as tf
 from absl import logging
 
 from hmr_tf.body import body_model
+from hmr_tf.files import checkpoint_files
 from hmr_tf.files.errors import InputError
 from hmr_tf.networks import build, checkpoint
 from hmr_tf.training.callbacks import validation
@@ -59,13 +60,10 @@ def run_folder(options, resumed):
         old = None
     new = Path("logs") / time.strftime("HMR_%Y%m%d_%H%M%S")
     folder = Path(options.model_dir) if options.model_dir else old or new
-    checkpoint.refuse_pattern(folder, "model_dir")
+    checkpoint_files.refuse_pattern(folder, "model_dir")
     is_same = old and folder.resolve() == old.resolve()
     if not is_same and tf.train.latest_checkpoint(str(folder)):
-        raise InputError(
-            f"--model_dir={folder} holds a training run already: name another folder, or leave it "
-            f"out and pass --load_path={folder}."
-        )
+        raise checkpoint_files.another_run(folder)
     return folder
 
 

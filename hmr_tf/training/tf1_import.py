@@ -11,6 +11,7 @@ import tensorflow as tf
 
 from hmr_tf.body import body_model
 from hmr_tf.body.skeleton import SMPL_PARENTS
+from hmr_tf.files import checkpoint_files
 from hmr_tf.files.errors import InputError
 from hmr_tf.networks import build, checkpoint, tf1_checkpoint
 from hmr_tf.networks.build import Architecture
@@ -42,7 +43,8 @@ def import_tf1(prefix, model_dir, smpl_model_path="", num_stage=3, keep_optimize
         or cannot be written; an SMPL file of another size.
     """
     source = tf1_checkpoint.CheckpointReader(prefix)
-    folder = _empty(Path(model_dir))
+    folder = Path(model_dir)  # made after everything was read
+    checkpoint_files.refuse_filled(folder)
     content = _body(source, smpl_model_path)
     hmr = build.build(Architecture(num_stage=num_stage), body_model.from_content(content, prefix))
     discriminator = Discriminator() if source.has_discriminator else None
@@ -58,14 +60,6 @@ def import_tf1(prefix, model_dir, smpl_model_path="", num_stage=3, keep_optimize
         parts.update(optimizers)
     _write(folder, parts, content, num_stage, source)
     return _report(source, read, bool(len(content["f"])))
-
-
-def _empty(folder):
-    """Checks that the folder is empty; it is made after everything was read."""
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise InputError(f"--model_dir={folder} holds something already: name a new folder.")
-    checkpoint.refuse_pattern(folder, "model_dir")
-    return folder
 
 
 def _body(source, smpl_model_path):

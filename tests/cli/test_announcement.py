@@ -10,8 +10,8 @@ import pytest
 from hmr_tf.cli.mode_steps import announcement
 from hmr_tf.cli.option_groups.file_options import MODES
 from hmr_tf.cli.options import Options
-from hmr_tf.cli.recipes import ROOT
 from hmr_tf.files.errors import InputError
+from tests.fakes import without_tensorflow
 
 # A command of each mode, in the folder below. TensorFlow cannot be imported there.
 COMMANDS = {
@@ -25,30 +25,25 @@ COMMANDS = {
 }
 
 
-def write_shard(path, records):
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.touch()
-    index = {"shards": [{"file": path.name, "records": records}]}
-    path.with_name(f"{path.stem}_index.json").write_text(json.dumps(index))
-
-
 @pytest.fixture
 def folder(tmp_path, monkeypatch):
     """A folder with records, photographs and the params.json of a training run, and a CPU."""
-    write_shard(tmp_path / "data" / "lsp" / "train_000.tfrecord", 1000)
-    write_shard(tmp_path / "data" / "lsp" / "test_000.tfrecord", 30)
-    write_shard(tmp_path / "data" / "mocap_neutrMosh" / "neutrSMPL_CMU_000.tfrecord", 2000)
+    without_tensorflow.write_shard(tmp_path / "data" / "lsp" / "train_000.tfrecord", 1000)
+    without_tensorflow.write_shard(tmp_path / "data" / "lsp" / "test_000.tfrecord", 30)
+    without_tensorflow.write_shard(
+        tmp_path / "data" / "mocap_neutrMosh" / "neutrSMPL_CMU_000.tfrecord", 2000
+    )
     (tmp_path / "photos").mkdir()
-    for name in ("a.jpg", "b.jpg"):
-        (tmp_path / "photos" / name).touch()
     (tmp_path / "trained").mkdir()
+    checkpoint = ("trained/checkpoint", "trained/ckpt-4.index", "model.ckpt-1.index")
+    for name in ("photos/a.jpg", "photos/b.jpg", *checkpoint):
+        (tmp_path / name).touch()
     params = {"encoder": "resnet50", "img_size": 128}
     (tmp_path / "trained" / "params.json").write_text(json.dumps(params))
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "-1")
-    (tmp_path / "blocked").mkdir()
-    (tmp_path / "blocked" / "tensorflow.py").write_text("raise ImportError('none is loaded here')")
-    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(tmp_path / "blocked"), str(ROOT)]))
+    environment = without_tensorflow.environment(tmp_path / "blocked")
+    monkeypatch.setenv("PYTHONPATH", environment["PYTHONPATH"])
     return tmp_path
 
 

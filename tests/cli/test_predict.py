@@ -29,7 +29,7 @@ def model(tmp_path_factory):
 def test_predict_command_that_fails_leaves_no_folder(tmp_path, model, picture, monkeypatch):
     monkeypatch.setattr(mode, "_drawing_model", lambda options: model)
     photo_outputs.write_png(tmp_path / "me.png", picture)
-    given = {"mode": "predict", "load_path": "x", "img_path": str(tmp_path / "me.png")}
+    given = {"mode": "predict", "img_path": str(tmp_path / "me.png")}
     run_options = options.Options(
         **given, box=(500.0, 5.0, 20.0, 30.0), output_dir=str(tmp_path / "out")
     )
@@ -45,7 +45,7 @@ def test_predict_leaves_out_an_unusable_box_and_with_strict_refuses_it(
     monkeypatch.setattr(mode, "_drawing_model", lambda options: model)
     photo_outputs.write_png(tmp_path / "me.png", picture)
     lines = ["image,x,y,width,height", "me.png,0,0,0,0", "me.png,500,5,20,30", "me.png,40,10,30,60"]
-    given = {"mode": "predict", "load_path": "x", "img_path": str(tmp_path / "me.png")}
+    given = {"mode": "predict", "img_path": str(tmp_path / "me.png")}
     given |= {"boxes": str(tmp_path / "boxes.csv"), "output_dir": str(tmp_path / "out")}
     (tmp_path / "boxes.csv").write_text("\n".join(lines))
     assert mode.predict(options.Options(**given, write=("npz",))) == 1

@@ -12,7 +12,7 @@ from hmr_tf.body import body_model
 from hmr_tf.body.smpl import SMPL
 from hmr_tf.exporters import photo_outputs, video_outputs
 from hmr_tf.files.errors import InputError
-from hmr_tf.inference import video, video_files
+from hmr_tf.inference import video, video_boxes, video_files
 from hmr_tf.inference.boxes import BoxesByName
 from hmr_tf.inference.model import Model
 from hmr_tf.networks.hmr import HMR, IterativeRegressor, mean_theta
@@ -151,10 +151,22 @@ def test_video_refuses_files_boxes_and_frames_without_people(model, clip, tmp_pa
             video.predict_video(model, opened, BoxesByName(boxes))
 
 
+def test_video_boxes_that_are_all_outside_are_refused_before_the_video_is_read(clip):
+    outside = (500, 4, 20, 40)
+    for boxes, message in (
+        (BoxesByName({}, [outside]), r"every frame of the video: The box 500,4,20,40 lies outside"),
+        (BoxesByName({"2": [outside]}), r"frame 2 of the video: The box 500,4,20,40 lies outside"),
+    ):
+        with video_files.Video(clip) as opened:
+            with pytest.raises(InputError, match=message):
+                video_boxes.check(opened, boxes)
+            assert video_boxes.check(opened, boxes._replace(default=[LEFT, outside]))
+
+
 def test_video_goes_on_without_an_unusable_box(model, clip, tmp_path):
     named = BoxesByName({"2": [LEFT, (500, 4, 20, 40)], "99": [LEFT]})
     with video_files.Video(clip) as opened:
-        before = video.box_problems(opened, named)
+        before = video_boxes.check(opened, named)
         people = video.predict_video(model, opened, named)
     assert [track.frames for track in people.tracks] == [[2]]
     assert "frame 2 of the video: The box 500,4,20,40 lies outside" in people.problems[0]

@@ -6,8 +6,8 @@ import tarfile
 
 import pytest
 
+from hmr_tf.files import optional_models
 from hmr_tf.files.errors import InputError
-from hmr_tf.inference.teacher import landmarks
 from tools import blazepose
 
 
@@ -20,7 +20,7 @@ def package(path, name, content):
 
 
 def test_blazepose_takes_the_known_file_alone(tmp_path, monkeypatch):
-    assert blazepose.MODEL == landmarks.MODEL
+    assert blazepose.MODEL == optional_models.TEACHER_FILE
     monkeypatch.setattr(blazepose, "_SHA256", hashlib.sha256(b"model").hexdigest())
     path = package(tmp_path / "pose.tgz", f"package/{blazepose.MODEL}", b"model")
     assert blazepose.fetch(path) == b"model"

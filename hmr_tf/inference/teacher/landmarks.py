@@ -14,9 +14,8 @@ import tensorflow as tf
 from hmr_tf.body import fitting
 from hmr_tf.body.skeleton import KEYPOINTS, indices
 from hmr_tf.files.errors import InputError
+from hmr_tf.files.optional_models import TEACHER_FILE
 
-DEFAULT_FOLDER = Path("models") / "blazepose"  # where the README makes it
-MODEL = "pose_landmark_full.tflite"
 _SIZE = 256  # side of its input
 _NUM_LANDMARKS = (
     39  # 33 of the body, the middle of the hips, a point that gives size and rotation, more
@@ -63,7 +62,7 @@ class BlazePose:
         Raises:
           InputError: there is no teacher, or a file of another version.
         """
-        path = Path(folder) / MODEL
+        path = Path(folder) / TEACHER_FILE
         if not path.is_file():
             raise InputError(
                 f"{folder} holds no BlazePose: make it, `python -m tools.blazepose "
@@ -124,11 +123,6 @@ class BlazePose:
             float(np.arctan2(towards[0], -towards[1])),
         )
         return Landmarks(keypoints, joints3d, presence), following
-
-
-def find_folder(folder=""):
-    """The teacher's folder: the one named, else `DEFAULT_FOLDER` if it was made, else ""."""
-    return str(folder or (DEFAULT_FOLDER if (DEFAULT_FOLDER / MODEL).is_file() else ""))
 
 
 def window_of(keypoints_px):

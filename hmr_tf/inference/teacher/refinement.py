@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from hmr_tf.body import fitting, theta
 from hmr_tf.data import crop as crops
-from hmr_tf.files.errors import InputError
+from hmr_tf.files import optional_models
 from hmr_tf.inference.teacher import landmark_fit, landmarks
 from hmr_tf.networks.prediction import prediction_as_dict, prediction_from_body
 
@@ -17,10 +17,6 @@ MIN_PRESENCE = 0.5
 # Weight of the network's keypoints where the teacher has no landmark, as for neck and head.
 NETWORK_WEIGHT = 0.1
 MAX_ERROR_NORM = 0.1  # of a fit that is kept; half of the crop is 1
-NO_TEACHER = (
-    "Refinement needs the teacher: make it once, `python -m tools.blazepose "
-    "--output=models/blazepose`."
-)
 
 
 class Refined(NamedTuple):
@@ -41,9 +37,7 @@ class Refiner:
         Raises:
           InputError: there is no teacher.
         """
-        folder = landmarks.find_folder(folder)
-        if not folder:
-            raise InputError(NO_TEACHER)
+        folder = optional_models.require_teacher(folder)
         self._hmr = hmr
         self.teacher = landmarks.BlazePose(folder, num_threads=_TEACHER_THREADS)
         self._fitter = fitting.Fitter(

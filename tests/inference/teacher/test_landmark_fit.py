@@ -6,6 +6,7 @@ import pytest
 from hmr_tf.body import body_model
 from hmr_tf.body.skeleton import KEYPOINTS
 from hmr_tf.body.smpl import SMPL
+from hmr_tf.files import optional_models
 from hmr_tf.inference.teacher import landmark_fit, landmarks
 from tests.fakes import landmark_fakes
 
@@ -111,6 +112,6 @@ def test_landmark_window_without_a_torso_holds_all_keypoints():
 def test_landmarks_without_a_teacher_name_the_command(tmp_path):
     with pytest.raises(landmarks.InputError, match=r"python -m tools\.blazepose"):
         landmarks.BlazePose(tmp_path)
-    (tmp_path / landmarks.MODEL).write_bytes(b"no model")
+    (tmp_path / optional_models.TEACHER_FILE).write_bytes(b"no model")
     with pytest.raises(landmarks.InputError, match="damaged or of another version"):
         landmarks.BlazePose(tmp_path)

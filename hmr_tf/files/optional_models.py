@@ -1,0 +1,42 @@
+"""The folders of models that hmr_tf uses but does not bring: the person detector, the teacher.
+
+Imports no TensorFlow, so that commands refuse a missing one before they load it.
+"""
+
+from pathlib import Path
+
+from hmr_tf.files.errors import InputError
+
+# Where the README makes them, and the file that is there then.
+DETECTOR_FOLDER, DETECTOR_FILE = Path("models") / "movenet", "saved_model.pb"
+TEACHER_FOLDER, TEACHER_FILE = Path("models") / "blazepose", "pose_landmark_full.tflite"
+
+
+def find_detector(folder=""):
+    """The detector's folder: the one named, else `DETECTOR_FOLDER` if it was made, else ""."""
+    return str(folder or (DETECTOR_FOLDER if (DETECTOR_FOLDER / DETECTOR_FILE).is_file() else ""))
+
+
+def check_detector(folder):
+    """Raises InputError where a folder holds no detector."""
+    if not (Path(folder) / DETECTOR_FILE).is_file():
+        raise InputError(
+            f"--detector={folder} holds no detector: make it, "
+            f"`python -m tools.movenet --output={folder}`."
+        )
+
+
+def find_teacher(folder=""):
+    """The teacher's folder: the one named, else `TEACHER_FOLDER` if it was made, else ""."""
+    return str(folder or (TEACHER_FOLDER if (TEACHER_FOLDER / TEACHER_FILE).is_file() else ""))
+
+
+def require_teacher(folder=""):
+    """As `find_teacher`; InputError where there is none."""
+    found = find_teacher(folder)
+    if not found:
+        raise InputError(
+            "Refinement needs the teacher: make it once, `python -m tools.blazepose "
+            f"--output={TEACHER_FOLDER}`."
+        )
+    return found
