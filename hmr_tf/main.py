@@ -8,6 +8,7 @@ import sys
 from absl import logging
 
 from hmr_tf.cli import command_line, option_flags
+from hmr_tf.cli.checks import flag_errors
 from hmr_tf.cli.evaluate import evaluate
 from hmr_tf.cli.export import export
 from hmr_tf.cli.fit import fit
@@ -35,7 +36,9 @@ EXAMPLES = {
 
 def main(argv):
     if len(argv) > 1:
-        raise InputError(f"{argv[1]!r} is not a flag: every option is --name=value; see --help.")
+        mode = flag_errors.closest(argv[1], list(RUN))
+        meant = f"did you mean --mode={mode}?" if mode else "as --img_path=photo.jpg; see --help."
+        raise InputError(f"{argv[1]!r} is not a flag: every option is --name=value, {meant}")
     logging.set_verbosity(logging.INFO)
     logging.get_absl_handler().setFormatter(None)  # messages alone, without file and time
     options = option_flags.parsed(Options)
@@ -55,7 +58,11 @@ def help_text(arguments):
 
 
 def run():
-    """The console command `hmr`; without arguments it shows the modes."""
+    """The console command `hmr`; without arguments it shows the modes and ends with code 0.
+
+    As `pip` does: who types only the name asks what there is. Without --mode but with
+    other flags something was forgotten: one line and exit code 2.
+    """
     argv = sys.argv if len(sys.argv) > 1 else [*sys.argv, "--help"]
     command_line.run(main, argv=argv, help_text=help_text)
 

@@ -14,6 +14,7 @@ import time
 from absl import app, flags
 
 from hmr_tf.cli import recipes
+from hmr_tf.cli.checks import flag_errors
 from hmr_tf.files.errors import InputError
 from hmr_tf.serving import suppress_output
 
@@ -72,14 +73,19 @@ def run(main, flag_values=flags.FLAGS, argv=None, help_text=None):
     try:
         with _sigterm_as_exception():
             app.run(main, argv=argv, flags_parser=parse)
-    except (InputError, flags.Error) as error:
-        reason = " ".join(str(error).splitlines()).replace("ERROR:: ", "")  # absl has both
-        hint = " (--help lists the flags)" if isinstance(error, flags.Error) else ""
-        sys.stderr.write(f"error: {reason}{hint}\n")
-        sys.exit(2)
+    except InputError as error:
+        _end(" ".join(str(error).splitlines()))
+    except flags.Error as error:
+        _end(flag_errors.explain(error, flag_values))
     except KeyboardInterrupt:
         sys.stderr.write("stopped\n")
         sys.exit(130)
+
+
+def _end(reason):
+    """Ends the command for wrong input."""
+    sys.stderr.write(f"error: {reason}\n")
+    sys.exit(2)
 
 
 def write_and_load_tensorflow(text):

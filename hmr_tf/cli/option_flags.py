@@ -7,6 +7,7 @@ from absl import flags
 
 from hmr_tf.body.skeleton import LSP_JOINTS, MPI_INF_3DHP_JOINTS
 from hmr_tf.cli import command_line
+from hmr_tf.cli.checks import flag_errors
 from hmr_tf.files.errors import InputError
 
 
@@ -144,7 +145,7 @@ def help_text(options_class, introduction, modes, arguments, flag_values=flags.F
     """
     mode, fields = _mode(arguments), groups(options_class)
     if mode and mode not in modes:
-        raise InputError(f"--mode={mode} is not one of {', '.join(modes)}.")
+        raise InputError(flag_errors.not_one_of("mode", mode, list(modes)))
     if mode:
         summary, example = modes[mode]
         heading = f"--mode={mode}: {summary}\n\n{_example(mode, example)}"

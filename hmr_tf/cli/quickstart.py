@@ -27,7 +27,7 @@ ERRORS = ("keypoints_px", "mpjpe_mm", "pa_mpjpe_mm", "vertices_mm")
 
 
 def quickstart(options):
-    """Runs all steps; prints where the files are.
+    """Puts a body over a photograph; then trains, evaluates and exports a small network.
 
     Args:
       options: `output_dir`, folder for data, model and results; `img_path`, photograph to predict

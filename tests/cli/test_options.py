@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from absl import flags
+from absl.testing import flagsaver
 
 from hmr_tf import main
 from hmr_tf.body.skeleton import LSP_JOINTS, MPI_INF_3DHP_JOINTS
@@ -178,8 +179,35 @@ def test_help_of_all_modes_has_every_flag_in_its_group():
 
 
 def test_help_refuses_another_mode():
-    with pytest.raises(InputError, match="--mode=fly is not one of train, "):
-        main.help_text(["--help", "--mode=fly"])
+    message = "--mode=predikt is not one of train, .*: did you mean --mode=predict"
+    with pytest.raises(InputError, match=message):
+        main.help_text(["--help", "--mode=predikt"])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--image=a.jpg"], "--image is not a flag: did you mean --img_path?"),
+        (["--output", "a"], "--output is not a flag: did you mean --output_dir?"),
+        (["--checkpoint=a"], "--checkpoint is not a flag: did you mean --load_path?"),
+        (["--data=a"], "--data is not a flag: did you mean --data_dir?"),
+        (
+            ["--mode=predikt"],
+            "--mode=predikt is not one of train, evaluate, predict, fit, export, ",
+        ),
+        (["predict"], "'predict' is not a flag: every option is --name=value, did you mean --mode"),
+        (["--mode=export", "a.jpg"], "'a.jpg' is not a flag: every option is --name=value, as --"),
+        (["--img_path=a.jpg"], "--mode is missing: one of train, "),
+    ],
+)
+def test_options_with_other_names_get_a_suggestion(arguments, message, monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", ["hmr", *arguments])
+    with flagsaver.flagsaver(), pytest.raises(SystemExit) as end:
+        main.run()
+    assert end.value.code == 2
+    error = capsys.readouterr().err
+    assert error.startswith(f"error: {message}")
+    assert error.count("\n") == 1
 
 
 def options_read(path):
