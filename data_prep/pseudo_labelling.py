@@ -1,4 +1,4 @@
-"""Records with 2D labels -> the same with SMPL parameters and 3D joints where a teacher agrees."""
+"""Records with 2D labels -> the same with SMPL parameters and 3D joints where landmarks agree."""
 
 import collections
 import hashlib
@@ -16,7 +16,7 @@ from hmr_tf.body.smpl import SMPL
 from hmr_tf.data import record, shards
 from hmr_tf.files import atomic, optional_models, safe_npz
 from hmr_tf.files.errors import InputError
-from hmr_tf.inference.teacher import landmark_fit, landmarks
+from hmr_tf.inference.blazepose import landmark_fit, landmarks
 
 PEOPLE_PER_FIT = 500
 INDEX, SHEET = "pseudo_index.json", "fits.png"
@@ -48,41 +48,41 @@ class FileLandmarks(NamedTuple):
         )
 
 
-class TeacherLandmarks(NamedTuple):
-    """The teacher itself."""
+class BlazePoseLandmarks(NamedTuple):
+    """Landmarks that BlazePose detects in the records' images."""
 
-    teacher: landmarks.BlazePose
+    blazepose: landmarks.BlazePose
     digest: str
 
     def landmarks_of(self, number, sample):
         """`landmarks.Landmarks` of a record; `number` is not needed."""
-        return self.teacher.detect(sample["image"], sample["keypoints_px"])
+        return self.blazepose.detect(sample["image"], sample["keypoints_px"])
 
 
-def landmark_source(landmarks_path, teacher_folder, dataset, num_people):
+def landmark_source(landmarks_path, blazepose_folder, dataset, num_people):
     """Where the landmarks of a dataset come from.
 
     Args:
-      landmarks_path: .npz, or a folder with DATASET.npz; empty: the teacher.
-      teacher_folder: of the teacher; empty: the one that was made.
+      landmarks_path: .npz, or a folder with DATASET.npz; empty: BlazePose.
+      blazepose_folder: of BlazePose; empty: the one that was made.
       dataset: its name.
       num_people: records of the dataset.
 
     Raises:
-      InputError: no such file, one for other records, no teacher.
+      InputError: no such file, one for other records, no BlazePose.
     """
     if landmarks_path:
         path = Path(landmarks_path)
         return _read_landmarks(path / f"{dataset}.npz" if path.is_dir() else path, num_people)
-    folder = optional_models.find_teacher(teacher_folder)
+    folder = optional_models.find_blazepose(blazepose_folder)
     if not folder:
         raise InputError(
-            "No teacher: make it once, `python -m tools.blazepose --output=models/blazepose`, or "
+            "No BlazePose: make it once, `python -m tools.blazepose --output=models/blazepose`, or "
             "pass --landmarks=FILE.npz."
         )
-    teacher = landmarks.BlazePose(folder)
-    content = (Path(folder) / optional_models.TEACHER_FILE).read_bytes()
-    return TeacherLandmarks(teacher, hashlib.sha256(content).hexdigest())
+    blazepose = landmarks.BlazePose(folder)
+    content = (Path(folder) / optional_models.BLAZEPOSE_FILE).read_bytes()
+    return BlazePoseLandmarks(blazepose, hashlib.sha256(content).hexdigest())
 
 
 def _read_landmarks(path, num_people):
@@ -113,7 +113,7 @@ def write_pseudo_labels(files, source, data_dir, output_dir, num_steps, num_draw
 
     Args:
       files: the dataset's shards, below data_dir.
-      source: FileLandmarks or TeacherLandmarks.
+      source: FileLandmarks or BlazePoseLandmarks.
       data_dir, output_dir: folders of TFRecords; data_dir/x/y becomes output_dir/x/y.
       num_steps: of the fit.
       num_drawn: people in the picture; 0: no picture.
@@ -190,7 +190,7 @@ def _write_pseudo_shard(path, target, source, first, fitter, num_steps, bar):
     except tf.errors.OpError as error:
         record.check_shards([path])
         raise OSError(error.message) from error
-    reasons, chosen, teacher_landmarks = [], [], []
+    reasons, chosen, person_landmarks = [], [], []
     for i, sample in enumerate(samples):
         landmark = None
         if sample["has_smpl"]:
@@ -201,12 +201,12 @@ def _write_pseudo_shard(path, target, source, first, fitter, num_steps, bar):
             reasons.append(_GOOD)
             landmark = source.landmarks_of(first + i, sample)
             chosen.append(i)
-            teacher_landmarks.append(landmark)
+            person_landmarks.append(landmark)
         bar.update(landmark is None)
     for start in range(0, len(chosen), PEOPLE_PER_FIT):
         part = chosen[start : start + PEOPLE_PER_FIT]
         labels = np.stack([samples[i]["keypoints_px"] for i in part])
-        given = landmark_fit.targets(labels, teacher_landmarks[start : start + PEOPLE_PER_FIT])
+        given = landmark_fit.targets(labels, person_landmarks[start : start + PEOPLE_PER_FIT])
         result = fitter(given, num_steps)
         for row, i in enumerate(part):
             reasons[i] = _GOOD if result.is_good[row] else result.reasons[row]

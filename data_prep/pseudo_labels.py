@@ -1,7 +1,7 @@
 """python data_prep/pseudo_labels.py --data_dir=TFRECORDS --datasets=coco --output_dir=DIR [flags]
 
-Writes converted records with 2D keypoints again, with SMPL parameters and 3D joints where a teacher
-of 3D landmarks and the labels agree. The teacher is BlazePose, made once by
+Writes converted records with 2D keypoints again, with SMPL parameters and 3D joints where the
+3D landmarks and the labels agree. The landmarks are BlazePose's, made once by
 `python -m tools.blazepose --output=models/blazepose`, or a file of landmarks from elsewhere, see
 docs/datasets.md. Counts and reasons are in pseudo_index.json beside the shards, people to look at
 in fits.png. The same command resumes a stopped run.

@@ -1,6 +1,6 @@
 """python -m tools.blazepose --output=models/blazepose [--package=FILE.tgz]
 
-Installs the teacher of fits, BlazePose (Google, Apache-2.0): takes one TensorFlow Lite file out of
+Installs BlazePose (Google, Apache-2.0): takes one TensorFlow Lite file out of
 the npm package @mediapipe/pose and checks its SHA-256. No code of the package is run.
 """
 

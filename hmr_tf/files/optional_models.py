@@ -1,4 +1,4 @@
-"""The folders of models that hmr_tf uses but does not bring: the person detector, the teacher.
+"""The folders of models that hmr_tf uses but does not bring: the person detector, BlazePose.
 
 Imports no TensorFlow, so that commands refuse a missing one before they load it.
 """
@@ -9,7 +9,7 @@ from hmr_tf.files.errors import InputError
 
 # Where the README makes them, and the file that is there then.
 DETECTOR_FOLDER, DETECTOR_FILE = Path("models") / "movenet", "saved_model.pb"
-TEACHER_FOLDER, TEACHER_FILE = Path("models") / "blazepose", "pose_landmark_full.tflite"
+BLAZEPOSE_FOLDER, BLAZEPOSE_FILE = Path("models") / "blazepose", "pose_landmark_full.tflite"
 
 
 def find_detector(folder=""):
@@ -26,17 +26,19 @@ def check_detector(folder):
         )
 
 
-def find_teacher(folder=""):
-    """The teacher's folder: the one named, else `TEACHER_FOLDER` if it was made, else ""."""
-    return str(folder or (TEACHER_FOLDER if (TEACHER_FOLDER / TEACHER_FILE).is_file() else ""))
+def find_blazepose(folder=""):
+    """BlazePose's folder: the one named, else `BLAZEPOSE_FOLDER` if it was made, else ""."""
+    return str(
+        folder or (BLAZEPOSE_FOLDER if (BLAZEPOSE_FOLDER / BLAZEPOSE_FILE).is_file() else "")
+    )
 
 
-def require_teacher(folder=""):
-    """As `find_teacher`; InputError where there is none."""
-    found = find_teacher(folder)
+def require_blazepose(folder=""):
+    """As `find_blazepose`; InputError where there is none."""
+    found = find_blazepose(folder)
     if not found:
         raise InputError(
-            "Refinement needs the teacher: make it once, `python -m tools.blazepose "
-            f"--output={TEACHER_FOLDER}`."
+            "Refinement needs BlazePose: make it once, `python -m tools.blazepose "
+            f"--output={BLAZEPOSE_FOLDER}`."
         )
     return found

@@ -13,8 +13,8 @@ from absl import logging
 from hmr_tf.body import theta
 from hmr_tf.files.errors import InputError
 from hmr_tf.inference import person_crops, photo, tracking
+from hmr_tf.inference.blazepose.refinement import Refiner
 from hmr_tf.inference.person_search import PersonSearch
-from hmr_tf.inference.teacher.refinement import Refiner
 from hmr_tf.networks import engines
 from hmr_tf.networks.prediction import prediction_as_dict
 
@@ -40,7 +40,7 @@ class Model:
         engine: `networks.engines.Engine` of `hmr`; None: TensorFlow.
 
         Raises:
-          InputError: refine, and there is no teacher.
+          InputError: refine, and BlazePose was not made.
         """
         self.hmr = hmr
         self.body = body
@@ -87,15 +87,15 @@ class Model:
             detector the one person that the network itself finds, see `person_search`.
           focal_px, principal_px: the photograph's camera, where it is known: see
             `body.camera.place_in_photograph`.
-          refine: whether each body is fitted, from the network's prediction on, to what the teacher
-            sees (`teacher.refinement`); None: as the model was made, without.
+          refine: whether each body is fitted, from the network's prediction on, to the landmarks of
+            BlazePose (`blazepose.refinement`); None: as the model was made, without.
 
         Returns:
           list of `person_crops.Person`, dicts of named arrays; empty where the detector finds no
           person.
 
         Raises:
-          InputError: the file is not an image, a box is empty or outside, or refine and no teacher.
+          InputError: the file is not an image, a box is empty or outside, or refine without BlazePose.
           ValueError: an array of another shape or type.
         """
         if isinstance(image, (str, os.PathLike)):

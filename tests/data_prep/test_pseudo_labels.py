@@ -29,7 +29,7 @@ def run(**values):
 
 @pytest.fixture(scope="module")
 def made():
-    """Four people; the teacher sees somebody else in the place of the second."""
+    """Four people; the landmarks are those of another person in the place of the second."""
     people = landmark_fakes.people(SMPL(body_model.read_model()), 4)
     other = people.landmarks[1]
     people.landmarks[1] = other._replace(keypoints_px=other.keypoints_px[:, [1, 0, 2]])
@@ -123,7 +123,7 @@ def test_pseudo_labels_refuse_landmarks_of_other_people(folder, made, changes, m
     ("changes", "message"),
     [
         ({"landmarks": "none.npz"}, "there is no file"),
-        ({"landmarks": ""}, r"No teacher: make it once, `python -m tools\.blazepose"),
+        ({"landmarks": ""}, r"No BlazePose: make it once, `python -m tools\.blazepose"),
         ({"teacher": "models/blazepose"}, "pass one"),
         ({"datasets": ""}, "--datasets is missing"),
         ({"datasets": "mpii"}, "mpii"),

@@ -9,12 +9,12 @@ from hmr_tf.body import camera
 from hmr_tf.body.skeleton import SMPL_JOINTS, indices
 from hmr_tf.data import record
 from hmr_tf.data.crop import Crop
-from hmr_tf.inference.teacher.landmarks import Landmarks
+from hmr_tf.inference.blazepose.landmarks import Landmarks
 
 SIZE = 224
 _SHOULDERS = list(indices(("left_shoulder", "right_shoulder"), SMPL_JOINTS))
 _KNEES = list(indices(("left_knee", "right_knee"), SMPL_JOINTS))
-NOT_DETECTED = slice(12, 14)  # neck and top of the head, which the teacher has not
+NOT_DETECTED = slice(12, 14)  # neck and top of the head, which BlazePose has not
 
 
 class People(NamedTuple):

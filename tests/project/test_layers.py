@@ -24,8 +24,8 @@ ALLOWED["main"] = {"files", "cli"}
 FOR_ALL = {"addons", "__version__"}
 # How every command starts and fails, those of data_prep and tools too.
 COMMAND_LINE = "hmr_tf.cli.command_line"
-# The one module of data_prep that fits people to what the teacher sees.
-TEACHER, PSEUDO_LABELLING = "hmr_tf.inference.teacher", "data_prep.pseudo_labelling"
+# The one module of data_prep that fits people to the landmarks of BlazePose.
+BLAZEPOSE, PSEUDO_LABELLING = "hmr_tf.inference.blazepose", "data_prep.pseudo_labelling"
 MOST_MODULES = 12
 
 
@@ -53,7 +53,7 @@ def violations(path, module):
         target = layer(name)
         if name.startswith(COMMAND_LINE) and importer in ("data_prep", "tools"):
             continue
-        if name.startswith(TEACHER) and module == PSEUDO_LABELLING:
+        if name.startswith(BLAZEPOSE) and module == PSEUDO_LABELLING:
             continue
         if target not in FOR_ALL and target not in ALLOWED[importer]:
             yield f"{module} imports {name}"

@@ -1,4 +1,4 @@
-"""The command that takes the teacher out of its npm package."""
+"""The command that takes BlazePose out of its npm package."""
 
 import hashlib
 import io
@@ -20,7 +20,7 @@ def package(path, name, content):
 
 
 def test_blazepose_takes_the_known_file_alone(tmp_path, monkeypatch):
-    assert blazepose.MODEL == optional_models.TEACHER_FILE
+    assert blazepose.MODEL == optional_models.BLAZEPOSE_FILE
     monkeypatch.setattr(blazepose, "_SHA256", hashlib.sha256(b"model").hexdigest())
     path = package(tmp_path / "pose.tgz", f"package/{blazepose.MODEL}", b"model")
     assert blazepose.fetch(path) == b"model"

@@ -73,11 +73,11 @@ def _output_folder(options):
     check_folder("output_dir", options.output_dir)
 
 
-def _detector_and_teacher(options):
+def _detector_and_blazepose(options):
     if options.detector:
         optional_models.check_detector(options.detector)
     if options.refine:
-        optional_models.require_teacher()
+        optional_models.require_blazepose()
 
 
 def _training_files(options):
@@ -154,7 +154,7 @@ def _import_tf1(options):
 _CHECKS = {
     "train": (_trained_network, _training_files, _addons, _run_folder),
     "evaluate": (_evaluation, _output_folder),
-    "predict": (_trained_network, _detector_and_teacher, _engine, _output_folder),
+    "predict": (_trained_network, _detector_and_blazepose, _engine, _output_folder),
     "fit": (_trained_network, _output_folder),
     "export": (_trained_network, _export, _output_folder),
     "import_tf1": (_import_tf1,),

@@ -7,7 +7,7 @@ from hmr_tf.body import body_model
 from hmr_tf.body.skeleton import KEYPOINTS
 from hmr_tf.body.smpl import SMPL
 from hmr_tf.files import optional_models
-from hmr_tf.inference.teacher import landmark_fit, landmarks
+from hmr_tf.inference.blazepose import landmark_fit, landmarks
 from tests.fakes import landmark_fakes
 
 ANKLE = KEYPOINTS.index("right_ankle")  # not labelled
@@ -33,7 +33,7 @@ def test_landmark_fit_finds_the_body_in_3d(smpl, made):
     assert np.linalg.norm(fitted - wanted, axis=-1).mean() < 0.06
 
 
-def test_landmark_targets_take_hidden_joints_from_the_teacher(made):
+def test_landmark_targets_take_hidden_joints_from_blazepose(made):
     given = landmark_fit.targets(made.keypoints_px, made.landmarks)
     in_px = given.keypoints2d_norm[..., :2] * given.half_sides_px[:, None, None]
     in_px += given.centers_px[:, None]
@@ -45,29 +45,29 @@ def test_landmark_targets_take_hidden_joints_from_the_teacher(made):
     assert (given.directions[..., 3] > 0.9).all()
 
 
-def moved(teacher, joints, by_px):
-    keypoints = teacher.keypoints_px.copy()
+def moved(detected, joints, by_px):
+    keypoints = detected.keypoints_px.copy()
     keypoints[joints, 0] += by_px
-    return teacher._replace(keypoints_px=keypoints)
+    return detected._replace(keypoints_px=keypoints)
 
 
 @pytest.mark.parametrize(
     ("change", "reason"),
     [
         (
-            lambda labels, teacher: (labels, moved(teacher, slice(2, 9), 90)),
+            lambda labels, detected: (labels, moved(detected, slice(2, 9), 90)),
             "landmarks differ from labels",
         ),
         (
-            lambda labels, teacher: (labels, teacher._replace(presence=0.2)),
+            lambda labels, detected: (labels, detected._replace(presence=0.2)),
             "no person detected",
         ),
-        (lambda labels, teacher: (labels * ([[1]] * 4 + [[0]] * 15), teacher), "few keypoints"),
+        (lambda labels, detected: (labels * ([[1]] * 4 + [[0]] * 15), detected), "few keypoints"),
     ],
 )
 def test_landmark_targets_name_the_reason_of_a_rejection(smpl, made, change, reason):
-    labels, teacher = change(made.keypoints_px[0], made.landmarks[0])
-    given = landmark_fit.targets(labels[None], [teacher])
+    labels, detected = change(made.keypoints_px[0], made.landmarks[0])
+    given = landmark_fit.targets(labels[None], [detected])
     assert given.reasons == [reason]
     assert not given.directions[..., 3].any()
     assert given.keypoints2d_norm[0, ANKLE, 2] == 0
@@ -76,8 +76,8 @@ def test_landmark_targets_name_the_reason_of_a_rejection(smpl, made, change, rea
 
 
 def test_landmark_targets_leave_out_single_joints_that_disagree(made):
-    teacher = moved(made.landmarks[0], [KEYPOINTS.index("left_wrist")], 90)
-    given = landmark_fit.targets(made.keypoints_px[:1], [teacher])
+    detected = moved(made.landmarks[0], [KEYPOINTS.index("left_wrist")], 90)
+    given = landmark_fit.targets(made.keypoints_px[:1], [detected])
     assert given.is_consistent.all()
     ends = [names[0] for names in landmark_fit.fitting.DIRECTIONS]
     weights = dict(zip(ends[:8], given.directions[0, :8, 3]))
@@ -109,9 +109,9 @@ def test_landmark_window_without_a_torso_holds_all_keypoints():
     assert (window.radius_px, window.angle) == (pytest.approx(37.5), 0)
 
 
-def test_landmarks_without_a_teacher_name_the_command(tmp_path):
+def test_landmarks_without_blazepose_name_the_command(tmp_path):
     with pytest.raises(landmarks.InputError, match=r"python -m tools\.blazepose"):
         landmarks.BlazePose(tmp_path)
-    (tmp_path / optional_models.TEACHER_FILE).write_bytes(b"no model")
+    (tmp_path / optional_models.BLAZEPOSE_FILE).write_bytes(b"no model")
     with pytest.raises(landmarks.InputError, match="damaged or of another version"):
         landmarks.BlazePose(tmp_path)

@@ -1,4 +1,4 @@
-"""A teacher for fits: BlazePose detects landmarks of one person, in the photograph and in 3D.
+"""BlazePose: landmarks of one person, in the photograph and in 3D.
 
 An optional extra that `tools.blazepose` installs. BlazePose GHUM, Google, Apache-2.0; TensorFlow
 Lite runs it.
@@ -14,7 +14,7 @@ import tensorflow as tf
 from hmr_tf.body import fitting
 from hmr_tf.body.skeleton import KEYPOINTS, indices
 from hmr_tf.files.errors import InputError
-from hmr_tf.files.optional_models import TEACHER_FILE
+from hmr_tf.files.optional_models import BLAZEPOSE_FILE
 
 _SIZE = 256  # side of its input
 _NUM_LANDMARKS = (
@@ -36,7 +36,7 @@ _SHOULDERS = list(indices(("right_shoulder", "left_shoulder"), KEYPOINTS))
 
 
 class Landmarks(NamedTuple):
-    """The teacher's landmarks of one person; keypoints in the order of `skeleton.KEYPOINTS`."""
+    """The landmarks of one person; keypoints in the order of `skeleton.KEYPOINTS`."""
 
     keypoints_px: np.ndarray  # (19, 3) x, y in the photograph, confidence; 0: it has no such point
     joints3d: np.ndarray  # (19, 3) metres, the camera's axes
@@ -44,7 +44,7 @@ class Landmarks(NamedTuple):
 
 
 class Window(NamedTuple):
-    """The square of a photograph that is the teacher's input."""
+    """The square of a photograph that is the input of BlazePose."""
 
     center_px: np.ndarray  # (2,)
     radius_px: float  # half of its side
@@ -60,9 +60,9 @@ class BlazePose:
         num_threads: for one person's landmarks; their values do not depend on it.
 
         Raises:
-          InputError: there is no teacher, or a file of another version.
+          InputError: BlazePose was not made, or a file of another version.
         """
-        path = Path(folder) / TEACHER_FILE
+        path = Path(folder) / BLAZEPOSE_FILE
         if not path.is_file():
             raise InputError(
                 f"{folder} holds no BlazePose: make it, `python -m tools.blazepose "
@@ -141,7 +141,7 @@ def window_of(keypoints_px):
 
 
 def directions_of(joints3d, weights):
-    """(B, 19, 3) joints of a teacher and (B, 19) weights -> (B, D, 4) for `fitting.Fitter`.
+    """(B, 19, 3) joints and (B, 19) weights -> (B, D, 4) for `fitting.Fitter`.
 
     The weight of a direction is the smallest of its joints'.
     """
@@ -173,7 +173,7 @@ def _rotation2d(angle):
 
 
 def _to_image(window):
-    """(2, 3) affine transform from pixels of the teacher's input to the photograph."""
+    """(2, 3) affine transform from pixels of the input of BlazePose to the photograph."""
     transform = np.zeros((2, 3))
     transform[:, :2] = _rotation2d(window.angle) * (2 * window.radius_px / _SIZE)
     transform[:, 2] = window.center_px - transform[:, :2] @ [_SIZE / 2, _SIZE / 2]

@@ -1,4 +1,4 @@
-"""Predictions fitted to what a teacher sees: nearer to the truth, or left as they were."""
+"""Predictions fitted to the landmarks of BlazePose: nearer to the truth, or left as they were."""
 
 from types import SimpleNamespace
 
@@ -10,7 +10,7 @@ from hmr_tf.body.smpl import SMPL
 from hmr_tf.data.crop import Crop
 from hmr_tf.files.errors import InputError
 from hmr_tf.inference import model as models
-from hmr_tf.inference.teacher import landmarks, refinement
+from hmr_tf.inference.blazepose import landmarks, refinement
 from hmr_tf.networks.hmr import HMR, IterativeRegressor, mean_theta
 from hmr_tf.networks.prediction import prediction_as_dict
 from tests.fakes import landmark_fakes, tiny_hmr
@@ -37,15 +37,15 @@ def made(hmr):
 
 @pytest.fixture
 def refiner(hmr, made, monkeypatch):
-    """With a teacher that returns the landmarks of the people, one after another."""
-    teacher = SimpleNamespace(landmarks=list(made.landmarks), keypoints_px=[])
+    """With a BlazePose that returns the landmarks of the people, one after another."""
+    blazepose = SimpleNamespace(landmarks=list(made.landmarks), keypoints_px=[])
 
     def detect(image, keypoints_px):
-        teacher.keypoints_px.append(keypoints_px)
-        return teacher.landmarks[len(teacher.keypoints_px) - 1]
+        blazepose.keypoints_px.append(keypoints_px)
+        return blazepose.landmarks[len(blazepose.keypoints_px) - 1]
 
-    teacher.detect = detect
-    monkeypatch.setattr(landmarks, "BlazePose", lambda folder, num_threads: teacher)
+    blazepose.detect = detect
+    monkeypatch.setattr(landmarks, "BlazePose", lambda folder, num_threads: blazepose)
     return refinement.Refiner(hmr, "somewhere")
 
 
@@ -68,7 +68,7 @@ def errors(arrays, made):
     return apart_px.mean(axis=1), np.linalg.norm(refined - wanted, axis=-1).mean(axis=1)
 
 
-def test_refinement_moves_bodies_onto_what_the_teacher_sees(refiner, made, predicted):
+def test_refinement_moves_bodies_onto_the_landmarks(refiner, made, predicted):
     refined = refiner(predicted, [IMAGE] * COUNT, [CROP] * COUNT)
     assert refined.is_refined.all()
     assert set(refined.predicted) == set(predicted)
@@ -80,21 +80,21 @@ def test_refinement_moves_bodies_onto_what_the_teacher_sees(refiner, made, predi
     assert np.abs(pose - made.pose)[:, 1:].max() < 1.5
 
 
-def test_refinement_asks_the_teacher_in_pixels_of_the_photograph(refiner, predicted):
+def test_refinement_asks_blazepose_in_pixels_of_the_photograph(refiner, predicted):
     refiner(predicted, [IMAGE] * COUNT, [CROP] * COUNT)
     expected = predicted["keypoints2d_px"][0] * landmark_fakes.SIZE / SIZE
-    np.testing.assert_allclose(refiner.teacher.keypoints_px[0][:, :2], expected, rtol=1e-5)
+    np.testing.assert_allclose(refiner.blazepose.keypoints_px[0][:, :2], expected, rtol=1e-5)
 
 
-def test_refinement_leaves_people_that_the_teacher_does_not_detect(refiner, predicted):
-    refiner.teacher.landmarks[1] = refiner.teacher.landmarks[1]._replace(presence=0.1)
+def test_refinement_leaves_people_that_blazepose_does_not_detect(refiner, predicted):
+    refiner.blazepose.landmarks[1] = refiner.blazepose.landmarks[1]._replace(presence=0.1)
     refined = refiner(predicted, [IMAGE] * COUNT, [CROP] * COUNT)
     assert refined.is_refined.tolist() == [True, False, True]
     for name, values in refined.predicted.items():
         np.testing.assert_allclose(values[1], predicted[name][1], atol=1e-4, err_msg=name)
 
 
-def test_refinement_links_only_people_that_the_teacher_detects():
+def test_refinement_links_only_people_that_blazepose_detects():
     linked = fitting.Motion(np.array([0, 0, 1, 2]), np.zeros((4, 24, 3, 3)), np.ones(4))
     motion = refinement._between_detected(linked, np.array([True, False, True, True]))
     assert motion.previous.tolist() == [0, 1, 2, 2]
@@ -128,7 +128,7 @@ def test_refinement_of_a_photograph_changes_all_that_depends_on_the_body(hmr, re
         assert np.abs(person[name] - plain[name]).max() > 1e-3, name
 
 
-def test_refinement_without_a_teacher_names_the_command(hmr, tmp_path, monkeypatch):
+def test_refinement_without_blazepose_names_the_command(hmr, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(InputError, match=r"python -m tools\.blazepose"):
         models.Model(hmr, body_model.read_model(), refine=True)

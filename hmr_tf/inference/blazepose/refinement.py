@@ -1,4 +1,4 @@
-"""Refines predictions: fits the network's bodies to the teacher's landmarks, as SPIN and EFT do."""
+"""Refines predictions: fits the network's bodies to BlazePose's landmarks, as SPIN and EFT do."""
 
 from typing import NamedTuple
 
@@ -8,13 +8,13 @@ import tensorflow as tf
 from hmr_tf.body import fitting, theta
 from hmr_tf.data import crop as crops
 from hmr_tf.files import optional_models
-from hmr_tf.inference.teacher import landmark_fit, landmarks
+from hmr_tf.inference.blazepose import landmark_fit, landmarks
 from hmr_tf.networks.prediction import prediction_as_dict, prediction_from_body
 
 NUM_STEPS = 100
-_TEACHER_THREADS = 2  # 8 ms a run instead of 15
+_BLAZEPOSE_THREADS = 2  # 8 ms a run instead of 15
 MIN_PRESENCE = 0.5
-# Weight of the network's keypoints where the teacher has no landmark, as for neck and head.
+# Weight of the network's keypoints where BlazePose has no landmark, as for neck and head.
 NETWORK_WEIGHT = 0.1
 MAX_ERROR_NORM = 0.1  # of a fit that is kept; half of the crop is 1
 
@@ -32,20 +32,20 @@ class Refiner:
     def __init__(self, hmr, folder=""):
         """Args:
         hmr: `networks.hmr.HMR`.
-        folder: of the teacher; empty: the one that was made.
+        folder: of BlazePose; empty: the one that was made.
 
         Raises:
-          InputError: there is no teacher.
+          InputError: BlazePose was not made.
         """
-        folder = optional_models.require_teacher(folder)
+        folder = optional_models.require_blazepose(folder)
         self._hmr = hmr
-        self.teacher = landmarks.BlazePose(folder, num_threads=_TEACHER_THREADS)
+        self.blazepose = landmarks.BlazePose(folder, num_threads=_BLAZEPOSE_THREADS)
         self._fitter = fitting.Fitter(
             hmr.smpl, weights=landmark_fit.WEIGHTS, stiffness=landmark_fit.stiffness()
         )
 
     def __call__(self, predicted, images, person_crops, motion=None):
-        """Fits the bodies to the teacher's landmarks in the photographs.
+        """Fits the bodies to BlazePose's landmarks in the photographs.
 
         Args:
           predicted: dict of arrays with B rows, as of `networks.prediction.prediction_as_dict`.
@@ -57,12 +57,12 @@ class Refiner:
           Refined.
         """
         in_crops = predicted["keypoints2d_px"]
-        teacher_landmarks = [
-            self.teacher.detect(image, _with_weight(crops.to_image(keypoints, crop), 1.0))
+        person_landmarks = [
+            self.blazepose.detect(image, _with_weight(crops.to_image(keypoints, crop), 1.0))
             for image, keypoints, crop in zip(images, in_crops, person_crops)
         ]
-        keypoints, directions = self._targets(in_crops, teacher_landmarks, person_crops)
-        is_refined = np.array([s.presence > MIN_PRESENCE for s in teacher_landmarks])
+        keypoints, directions = self._targets(in_crops, person_landmarks, person_crops)
+        is_refined = np.array([s.presence > MIN_PRESENCE for s in person_landmarks])
         motion = None if motion is None else _between_detected(motion, is_refined)
         fit = self._fitter(keypoints, predicted["theta"], NUM_STEPS, directions, motion)
         is_refined &= fit.error_norm.numpy() < MAX_ERROR_NORM
@@ -72,25 +72,25 @@ class Refiner:
         arrays = prediction_as_dict(prediction, self._hmr.image_size)
         return Refined({name: np.asarray(values) for name, values in arrays.items()}, is_refined)
 
-    def _targets(self, in_crops, teacher_landmarks, person_crops):
+    def _targets(self, in_crops, person_landmarks, person_crops):
         """(B, 19, 3) keypoints2d_norm and (B, D, 4) directions for `fitting.Fitter`."""
         size = self._hmr.image_size
-        teacher = np.stack(
+        detected = np.stack(
             [
                 _with_weight(crops.to_crop(s.keypoints_px[:, :2], crop), s.keypoints_px[:, 2:])
-                for s, crop in zip(teacher_landmarks, person_crops)
+                for s, crop in zip(person_landmarks, person_crops)
             ]
         )
-        weights = teacher[..., 2]
+        weights = detected[..., 2]
         network = np.stack([_with_weight(keypoints, NETWORK_WEIGHT) for keypoints in in_crops])
-        merged = np.where(weights[..., None] > NETWORK_WEIGHT, teacher, network)
+        merged = np.where(weights[..., None] > NETWORK_WEIGHT, detected, network)
         merged[..., :2] = 2 * merged[..., :2] / size - 1  # `camera.pixels_from_norm` inverted
-        joints3d = np.stack([s.joints3d for s in teacher_landmarks])
+        joints3d = np.stack([s.joints3d for s in person_landmarks])
         return merged, landmarks.directions_of(joints3d, np.sqrt(weights))
 
 
 def _between_detected(motion, is_detected):
-    """The Motion without people that the teacher does not detect: they would mislead the others."""
+    """The Motion without people that BlazePose does not detect: they would mislead the others."""
     linked = is_detected & is_detected[motion.previous]
     return motion._replace(
         previous=np.where(linked, motion.previous, np.arange(len(linked))),

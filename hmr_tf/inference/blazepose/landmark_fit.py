@@ -1,4 +1,4 @@
-"""Fits bodies to labelled keypoints and a teacher's landmarks, where the two agree."""
+"""Fits bodies to labelled keypoints and detected landmarks, where the two agree."""
 
 from typing import NamedTuple
 
@@ -7,20 +7,18 @@ import numpy as np
 from hmr_tf.body import fit_initialization, fitting, theta
 from hmr_tf.body.skeleton import SMPL_JOINTS
 from hmr_tf.data import crop as crops
-from hmr_tf.inference.teacher import landmarks
+from hmr_tf.inference.blazepose import landmarks
 
-# A joint agrees if teacher and label are nearer than this share of the person's size.
+# A joint agrees if landmark and label are nearer than this share of the person's size.
 AGREEING = 0.25
 MIN_AGREEING_SHARE, MIN_COMPARED = 0.75, 5
 MIN_PRESENCE = 0.5
 MIN_LABELLED = 6
-HIDDEN_WEIGHT, FACE_WEIGHT = (
-    0.4,
-    0.6,
-)  # of keypoints that only the teacher detects; of the face's labels
+HIDDEN_WEIGHT = 0.4  # of keypoints that have only a landmark
+FACE_WEIGHT = 0.6  # of the face's labels
 MAX_ERROR_NORM, MAX_WORST_NORM = 0.06, 0.25  # of a good fit; half of the crop is 1
 MAX_BETA = 4.0
-_LIMBS = np.arange(12)  # of KEYPOINTS: without neck and head, which teachers name otherwise
+_LIMBS = np.arange(12)  # of KEYPOINTS: without neck and head, which landmarks place otherwise
 _FACE = np.arange(14, 19)
 WEIGHTS = fitting.Weights(rest_pose=0.02, betas=0.02, hinges=0.03, directions=1.0)
 
@@ -40,7 +38,7 @@ class Targets(NamedTuple):
 
     keypoints2d_norm: np.ndarray  # (B, 19, 3) x, y, weight
     directions: np.ndarray  # (B, len(fitting.DIRECTIONS), 4)
-    is_consistent: np.ndarray  # (B,) whether the teacher and the labels agree
+    is_consistent: np.ndarray  # (B,) whether the landmarks and the labels agree
     reasons: list  # of B str: why not, or ""
     centers_px: np.ndarray  # (B, 2) of [-1, 1]
     half_sides_px: np.ndarray  # (B,)
@@ -56,23 +54,23 @@ class Result(NamedTuple):
     reasons: list  # of B str: why not, or ""
 
 
-def targets(keypoints_px, teacher_landmarks):
-    """Puts labels and a teacher's landmarks together.
+def targets(keypoints_px, person_landmarks):
+    """Puts labels and detected landmarks together.
 
     Args:
       keypoints_px: (B, 19, 3) x, y, weight as labelled; at least two of each person.
-      teacher_landmarks: list of B `landmarks.Landmarks` in the same pixels.
+      person_landmarks: list of B `landmarks.Landmarks` in the same pixels.
 
     Returns:
       Targets.
     """
     labels = np.asarray(keypoints_px, np.float64)
-    teacher = np.stack([s.keypoints_px for s in teacher_landmarks]).astype(np.float64)
-    joints3d = np.stack([s.joints3d for s in teacher_landmarks])
-    presence = np.array([s.presence for s in teacher_landmarks])
+    detected = np.stack([s.keypoints_px for s in person_landmarks]).astype(np.float64)
+    joints3d = np.stack([s.joints3d for s in person_landmarks])
+    presence = np.array([s.presence for s in person_landmarks])
     sizes = np.array([landmarks.person_size_px(person) for person in labels])
-    is_labelled, is_detected = labels[..., 2] > 0, teacher[..., 2] > 0
-    apart = np.linalg.norm(teacher[..., :2] - labels[..., :2], axis=-1) / sizes[:, None]
+    is_labelled, is_detected = labels[..., 2] > 0, detected[..., 2] > 0
+    apart = np.linalg.norm(detected[..., :2] - labels[..., :2], axis=-1) / sizes[:, None]
     agrees = (apart < AGREEING) & is_labelled & is_detected
     compared = (is_labelled & is_detected)[:, _LIMBS].sum(axis=1)
     share = agrees[:, _LIMBS].sum(axis=1) / np.maximum(compared, 1)
@@ -82,11 +80,11 @@ def targets(keypoints_px, teacher_landmarks):
     ]
     consistent = np.array([not reason for reason in reasons])
     centers, half_sides = _squares(labels)
-    merged = np.where(is_labelled[..., None], labels, teacher * [1, 1, HIDDEN_WEIGHT])
+    merged = np.where(is_labelled[..., None], labels, detected * [1, 1, HIDDEN_WEIGHT])
     merged[..., 2] *= is_labelled | consistent[:, None]
     merged[:, _FACE, 2] = np.where(is_labelled[:, _FACE], FACE_WEIGHT, merged[:, _FACE, 2])
     merged[..., :2] = (merged[..., :2] - centers[:, None]) / half_sides[:, None, None]
-    weights = np.sqrt(teacher[..., 2]) * consistent[:, None] * (agrees | ~is_labelled)
+    weights = np.sqrt(detected[..., 2]) * consistent[:, None] * (agrees | ~is_labelled)
     directions = landmarks.directions_of(joints3d, weights)
     return Targets(merged, directions, consistent, reasons, centers, half_sides)
 

@@ -1,1 +1,0 @@
-"""A second network that detects landmarks in 2D and 3D, and bodies fitted to its landmarks."""
