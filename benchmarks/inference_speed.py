@@ -40,9 +40,9 @@ OURS = "ours, float32"
 ORIGINALS = "resnet_v2_50"
 
 
-def original_inference(hmr, model):
+def original_inference(hmr, body):
     """Three meshes from variables (its `RunModel.py:91-150`)."""
-    smpl = original_smpl.layer(model)
+    smpl = original_smpl.layer(body)
 
     @tf.function
     def run(images):
@@ -78,14 +78,14 @@ def our_engine(hmr, precision, folder):
     return lambda images: predict(images)["vertices"]
 
 
-def in_torch(hmr, model):
+def in_torch(hmr, body):
     from benchmarks.baselines import torch_hmr
 
-    run = torch_hmr.compiled(hmr, model)
+    run = torch_hmr.compiled(hmr, body)
     return lambda images: run(images)[1]
 
 
-def implementations(hmr, model, folder):
+def implementations(hmr, body, folder):
     """Name -> function of crops, of all that are installed."""
     for dtype in ("float32", "bfloat16"):
         start = time.perf_counter()
@@ -96,9 +96,9 @@ def implementations(hmr, model, folder):
     made = {OURS: exported(folder / "float32")}
     print(f"loaded in {time.perf_counter() - start:.1f} s")
     makers = {
-        "the original pipeline": lambda: original_inference(hmr, model),
+        "the original pipeline": lambda: original_inference(hmr, body),
         "ours, bfloat16": lambda: exported(folder / "bfloat16"),
-        "torch.compile": lambda: in_torch(hmr, model),
+        "torch.compile": lambda: in_torch(hmr, body),
         "engine openvino": lambda: our_engine(hmr, "float32", folder / "cache"),
         "engine, bfloat16": lambda: our_engine(hmr, "bfloat16", folder / "cache"),
         "OpenVINO": lambda: in_openvino(folder / "float32", "f32"),
@@ -180,10 +180,10 @@ def network(load_path, images):
     """HMR and its body's `BodyModel`; random weights without a checkpoint."""
     if load_path:
         return checkpoint.load_with_body(load_path)
-    model = body_model.read_model(body_model.BUILT_IN)
-    hmr = build.build(build.Architecture(img_size=images.shape[1]), model)
+    body = body_model.read_model(body_model.BUILT_IN)
+    hmr = build.build(build.Architecture(img_size=images.shape[1]), body)
     build.calibrate_batch_norm(hmr.encoder, tf.constant(images))
-    return hmr, model
+    return hmr, body
 
 
 def main():
@@ -202,9 +202,9 @@ def main():
             f"only the original's, {ORIGINALS}."
         )
     images = crops_of(args.img_path, max(args.batch_sizes), architecture.img_size)
-    hmr, model = network(args.load_path, images)
+    hmr, body = network(args.load_path, images)
     with tempfile.TemporaryDirectory() as name:
-        runs = implementations(hmr, model, Path(name))
+        runs = implementations(hmr, body, Path(name))
         for batch_size in args.batch_sizes:
             compare(runs, images[:batch_size], args.rounds)
             preprocessing_overhead(Path(name), images[:batch_size], args.rounds)

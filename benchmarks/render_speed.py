@@ -21,9 +21,9 @@ from hmr_tf.body import camera as body_camera
 from hmr_tf.rendering import render, zbuffer
 
 
-def bodies(model, count):
+def bodies(body, count):
     """(B, V, 3) upright bodies in the camera frame, seen from random sides."""
-    upright = tf.constant(model.v_template[None] * [1, -1, -1], tf.float32)
+    upright = tf.constant(body.v_template[None] * [1, -1, -1], tf.float32)
     angles_deg = np.random.default_rng(0).uniform(-180, 180, count)
     return tf.concat([render.side_view(upright, degrees) for degrees in angles_deg], axis=0)
 
@@ -78,8 +78,8 @@ def main():
     tf.config.threading.set_intra_op_parallelism_threads(args.threads)
     tf.config.threading.set_inter_op_parallelism_threads(args.threads)
     cv2.setNumThreads(args.threads)
-    model = body_model.read_model()
-    vertices, faces = bodies(model, args.batch_size), tf.constant(model.faces)
+    body = body_model.read_model()
+    vertices, faces = bodies(body, args.batch_size), tf.constant(body.faces)
     clock = time.process_time if args.threads == 1 else time.perf_counter
     for size in (224, 512):
         rows, covered = measure(vertices, faces, size, args.repeats, clock)

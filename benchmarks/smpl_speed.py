@@ -38,23 +38,23 @@ WEIGHTS_PER_VERTEX = 4
 SQUARE, STREAM = 1024, 1 << 25  # side of the product; numbers that the bandwidth is measured with
 
 
-def write_for_peers(model, folder):
+def write_for_peers(body, folder):
     """Writes the body under the names that `smplx` and `smplfitter` look for."""
     body = {
-        "v_template": model.v_template,
-        "shapedirs": model.shapedirs,
-        "posedirs": model.posedirs,
-        "J_regressor": model.joint_regressor,
-        "weights": model.lbs_weights,
-        "f": model.faces,
-        "kintree_table": np.stack([model.parents, np.arange(len(model.parents))]),
+        "v_template": body.v_template,
+        "shapedirs": body.shapedirs,
+        "posedirs": body.posedirs,
+        "J_regressor": body.joint_regressor,
+        "weights": body.lbs_weights,
+        "f": body.faces,
+        "kintree_table": np.stack([body.parents, np.arange(len(body.parents))]),
     }
     for name in ("SMPL_NEUTRAL.pkl", "basicmodel_neutral_lbs_10_207_0_v1.1.0.pkl"):
         Path(folder, name).write_bytes(pickle.dumps(body))
-    np.save(Path(folder, "kid_template.npy"), np.zeros_like(model.v_template))
+    np.save(Path(folder, "kid_template.npy"), np.zeros_like(body.v_template))
 
 
-def smplx_layer(model, folder, threads):
+def smplx_layer(body, folder, threads):
     """`smplx` on PyTorch: tensors of PyTorch in and out."""
     import smplx
     import torch
@@ -62,7 +62,7 @@ def smplx_layer(model, folder, threads):
     torch.set_num_threads(threads)
     with contextlib.redirect_stdout(io.StringIO()):  # it warns of ten betas
         layer = smplx.SMPL(f"{folder}/SMPL_NEUTRAL.pkl", num_betas=NUM_BETAS, create_transl=False)
-    regressor = torch.tensor(model.keypoint_regressor, dtype=torch.float32)
+    regressor = torch.tensor(body.keypoint_regressor, dtype=torch.float32)
 
     @torch.inference_mode()
     def pose_bodies(pose, betas):
@@ -72,12 +72,12 @@ def smplx_layer(model, folder, threads):
     return lambda pose, betas: pose_bodies(torch.from_numpy(pose), torch.from_numpy(betas))
 
 
-def smplfitter_layer(model, folder):
+def smplfitter_layer(body, folder):
     """`smplfitter`'s TensorFlow layer."""
     from smplfitter.tf import BodyModel
 
     layer = BodyModel("smpl", "neutral", model_root=str(folder))
-    regressor = tf.constant(model.keypoint_regressor, tf.float32)
+    regressor = tf.constant(body.keypoint_regressor, tf.float32)
 
     def pose_bodies(pose, betas):
         vertices = layer(pose_rotvecs=pose, shape_betas=betas)["vertices"]
@@ -86,23 +86,23 @@ def smplfitter_layer(model, folder):
     return pose_bodies
 
 
-def calls(model, threads, pose, betas):
+def calls(body, threads, pose, betas):
     """name -> callable that poses these bodies: (vertices, keypoints), or joints in their place."""
-    smpl = SMPL(model)
+    smpl = SMPL(body)
     layers = {
         OURS: lambda pose, betas: smpl(pose, betas)[:3:2],
         JOINTS_ONLY: lambda pose, betas: smpl.joints_only(pose, betas)[1:3],
-        "the original's steps": original_smpl.layer(model),
+        "the original's steps": original_smpl.layer(body),
     }
     functions = {}
     with tempfile.TemporaryDirectory() as folder:
-        write_for_peers(model, folder)
+        write_for_peers(body, folder)
         try:
-            layers["smplfitter"] = smplfitter_layer(model, folder)
+            layers["smplfitter"] = smplfitter_layer(body, folder)
         except ImportError as error:
             print(f"smplfitter is left out: {error}")
         try:
-            peer = smplx_layer(model, folder, threads)
+            peer = smplx_layer(body, folder, threads)
             functions["smplx"] = lambda: peer(pose, betas)
         except ImportError as error:
             print(f"smplx is left out: {error}")
@@ -168,11 +168,11 @@ def floor(num_vertices, batch):
     return batch * num_vertices * of_vertex, 4 * numbers
 
 
-def report(model, batch, threads, rounds):
+def report(body, batch, threads, rounds):
     rng = np.random.default_rng(0)
     pose = rng.normal(0, 0.4, (batch, 24, 3)).astype(np.float32)
     betas = rng.normal(size=(batch, NUM_BETAS)).astype(np.float32)
-    runs = calls(model, threads, pose, betas)
+    runs = calls(body, threads, pose, betas)
     first, difference = first_calls(runs)
     print(f"\nbatch {batch}: all meshes and keypoints agree to {difference:.1e} m")
     rates = machine()
@@ -186,7 +186,7 @@ def report(model, batch, threads, rounds):
     for mode in ("", XLA):
         joints = statistics.median(times[OURS + mode] / times[JOINTS_ONLY + mode])
         print(f"mesh / joints only{mode}: {joints:.1f}")
-    work, size = floor(len(model.v_template), batch)
+    work, size = floor(len(body.v_template), batch)
     rate, bandwidth = 2 * SQUARE**3 / product, 3 * 4 * STREAM / total
     bound = max(work / rate, size / bandwidth)
     print(
@@ -203,9 +203,9 @@ def main():
     args = parser.parse_args()
     tf.config.threading.set_intra_op_parallelism_threads(args.threads)
     tf.config.threading.set_inter_op_parallelism_threads(args.threads)
-    model = body_model.read_model()
+    body = body_model.read_model()
     for batch in args.batch_sizes:
-        report(model, batch, args.threads, args.rounds)
+        report(body, batch, args.threads, args.rounds)
 
 
 if __name__ == "__main__":

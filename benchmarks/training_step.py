@@ -86,9 +86,9 @@ def _update(optimizer, variables):
 class OriginalHMR(HMR):
     """The same network with the original's SMPL after every stage."""
 
-    def __init__(self, hmr, model):
+    def __init__(self, hmr, body):
         super().__init__(hmr.encoder, hmr.regressor, hmr.smpl)
-        self._pose_bodies = original_smpl.layer(model)
+        self._pose_bodies = original_smpl.layer(body)
 
     def predictions_from_thetas(self, thetas):
         return tuple(self._prediction(one) for one in thetas)

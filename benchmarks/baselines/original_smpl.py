@@ -9,18 +9,18 @@ import tensorflow as tf
 from hmr_tf.body.theta import NUM_BETAS
 
 
-def layer(model):
+def layer(body):
     """`body_model.BodyModel` -> function of pose (B, 24, 3) and betas (B, 10): mesh, keypoints."""
-    num_vertices = len(model.v_template)
+    num_vertices = len(body.v_template)
 
     def constant(array, *shape):
         return tf.constant(array.reshape(shape or array.shape), tf.float32)
 
-    template, weights = constant(model.v_template), constant(model.lbs_weights)
-    shapedirs = constant(model.shapedirs, -1, NUM_BETAS)
-    posedirs = constant(model.posedirs, num_vertices * 3, -1)
+    template, weights = constant(body.v_template), constant(body.lbs_weights)
+    shapedirs = constant(body.shapedirs, -1, NUM_BETAS)
+    posedirs = constant(body.posedirs, num_vertices * 3, -1)
     joint_regressor, keypoint_regressor = (
-        constant(regressor.T) for regressor in (model.joint_regressor, model.keypoint_regressor)
+        constant(regressor.T) for regressor in (body.joint_regressor, body.keypoint_regressor)
     )
 
     def regress(points, regressor):
@@ -36,7 +36,7 @@ def layer(model):
         bent = tf.reshape(rotations[:, 1:] - tf.eye(3), [batch, -1])
         posed = tf.matmul(bent, posedirs, transpose_b=True)
         posed = tf.reshape(posed, [-1, num_vertices, 3]) + shaped
-        bones = tf.reshape(_bone_matrices(rotations, rest_joints, model.parents), [-1, 24, 16])
+        bones = tf.reshape(_bone_matrices(rotations, rest_joints, body.parents), [-1, 24, 16])
         tiled = tf.reshape(tf.tile(weights, [batch, 1]), [batch, -1, 24])
         matrices = tf.reshape(tf.matmul(tiled, bones), [batch, -1, 4, 4])
         homogeneous = tf.concat([posed, tf.ones([batch, num_vertices, 1])], axis=2)

@@ -11,8 +11,8 @@ from benchmarks.baselines import torch_resnet
 class Hmr(nn.Module):
     """(B, 3, S, S) -> theta (B, 85), vertices (B, V, 3), keypoints (B, 19, 3)."""
 
-    def __init__(self, hmr, model):
-        """Args: hmr: `networks.hmr.HMR` with the encoder resnet_v2_50; model: `BodyModel`."""
+    def __init__(self, hmr, body):
+        """Args: hmr: `networks.hmr.HMR` of resnet_v2_50; body: `body_model.BodyModel`."""
         super().__init__()
         self.encoder = encoder(hmr.encoder)
         self.fc = nn.ModuleList(
@@ -20,7 +20,7 @@ class Hmr(nn.Module):
         )
         self.register_buffer("mean", tensor(hmr.regressor.mean.numpy()))
         self.num_stage = hmr.regressor.num_stage
-        self.smpl = Smpl(model)
+        self.smpl = Smpl(body)
 
     def forward(self, image):
         features = self.encoder(image)
@@ -59,16 +59,16 @@ def encoder(network):
 class Smpl(nn.Module):
     """Mesh and keypoints, in the usual steps of PyTorch's SMPL layers."""
 
-    def __init__(self, model):
+    def __init__(self, body):
         super().__init__()
-        self.parents = model.parents.tolist()
+        self.parents = body.parents.tolist()
         arrays = {
-            "template": model.v_template,
-            "shapedirs": model.shapedirs,
-            "posedirs": model.posedirs.reshape(-1, model.posedirs.shape[-1]).T,
-            "weights": model.lbs_weights,
-            "joint_regressor": model.joint_regressor,
-            "keypoint_regressor": model.keypoint_regressor,
+            "template": body.v_template,
+            "shapedirs": body.shapedirs,
+            "posedirs": body.posedirs.reshape(-1, body.posedirs.shape[-1]).T,
+            "weights": body.lbs_weights,
+            "joint_regressor": body.joint_regressor,
+            "keypoint_regressor": body.keypoint_regressor,
         }
         for name, array in arrays.items():
             self.register_buffer(name, tensor(np.ascontiguousarray(array)))
@@ -127,9 +127,9 @@ def linear(layer):
     return made
 
 
-def compiled(hmr, model):
+def compiled(hmr, body):
     """Function of (B, S, S, 3) images -> theta, vertices and keypoints as arrays."""
-    run = torch.compile(Hmr(hmr, model).eval().to(memory_format=torch.channels_last))
+    run = torch.compile(Hmr(hmr, body).eval().to(memory_format=torch.channels_last))
 
     def call(images):
         with torch.inference_mode():

@@ -95,7 +95,7 @@ class Model:
           person.
 
         Raises:
-          InputError: the file is not an image, a box is empty or outside, or refine without BlazePose.
+          InputError: the file is not an image, a box is empty or outside; refine, no BlazePose.
           ValueError: an array of another shape or type.
         """
         if isinstance(image, (str, os.PathLike)):
