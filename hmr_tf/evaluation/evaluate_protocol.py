@@ -158,7 +158,8 @@ def _pictures(people, errors, metric, hmr):
     for title, person in scores.representative(errors).items():
         path, record = people.paths[people.file[person]], people.number[person] + 1
         name = people.truth["filename"][person].decode(errors="replace")
-        caption = f"{title}: {results.label(metric)} {results.number(float(errors[person]))}; "
+        error = results.format_number(float(errors[person]))
+        caption = f"{title}: {results.metric_label(metric)} {error}; "
         caption += f"{path.stem}, record {record}, {name}"
         picture = people_pictures.draw(people, person, hmr)
         pictures.append((caption, people_pictures.encode_jpeg(picture)))

@@ -40,7 +40,7 @@ def report(content, errors, ranked_by, people):
       HTML text.
     """
     values = errors[ranked_by][np.isfinite(errors[ranked_by])]
-    unit = results.label(ranked_by)
+    unit = results.metric_label(ranked_by)
     parts = [
         _head(content),
         "<h2>Results</h2>",
@@ -62,7 +62,9 @@ def comparison(title, header, rows):
 
 
 def _head(content):
-    options = [f"--{name}={results.option(value)}" for name, value in content["options"].items()]
+    options = [
+        f"--{name}={results.format_flag_value(value)}" for name, value in content["options"].items()
+    ]
     counts, missing = content["counts"], content["missing"]
     command = " ".join([f"--protocol={content['protocol']}", *options])
     lines = [
@@ -85,7 +87,7 @@ def _head(content):
 def _percentiles(percentiles):
     shares = list(next(iter(percentiles.values())))
     rows = [
-        (results.label(name), *(results.number(values[share]) for share in shares))
+        (results.metric_label(name), *(results.format_number(values[share]) for share in shares))
         for name, values in percentiles.items()
     ]
     return _table(("percentile", *(f"{share}%" for share in shares)), rows)
@@ -105,10 +107,12 @@ def _groups(tables):
         yield f"<h2>By {_safe(title)}</h2>"
         columns = list(next(iter(rows.values())))
         if title in ("joint", "part"):
-            series = {column: results.label(column) for column in columns[:2]}
+            series = {column: results.metric_label(column) for column in columns[:2]}
             yield charts.bars(rows, series)
-        body = [(name, *(results.number(row[c]) for c in columns)) for name, row in rows.items()]
-        labels = [results.label(column) for column in columns]
+        body = [
+            (name, *(results.format_number(row[c]) for c in columns)) for name, row in rows.items()
+        ]
+        labels = [results.metric_label(column) for column in columns]
         yield f'<div class="scroll">{_table((title, *labels), body)}</div>'
 
 

@@ -48,12 +48,12 @@ _MAX_BYTES = 2**26
 _MAX_SHOWN = 5  # names of missing sequences; results.json and the report have all
 
 
-def label(metric):
+def metric_label(metric):
     """A metric's name in tables."""
     return LABELS.get(metric, metric)
 
 
-def number(value):
+def format_number(value):
     """A metric's value in tables."""
     if isinstance(value, int):
         return str(value)
@@ -121,7 +121,10 @@ def metrics_table(results):
     """(header, rows) of text: every metric beside the published ones."""
     columns = {"here": results["metrics"], **results["published"]}
     rows = [
-        (label(name), *(number(x[name]) if name in x else "" for x in columns.values()))
+        (
+            metric_label(name),
+            *(format_number(x[name]) if name in x else "" for x in columns.values()),
+        )
         for name in results["metrics"]
     ]
     return ("", *columns), rows
@@ -148,15 +151,15 @@ def compare(paths):
     first, *others = (run["metrics"] for run in runs)
     rows = []
     for name, value in first.items():
-        cells = [number(value)]
+        cells = [format_number(value)]
         for other in others:
-            cells.append(number(other.get(name)))
+            cells.append(format_number(other.get(name)))
             is_known = None not in (other.get(name), value)
             cells.append(f"{other[name] - value:+.2f}" if is_known else "-")
-        rows.append((label(name), *cells))
+        rows.append((metric_label(name), *cells))
     settings = [run.get("options", {}) for run in runs]  # none in versions before 1.1
     for name in (name for name in settings[0] if all(name in options for options in settings)):
-        values = [option(options[name]) for options in settings]
+        values = [format_flag_value(options[name]) for options in settings]
         if len(set(values)) > 1:  # the table shows the options that differ
             rows.append((f"--{name}", values[0], *(x for value in values[1:] for x in (value, ""))))
     header = ["", str(paths[0])]
@@ -192,7 +195,7 @@ def commit():
 
 
 def _settings(results):
-    options = [f"--{name}={option(value)}" for name, value in results["options"].items()]
+    options = [f"--{name}={format_flag_value(value)}" for name, value in results["options"].items()]
     yield " ".join([f"--protocol={results['protocol']}", *options])
     yield f"model: {results['load_path']}; commit: {results['commit'] or 'unknown'}"
 
@@ -204,7 +207,7 @@ def _missing(results):
         yield f"INCOMPLETE: {len(missing)} missing: {shown}"
 
 
-def option(value):
+def format_flag_value(value):
     """A flag's value as on the command line; 14 and 17 for the usual joints."""
     if isinstance(value, (tuple, list)):
         numbers = {tuple(names): str(len(names)) for names in (LSP_JOINTS, MPI_INF_3DHP_JOINTS)}
@@ -214,7 +217,9 @@ def option(value):
 
 def _group_table(title, rows):
     columns = list(next(iter(rows.values())))
-    body = [(name, *(number(row[column]) for column in columns)) for name, row in rows.items()]
+    body = [
+        (name, *(format_number(row[column]) for column in columns)) for name, row in rows.items()
+    ]
     return text_table((f"by {title}", *columns), body)
 
 
