@@ -1,4 +1,4 @@
-"""Networks, optimizers and body of a training run: fresh, pretrained or restored."""
+"""Networks, optimizers and body of a training run: fresh, with initial weights or restored."""
 
 import dataclasses
 from pathlib import Path
@@ -9,7 +9,7 @@ from tensorflow import keras
 from hmr_tf import addons
 from hmr_tf.body import body_model
 from hmr_tf.files.errors import InputError
-from hmr_tf.networks import build, checkpoint, encoder, pretrained, released_weights
+from hmr_tf.networks import build, checkpoint, encoder, initial_weights, released_weights
 from hmr_tf.networks.build import Architecture
 from hmr_tf.networks.discriminator import Discriminator
 from hmr_tf.training import losses, resume
@@ -136,7 +136,7 @@ def build_trainer(options, body, resumed=None):
     if resumed:
         _restore(trainer, options, resumed, strict=not has_changed_flags)
     elif options.pretrained_model_path:
-        pretrained.load(options.pretrained_model_path, options.encoder, hmr, discriminator)
+        initial_weights.load(options.pretrained_model_path, options.encoder, hmr, discriminator)
     return trainer
 
 

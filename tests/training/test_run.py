@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from hmr_tf.data import record
 from hmr_tf.files.errors import InputError
-from hmr_tf.networks import build, checkpoint, encoder, pretrained
+from hmr_tf.networks import build, checkpoint, encoder, initial_weights
 from hmr_tf.networks.build import Architecture
 from hmr_tf.training import run
 from hmr_tf.training.trainer import Trainer
@@ -99,10 +99,10 @@ def test_imported_model_begins_a_new_training(data_dir, tmp_path, monkeypatch):
     assert params["smpl_model_path"] == str(data_dir / "body.npz")
 
 
-def test_pretrained_weights_keep_their_batch_norms(data_dir, tmp_path, monkeypatch):
+def test_initial_weights_keep_their_batch_norms(data_dir, tmp_path, monkeypatch):
     trained, loaded = [], []
     monkeypatch.setattr(Trainer, "fit", lambda trainer, *_, **__: trained.append(trainer))
-    monkeypatch.setattr(pretrained, "load", lambda *arguments: loaded.append(arguments))
+    monkeypatch.setattr(initial_weights, "load", lambda *arguments: loaded.append(arguments))
     run.train(tiny_run.options(data_dir, tmp_path / "run", pretrained_model_path="some.ckpt"))
     (path, name, hmr, discriminator), trainer = loaded[0], trained[0]
     assert (path, name) == ("some.ckpt", "resnet_v2_50")

@@ -60,7 +60,7 @@ COLLAPSES = {
     "camera": (
         lambda logs: logs[step_logs.SCALE_STD] < 1e-3 * abs(logs[step_logs.SCALE_MEAN]),
         "the camera's scale was the same for all people: the network ignores the image. Start "
-        "again, from pretrained weights (--pretrained_model_path) or with a lower --e_lr",
+        "again, from other initial weights (--pretrained_model_path) or with a lower --e_lr",
     ),
     "betas": (
         lambda logs: logs[step_logs.BETAS_STD] < 1e-3,

@@ -1,4 +1,4 @@
-"""Pretrained weights: --pretrained_model_path, the initial weights of a training run."""
+"""Initial weights of a training run: --pretrained_model_path."""
 
 from pathlib import Path
 
