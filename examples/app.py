@@ -99,6 +99,7 @@ def predict_files(model, photograph, folder):
       InputError: the file is not a photograph, or there is no person in it.
     """
     from hmr_tf.exporters import photo_outputs
+    from hmr_tf.files import png
     from hmr_tf.inference import photo
     from hmr_tf.rendering import draw_people, panels
 
@@ -121,8 +122,8 @@ def predict_files(model, photograph, folder):
     bodies_over_photograph = panels.overlay(
         drawn.image, drawn.people, model.faces, with_skeleton=False
     )
-    photo_outputs.write_png(overlay, bodies_over_photograph)
-    photo_outputs.write_png(
+    png.write_png(overlay, bodies_over_photograph)
+    png.write_png(
         side, draw_people.draw_without_photograph(people, model.faces, SIDE_VIEW_PX, SIDE_DEGREES)
     )
     number = "1 person" if len(people) == 1 else f"{len(people)} people"

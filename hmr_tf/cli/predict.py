@@ -10,8 +10,8 @@ from hmr_tf.cli.mode_steps import (
     make_engine,
     output_folder,
 )
-from hmr_tf.cli.option_groups.prediction_options import MOTION_FORMATS, PHOTO_FORMATS
 from hmr_tf.cli.options import Options
+from hmr_tf.exporters import output_formats
 from hmr_tf.files import optional_models
 from hmr_tf.files.errors import InputError
 
@@ -74,7 +74,7 @@ def predict_photographs(model, paths, folder, formats, boxes=None, camera=None, 
       model: `inference.model.Model`.
       paths: of the photographs.
       folder: for what is written.
-      formats: names of `photo_outputs.PHOTO_WRITERS` and `photo_outputs.MOTION_WRITERS`.
+      formats: some of `output_formats.names("photo")`.
       boxes: dict: path -> list of boxes, or an InputError, as `BoxesByName.of_photographs`; None:
         the people that the model finds.
       camera: dict of focal_px and principal_px, where they are known.
@@ -216,21 +216,14 @@ def _record_and_show(options, model, boxes, path):
 
 
 def _formats(options):
-    """What --write names; for videos only what can be written of them."""
-    if options.img_path:
-        known = PHOTO_FORMATS + MOTION_FORMATS
-        formats = options.write
-    else:
-        known = ("overlay", "npz", *MOTION_FORMATS)
-        formats = [name for name in options.write if name != "obj" or not _is_default(options)]
+    """What --write names; of its default, for a video, what can be written of videos."""
+    known = output_formats.names("photo" if options.img_path else "video")
+    is_default = options.write == Options().write
+    formats = [name for name in options.write if name in known or not is_default]
     for name in formats or [""]:
         if name not in known:
             raise InputError(f"--write={name} is not one of {', '.join(known)}.")
     return formats
-
-
-def _is_default(options):
-    return options.write == Options().write
 
 
 def _drawing_model(options):

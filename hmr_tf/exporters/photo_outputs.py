@@ -1,23 +1,18 @@
-"""The output files of photographs and motions: one writer for each value of --write."""
+"""The output files of a photograph: pictures with the bodies, meshes, arrays, motions."""
 
 import collections
 from pathlib import Path
-from typing import NamedTuple, Optional
+from typing import NamedTuple
 
-import cv2
 import numpy as np
 
-from hmr_tf.body.body_model import BodyModel, rest_body
-from hmr_tf.body.measure import measure_shape
-from hmr_tf.exporters import axes, bvh, mesh, motion, smpl_npz, viewer
-from hmr_tf.exporters.gltf import glb
-from hmr_tf.exporters.measure_picture import measure_picture
-from hmr_tf.files import atomic
+from hmr_tf.body.body_model import BodyModel
+from hmr_tf.exporters import axes, mesh, motion, output_formats
+from hmr_tf.exporters.motion_outputs import Clip
+from hmr_tf.files import atomic, png
 from hmr_tf.rendering import panels
 
 _NAMES = ("joint_names", "smpl_joint_names")  # entries of Person that are equal for all people
-
-
 _STILL_FPS = 25.0  # stated in the motion files of a photograph, which have one frame
 
 
@@ -28,21 +23,6 @@ class Scene(NamedTuple):
     people: list  # of inference.person_crops.Person, at least one
     body: BodyModel  # of these people
     up_axis: str = "y"  # of meshes and motions: "y" or "z"
-
-
-class Clip(NamedTuple):
-    """The motions of the people in a video, or their poses in a photograph.
-
-    All files of a clip begin with its frame 0, also those of people who enter later.
-    """
-
-    motions: list  # of exporters.motion.Motion, one for each person, at least one
-    body: BodyModel  # of these people
-    fps: float  # frames a second
-    up_axis: str = "y"  # of BVH and AMASS files: "y" or "z"
-    # (H, W, 3) uint8 RGB, the photograph or a frame; for the page
-    image: Optional[np.ndarray] = None
-    overlay: Optional[np.ndarray] = None  # (H, W, 3) uint8 RGB, the same with the bodies drawn
 
 
 def distinct_names(paths):
@@ -70,30 +50,14 @@ def write(folder, name, scene, formats):
       folder: for the files; it is created.
       name: beginning of the file names.
       scene: Scene.
-      formats: names of `PHOTO_WRITERS` and `MOTION_WRITERS`.
+      formats: some of `output_formats.names("photo")`.
 
     Returns:
       list of the paths written.
     """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    stem, paths = str(folder / name), []
-    clip = _clip_of_one_frame(scene) if set(formats) & set(MOTION_WRITERS) else None
-    for format_name in formats:
-        if format_name in PHOTO_WRITERS:
-            paths += PHOTO_WRITERS[format_name](stem, scene)
-        else:
-            paths += MOTION_WRITERS[format_name](stem, clip)
-    return paths
-
-
-def write_png(path, picture):
-    """(H, W, 3) or (H, W, 4) uint8 RGB(A) -> a PNG file."""
-    code = cv2.COLOR_RGBA2BGRA if picture.shape[-1] == 4 else cv2.COLOR_RGB2BGR
-    done, content = cv2.imencode(".png", cv2.cvtColor(picture, code))
-    if not done:
-        raise ValueError(f"a picture of shape {picture.shape} cannot be saved as PNG")
-    atomic.write_bytes(path, content)  # Python's error has the reason; OpenCV's does not
+    return output_formats.write(str(folder / name), formats, "photo", scene, _clip_of_one_frame)
 
 
 def _clip_of_one_frame(scene):
@@ -118,22 +82,35 @@ def _clip_of_one_frame(scene):
     )
 
 
-def _picture_writer(suffix, draw):
-    def write_picture(stem, scene):
-        path = Path(f"{stem}{suffix}")
-        write_png(path, draw(scene.image, scene.people, scene.body.faces))
-        return [path]
-
-    return write_picture
+def write_overlay(stem, scene):
+    """Writes the photograph with bodies and keypoints over it."""
+    return _write_picture(f"{stem}_overlay.png", panels.overlay, scene)
 
 
-def _obj(stem, scene):
+def write_panels(stem, scene):
+    """Writes the six pictures of the original's demo in one."""
+    return _write_picture(f"{stem}_panels.png", panels.demo_panels, scene)
+
+
+def write_transparent(stem, scene):
+    """Writes the bodies without the photograph, on a transparent background."""
+    return _write_picture(f"{stem}_transparent.png", panels.transparent, scene)
+
+
+def _write_picture(path, draw, scene):
+    png.write_png(path, draw(scene.image, scene.people, scene.body.faces))
+    return [Path(path)]
+
+
+def write_obj(stem, scene):
+    """Writes the meshes of all people, Wavefront OBJ."""
     path = Path(f"{stem}.obj")
     mesh.write_obj(path, _vertices_in_scene(scene), scene.body.faces)
     return [path]
 
 
-def _ply(stem, scene):
+def write_ply(stem, scene):
+    """Writes the meshes of all people, binary PLY."""
     path = Path(f"{stem}.ply")
     mesh.write_ply(path, _vertices_in_scene(scene), scene.body.faces)
     return [path]
@@ -148,7 +125,8 @@ def _vertices_in_scene(scene):
     ]
 
 
-def _npz(stem, scene):
+def write_npz(stem, scene):
+    """Writes all entries of the people, a row for each person."""
     path, first = Path(f"{stem}.npz"), scene.people[0]
     arrays = {
         name: np.stack([person[name] for person in scene.people])
@@ -159,65 +137,3 @@ def _npz(stem, scene):
     with atomic.atomic_write(path) as unfinished:
         np.savez_compressed(unfinished, faces=scene.body.faces, **names, **arrays)
     return [path]
-
-
-def _glb(stem, clip):
-    path = Path(f"{stem}.glb")
-    glb.write_glb(path, clip.motions, clip.body, fps=clip.fps, first_frame=0)
-    return [path]
-
-
-def _viewer(stem, clip):
-    path = Path(f"{stem}.html")
-    content = glb.glb(clip.motions, clip.body, fps=clip.fps, first_frame=0)
-    viewer.write_viewer(path, content, clip.image, clip.overlay, title=path.stem)
-    return [path]
-
-
-def _bvh(stem, clip):
-    paths = [Path(f"{stem}_{person.name}.bvh") for person in clip.motions]
-    for path, person in zip(paths, clip.motions):
-        person = motion.from_frame(person, 0)
-        bvh.write_bvh(path, person, clip.body, fps=clip.fps, up_axis=clip.up_axis)
-    return paths
-
-
-def _amass(stem, clip):
-    paths = [Path(f"{stem}_{person.name}_amass.npz") for person in clip.motions]
-    for path, person in zip(paths, clip.motions):
-        person = motion.from_frame(person, 0)
-        smpl_npz.write_smpl_npz(path, person, clip.body, fps=clip.fps, up_axis=clip.up_axis)
-    return paths
-
-
-def _measure(stem, clip):
-    """A CSV with a row of measurements for each person, and pictures of them."""
-    path = Path(f"{stem}_measures.csv")
-    measurements = [measure_shape(clip.body, person.betas) for person in clip.motions]
-    lines = [",".join(["person", *(f"{name}_m" for name in measurements[0])])]
-    paths = [path]
-    for person, values in zip(clip.motions, measurements):
-        lines.append(",".join([person.name, *(f"{m.metres:.4f}" for m in values.values())]))
-        vertices, _ = rest_body(clip.body, person.betas)
-        paths.append(Path(f"{stem}_{person.name}_measures.png"))
-        write_png(paths[-1], measure_picture(vertices, clip.body.faces, values))
-    atomic.write_text(path, "\n".join(lines) + "\n")
-    return paths
-
-
-# Value of --write -> function: (beginning of the path, Scene or Clip) -> list of the paths written.
-PHOTO_WRITERS = {
-    "overlay": _picture_writer("_overlay.png", panels.overlay),
-    "panels": _picture_writer("_panels.png", panels.demo_panels),
-    "transparent": _picture_writer("_transparent.png", panels.transparent),
-    "obj": _obj,
-    "ply": _ply,
-    "npz": _npz,
-}
-MOTION_WRITERS = {
-    "glb": _glb,
-    "bvh": _bvh,
-    "amass": _amass,
-    "viewer": _viewer,
-    "measure": _measure,
-}

@@ -6,23 +6,33 @@ import functools
 import os
 from concurrent import futures
 from pathlib import Path
+from typing import Callable, NamedTuple
 
 import numpy as np
 import tensorflow as tf
 from scipy.spatial.transform import Rotation
 from tqdm import tqdm
 
-from hmr_tf.exporters import motion, photo_outputs
+from hmr_tf.body.body_model import BodyModel
+from hmr_tf.exporters import motion, output_formats
+from hmr_tf.exporters.motion_outputs import Clip
 from hmr_tf.files.atomic import atomic_write
 from hmr_tf.inference import video_files
 from hmr_tf.inference.person_crops import Person
-from hmr_tf.inference.video import FRAMES_PER_BATCH, PERSON_ARRAYS, batches
+from hmr_tf.inference.video import FRAMES_PER_BATCH, PERSON_ARRAYS, VideoPeople, batches
 from hmr_tf.rendering import panels
 
-FORMATS = ("overlay", "npz")  # beside those of `photo_outputs.MOTION_WRITERS`
+
+class VideoScene(NamedTuple):
+    """A video and the people in it."""
+
+    people: VideoPeople
+    body: BodyModel  # of these people
+    vertices_of: Callable  # poses it, see `inference.model.Model.vertices_of`
+    up_axis: str = "y"  # of motions: "y" or "z"
 
 
-def write(folder, people, body, vertices_of, formats=FORMATS, up_axis="y"):
+def write(folder, people, body, vertices_of, formats=("overlay", "npz"), up_axis="y"):
     """Writes the files of a video, as NAME_overlay.mp4 and NAME.npz.
 
     Args:
@@ -30,7 +40,7 @@ def write(folder, people, body, vertices_of, formats=FORMATS, up_axis="y"):
       people: `inference.video.VideoPeople`.
       body: `body_model.BodyModel`.
       vertices_of: function that poses it, see `inference.model.Model.vertices_of`.
-      formats: names of `FORMATS` and `photo_outputs.MOTION_WRITERS`.
+      formats: some of `output_formats.names("video")`.
       up_axis: of motions, "y" or "z".
 
     Returns:
@@ -38,25 +48,28 @@ def write(folder, people, body, vertices_of, formats=FORMATS, up_axis="y"):
     """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    stem, paths = folder / people.path.stem, []
-    has_motions = bool(set(formats) & set(photo_outputs.MOTION_WRITERS))
-    clip = _clip(people, body, vertices_of, up_axis) if has_motions else None
-    for name in formats:
-        if name == "overlay":
-            paths.append(Path(f"{stem}_overlay.mp4"))
-            _draw_frames(people, body.faces, vertices_of, paths[-1])
-        elif name == "npz":
-            paths.append(Path(f"{stem}.npz"))
-            with atomic_write(paths[-1]) as unfinished:
-                np.savez_compressed(unfinished, faces=body.faces, **_arrays(people))
-        else:
-            paths += photo_outputs.MOTION_WRITERS[name](str(stem), clip)
-    return paths
+    stem, scene = str(folder / people.path.stem), VideoScene(people, body, vertices_of, up_axis)
+    return output_formats.write(stem, formats, "video", scene, _clip)
 
 
-def _clip(people, body, vertices_of, up_axis):
-    """`photo_outputs.Clip` of all tracks, with the first frame that shows a person."""
-    motions = []
+def write_overlay(stem, scene):
+    """Writes the video with the bodies over it."""
+    path = Path(f"{stem}_overlay.mp4")
+    _draw_frames(scene.people, scene.body.faces, scene.vertices_of, path)
+    return [path]
+
+
+def write_npz(stem, scene):
+    """Writes arrays with a row for each person in each frame."""
+    path = Path(f"{stem}.npz")
+    with atomic_write(path) as unfinished:
+        np.savez_compressed(unfinished, faces=scene.body.faces, **_arrays(scene.people))
+    return [path]
+
+
+def _clip(scene):
+    """`motion_outputs.Clip` of all tracks, with the first frame that shows a person."""
+    people, body, motions = scene.people, scene.body, []
     for number, track in enumerate(people.tracks):
         arrays = {
             name: np.stack([person[name] for person in track.people])
@@ -70,12 +83,12 @@ def _clip(people, body, vertices_of, up_axis):
         motions.append(track_motion)
     first = min(track.frames[0] for track in people.tracks)
     in_first = [track.people[0] for track in people.tracks if track.frames[0] == first]
-    overlay = _overlay(body.faces, people.image, _with_mesh([in_first], vertices_of)[0])
-    return photo_outputs.Clip(
+    overlay = _overlay(body.faces, people.image, _with_mesh([in_first], scene.vertices_of)[0])
+    return Clip(
         motions,
         body,
         fps=people.times.rate_hz,
-        up_axis=up_axis,
+        up_axis=scene.up_axis,
         image=people.image,
         overlay=overlay,
     )

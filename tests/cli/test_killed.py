@@ -12,8 +12,7 @@ import tensorflow as tf
 
 from hmr_tf.cli import mode_steps, predict
 from hmr_tf.evaluation import cached_predictions
-from hmr_tf.exporters import photo_outputs
-from hmr_tf.files import atomic
+from hmr_tf.files import atomic, png
 from hmr_tf.inference import fit_records
 from hmr_tf.inference.model import Model
 from hmr_tf.networks import engines
@@ -44,7 +43,7 @@ def jobs(model, tmp_path_factory):
     picture = np.random.default_rng(0).integers(0, 256, (60, 80, 3), np.uint8)
     photographs = [folder / f"{name}.png" for name in "ab"]
     for path in photographs:
-        photo_outputs.write_png(path, picture)
+        png.write_png(path, picture)
     boxes = {path: [(10.0, 5.0, 40.0, 50.0)] for path in photographs}
 
     def evaluate(out):

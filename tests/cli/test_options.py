@@ -17,7 +17,6 @@ from hmr_tf.cli.option_groups import (
     evaluation_options,
     file_options,
     machine_options,
-    prediction_options,
     training_options,
 )
 from hmr_tf.files.errors import InputError
@@ -240,13 +239,6 @@ def test_options_bn_momentum_is_the_encoders():
     from hmr_tf.networks import encoder
 
     assert FIELDS["bn_momentum"].default == encoder.BN_MOMENTUM
-
-
-def test_options_formats_have_writers():
-    from hmr_tf.exporters import photo_outputs
-
-    assert set(prediction_options.PHOTO_FORMATS) == set(photo_outputs.PHOTO_WRITERS)
-    assert set(prediction_options.MOTION_FORMATS) == set(photo_outputs.MOTION_WRITERS)
 
 
 def test_options_protocols_are_those_of_evaluation():

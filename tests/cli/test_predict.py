@@ -6,7 +6,7 @@ import pytest
 
 from hmr_tf.cli import options
 from hmr_tf.cli import predict as mode
-from hmr_tf.exporters import photo_outputs
+from hmr_tf.files import png
 from hmr_tf.files.errors import InputError
 from hmr_tf.inference import boxes as box_files
 from hmr_tf.inference import photo
@@ -28,7 +28,7 @@ def model(tmp_path_factory):
 
 def test_predict_command_that_fails_leaves_no_folder(tmp_path, model, picture, monkeypatch):
     monkeypatch.setattr(mode, "_drawing_model", lambda options: model)
-    photo_outputs.write_png(tmp_path / "me.png", picture)
+    png.write_png(tmp_path / "me.png", picture)
     given = {"mode": "predict", "img_path": str(tmp_path / "me.png")}
     run_options = options.Options(
         **given, box=(500.0, 5.0, 20.0, 30.0), output_dir=str(tmp_path / "out")
@@ -43,7 +43,7 @@ def test_predict_leaves_out_an_unusable_box_and_with_strict_refuses_it(
 ):
     """One of each place where it shows: in the file, and against the photograph."""
     monkeypatch.setattr(mode, "_drawing_model", lambda options: model)
-    photo_outputs.write_png(tmp_path / "me.png", picture)
+    png.write_png(tmp_path / "me.png", picture)
     lines = ["image,x,y,width,height", "me.png,0,0,0,0", "me.png,500,5,20,30", "me.png,40,10,30,60"]
     given = {"mode": "predict", "img_path": str(tmp_path / "me.png")}
     given |= {"boxes": str(tmp_path / "boxes.csv"), "output_dir": str(tmp_path / "out")}
@@ -68,7 +68,7 @@ def test_predict_command_leaves_out_bad_files(tmp_path, model, picture):
     folder = tmp_path / "photos"
     folder.mkdir()
     for number in range(10):
-        photo_outputs.write_png(folder / f"{number}.png", picture)
+        png.write_png(folder / f"{number}.png", picture)
     (folder / "4.png").write_bytes(b"no image")
     paths = photo.find(folder)
     boxes = {str(number): [BOX] * (number != 7) for number in range(10)}

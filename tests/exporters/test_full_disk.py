@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from hmr_tf.body import body_model
-from hmr_tf.exporters import photo_outputs
+from hmr_tf.exporters import motion_outputs, output_formats, photo_outputs
 from hmr_tf.inference import video_files
 from hmr_tf.inference.model import Model
 from tests.fakes import tiny_hmr
@@ -25,24 +25,22 @@ def scene(tmp_path_factory):
 @pytest.fixture(scope="module")
 def clip():
     people = [walker("person_0", 2), walker("person_1", 2, seed=1)]
-    return photo_outputs.Clip(
+    return motion_outputs.Clip(
         people, body_model.read_model(body_model.BUILT_IN), 25.0, image=PICTURE
     )
 
 
-@pytest.mark.parametrize("wanted", [*photo_outputs.PHOTO_WRITERS, *photo_outputs.MOTION_WRITERS])
+@pytest.mark.parametrize("wanted", output_formats.names("photo"))
 def test_full_disk_leaves_no_half_file_of_any_format(wanted, scene, clip, tmp_path):
-    write, content = (
-        (photo_outputs.PHOTO_WRITERS[wanted], scene)
-        if wanted in photo_outputs.PHOTO_WRITERS
-        else (photo_outputs.MOTION_WRITERS[wanted], clip)
-    )
+    def write(stem):
+        return output_formats.write(stem, [wanted], "photo", scene, lambda _: clip)
+
     (tmp_path / "whole").mkdir()
-    whole = {path.name: path.read_bytes() for path in write(str(tmp_path / "whole/me"), content)}
+    whole = {path.name: path.read_bytes() for path in write(str(tmp_path / "whole/me"))}
     (tmp_path / "full").mkdir()
     longest = max(map(len, whole.values()))
     with room_for(longest // 2), pytest.raises(OSError, match="large") as error:
-        write(str(tmp_path / "full/me"), content)
+        write(str(tmp_path / "full/me"))
     assert error.value.errno == errno.EFBIG
     left = {path.name: path.read_bytes() for path in (tmp_path / "full").iterdir()}
     assert len(left) < len(whole)

@@ -10,6 +10,7 @@ from hmr_tf.inference.model import Model
 from tests.fakes import tiny_hmr
 
 BOX = (40, 10, 30, 60)
+FORMATS = ("overlay", "panels", "transparent", "obj", "ply", "npz")
 
 
 @pytest.fixture
@@ -25,8 +26,8 @@ def model(tmp_path_factory):
 def test_outputs_of_a_photograph_are_readable(tmp_path, model, picture):
     people = model.predict(picture, [BOX, (80, 5, 60, 80)])
     photograph = photo_outputs.Scene(picture, people, model.body)
-    written = photo_outputs.write(tmp_path / "out", "me", photograph, photo_outputs.PHOTO_WRITERS)
-    paths = dict(zip(photo_outputs.PHOTO_WRITERS, written))
+    written = photo_outputs.write(tmp_path / "out", "me", photograph, FORMATS)
+    paths = dict(zip(FORMATS, written))
     assert cv2.imread(str(paths["overlay"])).shape == picture.shape
     assert cv2.imread(str(paths["transparent"]), cv2.IMREAD_UNCHANGED).shape == (90, 160, 4)
     assert cv2.imread(str(paths["panels"])).shape == (2 * (90 + 24), 3 * 160, 3)

@@ -85,14 +85,13 @@ def test_docs_name_only_flags_that_exist(page):
 def test_docs_have_every_option_of_prediction_and_conversion():
     """What a page promises to list."""
     from data_prep import to_tfrecords
-    from hmr_tf.cli.option_groups import evaluation_options, prediction_options
+    from hmr_tf.cli.option_groups import evaluation_options
+    from hmr_tf.exporters import output_formats
 
     prediction = (ROOT / "docs" / "prediction.md").read_text(encoding="utf-8")
     animation = (ROOT / "docs" / "animation.md").read_text(encoding="utf-8")
-    for name in prediction_options.PHOTO_FORMATS:
-        assert f"`{name}`" in prediction, name
-    for name in prediction_options.MOTION_FORMATS:
-        assert f"`{name}`" in animation, name
+    for name, row in output_formats.FORMATS.items():
+        assert f"`{name}`" in (animation if row.motion else prediction), name
     datasets = (ROOT / "docs" / "datasets.md").read_text(encoding="utf-8")
     for name in to_tfrecords.SOURCES:
         assert f"`{name}`" in datasets, name

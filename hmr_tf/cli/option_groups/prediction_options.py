@@ -4,9 +4,7 @@ import dataclasses
 import functools
 
 from hmr_tf.cli.option_flags import option, pixels
-
-PHOTO_FORMATS = ("overlay", "panels", "transparent", "obj", "ply", "npz")
-MOTION_FORMATS = ("glb", "bvh", "amass", "viewer", "measure")
+from hmr_tf.exporters import output_formats
 
 _predict = functools.partial(option, modes="predict")
 
@@ -72,7 +70,7 @@ class PredictionOptions:
     fit_steps: int = option(250, "Steps of gradient descent.", modes="fit", least=5)
     write: tuple[str, ...] = _predict(
         ("overlay", "obj", "npz"),
-        f"Output formats of photographs: {', '.join(PHOTO_FORMATS)}, {', '.join(MOTION_FORMATS)}. "
-        f"Of videos: overlay, npz, {', '.join(MOTION_FORMATS)}.",
+        f"Output formats of photographs: {', '.join(output_formats.names('photo'))}. "
+        f"Of videos: {', '.join(output_formats.names('video'))}.",
     )
     up_axis: str = _predict("y", "Up axis of meshes and motions.", choices=("y", "z"))
