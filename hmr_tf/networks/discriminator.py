@@ -46,16 +46,32 @@ class Discriminator(keras.Model):
             dense(5, "shape_fc1_2"),
             dense(1, "shape_final", None),
         ]
+        if not wrap:  # `call` reads these kernels without calling the layers
+            for out in self.pose_out:
+                with tf.name_scope(f"{name}/{out.name}"):
+                    out.build([None, _EMBEDDING])
         self((tf.zeros([1, _NUM_JOINTS, 3, 3]), tf.zeros([1, NUM_BETAS])))  # creates the variables
 
     def call(self, inputs, training=None):
         rotations, betas = inputs
         x = tf.reshape(rotations, [-1, _NUM_JOINTS, 9])
         x = _apply(self.embedding, x)
-        scores = [out(x[:, j]) for j, out in enumerate(self.pose_out)]
+        scores = self._scores_of_joints(x)
         scores.append(_apply(self.all_joints, tf.reshape(x, [-1, _NUM_JOINTS * _EMBEDDING])))
         scores.append(_apply(self.shape, betas))
         return tf.concat(scores, axis=-1)
+
+    def _scores_of_joints(self, x):
+        """(N, 23, 32) embedded rotations -> list of (N, M) scores, 23 columns in all.
+
+        Layers that are not wrapped are computed together: 23 products of one column each, and their
+        gradients, take several times as long.
+        """
+        if self._wrap:
+            return [out(x[:, j]) for j, out in enumerate(self.pose_out)]
+        kernels = tf.transpose(tf.concat([out.kernel for out in self.pose_out], axis=1))
+        biases = tf.concat([out.bias for out in self.pose_out], axis=0)
+        return [tf.reduce_sum(x * kernels, axis=-1) + biases]
 
     def get_config(self):
         return {"wrap": self._wrap, "name": self.name}
