@@ -18,6 +18,18 @@ _NUM_JOINTS = len(SMPL_JOINTS) - 1
 _EMBEDDING = 32
 
 
+class _ColumnDense(layers.Dense):
+    """A dense layer on (N, D) that computes with columns, (D, N).
+
+    The gradient of the inputs is then kernel @ upstream. Of rows it is upstream @ kernel^T, for
+    which oneDNN first rearranges the transposed kernel: 3.7 ms instead of 1.2 for 24 rows.
+    """
+
+    def call(self, inputs):
+        outputs = tf.matmul(self.kernel, tf.transpose(inputs), transpose_a=True)
+        return self.activation(tf.nn.bias_add(tf.transpose(outputs), self.bias))
+
+
 @keras.saving.register_keras_serializable("hmr_tf")
 class Discriminator(keras.Model):
     """(N, 23, 3, 3) rotations without the global one, (N, 10) betas -> (N, 25), 1 = real."""
@@ -29,16 +41,16 @@ class Discriminator(keras.Model):
         super().__init__(name=name)
         self._wrap = wrap
 
-        def dense(units, name, activation="relu"):
-            layer = layers.Dense(units, activation=activation, name=name)
+        def dense(units, name, activation="relu", layer_class=layers.Dense):
+            layer = layer_class(units, activation=activation, name=name)
             return wrap(layer) if wrap else layer
 
         # The original's 1x1 convolutions over (23, 1, 9) are dense layers on the last axis.
         self.embedding = [dense(_EMBEDDING, "D_conv1"), dense(_EMBEDDING, "D_conv2")]
         self.pose_out = [dense(1, f"pose_out_j{j}", None) for j in range(_NUM_JOINTS)]
         self.all_joints = [
-            dense(1024, "D_alljoints_fc1"),
-            dense(1024, "D_alljoints_fc2"),
+            dense(1024, "D_alljoints_fc1", layer_class=_ColumnDense),
+            dense(1024, "D_alljoints_fc2", layer_class=_ColumnDense),
             dense(1, "D_alljoints_out", None),
         ]
         self.shape = [
