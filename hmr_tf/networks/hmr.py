@@ -78,16 +78,22 @@ class IterativeRegressor(layers.Layer):
         """
         if training and dropout_mask is None:
             dropout_mask = self.random_dropout_mask(tf.shape(features)[0])
+
+        def drop(x, stage, number):
+            if dropout_mask is None:
+                return x
+            is_kept = tf.cast(dropout_mask[:, stage, number], x.dtype)
+            return x * (is_kept / (1.0 - self.dropout_rate))
+
+        # fc1 on [features, prediction]: what the features add is the same in all stages.
+        of_features, of_prediction = tf.split(self.fc1.kernel, [NUM_FEATURES, theta.NUM_THETA])
+        from_features = tf.matmul(features, of_features) + self.fc1.bias
         prediction = tf.tile(self.mean, [tf.shape(features)[0], 1])
         predictions = []
         for stage in range(self.num_stage):
-            x = tf.concat([features, prediction], axis=-1)
-            for number, hidden in enumerate((self.fc1, self.fc2)):
-                x = hidden(x)
-                if dropout_mask is not None:
-                    is_kept = tf.cast(dropout_mask[:, stage, number], x.dtype)
-                    x *= is_kept / (1.0 - self.dropout_rate)
-            prediction = prediction + self.fc3(x)
+            x = self.fc1.activation(from_features + tf.matmul(prediction, of_prediction))
+            x = self.fc2(drop(x, stage, 0))
+            prediction = prediction + self.fc3(drop(x, stage, 1))
             predictions.append(prediction)
         return predictions
 
