@@ -4,6 +4,8 @@ Importing this package sets one environment variable, and only where TensorFlow 
 Keras 3: TF_USE_LEGACY_KERAS. What else the commands set is in `hmr_tf.cli.command_line`.
 """
 
+import contextlib
+import gc
 import importlib.metadata
 import importlib.util
 import os
@@ -59,17 +61,30 @@ def load(
         engine.
       ImportError: `tf.keras` is Keras 3, since tensorflow was imported before hmr_tf.
     """
-    from hmr_tf.files import optional_models
-    from hmr_tf.inference.detector import Detector
-    from hmr_tf.inference.model import Model
-    from hmr_tf.networks import checkpoint, engines
+    with _garbage_collection_paused():
+        from hmr_tf.files import optional_models
+        from hmr_tf.inference.detector import Detector
+        from hmr_tf.inference.model import Model
+        from hmr_tf.networks import checkpoint, engines
 
-    load_path = str(model_dir or "")
-    hmr, body = checkpoint.load_with_body(load_path, str(smpl_model_path or ""))
-    folder = optional_models.find_detector(detector)
-    return Model(
-        hmr,
-        body,
-        detector=Detector(folder) if folder else None,
-        engine=engines.make(hmr, engine, precision, load_path, flip_test),
-    )
+        load_path = str(model_dir or "")
+        hmr, body = checkpoint.load_with_body(load_path, str(smpl_model_path or ""))
+        folder = optional_models.find_detector(detector)
+        return Model(
+            hmr,
+            body,
+            detector=Detector(folder) if folder else None,
+            engine=engines.make(hmr, engine, precision, load_path, flip_test),
+        )
+
+
+@contextlib.contextmanager
+def _garbage_collection_paused():
+    """For imports and building: the collector would look through a million new objects in vain."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()

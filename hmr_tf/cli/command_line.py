@@ -5,6 +5,7 @@ by SIGTERM, 1 with a traceback a bug of the program. Imports no TensorFlow, so t
 """
 
 import contextlib
+import gc
 import os
 import signal
 import sys
@@ -92,8 +93,13 @@ def write_and_load_tensorflow(text):
     """Writes an announcement, then imports TensorFlow with a progress line."""
     sys.stderr.write(text)
     if "tensorflow" not in sys.modules:
-        with timed_phase("Loading TensorFlow"), _without_import_messages():
-            import tensorflow  # noqa: F401
+        gc.disable()  # it would look through a million new objects in vain
+        try:
+            with timed_phase("Loading TensorFlow"), _without_import_messages():
+                import tensorflow  # noqa: F401
+        finally:
+            gc.enable()
+        gc.freeze()  # what was imported stays
 
 
 def _without_import_messages():

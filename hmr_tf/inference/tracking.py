@@ -3,8 +3,6 @@
 from typing import NamedTuple
 
 import numpy as np
-from scipy.optimize import linear_sum_assignment
-from scipy.signal import savgol_filter
 
 from hmr_tf.body import fitting
 from hmr_tf.body.rotation import nearest_rotation
@@ -72,6 +70,8 @@ def _pairs(boxes, others):
     """Dict: index of a box -> index of the other that it overlaps enough, one for each."""
     if not len(boxes) or not len(others):
         return {}
+    from scipy.optimize import linear_sum_assignment  # here: photographs do without its import
+
     overlaps = overlap(boxes, others)
     pairs = zip(*linear_sum_assignment(overlaps, maximize=True))
     return {i: j for i, j in pairs if overlaps[i, j] >= MIN_OVERLAP}
@@ -143,6 +143,8 @@ def _savgol(values, seconds):
     frames = min(_SAVGOL_FRAMES, len(values) - (len(values) + 1) % 2)
     if frames <= _SAVGOL_ORDER:
         return values
+    from scipy.signal import savgol_filter  # here, since its import takes 0.2 s
+
     return savgol_filter(values, frames, _SAVGOL_ORDER, axis=0)
 
 

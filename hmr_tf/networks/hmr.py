@@ -139,6 +139,18 @@ class HMR(keras.Model):
         self.regressor = regressor
         self.smpl = smpl
 
+    def build(self, input_shape):
+        """Creates the variables that are not there yet; predicts nothing, which would take longer.
+
+        Args:
+          input_shape: (None, S, S, 3).
+        """
+        if not self.regressor.built:
+            # Ends with "/": the whole name, wherever `build` is called.
+            with tf.name_scope(f"{self.name}/{self.regressor.name}/"):
+                self.regressor.build((None, NUM_FEATURES))
+        self.built = True
+
     def call(self, images, training=None, dropout_mask=None):
         """(B, S, S, 3) in [-1, 1] -> tuple of `Prediction` without meshes, one per stage.
 
@@ -188,5 +200,5 @@ class HMR(keras.Model):
             for name in ("encoder", "regressor")
         }
         hmr = cls(**{**config, **parts})
-        hmr(tf.zeros([1, hmr.image_size, hmr.image_size, 3]))  # creates the variables
+        hmr.build((None, hmr.image_size, hmr.image_size, 3))
         return hmr

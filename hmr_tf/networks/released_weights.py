@@ -214,7 +214,7 @@ def load_with_body(smpl_model_path="", path=None):
             f"The released network has an unknown encoder: {released.architecture.encoder!r}."
         )
     body = read_body(released, smpl_model_path)
-    hmr = build.build(released.architecture, body)
+    hmr = build.build(released.architecture, body, weights_follow=True)
     assign(released, hmr)
     return hmr, body
 
