@@ -81,6 +81,8 @@ def run(main, flag_values=flags.FLAGS, argv=None, help_text=None):
     except KeyboardInterrupt:
         sys.stderr.write("stopped\n")
         sys.exit(130)
+    finally:
+        gc.freeze()  # Python would look through TensorFlow's million objects before it ends
 
 
 def _end(reason):
