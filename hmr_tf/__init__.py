@@ -62,6 +62,7 @@ def load(
       ImportError: `tf.keras` is Keras 3, since tensorflow was imported before hmr_tf.
     """
     with _garbage_collection_paused():
+        _import_tensorflow_quietly()
         from hmr_tf.files import optional_models
         from hmr_tf.inference.detector import Detector
         from hmr_tf.inference.model import Model
@@ -76,6 +77,19 @@ def load(
             detector=Detector(folder) if folder else None,
             engine=engines.make(hmr, engine, precision, load_path, flip_test),
         )
+
+
+def _import_tensorflow_quietly():
+    """Imports TensorFlow without its lines about missing GPU libraries and CPU instructions.
+
+    Only its import is hidden: its log level stays as it is, and who has set one sees all of it.
+    """
+    if "tensorflow" in sys.modules or "TF_CPP_MIN_LOG_LEVEL" in os.environ:
+        return
+    from hmr_tf.serving import suppress_output
+
+    with suppress_output.suppress_output_unless_failed(numbers=(2,)):
+        import tensorflow  # noqa: F401
 
 
 @contextlib.contextmanager

@@ -25,11 +25,15 @@ def _is_warning(record):
 
 
 @contextlib.contextmanager
-def suppress_output_unless_failed():
-    """Hides all output, that of C++ too; if the block fails, it goes to standard error."""
+def suppress_output_unless_failed(numbers=(1, 2)):
+    """Hides all output, that of C++ too; if the block fails, it goes to standard error.
+
+    Args:
+      numbers: file descriptors that are hidden: 1 standard output, 2 standard error.
+    """
     with tempfile.TemporaryFile() as output:
         try:
-            with _redirected(output):
+            with _redirected(output, numbers):
                 yield
         except BaseException:
             output.seek(0)
@@ -38,9 +42,9 @@ def suppress_output_unless_failed():
 
 
 @contextlib.contextmanager
-def _redirected(file):
-    """Redirects standard output and standard error to a file."""
-    streams, numbers = (sys.stdout, sys.stderr), (1, 2)
+def _redirected(file, numbers):
+    """Redirects file descriptors to a file."""
+    streams = (sys.stdout, sys.stderr)
     for stream in streams:
         stream.flush()
     saved = [os.dup(number) for number in numbers]

@@ -74,6 +74,34 @@ def test_networks_refuse_keras_3():
         require_keras_2("3.15.1")
 
 
+@pytest.mark.parametrize(
+    ("level", "fails", "is_shown"),
+    [(None, False, False), (None, True, True), ("0", False, True), ("3", False, True)],
+)
+def test_load_hides_what_the_import_of_tensorflow_prints(tmp_path, level, fails, is_shown):
+    """Unless it fails, or the user has chosen a log level; the environment stays as it is."""
+    error = "raise ImportError('broken')" if fails else ""
+    (tmp_path / "tensorflow.py").write_text(f"import os; os.write(2, b'no cuda drivers'); {error}")
+    code = (
+        "import os, hmr_tf\nbefore = dict(os.environ)\n"
+        "try:\n  hmr_tf._import_tensorflow_quietly()\n  import tensorflow\n"
+        "except ImportError: pass\n"
+        "assert dict(os.environ) == before\nos.write(2, b'later lines are shown')"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env={
+            "PYTHONPATH": os.pathsep.join(map(str, (tmp_path, ROOT))),
+            **({"TF_CPP_MIN_LOG_LEVEL": level} if level else {}),
+        },
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert ("no cuda drivers" in done.stderr) == is_shown
+    assert "later lines are shown" in done.stderr
+
+
 def test_commands_set_the_environment_and_keep_the_users(tmp_path):
     code = (
         "import os, sys\nfrom hmr_tf import main\nfrom hmr_tf.cli import command_line\n"
