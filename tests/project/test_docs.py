@@ -11,7 +11,10 @@ import pytest
 from hmr_tf.cli.options import Options
 from hmr_tf.cli.recipes import ROOT
 
-PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [
+    *(ROOT / name for name in ("README.md", "CHANGELOG.md", "CONTRIBUTING.md")),
+    *sorted((ROOT / "docs").glob("*.md")),
+]
 # Of programs that are not ours.
 FOREIGN_FLAGS = {
     *("only-binary", "no-deps", "prefix", "out"),  # uv, pip, npm, sips
