@@ -220,13 +220,18 @@ class Model:
           dict of float32 arrays: `theta` (B, 85), `camera` (B, 3), `rotations` (B, 24, 3, 3),
           `betas` (B, 10), `vertices` (B, V, 3), `joints3d` (B, 19, 3), `smpl_joints` (B, 24, 3) in
           metres, `keypoints2d_px` (B, 19, 2) in pixels of the crop; with `stages` also `stages`, a
-          list of such dicts, the last one being the prediction, which TensorFlow computes, and
-          without the flip test.
+          list of such dicts, which TensorFlow computes; the last one is the prediction.
 
         Raises:
-          ValueError: images of another shape, or uint8.
+          ValueError: images of another shape, or uint8; stages, and the model was loaded with
+            the flip test or with another precision than float32.
         """
         size = self.image_size
+        if stages and (self.engine.flip_test or self.engine.precision != "float32"):
+            raise ValueError(
+                "stages=True is for float32 without the flip test: load the model with "
+                "hmr_tf.load(precision='float32', flip_test=False)"
+            )
         if np.asarray(images).dtype == np.uint8:
             raise ValueError("images must be float32 in [-1, 1]: pixels / 127.5 - 1")
         images = np.asarray(images, np.float32)

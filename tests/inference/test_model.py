@@ -5,6 +5,7 @@ import pytest
 
 from hmr_tf.files.errors import InputError
 from hmr_tf.inference.model import Model
+from hmr_tf.networks import engines
 from tests.fakes import tiny_hmr
 
 
@@ -43,6 +44,22 @@ def test_predict_refuses_a_folder_and_half_a_box(model, tmp_path):
 def test_predict_takes_an_image_of_one_pixel(model):
     (person,) = model.predict(np.full((1, 1, 3), 99, np.uint8))
     assert np.isfinite(person.vertices).all()
+
+
+@pytest.mark.parametrize("options", [{"flip_test": True}, {"precision": "bfloat16"}])
+def test_predict_crops_refuses_stages_that_would_be_of_other_numbers(model, options):
+    engine = engines.make(model.hmr, "tensorflow", **options)
+    other = Model(model.hmr, model.body, engine=engine)
+    with pytest.raises(ValueError, match="stages=True is for float32 without the flip test: load"):
+        other.predict_crops(np.zeros((1, 16, 16, 3)), stages=True)
+
+
+def test_predict_crops_stages_end_with_the_prediction(model, rng):
+    images = rng.uniform(-1, 1, size=(2, 16, 16, 3)).astype(np.float32)
+    predicted = model.predict_crops(images, stages=True)
+    assert len(predicted.pop("stages")) == model.hmr.regressor.num_stage
+    for name, value in model.predict_crops(images).items():
+        np.testing.assert_allclose(predicted[name], value, atol=1e-6, err_msg=name)
 
 
 def test_predict_crops_does_not_depend_on_the_batch(model, rng):
