@@ -9,12 +9,12 @@ import pytest
 import tensorflow as tf
 
 from hmr_tf.data import augment, pipeline, record
-from hmr_tf.data.crop import Crop
 from hmr_tf.data.pipeline import Augmentation
 from hmr_tf.data.record_stream import StreamSlice, batch_file_names
 from hmr_tf.data.shards import Split
 from hmr_tf.files.errors import InputError
 from tests.fakes.augmented import crop_with_labels
+from tests.fakes.image_records import image_record, write
 
 NO_JITTER = Augmentation(trans_max=0, scale_min=1.0, scale_max=1.0)
 IMAGE_SIZE = 224
@@ -25,25 +25,9 @@ def person(grey, with_3d, **changes):
     """A record that is known again by the grey of its image; `changes` replace what it holds."""
     image = np.full((40, 30, 3), grey, "uint8")
     three = {"lsp_joints": np.ones((14, 3)), "pose": np.zeros((24, 3)), "betas": np.full(10, grey)}
-    plain = record.ImageRecord(
-        jpeg=tf.io.encode_jpeg(image, quality=100).numpy(),
-        filename=f"{grey}.jpg",
-        crop=Crop(np.ones(2), np.zeros(2, int), (40, 30)),
-        center_px=np.array([15, 20]),
-        keypoints_px=np.full((19, 2), 10.0),
-        labelled=np.ones(19, int),
-        has_face=False,
-        **(three if with_3d else {}),
-    )
+    values = {"filename": f"{grey}.jpg", "has_face": False, **(three if with_3d else {})}
+    plain = image_record(image, np.full((19, 2), 10.0), **values)
     return record.encode(plain._replace(**changes))
-
-
-def write(path, records):
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with tf.io.TFRecordWriter(str(path)) as writer:
-        for serialized in records:
-            writer.write(serialized)
-    return path
 
 
 @pytest.fixture(scope="module")

@@ -7,6 +7,7 @@ import tensorflow as tf
 from hmr_tf.data import record
 from hmr_tf.data.crop import Crop
 from hmr_tf.files.errors import InputError
+from tests.fakes.image_records import image_record
 
 KEYS_2D = ["center", "encoded", "filename", "format", "height", "visibility", "width", "x", "y"]
 KEYS_3D = ["crop_pt", "has_3d", "scale_factors"]
@@ -16,14 +17,12 @@ KEYS_MOSH = ["gt3d", "pose", "shape"]
 @pytest.fixture
 def person(rng):
     image = rng.integers(0, 256, (30, 40, 3), np.uint8)
-    return record.ImageRecord(
-        jpeg=tf.io.encode_jpeg(image, quality=95).numpy(),
-        filename="im0001.jpg",
+    return image_record(
+        image,
+        rng.uniform(0, 40, (19, 2)),
         crop=Crop(np.array([0.5, 0.25]), np.array([7, 3]), (30, 40)),
         center_px=np.array([20.9, 14.2]),
-        keypoints_px=rng.uniform(0, 40, (19, 2)),
         labelled=np.arange(19) % 3,
-        has_face=True,
     )
 
 

@@ -7,12 +7,10 @@ from scipy.spatial.transform import Rotation
 
 from hmr_tf.body import body_model, skeleton
 from hmr_tf.body.smpl import SMPL
-from hmr_tf.data import record
-from hmr_tf.data.crop import Crop
 from hmr_tf.evaluation.protocols import body_errors
 from hmr_tf.files.errors import InputError
 from hmr_tf.networks.prediction import Prediction
-from tests.fakes import tiny_body
+from tests.fakes import image_records, tiny_body
 
 STORED, SIZE = 224, 112  # the records' images, and the oracle's input: half of them
 GREY_STEP = 20
@@ -82,24 +80,19 @@ def body(smpl, truth):
 
 def write(path, truth, joints, labelled=lambda number: np.ones(19, int), numbers=None):
     """One shard with the people `numbers`; 3D labels for WITH_SMPL and WITH_JOINTS."""
-    with tf.io.TFRecordWriter(str(path)) as writer:
-        for number in range(NUM_PEOPLE) if numbers is None else numbers:
-            image = np.full((STORED, STORED, 3), GREY_STEP * number, "uint8")
-            has_smpl, has_joints = number in WITH_SMPL, number in WITH_JOINTS
-            person = record.ImageRecord(
-                jpeg=tf.io.encode_jpeg(image, quality=100).numpy(),
-                filename=f"{number}.jpg",
-                crop=Crop(np.ones(2), np.zeros(2, int), (STORED, STORED)),
-                center_px=np.array([STORED // 2, STORED // 2]),
-                keypoints_px=truth["keypoints_px"][number],
-                labelled=labelled(number),
-                has_face=True,
-                lsp_joints=joints[number] if has_joints else None,
-                pose=truth["pose"][number] if has_smpl else None,
-                betas=truth["betas"][number] if has_smpl else None,
-            )
-            writer.write(record.encode(person))
-    return {"coco": [path]}
+    people = [
+        image_records.image_record(
+            np.full((STORED, STORED, 3), GREY_STEP * number, "uint8"),
+            truth["keypoints_px"][number],
+            filename=f"{number}.jpg",
+            labelled=labelled(number),
+            lsp_joints=joints[number] if number in WITH_JOINTS else None,
+            pose=truth["pose"][number] if number in WITH_SMPL else None,
+            betas=truth["betas"][number] if number in WITH_SMPL else None,
+        )
+        for number in (range(NUM_PEOPLE) if numbers is None else numbers)
+    ]
+    return {"coco": [image_records.write(path, people)]}
 
 
 @pytest.fixture

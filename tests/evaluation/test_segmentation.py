@@ -15,6 +15,7 @@ from hmr_tf.evaluation import evaluate_protocol, metrics
 from hmr_tf.evaluation.protocols import segmentation
 from hmr_tf.files.errors import InputError
 from tests.fakes import evaluation_fakes as fakes
+from tests.fakes import image_records
 
 SIZE = (150, 110)  # height, width of the images
 CENTER_PX = np.array([50, 80])  # x, y
@@ -109,16 +110,15 @@ def write_lsp(data_dir, smpl, people):
     oracle = fakes.Oracle(fakes.thetas(), smpl)
     truth = fakes.truth_of(oracle)
     records = [
-        fakes.image_record(
-            person,
-            truth,
-            jpeg=fakes.image_of(person, SIZE),
+        image_records.image_record(
+            fakes.image_of(person, SIZE),
+            truth["keypoints_px"][person],
             filename=f"im{1001 + person}.jpg",
             center_px=CENTER_PX,
         )
         for person in people
     ]
-    fakes.write(data_dir / "lsp" / "test_000.tfrecord", records)
+    image_records.write(data_dir / "lsp" / "test_000.tfrecord", records)
     return oracle
 
 
@@ -158,7 +158,7 @@ def evaluate(tmp_path, monkeypatch):
         options = {
             "mode": "evaluate",
             "protocol": "lsp_parts",
-            "load_path": "oracle",
+            "load_path": fakes.load_path(tmp_path / "run"),
             "data_dir": str(tmp_path / "data"),
             "output_dir": str(tmp_path / "output"),
             "segmentation_dir": str(tmp_path / "pngs"),

@@ -3,12 +3,14 @@
 import cv2
 import numpy as np
 import tensorflow as tf
+from tensorflow import keras
 
 from hmr_tf.body import body_model, camera
 from hmr_tf.body.skeleton import KEYPOINTS, LSP_JOINTS, MPI_INF_3DHP_JOINTS, SMPL_JOINTS
 from hmr_tf.body.smpl import SMPL
-from hmr_tf.data import crop, record
+from hmr_tf.data import record
 from hmr_tf.networks.hmr import HMR
+from tests.fakes import image_records
 
 STORED, SIZE = 224, 112  # the records' images, and the oracle's input: half of them
 NUM_PEOPLE = 10
@@ -36,7 +38,7 @@ class Oracle(HMR):
     """
 
     def __init__(self, thetas, smpl, move=lambda joints: joints, translation_px=(0.0, 0.0)):
-        super().__init__(Table(thetas), tf.Module(), smpl)
+        super().__init__(Table(thetas), keras.layers.Layer(), smpl)
         self._move, self._translation_norm = move, 2.0 * np.float32(translation_px) / SIZE
         self.num_calls = 0
 
@@ -81,33 +83,23 @@ def truth_of(model):
     }
 
 
+def load_path(folder):
+    """The --load_path of an Oracle: files by the names of a checkpoint, which nothing reads."""
+    folder.mkdir(exist_ok=True)
+    (folder / "oracle.index").touch()
+    (folder / "params.json").write_text("{}")
+    return str(folder / "oracle")
+
+
 def image_of(person, size=(STORED, STORED)):
     """The plain picture whose grey is the person's number."""
-    image = np.full((*size, 3), _GREY_STEP * person, np.uint8)
-    return tf.io.encode_jpeg(image, quality=100).numpy()
+    return np.full((*size, 3), _GREY_STEP * person, np.uint8)
 
 
 def image_record(person, truth, **changes):
     """ImageRecord of a person, without 3D truth; `changes` replace fields."""
-    values = {
-        "jpeg": image_of(person),
-        "filename": f"img_{person:06d}.jpg",
-        "crop": crop.Crop(np.ones(2), np.zeros(2, int), (STORED, STORED)),
-        "center_px": np.array([STORED // 2, STORED // 2]),
-        "keypoints_px": truth["keypoints_px"][person],
-        "labelled": np.ones(len(KEYPOINTS), int),
-        "has_face": True,
-        **changes,
-    }
-    return record.ImageRecord(**values)
-
-
-def write(path, records):
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with tf.io.TFRecordWriter(str(path)) as writer:
-        for image_record_ in records:
-            writer.write(record.encode(image_record_))
-    return path
+    values = {"filename": f"img_{person:06d}.jpg", **changes}
+    return image_records.image_record(image_of(person), truth["keypoints_px"][person], **values)
 
 
 def write_h36m(data_dir, sequences, truth, with_joints=True):
@@ -124,7 +116,7 @@ def write_h36m(data_dir, sequences, truth, with_joints=True):
             for person in people
         ]
         folder = data_dir / "tf_records_human36m_wjoints" / "test"
-        write(folder / f"{sequence}.tfrecord", records)
+        image_records.write(folder / f"{sequence}.tfrecord", records)
 
 
 def write_3dhp(data_dir, sequences, truth, direction=(0.0, 0.0), universal_scale=1.0):
@@ -133,7 +125,7 @@ def write_3dhp(data_dir, sequences, truth, direction=(0.0, 0.0), universal_scale
     rotation = smallest_rotation(ray)
     for sequence, people in sequences.items():
         records = [_record_3dhp(person, truth, ray, rotation, universal_scale) for person in people]
-        write(data_dir / "mpi_inf_3dhp" / "test" / f"{sequence}.tfrecord", records)
+        image_records.write(data_dir / "mpi_inf_3dhp" / "test" / f"{sequence}.tfrecord", records)
 
 
 def joints_3dhp(truth, person):

@@ -7,9 +7,8 @@ import tensorflow as tf
 
 from hmr_tf.body import camera
 from hmr_tf.body.skeleton import SMPL_JOINTS, indices
-from hmr_tf.data import record
-from hmr_tf.data.crop import Crop
 from hmr_tf.inference.blazepose.landmarks import Landmarks
+from tests.fakes.image_records import image_record, write
 
 SIZE = 224
 _SHOULDERS = list(indices(("left_shoulder", "right_shoulder"), SMPL_JOINTS))
@@ -52,23 +51,19 @@ def _landmarks(points_px, joints3d):
 
 def write_records(folder, made, dataset="coco", records_per_shard=3):
     """Writes DATASET/train_000.tfrecord, ...; returns the names of the people."""
-    (folder / dataset).mkdir(parents=True)
     names = [f"im{number:03}.jpg" for number in range(len(made.pose))]
-    jpeg = tf.io.encode_jpeg(np.full((SIZE, SIZE, 3), 99, np.uint8)).numpy()
+    records = [
+        image_record(
+            np.full((SIZE, SIZE, 3), 99, np.uint8),
+            keypoints_px[:, :2],
+            filename=name,
+            labelled=keypoints_px[:, 2],
+        )
+        for name, keypoints_px in zip(names, made.keypoints_px)
+    ]
     for shard, first in enumerate(range(0, len(names), records_per_shard)):
         path = folder / dataset / f"train_{shard:03}.tfrecord"
-        with tf.io.TFRecordWriter(str(path)) as writer:
-            for i in range(first, min(first + records_per_shard, len(names))):
-                labelled = record.ImageRecord(
-                    jpeg=jpeg,
-                    filename=names[i],
-                    crop=Crop(np.ones(2), np.zeros(2, int), (SIZE, SIZE)),
-                    center_px=np.array([SIZE, SIZE]) / 2,
-                    keypoints_px=made.keypoints_px[i, :, :2],
-                    labelled=made.keypoints_px[i, :, 2],
-                    has_face=True,
-                )
-                writer.write(record.encode(labelled))
+        write(path, records[first : first + records_per_shard])
     return names
 
 

@@ -17,8 +17,8 @@ import tensorflow as tf
 from hmr_tf.cli import command_line
 from hmr_tf.cli.options import Options
 from hmr_tf.data import record
-from hmr_tf.data.crop import Crop
 from tests.fakes import tiny_body, tiny_hmr
+from tests.fakes.image_records import image_record, write
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -27,33 +27,21 @@ def write_data(folder, num_people=8, num_bodies=20):
     """Writes people with 2D labels, motion capture and a body model; returns the folder."""
     rng = np.random.default_rng(0)
     tiny_body.write(folder / "body.npz")
-    (folder / "coco").mkdir()
     for shard, numbers in enumerate(np.array_split(np.arange(num_people), 2)):
-        path = folder / "coco" / f"train_{shard:03}.tfrecord"
-        with tf.io.TFRecordWriter(str(path)) as writer:
-            for number in numbers:
-                writer.write(record.encode(person(rng, number)))
-    (folder / "mocap_neutrMosh").mkdir()
-    path = folder / "mocap_neutrMosh" / "neutrSMPL_CMU_000.tfrecord"
-    with tf.io.TFRecordWriter(str(path)) as writer:
-        for _ in range(num_bodies):
-            writer.write(record.encode_mocap(rng.normal(size=72), rng.normal(size=10)))
+        people = [person(rng, number) for number in numbers]
+        write(folder / "coco" / f"train_{shard:03}.tfrecord", people)
+    poses = [
+        record.encode_mocap(rng.normal(size=72), rng.normal(size=10)) for _ in range(num_bodies)
+    ]
+    write(folder / "mocap_neutrMosh" / "neutrSMPL_CMU_000.tfrecord", poses)
     return folder
 
 
 def person(rng, number, **changes):
     """An ImageRecord of random pixels, with 2D labels."""
     image = rng.integers(0, 256, size=(224, 224, 3), dtype=np.uint8)
-    labelled = record.ImageRecord(
-        jpeg=tf.io.encode_jpeg(image).numpy(),
-        filename=f"{number}.jpg",
-        crop=Crop(np.ones(2), np.zeros(2, int), (224, 224)),
-        center_px=np.array([112, 112]),
-        keypoints_px=rng.uniform(0, 224, size=(19, 2)),
-        labelled=np.ones(19, int),
-        has_face=True,
-    )
-    return labelled._replace(**changes)
+    points = rng.uniform(0, 224, size=(19, 2))
+    return image_record(image, points, quality=95, **{"filename": f"{number}.jpg", **changes})
 
 
 def flag_values(data_dir, model_dir, **changes):

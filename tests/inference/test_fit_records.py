@@ -9,10 +9,10 @@ import tensorflow as tf
 from hmr_tf.body import theta
 from hmr_tf.cli.fit import summary
 from hmr_tf.data import record, shards
-from hmr_tf.data.crop import Crop
 from hmr_tf.inference import fit_records
 from hmr_tf.networks.hmr import mean_theta
 from tests.fakes import full_disk, tiny_hmr
+from tests.fakes.image_records import image_record, write
 
 SIZE = 224
 
@@ -24,21 +24,16 @@ def records(tmp_path, rng):
     body = hmr.smpl(tf.constant(theta.split(mean_theta()).pose), tf.zeros([1, 10]))
     points = 112 * (1 + 0.8 * body.joints3d[0, :, :2].numpy())
     for shard in range(2):
-        path = tmp_path / "data" / "coco" / f"train_{shard:03d}.tfrecord"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with tf.io.TFRecordWriter(str(path)) as writer:
-            for number in range(3):
-                labelled = np.arange(19) < (2 if number == 2 else 19)
-                person = record.ImageRecord(
-                    jpeg=tf.io.encode_jpeg(np.zeros((SIZE, SIZE, 3), np.uint8)).numpy(),
-                    filename=f"{shard}{number}.jpg",
-                    crop=Crop(np.ones(2), np.zeros(2, int), (SIZE, SIZE)),
-                    center_px=np.array([112, 112]),
-                    keypoints_px=points,
-                    labelled=labelled.astype(int),
-                    has_face=True,
-                )
-                writer.write(record.encode(person))
+        people = [
+            image_record(
+                np.zeros((SIZE, SIZE, 3), np.uint8),
+                points,
+                filename=f"{shard}{number}.jpg",
+                labelled=(np.arange(19) < num_labelled).astype(int),
+            )
+            for number, num_labelled in enumerate((19, 19, 2))
+        ]
+        write(tmp_path / "data" / "coco" / f"train_{shard:03d}.tfrecord", people)
     return hmr, tmp_path
 
 

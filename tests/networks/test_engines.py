@@ -14,16 +14,6 @@ from tests.fakes.fake_openvino import FakeOpenVINO
 
 
 @pytest.fixture
-def hmr(tmp_path):
-    return tiny_hmr.build(tmp_path)
-
-
-@pytest.fixture
-def images(rng):
-    return rng.uniform(-1, 1, (3, tiny_hmr.SIZE, tiny_hmr.SIZE, 3)).astype(np.float32)
-
-
-@pytest.fixture
 def fake(monkeypatch, tmp_path):
     fake = FakeOpenVINO()
     monkeypatch.setitem(sys.modules, "openvino", fake)

@@ -1,23 +1,11 @@
 """Flip test: the mean body of a crop and its mirror image."""
 
 import numpy as np
-import pytest
 import tensorflow as tf
 
 from hmr_tf.body import rotation, skeleton, theta
 from hmr_tf.networks import engines
 from hmr_tf.networks.flip_test import mean_of_mirrored
-from tests.fakes import tiny_hmr
-
-
-@pytest.fixture
-def hmr(tmp_path):
-    return tiny_hmr.build(tmp_path)
-
-
-@pytest.fixture
-def images(rng):
-    return rng.uniform(-1, 1, (3, tiny_hmr.SIZE, tiny_hmr.SIZE, 3)).astype(np.float32)
 
 
 def random_prediction(rng, count):
