@@ -6,8 +6,8 @@
 
 The mean pose is the initial theta of the model's regressor: upright, facing the viewer, of the mean
 shape. Its camera is the same for all people; or, "best camera", for each person the scale and
-translation nearest to the labels, which no method knows. Pictures: the people at the 5th, the 50th
-and the 95th percentile of the keypoint error.
+translation nearest to the labels, which no method can predict. Pictures: the people at the 5th, the
+50th and the 95th percentile of the keypoint error.
 """
 
 import tempfile

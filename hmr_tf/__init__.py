@@ -82,7 +82,8 @@ def load(
 def _import_tensorflow_quietly():
     """Imports TensorFlow without its lines about missing GPU libraries and CPU instructions.
 
-    Only its import is hidden: its log level stays as it is, and who has set one sees all of it.
+    Only its import is hidden: its log level stays as it is. With TF_CPP_MIN_LOG_LEVEL set, nothing
+    is hidden.
     """
     if "tensorflow" in sys.modules or "TF_CPP_MIN_LOG_LEVEL" in os.environ:
         return

@@ -44,7 +44,7 @@ flags.DEFINE_bool(
     "rest_hands_and_toes",
     False,
     "Keep hands, and all but the bend of the toes, in rest pose: no label or motion capture shows "
-    "how they are rotated, and a network's own numbers for them are arbitrary.",
+    "how they are rotated, and a network's numbers for them are arbitrary.",
     flag_values=OPTIONS,
 )
 flags.DEFINE_string("output", "hmr_tf/assets/network.npz", "File to write.", flag_values=OPTIONS)

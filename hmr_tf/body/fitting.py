@@ -45,7 +45,7 @@ _MIN_COMPILED = 16
 class Motion(NamedTuple):
     """Which of B bodies are successive frames of one person, whose rotations change little."""
 
-    previous: np.ndarray  # (B,) int, its row in the frame before; its own row where there is none
+    previous: np.ndarray  # (B,) int, its row in the frame before; itself where there is none
     anchors: np.ndarray  # (B, 24, 3, 3) rotations that stay, of a frame that is not in the batch
     has_anchor: np.ndarray  # (B,) 1 where the anchor counts, else 0
 
@@ -123,7 +123,7 @@ class Fitter:
           num_steps: of Adam.
           directions: (B, len(DIRECTIONS), 4) unit vectors in the camera's axes, each with a weight,
             0 where it is not known; None: none is known.
-          motion: Motion; None: each row is a person of its own.
+          motion: Motion; None: each row is another person.
 
         Returns:
           Fit.

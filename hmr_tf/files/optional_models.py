@@ -35,10 +35,10 @@ def find_blazepose(folder=""):
 
 def require_blazepose(folder=""):
     """As `find_blazepose`; InputError where there is none."""
-    found = find_blazepose(folder)
-    if not found:
+    folder = find_blazepose(folder)
+    if not folder:
         raise InputError(
             "Refinement needs BlazePose: make it once, `python -m tools.blazepose "
             f"--output={BLAZEPOSE_FOLDER}`."
         )
-    return found
+    return folder

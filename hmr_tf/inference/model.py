@@ -119,7 +119,7 @@ class Model:
           refine: as in `predict`.
           people_before: the people of the frame before, where the images are successive frames of
             a video: then refined bodies of one person change little from frame to frame. None:
-            photographs of their own.
+            the images are unrelated.
 
         Returns:
           list: for each photograph its list of `person_crops.Person`, or the InputError of a

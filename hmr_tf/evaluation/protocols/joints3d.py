@@ -29,7 +29,7 @@ ACTIVITIES = {
 class _Distances(NamedTuple):
     """(N, K) metres."""
 
-    plain: np.ndarray  # both roots at the origin
+    unaligned: np.ndarray  # both roots at the origin
     aligned: np.ndarray  # after the best similarity transform
 
 
@@ -164,10 +164,10 @@ def _per_frame_mm(distances, rows=...):
 
 
 def _shares_percent(distances, rows):
-    plain, aligned = (part[rows] for part in distances)
+    unaligned, aligned = (part[rows] for part in distances)
     return {
-        "pck_percent": 100 * metrics.pck(plain, metrics.PCK_M),
-        "auc_percent": 100 * metrics.auc(plain),
+        "pck_percent": 100 * metrics.pck(unaligned, metrics.PCK_M),
+        "auc_percent": 100 * metrics.auc(unaligned),
         "pa_pck_percent": 100 * metrics.pck(aligned, metrics.PCK_M),
         "pa_auc_percent": 100 * metrics.auc(aligned),
     }
@@ -182,9 +182,9 @@ def _rows_of_actions(by_sequence):
 
 
 def _by_joint(names, distances):
-    plain, aligned = (1e3 * part.mean(axis=0) for part in distances)
+    unaligned, aligned = (1e3 * part.mean(axis=0) for part in distances)
     return {
-        name: {"mpjpe_mm": float(plain[k]), "pa_mpjpe_mm": float(aligned[k])}
+        name: {"mpjpe_mm": float(unaligned[k]), "pa_mpjpe_mm": float(aligned[k])}
         for k, name in enumerate(names)
     }
 
