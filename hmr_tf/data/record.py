@@ -186,13 +186,8 @@ def decode_labels(serialized):
 
 
 def _labels(features):
-    body = tf.stack(
-        [
-            features["image/x"],
-            features["image/y"],
-            tf.cast(features["image/visibility"], tf.float32),
-        ]
-    )
+    visible = tf.cast(features["image/visibility"], tf.float32)
+    body = tf.stack([features["image/x"], features["image/y"], visible])
     x, y, visibility = tf.unstack(tf.concat([body, features["image/face_pts"]], axis=1))
     labelled = tf.cast(visibility > 0.0, tf.float32)
     joints = features["mosh/gt3d"]
