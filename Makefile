@@ -4,7 +4,7 @@ BIN := .venv/bin
 # make quickstart IMAGE=photo.jpg: predict on this photograph. SKIP_TRAINING=1: nothing else.
 IMAGE ?=
 SKIP_TRAINING ?=
-# make app LOAD_PATH=logs/mine: with this network; empty: the one that comes with hmr_tf.
+# make app LOAD_PATH=logs/mine: with this network; empty: the released network.
 LOAD_PATH ?=
 # make venv GPU=1: install the CUDA libraries too.
 GPU ?=

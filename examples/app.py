@@ -26,7 +26,7 @@ OPTIONS = flags.FlagValues()
 flags.DEFINE_string(
     "load_path",
     "",
-    "Folder of a training run or of --mode=import_tf1; empty: the network that comes with hmr_tf.",
+    "Folder of a training run or of --mode=import_tf1; empty: the released network.",
     flag_values=OPTIONS,
 )
 flags.DEFINE_string(

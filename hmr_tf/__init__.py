@@ -43,7 +43,7 @@ def load(
 
     Args:
       model_dir: folder of a training run or of --mode=import_tf1, or a checkpoint prefix in it;
-        None: the network that comes with hmr_tf.
+        None: the released network, which comes with hmr_tf.
       smpl_model_path: SMPL file to use; None: the one the model was trained with.
       detector: folder that `python -m tools.movenet` made; None: models/movenet if it is there,
         else the network itself finds one person of each photograph.

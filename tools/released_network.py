@@ -1,6 +1,6 @@
 """python -m tools.released_network --load_path=RUN [--rest_hands_and_toes] [--output=FILE]
 
-Writes the network that comes with hmr_tf from checkpoints of a training run: float16 kernels,
+Writes the released network from checkpoints of a training run: float16 kernels,
 everything else float32. First it measures how far float16 moves the vertices, on crops of
 photographs, and refuses to write where that is more than half a millimetre on average.
 """

@@ -85,7 +85,7 @@ def load_with_body(load_path, smpl_model_path=""):
 
     Args:
       load_path: checkpoint prefix, or a folder, whose newest checkpoint is taken; "released" or
-        empty: the network that comes with hmr_tf.
+        empty: the released network.
       smpl_model_path: the SMPL file to use; empty means the one of the training. An imported
         network keeps the body in its checkpoint, as the original does (`RunModel.py:70`), and takes
         only the faces from the file.

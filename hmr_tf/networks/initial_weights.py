@@ -19,7 +19,7 @@ def load(path, encoder_name, hmr, discriminator=None):
     """Sets weights from a file of any known kind.
 
     Args:
-      path: "released", the network that comes with hmr_tf; "imagenet", which downloads Keras's
+      path: "released", the released network; "imagenet", which downloads Keras's
         weights; a Keras weight file (.h5) of the encoder; slim's resnet_v2_50.ckpt; or a checkpoint
         of the original HMR, from which encoder, regressor and mean theta are read, and the
         discriminator where both have one.

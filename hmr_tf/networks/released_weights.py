@@ -1,4 +1,4 @@
-"""The network that comes with hmr_tf: one .npz file, which `tools.released_network` writes.
+"""The released network, which comes with hmr_tf: an .npz file that `tools.released_network` writes.
 
 Convolution and dense kernels are float16, everything else float32. The file states what it is made
 of: format version, architecture, digest of its body, how it was trained, SHA-256 of all of it.
