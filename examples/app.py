@@ -20,6 +20,7 @@ from absl import flags, logging
 
 import hmr_tf  # before TensorFlow, for which it selects Keras 2
 from hmr_tf.cli import command_line
+from hmr_tf.cli.checks import early_checks
 from hmr_tf.files.errors import InputError
 
 OPTIONS = flags.FlagValues()
@@ -248,6 +249,8 @@ def main(argv):
     from hmr_tf.inference import photo
 
     examples = [ASTRONAUT, *(photo.find(OPTIONS.examples) if OPTIONS.examples else ())]
+    early_checks.check_model(OPTIONS)
+    early_checks.check_port(OPTIONS.port)
     logging.set_verbosity(logging.ERROR)  # remedies are on the page
     print("Loading the network ...", flush=True)
     model = hmr_tf.load(

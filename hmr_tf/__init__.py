@@ -61,16 +61,20 @@ def load(
         engine.
       ImportError: `tf.keras` is Keras 3, since tensorflow was imported before hmr_tf.
     """
+    from hmr_tf.files import checkpoint_files, optional_models
+
+    load_path, folder = str(model_dir or ""), optional_models.find_detector(detector)
+    if load_path not in ("", "released"):  # before the seconds that TensorFlow takes
+        checkpoint_files.check(load_path)
+    if folder:
+        optional_models.check_detector(folder)
     with _garbage_collection_paused():
         _import_tensorflow_quietly()
-        from hmr_tf.files import optional_models
         from hmr_tf.inference.detector import Detector
         from hmr_tf.inference.model import Model
         from hmr_tf.networks import checkpoint, engines
 
-        load_path = str(model_dir or "")
         hmr, body = checkpoint.load_with_body(load_path, str(smpl_model_path or ""))
-        folder = optional_models.find_detector(detector)
         return Model(
             hmr,
             body,

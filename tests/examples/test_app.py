@@ -5,6 +5,7 @@ import importlib.util
 import io
 import os
 import re
+import socket
 import subprocess
 import sys
 import time
@@ -13,6 +14,7 @@ import urllib.request
 import cv2
 import numpy as np
 import pytest
+from absl.testing import flagsaver
 
 import hmr_tf
 from examples import app
@@ -54,6 +56,13 @@ def inputs(tmp_path_factory):
         (folder / "letter.jpg").write_text("Dear reader")
         (folder / "letter.txt").write_text("Dear reader")
         yield folder
+
+
+@pytest.fixture(autouse=True)
+def flags_as_before():
+    saved = flagsaver.save_flag_values(app.OPTIONS)
+    yield
+    flagsaver.restore_flag_values(saved, app.OPTIONS)
 
 
 @pytest.fixture(scope="module")
@@ -102,7 +111,9 @@ def test_app_says_that_no_person_was_found(inputs, model, tmp_path):
         ([], False, r"error: The page needs Gradio: `make app`"),
         (["--load_path=nowhere"], True, r"error: .*nowhere"),
         (["--examples=nowhere/*.jpg"], True, r"error: .*nowhere/\*\.jpg matches no file"),
-        (["--engine=fast"], True, r"error: .*--engine=fast: .*<auto\|tensorflow\|openvino>"),
+        (["--engine=fast"], True, r"error: --engine=fast is not one of auto, tensorflow, openvino"),
+        (["--detector=nowhere"], True, r"error: --detector=nowhere holds no detector: make it"),
+        (["--smpl_model_path=nowhere"], True, r"error: --smpl_model_path=nowhere: no such file"),
         (["photo.jpg"], True, r"error: 'photo\.jpg' is not a flag"),
         (["--port=-1"], True, r"error: .*port"),
     ],
@@ -115,6 +126,19 @@ def test_app_refuses_in_one_line(flags, has_gradio, sentence, monkeypatch, capsy
     assert end.value.code == 2, error
     assert re.match(sentence, error)
     assert error.count("\n") == 1
+
+
+def test_app_refuses_a_port_that_is_taken_before_the_network_is_loaded(monkeypatch, capsys):
+    monkeypatch.setattr(hmr_tf, "load", None)  # never called
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: True)
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        port = other.getsockname()[1]
+        with pytest.raises(SystemExit) as end:
+            app.command_line.run(app.main, app.OPTIONS, argv=["app", f"--port={port}"])
+    assert end.value.code == 2
+    assert capsys.readouterr().err == f"error: --port={port} is not free: give another one.\n"
 
 
 def test_app_starts_by_make_with_the_network_that_is_named():

@@ -102,6 +102,25 @@ def test_load_hides_what_the_import_of_tensorflow_prints(tmp_path, level, fails,
     assert "later lines are shown" in done.stderr
 
 
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ("'nowhere'", "No checkpoint at --load_path=nowhere"),
+        ("detector='nowhere'", "--detector=nowhere holds no detector"),
+    ],
+)
+def test_load_refuses_wrong_paths_before_tensorflow_is_imported(tmp_path, arguments, message):
+    (tmp_path / "tensorflow.py").write_text("raise ImportError('none is loaded here')")
+    done = subprocess.run(
+        [sys.executable, "-c", f"import hmr_tf; hmr_tf.load({arguments})"],
+        env={"PYTHONPATH": os.pathsep.join(map(str, (tmp_path, ROOT)))},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert f"InputError: {message}" in done.stderr.splitlines()[-1]
+
+
 def test_commands_set_the_environment_and_keep_the_users(tmp_path):
     code = (
         "import os, sys\nfrom hmr_tf import main\nfrom hmr_tf.cli import command_line\n"

@@ -5,6 +5,7 @@ The modules that use the paths check them again, and more of them.
 
 import importlib.util
 import os
+import socket
 import sys
 from pathlib import Path
 
@@ -45,6 +46,28 @@ def check_folder(flag, path):
     raise InputError(f"--{flag}={path} cannot be written: {reason}")
 
 
+def check_model(options):
+    """InputError where the flags of a `Model` name no network, SMPL file, detector or engine.
+
+    Args:
+      options: with the attributes load_path, smpl_model_path, detector and engine.
+    """
+    _trained_network(options)
+    if options.detector:
+        optional_models.check_detector(options.detector)
+    _engine(options)
+
+
+def check_port(port):
+    """InputError where another program listens at a port of this machine; 0 is always free."""
+    try:
+        with socket.socket() as connection:
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            connection.bind(("127.0.0.1", port))
+    except (OSError, OverflowError) as error:
+        raise InputError(f"--port={port} is not free: give another one.") from error
+
+
 def _trained_network(options):
     if options.load_path not in ("", "released"):
         checkpoint_files.check(options.load_path)
@@ -73,9 +96,7 @@ def _output_folder(options):
     check_folder("output_dir", options.output_dir)
 
 
-def _detector_and_blazepose(options):
-    if options.detector:
-        optional_models.check_detector(options.detector)
+def _blazepose(options):
     if options.refine:
         optional_models.require_blazepose()
 
@@ -154,7 +175,7 @@ def _import_tf1(options):
 _CHECKS = {
     "train": (_trained_network, _training_files, _addons, _run_folder),
     "evaluate": (_evaluation, _output_folder),
-    "predict": (_trained_network, _detector_and_blazepose, _engine, _output_folder),
+    "predict": (check_model, _blazepose, _output_folder),
     "fit": (_trained_network, _output_folder),
     "export": (_trained_network, _export, _output_folder),
     "import_tf1": (_import_tf1,),
