@@ -26,8 +26,8 @@ def small_encoder(size, bn_momentum=0.99):
     return keras.Model(image, keras.layers.Dense(UNITS)(keras.layers.Flatten()(normed)))
 
 
-def small_dense(units, **options):
-    return keras.layers.Dense(UNITS if units == 1024 else units, **options)
+def small(layer_class):
+    return lambda units, **options: layer_class(UNITS if units == 1024 else units, **options)
 
 
 @pytest.fixture
@@ -35,7 +35,8 @@ def small_networks(monkeypatch):
     monkeypatch.setitem(encoder.ENCODERS, "resnet_v2_50", small_encoder)
     monkeypatch.setattr(hmr, "NUM_HIDDEN", UNITS)
     monkeypatch.setattr(hmr, "NUM_FEATURES", UNITS)
-    monkeypatch.setattr(discriminator, "layers", SimpleNamespace(Dense=small_dense))
+    monkeypatch.setattr(discriminator, "layers", SimpleNamespace(Dense=small(keras.layers.Dense)))
+    monkeypatch.setattr(discriminator, "_ColumnDense", small(discriminator._ColumnDense))
 
 
 @pytest.fixture(scope="module")
