@@ -50,7 +50,7 @@ flags.DEFINE_enum(
     flag_values=OPTIONS,
 )
 flags.DEFINE_string(
-    "examples", "", "Photographs to offer: a file, a folder or a pattern.", flag_values=OPTIONS
+    "examples", "", "Example photographs: a file, a folder or a pattern.", flag_values=OPTIONS
 )
 flags.DEFINE_integer(
     "port", 0, "Port of the page; 0: the first free one from 7860.", 0, flag_values=OPTIONS
@@ -116,9 +116,8 @@ def predict_files(model, photograph, folder):
         raise InputError("No person was detected: try a photograph in which people are larger.")
     name, drawn = Path(photograph).stem[:40], small_scene(image, people, model.body)
     paths = photo_outputs.write(folder, name, drawn, FILES)
-    paths += photo_outputs.write(
-        folder, name, photo_outputs.Scene(image, people, model.body), ["npz"]
-    )
+    in_full = photo_outputs.Scene(image, people, model.body)
+    paths += photo_outputs.write(folder, name, in_full, ["npz"])
     overlay, side = (Path(folder) / f"{name}_{view}.png" for view in ("overlay", "side"))
     bodies_over_photograph = panels.overlay(
         drawn.image, drawn.people, model.faces, with_skeleton=False
