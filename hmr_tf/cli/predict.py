@@ -89,7 +89,9 @@ def predict_photographs(model, paths, folder, formats, boxes=None, camera=None, 
     from hmr_tf.exporters import photo_outputs
 
     written, problems = [], []
-    names = photo_outputs.distinct_names(paths)
+    names, is_alone = photo_outputs.distinct_names(paths), len(paths) == 1
+    # The search has traced the network, the refinement's loop needs a graph.
+    is_network_used_once = is_alone and not model.refine and (model.detector or boxes is not None)
     with tqdm(paths, "Predicting", unit="photo", leave=False, disable=len(paths) < 2) as bar:
         for start in range(0, len(paths), _PHOTOGRAPHS_PER_BATCH):
             batch = paths[start : start + _PHOTOGRAPHS_PER_BATCH]
@@ -102,13 +104,15 @@ def predict_photographs(model, paths, folder, formats, boxes=None, camera=None, 
                     errors[path] = [error]
             images = [image for _, image, _ in readable]
             boxes_of_images = [image_boxes for *_, image_boxes in readable]
-            predictions = model.predict_batch(images, boxes_of_images, **camera or {})
+            with _without_graphs(is_network_used_once):
+                predictions = model.predict_batch(images, boxes_of_images, **camera or {})
             for (path, image, _), people in zip(readable, predictions):
                 if isinstance(people, InputError):
                     errors[path].append(people)
                     continue
                 scene = photo_outputs.Scene(image, people, model.body, up_axis)
-                written += photo_outputs.write(folder, names[path], scene, formats)
+                with _without_graphs(is_alone):
+                    written += photo_outputs.write(folder, names[path], scene, formats)
             problems += [
                 str(error) if str(path) in str(error) else f"{path}: {error}"
                 for path, of_path in errors.items()
@@ -116,6 +120,23 @@ def predict_photographs(model, paths, folder, formats, boxes=None, camera=None, 
             ]
             bar.update(len(batch))
     return written, problems
+
+
+@contextlib.contextmanager
+def _without_graphs(is_used_once):
+    """Inside, TensorFlow computes without tracing graphs, which takes longer than one use of them.
+
+    Args:
+      is_used_once: False changes nothing.
+    """
+    import tensorflow as tf
+
+    before = tf.config.functions_run_eagerly()
+    tf.config.run_functions_eagerly(bool(before or is_used_once))
+    try:
+        yield
+    finally:
+        tf.config.run_functions_eagerly(before)
 
 
 def _photograph(path, boxes, model=None):

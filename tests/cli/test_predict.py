@@ -3,9 +3,11 @@
 import cv2
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from hmr_tf.cli import options
 from hmr_tf.cli import predict as mode
+from hmr_tf.exporters import photo_outputs
 from hmr_tf.files import png
 from hmr_tf.files.errors import InputError
 from hmr_tf.inference import boxes as box_files
@@ -80,6 +82,36 @@ def test_predict_command_leaves_out_bad_files(tmp_path, model, picture):
     alone = model.predict(picture, BOX)[0]
     with np.load(written[-1]) as arrays:
         np.testing.assert_allclose(arrays["theta"][0], alone.theta, atol=1e-5)
+
+
+@pytest.mark.parametrize(("count", "given"), [(1, True), (1, False), (2, True)])
+def test_predict_traces_no_graph_for_one_photograph(
+    tmp_path, model, picture, monkeypatch, count, given
+):
+    """The network is traced where it is used again: by the search, for more photographs."""
+    run_eagerly, batch, write = [], model.predict_batch, photo_outputs.write
+
+    def noted(function):
+        def call(*args, **more):
+            run_eagerly.append(tf.config.functions_run_eagerly())
+            return function(*args, **more)
+
+        return call
+
+    monkeypatch.setattr(model, "predict_batch", noted(batch))
+    monkeypatch.setattr(photo_outputs, "write", noted(write))
+    paths = [tmp_path / f"{number}.png" for number in range(count)]
+    for path in paths:
+        cv2.imwrite(str(path), picture)
+    boxes = {path: [BOX] for path in paths} if given else None
+    written, _ = mode.predict_photographs(model, paths, tmp_path / "out", ["overlay", "npz"], boxes)
+    expected = {(1, True): [True, True], (1, False): [False, True], (2, True): [False] * 3}
+    assert run_eagerly == expected[count, given]
+    assert not tf.config.functions_run_eagerly()
+    if given:
+        alone = model.predict(picture[..., ::-1], BOX)[0]
+        with np.load(written[1]) as arrays:
+            np.testing.assert_allclose(arrays["vertices"][0], alone.vertices, atol=1e-5)
 
 
 def test_predict_command_names_files_of_one_name_apart(tmp_path, model, picture):
