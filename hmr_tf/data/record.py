@@ -110,9 +110,7 @@ def _features_3d(record):
     # The original stores -1 for unknown values; meta/has_3d is 0 then.
     pose, betas = (record.pose, record.betas) if has_smpl else (-np.ones(72), -np.ones(10))
     features = {
-        "mosh/gt3d": _floats(np.reshape(record.lsp_joints, (_NUM_JOINTS, 3))),
-        "mosh/pose": _floats(np.reshape(pose, 72)),
-        "mosh/shape": _floats(np.reshape(betas, 10)),
+        **_smpl_features(pose, betas, record.lsp_joints),
         "meta/has_3d": _integers(has_smpl),
         "meta/scale_factors": _floats(record.crop.scale_xy[::-1]),  # y, x: the original's order
         "meta/crop_pt": _integers(record.crop.corner_px),
@@ -120,6 +118,14 @@ def _features_3d(record):
     if record.camera is not None:
         features["image/cam"] = _floats(np.reshape(record.camera, 3))
     return features
+
+
+def _smpl_features(pose, betas, joints):
+    return {
+        "mosh/gt3d": _floats(np.reshape(joints, (_NUM_JOINTS, 3))),
+        "mosh/pose": _floats(np.reshape(pose, 72)),
+        "mosh/shape": _floats(np.reshape(betas, 10)),
+    }
 
 
 def with_smpl(serialized, pose, betas, joints):
@@ -130,12 +136,7 @@ def with_smpl(serialized, pose, betas, joints):
       pose: (24, 3) axis-angle; betas: (10,); joints: (14, 3) metres.
     """
     example = tf.train.Example.FromString(serialized)
-    features = {
-        "mosh/pose": _floats(np.reshape(pose, 72)),
-        "mosh/shape": _floats(np.reshape(betas, 10)),
-        "mosh/gt3d": _floats(np.reshape(joints, (_NUM_JOINTS, 3))),
-        "meta/has_3d": _integers(1),
-    }
+    features = {**_smpl_features(pose, betas, joints), "meta/has_3d": _integers(1)}
     for key, feature in features.items():
         example.features.feature[key].CopyFrom(feature)
     return example.SerializeToString(deterministic=True)
@@ -180,9 +181,8 @@ def decode_labels(serialized):
 
     It reads only the header of the image.
     """
-    features = tf.io.parse_single_example(serialized, _IMAGE_FEATURES)
-    size = tf.io.extract_jpeg_shape(features["image/encoded"])[:2]
-    return {"size": size, **_labels(features)}
+    sample = decode_later(serialized)
+    return {"size": sample.pop("image").size, **sample}
 
 
 def _labels(features):
