@@ -326,16 +326,26 @@ def test_pipeline_refuses_empty_shards(shards, tmp_path):
         training({"coco": shards["coco"], "mocap": [empty]}, ["coco"], mocap=True)
 
 
-def cut_jpeg():
+def person_with_image(change):
+    """A record whose image is what `change` makes of its JPEG."""
     good = tf.train.Example.FromString(person(7, False))
     jpeg = good.features.feature["image/encoded"].bytes_list
-    jpeg.value[0] = jpeg.value[0][: len(jpeg.value[0]) // 2]
+    jpeg.value[0] = change(jpeg.value[0])
     return good.SerializeToString()
 
 
-@pytest.mark.parametrize("fault", ["checksum", "cut", "jpeg", "schema"])
+def cut_jpeg():
+    return person_with_image(lambda jpeg: jpeg[: len(jpeg) // 2])
+
+
+def png_instead():
+    return person_with_image(lambda jpeg: tf.io.encode_png(tf.io.decode_jpeg(jpeg)).numpy())
+
+
+@pytest.mark.parametrize("fault", ["checksum", "cut", "jpeg", "png", "schema"])
 def test_pipeline_error_names_file_and_record(shards, tmp_path, fault):
-    bad = {"jpeg": cut_jpeg(), "schema": b"no Example"}.get(fault, person(2, False))
+    images = {"jpeg": cut_jpeg(), "png": png_instead()}
+    bad = {**images, "schema": b"no Example"}.get(fault, person(2, False))
     path = write(tmp_path / "train_7.tfrecord", [person(1, False), bad, person(3, False)])
     content = bytearray(path.read_bytes())
     if fault == "checksum":
@@ -354,6 +364,8 @@ def test_pipeline_error_names_file_and_record(shards, tmp_path, fault):
     assert isinstance(problem, InputError)
     assert f"{path}: record 2 is corrupt" in str(problem)
     assert "\n" not in str(problem)
+    if fault in images:
+        assert "JPEG" in str(problem)
 
 
 def test_pipeline_error_in_fit_names_file_and_record(shards, tmp_path):
