@@ -47,6 +47,8 @@ _REFERENCE_FEATURES = {
     ),
     "mpi_inf_3dhp/activity": tf.io.FixedLenFeature([], tf.int64, 0),
 }
+# The field of tf.train.Feature for values of a type.
+_LISTS = {bytes: "bytes_list", int: "int64_list", float: "float_list"}
 # Keys of 3D joints -> how many there must be.
 JOINT_COUNTS = {
     "mosh/gt3d": _NUM_JOINTS,
@@ -84,9 +86,9 @@ def encode(record):
     keypoints, labelled = np.reshape(record.keypoints_px, (19, 2)), np.reshape(record.labelled, 19)
     height, width = record.crop.size
     features = {
-        "image/encoded": _strings(record.jpeg),
-        "image/format": _strings(b"JPEG"),
-        "image/filename": _strings(record.filename.encode()),
+        "image/encoded": [record.jpeg],
+        "image/format": [b"JPEG"],
+        "image/filename": [record.filename.encode()],
         "image/height": _integers(height),
         "image/width": _integers(width),
         "image/center": _integers(np.reshape(record.center_px, 2)),
@@ -135,11 +137,8 @@ def with_smpl(serialized, pose, betas, joints):
       serialized: bytes of `encode`, or as the original wrote them.
       pose: (24, 3) axis-angle; betas: (10,); joints: (14, 3) metres.
     """
-    example = tf.train.Example.FromString(serialized)
     features = {**_smpl_features(pose, betas, joints), "meta/has_3d": _integers(1)}
-    for key, feature in features.items():
-        example.features.feature[key].CopyFrom(feature)
-    return example.SerializeToString(deterministic=True)
+    return _serialize(features, tf.train.Example.FromString(serialized))
 
 
 def encode_mocap(pose, betas):
@@ -280,21 +279,21 @@ def _corrupt(path, number, error):
     )
 
 
-def _serialize(features):
-    example = tf.train.Example(features=tf.train.Features(feature=features))
+def _serialize(features, example=None):
+    """Puts features, a dict of key -> list of bytes, int or float, into the Example or a new one.
+
+    Whole tf.train.Feature messages would be copied, and the image with them.
+    """
+    example = example or tf.train.Example()
+    for key, values in features.items():
+        getattr(example.features.feature[key], _LISTS[type(values[0])]).value[:] = values
     return example.SerializeToString(deterministic=True)
 
 
 def _integers(values):
     """int64 feature; values are cut towards zero, as the original does."""
-    values = np.ravel(values).astype(np.int64)
-    return tf.train.Feature(int64_list=tf.train.Int64List(value=values))
+    return np.ravel(values).astype(np.int64).tolist()
 
 
 def _floats(values):
-    values = np.ravel(values).astype(np.float32)
-    return tf.train.Feature(float_list=tf.train.FloatList(value=values))
-
-
-def _strings(value):
-    return tf.train.Feature(bytes_list=tf.train.BytesList(value=[value]))
+    return np.ravel(values).astype(np.float32).tolist()
