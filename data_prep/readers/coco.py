@@ -130,7 +130,8 @@ def _points(annotation, columns, num_listed, is_binary):
         listed = np.array(annotation["keypoints"], float).reshape(num_listed, 3)  # null: NaN
     except (TypeError, ValueError):
         return f"keypoints are not {num_listed} times x, y, v", True
-    has_none = np.isnan(listed).all(axis=1) | np.isin(listed[:, 2], (0, -1))
+    visibility = listed[:, 2]
+    has_none = np.isnan(listed).all(axis=1) | (visibility == 0) | (visibility == -1)
     listed[has_none] = 0  # not labelled: tools write zeros, null, NaN or -1
     if not np.isfinite(listed).all():
         return "keypoints are not numbers", True
@@ -239,12 +240,10 @@ def _scale(keypoints_px, labelled):
     With an ankle, the diagonal of the labelled points' box becomes 150 px, else the torso 75 px,
     else the diagonal 50 px (`coco_to_tfrecords.py:158-191`).
     """
-    diagonal = person_size.diagonal(keypoints_px, labelled)
-    torso = person_size.mean_length(keypoints_px, labelled, _TORSO)
     if labelled[_ANKLES].any():
-        length, target_px = diagonal, DIAGONAL_PX
-    elif torso is not None:
-        length, target_px = torso, TORSO_PX
+        length, target_px = person_size.diagonal(keypoints_px, labelled), DIAGONAL_PX
     else:
-        length, target_px = diagonal, NO_TORSO_DIAGONAL_PX
+        length, target_px = person_size.mean_length(keypoints_px, labelled, _TORSO), TORSO_PX
+    if length is None:
+        length, target_px = person_size.diagonal(keypoints_px, labelled), NO_TORSO_DIAGONAL_PX
     return target_px / length if length else None

@@ -52,10 +52,11 @@ def _encode_person(person, jpeg, image):
     if fault:
         return Skipped(fault, _location(person))
     keypoints_px = np.where(is_finite[:, None], person.keypoints_px, 0.0)
-    if _count_inside(keypoints_px[labelled], image) < rule.min_inside:
+    if rule.min_inside and _count_inside(keypoints_px[labelled], image) < rule.min_inside:
         reason = f"fewer than {rule.min_inside} keypoints inside the image"
         return Skipped(reason, _location(person), is_problem=False)
-    center_px = np.mean(crop.box_of_labelled(keypoints_px, labelled), axis=0)
+    low, high = crop.box_of_labelled(keypoints_px, labelled)
+    center_px = (low + high) / 2
     person_crop, pixels = crop.whole_image(image), image
     if rule.window_px is not None:
         try:

@@ -69,11 +69,12 @@ def _decode_upright(file, exif_orientation):
 
 
 def decode(jpeg):
-    return tf.io.decode_jpeg(jpeg, channels=3).numpy()
+    """(H, W, 3) uint8 RGB of a JPEG or PNG, read-only: TensorFlow's memory, which is not copied."""
+    return np.asarray(tf.io.decode_jpeg(tf.constant(jpeg), channels=3))
 
 
 def encode(image, quality=JPEG_QUALITY):
-    return tf.io.encode_jpeg(image, quality=quality).numpy()
+    return tf.io.encode_jpeg(np.ascontiguousarray(image), quality=quality).numpy()
 
 
 def align_labels(person, image):
