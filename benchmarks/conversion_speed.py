@@ -6,7 +6,8 @@ Two conversions of the same annotations, alternately, in one run; medians of --r
 first repeats the original's steps (`coco_to_tfrecords.py:64-275`), in one process as there: every
 mask is drawn to find its height; for each person the whole image is resized, cut and encoded.
 The floor is the time that our workers spend in decoding and encoding. Reading the annotation file
-and starting the workers, once a run, are not counted.
+and starting the workers, once a run, are not counted. Processor time, of all processes, tells more
+than the rates where other programs run beside it.
 Without --data_dir: drawn JPEGs of COCO's size, 640 x 480 pixels and some 170 KB, with 1.75 people
 each, of 90 to 450 px.
 """
@@ -22,6 +23,7 @@ import statistics
 import tempfile
 import time
 from pathlib import Path
+from typing import NamedTuple
 
 os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
 
@@ -84,6 +86,13 @@ def annotation(rng, image_id, number):
     }
 
 
+class Cost(NamedTuple):
+    """What one conversion took."""
+
+    seconds: float
+    cpu_seconds: float  # of all processes
+
+
 class OriginalConverter:
     """Converts as the original: TensorFlow 1's session, one image and one person at a time."""
 
@@ -96,14 +105,14 @@ class OriginalConverter:
             self._session = tf.compat.v1.Session()
 
     def convert(self, annotations, groups, path):
-        """Writes one TFRecord file; returns seconds.
+        """Writes one TFRecord file; returns the Cost.
 
         Args:
           annotations: pycocotools' COCO.
           groups: from `shard_files.group_by_image`; people without a mask are already left out.
           path: of the file.
         """
-        start = time.perf_counter()
+        start, cpu_start = time.perf_counter(), time.process_time()
         with tf.io.TFRecordWriter(str(path)) as writer:
             for image_id in annotations.imgs:
                 for one in annotations.imgToAnns[image_id]:
@@ -114,7 +123,7 @@ class OriginalConverter:
                 image = self._session.run(self._decoded, {self._jpeg: jpeg})
                 for person in group:
                     writer.write(self._example(person, image))
-        return time.perf_counter() - start
+        return Cost(time.perf_counter() - start, time.process_time() - cpu_start)
 
     def _example(self, person, image):
         low, high = crop.box_of_labelled(person.keypoints_px, person.labelled)
@@ -158,15 +167,15 @@ def draw_mask(annotations, one):
 
 @contextlib.contextmanager
 def time_jpeg_calls():
-    """Gives the list of the seconds that each call of TensorFlow's JPEG functions took."""
-    seconds, functions = [], {name: getattr(tf.io, name) for name in CODING}
+    """Gives the list of the Costs of all calls of TensorFlow's JPEG functions."""
+    costs, functions = [], {name: getattr(tf.io, name) for name in CODING}
 
     def timed(function):
         @functools.wraps(function)
         def call(*arguments, **more):
-            start = time.perf_counter()
+            start, cpu_start = time.perf_counter(), time.process_time()
             result = function(*arguments, **more)
-            seconds.append(time.perf_counter() - start)
+            costs.append(Cost(time.perf_counter() - start, time.process_time() - cpu_start))
             return result
 
         return call
@@ -174,20 +183,26 @@ def time_jpeg_calls():
     for name, function in functions.items():
         setattr(tf.io, name, timed(function))
     try:
-        yield seconds
+        yield costs
     finally:
         for name, function in functions.items():
             setattr(tf.io, name, function)
 
 
 def write_and_time(folder, shard):
-    """A worker's task: bytes written, seconds spent in JPEG coding."""
+    """A worker's task: bytes written, processor time, Cost of the JPEG coding in it."""
     if not shard.groups:  # the first task starts TensorFlow
         tf.io.decode_jpeg(tf.io.encode_jpeg(np.zeros((8, 8, 3), np.uint8)))
         return ()
-    with time_jpeg_calls() as seconds:
+    start = time.process_time()
+    with time_jpeg_calls() as costs:
         shard_files.write(folder, shard)
-    return (folder / shard.file).stat().st_size, sum(seconds)
+    size, cpu_seconds = (folder / shard.file).stat().st_size, time.process_time() - start
+    return size, cpu_seconds, total(costs)
+
+
+def total(costs):
+    return Cost(*map(sum, zip(*costs)))
 
 
 def people_of(data_dir, number):
@@ -198,21 +213,27 @@ def people_of(data_dir, number):
 
 
 def convert_and_time(people, folder, num_workers):
-    """Converts all; returns seconds, bytes written, seconds of JPEG coding for each worker."""
+    """Converts all; returns bytes written, the Cost, the Cost of JPEG coding for each worker."""
     starts = []
 
     def tasks():
         yield from [pickle.dumps(shard_files.Shard("", []))] * num_workers
-        starts.append(time.perf_counter())
+        starts.append((time.perf_counter(), time.process_time()))
         groups = shard_files.group_by_image(people)
         for shard in shard_files.plan(groups, SHARD_NAMES, PEOPLE_PER_SHARD):
             yield pickle.dumps(shard._replace(groups=list(shard.groups)))
 
     work = functools.partial(write_and_time, Path(folder))
     results = [result for result in worker_pool.run(work, tasks(), num_workers) if result]
-    seconds = time.perf_counter() - starts[0]
-    size, coding = (sum(column) for column in zip(*results))
-    return seconds, size, coding / num_workers
+    ((start, cpu_start),) = starts
+    seconds, listing = time.perf_counter() - start, time.process_time() - cpu_start
+    sizes, cpu_seconds, coding = zip(*results)
+    coding = total(coding)
+    return (
+        sum(sizes),
+        Cost(seconds, listing + sum(cpu_seconds)),
+        coding._replace(seconds=coding.seconds / num_workers),
+    )
 
 
 def main():
@@ -237,24 +258,36 @@ def measure(data_dir, folder, args):
     annotations = annotations_of(data_dir, groups)
     original = OriginalConverter()
     original.convert(annotations, groups[:10], Path(folder) / "warm_up")
-    times = {"original": [], "ours": [], "coding": []}
+    costs = {"original": [], "ours": [], "coding": []}
     for _ in range(args.repeats):
         people = people_of(data_dir, args.people)
-        seconds, size, coding = convert_and_time(people, folder, args.num_workers)
-        times["ours"].append(seconds)
-        times["coding"].append(coding)
+        size, ours, coding = convert_and_time(people, folder, args.num_workers)
+        costs["ours"].append(ours)
+        costs["coding"].append(coding)
         path = Path(folder) / "original.tfrecord"
-        times["original"].append(original.convert(annotations, groups, path))
-    number, median = sum(map(len, groups)), {k: statistics.median(v) for k, v in times.items()}
+        costs["original"].append(original.convert(annotations, groups, path))
+    report(costs, size, sum(map(len, groups)), args.num_workers)
+
+
+def report(costs, size, number, num_workers):
+    """Prints the medians of all rounds, and of the ratios in one round."""
     for name, title in (
         ("original", "the original pipeline, one process"),
-        ("ours", f"conversion, {args.num_workers} workers"),
+        ("ours", f"conversion, {num_workers} workers"),
         ("coding", "JPEG coding alone, the same workers"),
     ):
-        rate, megabytes = number / median[name], size / median[name] / 1e6
-        print(f"{title:36} {rate:6.0f} people/s {megabytes:6.1f} MB/s")
-    print(f"conversion / the original pipeline: {median['original'] / median['ours']:.2f}")
-    print(f"conversion / JPEG coding alone: {median['coding'] / median['ours']:.2f}")
+        seconds, cpu_seconds = (statistics.median(column) for column in zip(*costs[name]))
+        rate, megabytes = number / seconds, size / seconds / 1e6
+        print(
+            f"{title:36} {rate:6.0f} people/s {megabytes:6.1f} MB/s, "
+            f"{cpu_seconds / number * 1e6:5.0f} us of a core a person"
+        )
+    for name, title in (("original", "the original pipeline"), ("coding", "JPEG coding alone")):
+        ratio, cpu_ratio = (
+            statistics.median(a / b for a, b in zip(*columns))
+            for columns in zip(zip(*costs[name]), zip(*costs["ours"]))
+        )
+        print(f"conversion / {title}: {ratio:.2f}; of processor time {cpu_ratio:.2f}")
 
 
 if __name__ == "__main__":
