@@ -27,6 +27,7 @@ REFUSED = [
     (["--mode=predict", "--img_path=photos", "--strict", "--box=100,5,20,30"], "lies outside"),
     ([*PHOTO, "--detector=data"], "--detector=data holds no detector: make it, `python -m tools."),
     ([*VIDEO, "--detector=none"], "--detector=none holds no detector: make it, `python -m tools."),
+    (["--mode=predict", "--webcam=77"], "--webcam=77 gives no frames: there is no camera"),
     ([*PHOTO, "--refine"], "needs BlazePose: make it once, `python -m tools.blazepose"),
     ([*VIDEO, "--refine"], "needs BlazePose: make it once, `python -m tools.blazepose"),
     ([*PHOTO, "--load_path=none"], "No checkpoint at --load_path=none: give a --model_dir"),

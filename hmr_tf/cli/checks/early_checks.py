@@ -96,6 +96,15 @@ def _output_folder(options):
     check_folder("output_dir", options.output_dir)
 
 
+def _camera(options):
+    path = f"/dev/video{options.webcam}"
+    if options.webcam >= 0 and sys.platform == "linux" and not os.path.exists(path):
+        raise InputError(
+            f"--webcam={options.webcam} gives no frames: there is no camera {path}; "
+            "--webcam=0 is the first one."
+        )
+
+
 def _blazepose(options):
     if options.refine:
         optional_models.require_blazepose()
@@ -175,7 +184,7 @@ def _import_tf1(options):
 _CHECKS = {
     "train": (_trained_network, _training_files, _addons, _run_folder),
     "evaluate": (_evaluation, _output_folder),
-    "predict": (check_model, _blazepose, _output_folder),
+    "predict": (_camera, check_model, _blazepose, _output_folder),
     "fit": (_trained_network, _output_folder),
     "export": (_trained_network, _export, _output_folder),
     "import_tf1": (_import_tf1,),
