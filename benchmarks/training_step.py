@@ -4,10 +4,11 @@
 
 The bare step is ResNet-50 v2 with the gradient of its features and no optimizer, in float32 and in
 bfloat16. "original" is our step with the original's SMPL: three whole meshes, a tiled 4x4 matrix
-for every vertex. All alternate in one process: a round is one call of each. Printed: medians over
-the rounds; the median of each round's ratio, which other work on the machine moves less; and the
-most memory the process had held when each had run once. Floor: the encoder's multiply-adds, 3.5 G
-an image forward and twice that backward, at the rate of a 2048-square matrix product.
+for every vertex. All alternate in one process: a round is one call of each, every other round in
+the opposite order. Printed: medians over the rounds; the median of each round's ratio, of the time
+and of the processor time, which other work on the machine moves less; and the most memory the
+process had held when each had run once. Floor: the encoder's multiply-adds, 3.5 G an image forward
+and twice that backward, at the rate of a 2048-square matrix product.
 """
 
 import resource
@@ -118,17 +119,27 @@ def training_step(hmr, data):
 
 
 def measure_alternately(steps, repeats):
-    """Seconds of each of `steps` (name -> callable) in alternating runs; peak memory."""
-    times, peaks = {name: [] for name in steps}, {}
+    """Runs `steps` (name -> callable) in turns.
+
+    Returns:
+      Seconds of each, name -> list; seconds of all its threads; and peak memory, name -> GiB.
+    """
+    times, processor, peaks = {name: [] for name in steps}, {name: [] for name in steps}, {}
     for name, step in steps.items():
         step()
         peaks[name] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
-    for _ in range(repeats):
-        for name, step in steps.items():
-            start = time.perf_counter()
-            step()
+    for repeat in range(repeats):
+        for name in list(steps)[:: -1 if repeat % 2 else 1]:
+            start, processor_start = time.perf_counter(), time.process_time()
+            steps[name]()
+            processor[name].append(time.process_time() - processor_start)
             times[name].append(time.perf_counter() - start)
-    return times, peaks
+    return times, processor, peaks
+
+
+def median_ratio(above, below):
+    """Median of the rounds' ratios."""
+    return statistics.median(a / b for a, b in zip(above, below))
 
 
 def steps_of(data):
@@ -163,15 +174,17 @@ def main():
     chosen = {k: step for k, step in steps.items() if any(part in k for part in names)}
     if not chosen:
         raise InputError(f"--only={args.only} is part of none of: {', '.join(map(repr, steps))}.")
-    times, peaks = measure_alternately(chosen, args.repeats)
+    times, processor, peaks = measure_alternately(chosen, args.repeats)
     for name, seconds in times.items():
+        time_ms, processor_ms = (1e3 * statistics.median(x) for x in (seconds, processor[name]))
         print(
-            f"{name:25} {1e3 * statistics.median(seconds):8.1f} ms  {peaks[name]:5.2f} GiB so far"
+            f"{name:25} {time_ms:8.1f} ms, processor {processor_ms:8.1f} ms, "
+            f"{peaks[name]:5.2f} GiB so far"
         )
     for above, below in RATIOS:
         if {above, below} <= set(times):
-            ratios = [a / b for a, b in zip(times[above], times[below])]
-            print(f"{above} / {below}: {statistics.median(ratios):.3f}")
+            ratio, of_processor = (median_ratio(x[above], x[below]) for x in (times, processor))
+            print(f"{above} / {below}: {ratio:.3f}, processor time {of_processor:.3f}")
     for name, seconds in times.items():
         if name.startswith("matrix product"):
             rate = 2 * SQUARE**3 / statistics.median(seconds)
