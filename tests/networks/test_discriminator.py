@@ -43,6 +43,13 @@ def bodies(rng):
     return rotations, tf.constant(rng.normal(size=(3, 10)), tf.float32)
 
 
+def test_discriminator_with_wrapped_layers_gives_the_same_scores(bodies):
+    """Wrapped layers are called one by one, the others are computed together."""
+    discriminator, wrapped = Discriminator(), Discriminator(wrap=lambda layer: layer)
+    wrapped.set_weights(discriminator.get_weights())
+    np.testing.assert_allclose(wrapped(bodies), discriminator(bodies), atol=1e-6)
+
+
 def test_discriminator_survives_clone_model(bodies):
     discriminator = Discriminator()
     clone = keras.models.clone_model(discriminator)
