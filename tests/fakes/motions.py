@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from hmr_tf.body import skeleton
 from hmr_tf.exporters import motion
 
 
@@ -14,3 +15,12 @@ def walker(name="person_0", frames=12, seed=0, start=0):
     return motion.from_arrays(
         name, rng.normal(size=10), pose, transl + seed, np.arange(start, start + frames)
     )
+
+
+def world_rotations(rotations):
+    """Rotations against each joint's parent (N, 24, 3, 3) -> against the world, the same."""
+    world = rotations.copy()
+    for joint, parent in enumerate(skeleton.SMPL_PARENTS):
+        if parent >= 0:
+            world[:, joint] = world[:, parent] @ rotations[:, joint]
+    return world

@@ -6,13 +6,14 @@ import numpy as np
 from absl import logging
 from tqdm import tqdm
 
-from hmr_tf.body import skeleton
+from hmr_tf.body import body_model, skeleton
 from tools.cc0_body import (
     calibration,
     decimate,
     hidden,
     makehuman,
     pose_blend,
+    posed_keypoints,
     random_adults,
     regressors,
     shape_space,
@@ -75,10 +76,15 @@ def build(archive, num_people=NUM_PEOPLE, num_vertices=NUM_VERTICES):
         "cocoplus_regressor": _rounded_rows(keypoint_rows).astype(np.float32),
         "topology": np.array("cc0"),
     }
-    arrays["cocoplus_regressor"] = calibration.calibrated(
-        arrays["cocoplus_regressor"], arrays["v_template"], arrays["weights"]
-    ).astype(np.float32)
+    model = body_model.from_content(arrays, "the body built from the wheel")
+    arrays["cocoplus_regressor"] = keypoints_of_people(model, mirror).astype(np.float32)
     return arrays
+
+
+def keypoints_of_people(model, mirror):
+    """The keypoint rows (19, V) of a `BodyModel` that follow moving joints and people's labels."""
+    rows = posed_keypoints.follow_joints(model.keypoint_regressor, model, mirror)
+    return calibration.calibrated(_rounded_rows(rows), model.v_template, model.lbs_weights)
 
 
 def _people(archive, human, traits):

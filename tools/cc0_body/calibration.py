@@ -1,12 +1,13 @@
 """Moves keypoints of the regressor to where people mark them in photographs.
 
 The offsets were measured once, on training people alone: SMPL was fitted to their labels in two
-rounds, of 1,375 and 974 people of LSP-extended and Stanford 40. For each keypoint the differences
+rounds, of 978 people of LSP-extended and Stanford 40 each. For each keypoint the differences
 between label and projection, over all views, are explained by one offset in the frame of the bone
 that carries it (least squares with Huber weights of 20 mm, both data sets alike, left and right
-mirrored). Fitting absorbs about half of each offset, so the second round's offsets are multiplied
-by 1.6. On 10,191 fits with the result the medians along the torso are within 2.4 % of its length
-for every keypoint, where the shoulders had been 5 to 8 % too low.
+mirrored). Fitting absorbs about half of each offset, so the second round's are multiplied by 1.6.
+Elbows, wrists, knees and ankles stay at the joints, where they were within 2.1 % of a torso's
+length. In a third round the medians along the torso are within 2.5 % of its length for every
+keypoint.
 """
 
 import numpy as np
@@ -15,20 +16,13 @@ from hmr_tf.body import skeleton
 
 # Keypoint -> (x, y, z) metres in the rest pose; of right keypoints the mirror image of the left.
 OFFSETS_M = {
-    "left_hip": (-0.0007, -0.014, -0.0038),
-    "left_shoulder": (-0.0059, 0.0398, -0.0189),
-    "left_elbow": (0.0335, -0.0113, -0.0346),
-    "neck": (0.0, 0.051, 0.0253),
-    "head_top": (0.0, -0.0219, -0.0053),
+    "left_hip": (0.0079, -0.0218, 0.0114),
+    "left_shoulder": (-0.0099, 0.0183, -0.0101),
+    "neck": (0.0, 0.0402, 0.0292),
+    "head_top": (0.0, -0.0095, -0.0068),
 }
 # Keypoint -> the joint that moves the bone which carries it; of right ones the right joint.
-BONES = {
-    "left_hip": "pelvis",
-    "left_shoulder": "spine3",
-    "left_elbow": "left_shoulder",
-    "neck": "spine3",
-    "head_top": "head",
-}
+BONES = {"left_hip": "pelvis", "left_shoulder": "spine3", "neck": "spine3", "head_top": "head"}
 _NEAREST = 200  # vertices of that bone that get a weight: enough that the weights stay small
 _RIGID = 0.8  # the least skinning weight of a vertex that follows the bone
 _SMALLEST_SINGULAR = 1e-6  # relative; below it a direction has no vertices

@@ -2,9 +2,11 @@
 
 import numpy as np
 import tensorflow as tf
+from scipy import spatial
 
 from hmr_tf.body import body_model, skeleton, smpl
-from tools.cc0_body import calibration
+from tests.fakes import motions
+from tools.cc0_body import build_body, calibration, posed_keypoints
 
 
 def test_cc0_body_calibration_moves_each_keypoint_by_its_offset():
@@ -22,32 +24,25 @@ def test_cc0_body_calibration_moves_each_keypoint_by_its_offset():
 
 
 def test_cc0_body_calibration_stays_with_the_bone_when_joints_bend(rng):
-    """A bent arm takes the tip of the elbow nowhere else on the upper arm."""
     former = body_model.read_model(body_model.BUILT_IN_1_0)
     rows = calibration.calibrated(former.keypoint_regressor, former.v_template, former.lbs_weights)
     pose = tf.constant(rng.normal(0, 0.7, (20, 24, 3)), tf.float32)
     posed = smpl.SMPL(former)(pose, tf.zeros([20, 10]))
     moved = np.einsum("kv,bvc->bkc", rows - former.keypoint_regressor, posed.vertices)
-    world = world_rotations(posed.rotations.numpy())
+    world = motions.world_rotations(posed.rotations.numpy())
     for left, offset in calibration.OFFSETS_M.items():
         for side, sign in (("left_", 1), ("right_", -1)):
             keypoint, bone = (x.replace("left_", side) for x in (left, calibration.BONES[left]))
             bone = world[:, skeleton.SMPL_JOINTS.index(bone)]
             expected = bone @ (np.array(offset) * [sign, 1, 1])
             error = moved[:, skeleton.KEYPOINTS.index(keypoint)] - expected
-            assert np.linalg.norm(error, axis=1).max() < 0.015, keypoint
-
-
-def world_rotations(rotations):
-    world = rotations.copy()
-    for joint, parent in enumerate(skeleton.SMPL_PARENTS):
-        if parent >= 0:
-            world[:, joint] = world[:, parent] @ rotations[:, joint]
-    return world
+            assert np.linalg.norm(error, axis=1).max() < 0.02, keypoint
 
 
 def test_cc0_body_calibration_of_the_former_body_gives_the_committed_one():
     former, new = body_model.read_model(body_model.BUILT_IN_1_0), body_model.read_model()
-    rows = calibration.calibrated(former.keypoint_regressor, former.v_template, former.lbs_weights)
-    np.testing.assert_allclose(rows, new.keypoint_regressor, atol=1e-8)
-    assert np.abs(rows - former.keypoint_regressor).max() < 0.05  # small weights: no extrapolation
+    _, mirror = spatial.cKDTree(former.v_template).query(former.v_template * [-1, 1, 1])
+    rows = build_body.keypoints_of_people(former, mirror)
+    np.testing.assert_allclose(rows, new.keypoint_regressor, atol=5e-5)  # of another machine
+    offsets = rows - posed_keypoints.follow_joints(former.keypoint_regressor, former, mirror)
+    assert np.abs(offsets).max() < 0.2  # small weights: no extrapolation
