@@ -40,7 +40,7 @@ SQUARE, STREAM = 1024, 1 << 25  # side of the product; numbers that the bandwidt
 
 def write_for_peers(body, folder):
     """Writes the body under the names that `smplx` and `smplfitter` look for."""
-    body = {
+    content = {
         "v_template": body.v_template,
         "shapedirs": body.shapedirs,
         "posedirs": body.posedirs,
@@ -50,7 +50,7 @@ def write_for_peers(body, folder):
         "kintree_table": np.stack([body.parents, np.arange(len(body.parents))]),
     }
     for name in ("SMPL_NEUTRAL.pkl", "basicmodel_neutral_lbs_10_207_0_v1.1.0.pkl"):
-        Path(folder, name).write_bytes(pickle.dumps(body))
+        Path(folder, name).write_bytes(pickle.dumps(content))
     np.save(Path(folder, "kid_template.npy"), np.zeros_like(body.v_template))
 
 

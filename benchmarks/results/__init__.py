@@ -1,1 +1,1 @@
-"""Pictures of the results page."""
+"""Experiments and pictures of the results page."""

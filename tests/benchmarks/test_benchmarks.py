@@ -1,11 +1,15 @@
-"""Wrong input to the commands of benchmarks/ is one line and exit code 2."""
+"""Commands of benchmarks/: wrong input is one line and exit code 2; files for the peers."""
 
 import importlib
+import pickle
 import sys
 
+import numpy as np
 import pytest
 
 import benchmarks
+from benchmarks import smpl_speed
+from hmr_tf.body import body_model
 
 NAMES = (
     "conversion_speed",
@@ -47,3 +51,12 @@ def test_benchmarks_refuse_wrong_input_in_one_line(monkeypatch, capsys, name, ar
     assert printed.err.startswith("error: ")
     assert printed.err.count("\n") == 1
     assert message in printed.err
+
+
+def test_smpl_speed_writes_the_body_for_its_peers(tmp_path):
+    body = body_model.read_model()
+    smpl_speed.write_for_peers(body, tmp_path)
+    content = pickle.loads((tmp_path / "SMPL_NEUTRAL.pkl").read_bytes())
+    np.testing.assert_array_equal(content["v_template"], body.v_template)
+    np.testing.assert_array_equal(content["kintree_table"][0], body.parents)
+    assert np.load(tmp_path / "kid_template.npy").shape == body.v_template.shape

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from benchmarks import prior_ablation
+from benchmarks.results import prior_ablation
 from hmr_tf.body import body_model
 from hmr_tf.cli.options import Options
 from hmr_tf.networks import checkpoint

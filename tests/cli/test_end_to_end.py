@@ -173,7 +173,7 @@ def test_train_resumes_from_load_path(folder, tmp_path, monkeypatch):
     train(folder, load_path=first, model_dir=more, num_steps=3)
     assert checkpoint.find(more).endswith("ckpt-3")
     with pytest.raises(InputError, match="is at step 3"):
-        train(folder, load_path=more, num_steps=3)
+        train(folder, load_path=more, model_dir=more, num_steps=3)
 
 
 def test_train_names_a_corrupt_record(folder, tmp_path):

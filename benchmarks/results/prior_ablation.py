@@ -1,6 +1,6 @@
 """The paper's section 4.3 on photographs: 3D labels with the prior, the prior alone, neither.
 
-    python -m benchmarks.prior_ablation --data_dir=TFRECORDS --output=logs/ablation
+    python -m benchmarks.results.prior_ablation --data_dir=TFRECORDS --output=logs/ablation
         [--load_path=MODEL] [--datasets=...] [--mocap_datasets=...] [--num_crops=54400]
         [--num_steps=6000]
 
