@@ -2,7 +2,7 @@
 
     python -m benchmarks.results.prior_ablation --data_dir=TFRECORDS --output=logs/ablation
         [--load_path=MODEL] [--datasets=...] [--mocap_datasets=...] [--num_crops=54400]
-        [--num_steps=6000]
+        [--num_steps=6000] [--precision=bfloat16]
 
 Three regressors are trained from the rest pose, equally long, on the same crops, by the training
 step of `--mode=train` with the paper's weights. The encoder is that of --load_path and stays as it
@@ -22,7 +22,7 @@ import benchmarks
 from hmr_tf.body import body_model
 from hmr_tf.cli.options import Options
 from hmr_tf.files import atomic
-from hmr_tf.networks import build, checkpoint, encoder
+from hmr_tf.networks import build, checkpoint, encoder, engines
 from hmr_tf.networks.discriminator import Discriminator
 from hmr_tf.networks.hmr import HMR, IterativeRegressor, mean_theta
 from hmr_tf.training import inputs
@@ -112,6 +112,7 @@ def main():
     arguments.add_argument("--mocap_datasets", default="CMU,fits")
     arguments.add_argument("--num_crops", default=54400, type=benchmarks.positive)
     arguments.add_argument("--num_steps", default=6000, type=benchmarks.positive)
+    arguments.add_argument("--precision", choices=engines.PRECISIONS, default="float32")
     arguments = arguments.parse_args()
     source, body = checkpoint.load_with_body(arguments.load_path)
     options = Options(
@@ -123,8 +124,9 @@ def main():
         augment_truncation=0.3,
     )
     batches = inputs.training_dataset(options, inputs.find(options))
+    network = encoder.cast(source.encoder, arguments.precision)
     people, bodies = features_and_labels(
-        source.encoder, batches, max(1, arguments.num_crops // options.batch_size)
+        network, batches, max(1, arguments.num_crops // options.batch_size)
     )
     for variant in VARIANTS:
         regressor = train(people, bodies, body, options, variant, arguments.num_steps)
