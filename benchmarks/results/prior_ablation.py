@@ -20,9 +20,11 @@ from tensorflow import keras
 
 import benchmarks
 from hmr_tf.body import body_model
+from hmr_tf.body.smpl import SMPL
+from hmr_tf.cli.checks import early_checks
 from hmr_tf.cli.options import Options
 from hmr_tf.files import atomic
-from hmr_tf.networks import build, checkpoint, encoder, engines
+from hmr_tf.networks import checkpoint, encoder, engines, released_weights
 from hmr_tf.networks.discriminator import Discriminator
 from hmr_tf.networks.hmr import HMR, IterativeRegressor, mean_theta
 from hmr_tf.training import inputs
@@ -57,7 +59,7 @@ def train(people, bodies, body, options, variant, num_steps):
     keras.utils.set_random_seed(options.seed)
     features = keras.Input((encoder.NUM_FEATURES,))
     regressor = IterativeRegressor(mean_theta(), options.num_stage)
-    hmr = HMR(keras.Model(features, features), regressor, build.SMPL(body))
+    hmr = HMR(keras.Model(features, features), regressor, SMPL(body))
     hmr(tf.zeros([1, encoder.NUM_FEATURES]))  # creates the variables
     has_prior = variant != "neither"
     trainer = Trainer(hmr, Discriminator() if has_prior else None, seed=options.seed)
@@ -69,10 +71,8 @@ def train(people, bodies, body, options, variant, num_steps):
     return regressor
 
 
-def save(folder, regressor, source, body, options):
-    """Writes a checkpoint of the encoder of `source` (HMR) with another regressor."""
-    hmr = build.build(_architecture(options), body)
-    hmr.encoder.set_weights(source.encoder.get_weights())
+def save(folder, regressor, hmr, body, options):
+    """Writes a checkpoint of `hmr` with the weights of another regressor, which it keeps."""
     hmr.regressor.set_weights(regressor.get_weights())
     folder.mkdir(parents=True, exist_ok=True)
     params = {**dataclasses.asdict(options), checkpoint.BODY_DIGEST: body_model.digest(body)}
@@ -99,8 +99,11 @@ def _joined(dicts):
     return {name: np.concatenate([d[name] for d in dicts]) for name in dicts[0]}
 
 
-def _architecture(options):
-    return build.Architecture(*(getattr(options, n) for n in build.Architecture._fields))
+def architecture_of(load_path):
+    """The Architecture of the network that --load_path names."""
+    if released_weights.is_released(load_path):
+        return released_weights.read().architecture
+    return checkpoint.read_architecture(checkpoint.find(load_path))
 
 
 def main():
@@ -114,14 +117,14 @@ def main():
     arguments.add_argument("--num_steps", default=6000, type=benchmarks.positive)
     arguments.add_argument("--precision", choices=engines.PRECISIONS, default="float32")
     arguments = arguments.parse_args()
+    early_checks.check_folder("output", arguments.output)
     source, body = checkpoint.load_with_body(arguments.load_path)
     options = Options(
         data_dir=arguments.data_dir,
         datasets=tuple(arguments.datasets.split(",")),
         mocap_datasets=tuple(arguments.mocap_datasets.split(",")),
-        encoder="resnet50",
-        img_size=source.image_size,
         augment_truncation=0.3,
+        **architecture_of(arguments.load_path)._asdict(),
     )
     batches = inputs.training_dataset(options, inputs.find(options))
     network = encoder.cast(source.encoder, arguments.precision)

@@ -9,7 +9,8 @@ import tensorflow as tf
 from benchmarks.results import prior_ablation
 from hmr_tf.body import body_model
 from hmr_tf.cli.options import Options
-from hmr_tf.networks import checkpoint
+from hmr_tf.files.errors import InputError
+from hmr_tf.networks import build, checkpoint
 from hmr_tf.networks.encoder import NUM_FEATURES
 from tests.fakes import tiny_body, tiny_hmr
 
@@ -69,18 +70,25 @@ def test_prior_ablation_features_are_those_of_the_fixed_encoder(people, bodies):
 
 def test_prior_ablation_trains_and_saves_a_network_for_evaluation(people, bodies, body, tmp_path):
     tiny_body.write(tmp_path / "body.npz")
-    options = Options(
-        batch_size=4, encoder="resnet50", img_size=32, smpl_model_path=str(tmp_path / "body.npz")
-    )
-    source = prior_ablation.build.build(prior_ablation._architecture(options), body)
+    architecture = build.Architecture(str(tmp_path / "body.npz"), "", "resnet50", 32, 2)
+    options = Options(batch_size=4, **architecture._asdict())
+    hmr = build.build(architecture, body)
     trained = prior_ablation.train(people, bodies, body, options, "neither", num_steps=10)
-    initial = prior_ablation.mean_theta()
-    assert np.abs(trained.mean.numpy() - initial).max() > 1e-5
-    prior_ablation.save(tmp_path / "run", trained, source, body, options)
+    assert np.abs(trained.mean.numpy() - prior_ablation.mean_theta()).max() > 1e-5
+    prior_ablation.save(tmp_path / "run", trained, hmr, body, options)
+    assert prior_ablation.architecture_of(tmp_path / "run") == architecture
     loaded = checkpoint.load(tmp_path / "run")
     for ours, expected in zip(loaded.regressor.get_weights(), trained.get_weights()):
         np.testing.assert_array_equal(ours, expected)
-    for ours, expected in zip(loaded.encoder.get_weights(), source.encoder.get_weights()):
+    for ours, expected in zip(loaded.encoder.get_weights(), hmr.encoder.get_weights()):
         np.testing.assert_array_equal(ours, expected)
     params = json.loads((tmp_path / "run" / checkpoint.PARAMS).read_text())
     assert params[checkpoint.BODY_DIGEST] == body_model.digest(body)
+
+
+def test_prior_ablation_refuses_an_output_that_is_a_file_before_it_trains(tmp_path, monkeypatch):
+    (tmp_path / "file").touch()
+    monkeypatch.setattr(checkpoint, "load_with_body", None)  # never called
+    monkeypatch.setattr("sys.argv", ["x", "--data_dir=d", f"--output={tmp_path}/file"])
+    with pytest.raises(InputError, match=r"--output=.*file cannot be written"):
+        prior_ablation.main()

@@ -16,12 +16,12 @@ _NUM_BODIES, _NUM_CANDIDATES = 200, 400
 _SEED = 11
 
 
-def follow_joints(rows, body_model, mirror):
+def follow_joints(rows, model, mirror):
     """Replaces the rows of the limbs' keypoints.
 
     Args:
       rows: (19, V) keypoint regressor.
-      body_model: `BodyModel` without these rows; its mesh and joints are posed.
+      model: `BodyModel` without these rows; its mesh and joints are posed.
       mirror: (V,) index of each vertex's reflection.
 
     Returns:
@@ -29,11 +29,11 @@ def follow_joints(rows, body_model, mirror):
       rows are the left ones reflected.
     """
     rows = np.array(rows, np.float64)
-    vertices, joints = _random_bodies(body_model)
-    rest_joints = body_model.joint_regressor @ body_model.v_template
+    vertices, joints = _random_bodies(model)
+    rest_joints = model.joint_regressor @ model.v_template
     for limb in LIMBS:
         joint = skeleton.SMPL_JOINTS.index(f"left_{limb}")
-        distance = np.linalg.norm(body_model.v_template - rest_joints[joint], axis=1)
+        distance = np.linalg.norm(model.v_template - rest_joints[joint], axis=1)
         candidates = np.argsort(distance, kind="stable")[:_NUM_CANDIDATES]
         row = np.zeros(rows.shape[1])
         row[candidates] = regressors.regress(vertices[:, candidates], joints[:, joint])
@@ -54,10 +54,10 @@ def random_poses(rng, count):
     return pose
 
 
-def _random_bodies(body_model):
+def _random_bodies(model):
     """-> vertices (N, V, 3) and SMPL joints (N, 24, 3), metres, of random shapes and poses."""
     rng = np.random.default_rng(_SEED)
     pose = tf.constant(random_poses(rng, _NUM_BODIES), tf.float32)
     betas = tf.constant(rng.normal(size=[_NUM_BODIES, 10]), tf.float32)
-    bodies = smpl.SMPL(body_model)(pose, betas)
+    bodies = smpl.SMPL(model)(pose, betas)
     return bodies.vertices.numpy().astype(np.float64), bodies.smpl_joints.numpy().astype(np.float64)
