@@ -46,16 +46,15 @@ def _predict_photographs(options, formats, boxes, camera):
 
     paths = photo.find(options.img_path)
     given = boxes.of_photographs(paths) if boxes else None
-    for path in paths if options.strict or len(paths) == 1 else ():
-        problems = _boxes_in(photo.read_size(path), path, given)[1]
-        if options.strict:
-            _refuse(problems)
+    if options.strict:
+        for path in paths:
+            _refuse(_boxes_in(photo.read_size(path), path, given)[1])
+    else:
+        _require_a_photograph(paths, given)
     announce_and_load_tensorflow(options, len(paths))
-    if options.strict:  # damage behind the headers, too
+    if options.strict:  # damage in the middle of a file, too
         for path in paths:
             _refuse(_photograph(path, given)[2])
-    elif len(paths) == 1:  # a damaged file is refused before the network is loaded
-        photo.read_image(paths[0])
     model = _drawing_model(options)
     with output_folder(options) as folder:
         written, problems = predict_photographs(
@@ -65,6 +64,21 @@ def _predict_photographs(options, formats, boxes, camera):
         raise InputError(problems[0])
     print(*written, sep="\n")
     return _report([*(boxes.problems if boxes else ()), *problems])
+
+
+def _require_a_photograph(paths, boxes):
+    """InputError if none of the photographs can be used; stops at the first one that can."""
+    from hmr_tf.inference import photo
+
+    errors = []
+    for path in paths:
+        try:
+            _boxes_in(photo.read_size(path), path, boxes)
+            return
+        except InputError as error:
+            errors.append(str(error))
+    others = f" None of the {len(paths)} photographs can be used." if len(paths) > 1 else ""
+    raise InputError(errors[0] + others)
 
 
 def predict_photographs(model, paths, folder, formats, boxes=None, camera=None, up_axis="y"):

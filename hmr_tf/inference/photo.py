@@ -6,6 +6,7 @@ from pathlib import Path
 import cv2
 
 from hmr_tf.files.errors import InputError
+from hmr_tf.files.image_complete import is_complete
 from hmr_tf.files.image_size import HEAD_BYTES, image_size, is_supported_image, unsupported_format
 from hmr_tf.files.orientation import decode_upright, stored_orientation, upright_size
 
@@ -24,8 +25,7 @@ def read_image(path):
     path = Path(path)
     try:
         content = _content(path)
-        _check_header(content, path)
-        _check_complete(content)
+        _check(content, path)
         image = decode_upright(content)
     except (cv2.error, OSError) as error:
         raise InputError(f"{path} is damaged or too large: give another photograph.") from error
@@ -35,9 +35,9 @@ def read_image(path):
 
 
 def read_size(path):
-    """(height, width) of a photograph as `read_image` returns it, from the header of its file.
+    """(height, width) of a photograph as `read_image` returns it, without decoding it.
 
-    Loads no TensorFlow; damage after the header is not looked for.
+    Refuses what `read_image` refuses, but for damage in the middle of a file.
 
     Raises:
       InputError: not a photograph, as for `read_image`.
@@ -47,7 +47,7 @@ def read_size(path):
         content = _content(path)
     except OSError as error:
         raise InputError(f"{path} cannot be read: {error.strerror}.") from error
-    return upright_size(*_check_header(content, path), stored_orientation(content))
+    return upright_size(*_check(content, path), stored_orientation(content))
 
 
 def _content(path):
@@ -65,8 +65,10 @@ def _not_an_image(path):
     return InputError(f"{path} is not an image that can be read: give a {SUPPORTED_FORMATS}.")
 
 
-def _check_header(content, path):
-    """(height, width) as stored; InputError for what is not a photograph of a bounded size."""
+def _check(content, path):
+    """(height, width) as stored; InputError for what is not a whole photograph of bounded size."""
+    if not content:
+        raise InputError(f"{path} is empty: give a {SUPPORTED_FORMATS} photograph.")
     kind = unsupported_format(content[:HEAD_BYTES], path.suffix)
     if kind:
         how = _CONVERT.get(kind, "save it as JPEG or PNG")
@@ -79,23 +81,9 @@ def _check_header(content, path):
             f"{path} has {size[1]} x {size[0]} pixels: give a photograph of at most "
             f"{MAX_PIXELS // 1_000_000} megapixels."
         )
+    if not is_complete(content):
+        raise InputError(f"{path} is damaged, such as cut off: give another copy of it.")
     return size
-
-
-def _check_complete(content):
-    """Raises OSError for a truncated JPEG, which OpenCV fills with grey, or PNG.
-
-    OpenCV's libraries also print lines about damaged files; TensorFlow only raises.
-    """
-    import tensorflow as tf  # here, so that photographs are listed before TensorFlow is loaded
-
-    try:
-        if content.startswith(b"\xff\xd8"):
-            tf.io.decode_jpeg(content)
-        elif content.startswith(b"\x89PNG"):
-            tf.io.decode_png(content, channels=1)  # grey takes the least memory
-    except tf.errors.InvalidArgumentError as error:
-        raise OSError(str(error)) from error
 
 
 def find(img_path):

@@ -2,6 +2,7 @@
 
 import json
 import re
+import struct
 
 import cv2
 import numpy as np
@@ -20,6 +21,13 @@ REFUSED = [
     (["--mode=predict", "--img_path=none.jpg"], "none.jpg: no such file; give a JPEG"),
     (["--mode=predict", "--img_path=notes.txt"], "notes.txt is not an image that can be read"),
     (["--mode=predict", "--img_path=me.gif"], "me.gif is GIF, which is not read"),
+    (["--mode=predict", "--img_path=bad/cut.jpg"], "bad/cut.jpg is damaged, such as cut off"),
+    (["--mode=predict", "--img_path=bad/sum.png"], "bad/sum.png is damaged, such as cut off"),
+    (["--mode=predict", "--img_path=bad/empty.jpg"], "bad/empty.jpg is empty: give a JPEG"),
+    (["--mode=predict", "--img_path=bad/text.jpg"], "bad/text.jpg is not an image that can be"),
+    (["--mode=predict", "--img_path=bad/huge.png"], "bad/huge.png has 40000 x 40000 pixels"),
+    (["--mode=predict", "--img_path=bad"], "cut off: give another copy of it. None of the 5 ph"),
+    (["--mode=predict", "--img_path=bad", "--strict"], "bad/cut.jpg is damaged, such as cut off"),
     (["--mode=predict", "--video_path=notes.txt"], "--video_path=notes.txt gives no frames"),
     ([*PHOTO, "--box=500,5,20,30"], "me.png: The box 500,5,20,30 lies outside the 160 x 90"),
     ([*PHOTO, "--box=5,5,20,-3"], "me.png: The box 5,5,20,-3 is empty"),
@@ -59,6 +67,7 @@ REFUSED = [
     (["--mode=import_tf1", "--load_path=none", "--model_dir=a"], "No checkpoint at none"),
     ([*IMPORT, "--model_dir=data"], "--model_dir=data holds something already"),
     ([*IMPORT, "--model_dir=a", "--smpl_model_path=none"], "--smpl_model_path=none: no such file"),
+    (["--mode=quickstart", "--img_path=bad/cut.jpg"], "bad/cut.jpg is damaged, such as cut off"),
     (["--mode=quickstart", "--img_path=notes.txt"], "notes.txt is not an image that can be read"),
     (["--mode=quickstart", "--output_dir=me.png"], "--output_dir=me.png cannot be written"),
 ]
@@ -87,6 +96,7 @@ def ended(tmp_path_factory):
         without_tensorflow.write_shard(folder / "data" / "lsp" / f"{split}_000.tfrecord", 30)
     mocap = folder / "data" / "mocap_neutrMosh" / "neutrSMPL_CMU_000.tfrecord"
     without_tensorflow.write_shard(mocap, 20)
+    write_bad_photographs(folder / "bad")
     (folder / "photos").mkdir()
     for name, width in (("me.png", 160), ("photos/a.png", 160), ("photos/b.png", 90)):
         cv2.imwrite(str(folder / name), np.zeros((90, width, 3), np.uint8))
@@ -103,6 +113,17 @@ def ended(tmp_path_factory):
     results = without_tensorflow.run(commands, folder)
     assert sorted(folder.rglob("*")) == before
     return dict(zip(map(tuple, commands), results))
+
+
+def write_bad_photographs(folder):
+    folder.mkdir()
+    picture = np.random.default_rng(0).integers(0, 256, (90, 160, 3), dtype=np.uint8)
+    jpeg, png = (cv2.imencode(kind, picture)[1].tobytes() for kind in (".jpg", ".png"))
+    (folder / "cut.jpg").write_bytes(jpeg[: len(jpeg) // 2])
+    (folder / "empty.jpg").touch()
+    (folder / "huge.png").write_bytes(png[:16] + struct.pack(">II", 40000, 40000) + png[24:])
+    (folder / "sum.png").write_bytes(png[:60] + bytes([png[60] ^ 1]) + png[61:])
+    (folder / "text.jpg").write_text("a text file named .jpg")
 
 
 @pytest.mark.parametrize(("arguments", "message"), REFUSED, ids=lambda x: "")

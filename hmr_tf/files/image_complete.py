@@ -1,0 +1,76 @@
+"""Whether the file of a picture ends where it should, without decoding it.
+
+OpenCV fills what is missing of a JPEG with grey. A whole decoding, which would tell too, takes a
+hundred times as long: 80 to 200 ms for 12 megapixels.
+"""
+
+import struct
+import zlib
+
+from hmr_tf.files.orientation import JPEG_END, JPEG_SCAN, JPEG_WITHOUT_LENGTH
+
+_PNG_START = b"\x89PNG\r\n\x1a\n"
+
+
+def is_complete(content):
+    """False for a truncated JPEG, PNG, BMP or WebP, and for a PNG with a wrong checksum.
+
+    True for all other bytes. Damage between a JPEG's first scan and its end is not looked for.
+
+    Args:
+      content: bytes of the file.
+    """
+    for signature, is_kind_complete in _CHECKS.items():
+        if content.startswith(signature):
+            try:
+                return is_kind_complete(content)
+            except (struct.error, IndexError):
+                return False
+    return True
+
+
+def _jpeg(content):
+    """Whether the end marker follows the first scan: in a scan's data 0xFF precedes no 0xD9."""
+    offset = 2
+    while content[offset] == 0xFF:
+        marker = content[offset + 1]
+        if marker == JPEG_SCAN:
+            return content.find(bytes((0xFF, JPEG_END)), offset) >= 0
+        if marker == 0xFF:  # a fill byte
+            offset += 1
+        elif marker in JPEG_WITHOUT_LENGTH:
+            offset += 2
+        else:
+            offset += 2 + struct.unpack_from(">H", content, offset + 2)[0]
+    return False
+
+
+def _png(content):
+    """Whether every chunk until IEND is there, and the critical ones have their checksum."""
+    offset = len(_PNG_START)
+    while True:
+        length, kind = struct.unpack_from(">I4s", content, offset)
+        end = offset + 8 + length
+        (checksum,) = struct.unpack_from(">I", content, end)
+        is_critical = not kind[0] & 0x20  # PNG 1.2, section 3.3: an upper-case letter
+        if is_critical and zlib.crc32(memoryview(content)[offset + 4 : end]) != checksum:
+            return False
+        if kind == b"IEND":
+            return True
+        offset = end + 4
+
+
+def _bmp(content):
+    pixels, header = struct.unpack_from("<II", content, 10)
+    if header < 40:  # OS/2's
+        return True
+    width, height, _, bits, compression = struct.unpack_from("<iiHHI", content, 18)
+    row_bytes = (abs(width) * bits + 31) // 32 * 4
+    return compression not in (0, 3) or len(content) >= pixels + row_bytes * abs(height)
+
+
+def _webp(content):
+    return len(content) >= 8 + struct.unpack_from("<I", content, 4)[0]
+
+
+_CHECKS = {b"\xff\xd8": _jpeg, _PNG_START: _png, b"BM": _bmp, b"RIFF": _webp}
