@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+from hmr_tf.files.errors import InputError
+
 # The checkout, or the folder that the wheel was installed into.
 ROOT = Path(__file__).resolve().parents[2]
 _FOLDERS = (ROOT / "flags", ROOT / "hmr_tf" / "flags")
@@ -21,10 +23,28 @@ def find(path):
 
 
 def resolve(arguments):
-    """Arguments of a command, with each --flagfile=FILE as `find` finds it."""
+    """Arguments of a command, with each --flagfile=FILE as `find` finds it.
+
+    Raises:
+      InputError: such a file is no text.
+    """
     return [_resolve(argument) for argument in arguments]
 
 
 def _resolve(argument):
     name, _, path = argument.partition(_FLAG)
-    return f"{name}{_FLAG}{find(path)}" if name in ("-", "--") else argument
+    if name not in ("-", "--"):
+        return argument
+    path = find(path)
+    if Path(path).is_file():
+        _check_text(path)
+    return f"{name}{_FLAG}{path}"
+
+
+def _check_text(path):
+    try:
+        Path(path).read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise InputError(
+            f"--flagfile={path} is not a text file with a flag on each line."
+        ) from error

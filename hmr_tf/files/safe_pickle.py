@@ -7,9 +7,11 @@ are not needed.
 
 import collections
 import io
+import itertools
 import math
 import os
 import pickle
+import pickletools
 import re
 
 import numpy as np
@@ -20,6 +22,8 @@ from hmr_tf.files.errors import InputError
 MAX_BYTES = 2**29
 # A sparse matrix states its size; a false one would fill the memory (SMPL's are 24 x 6,890).
 MAX_DENSE_ENTRIES = 2**26
+_FIRST_OPERATIONS = 20  # of a pickle; a text that begins as one soon has another letter
+_NOT_A_PICKLE = "not a readable pickle, damaged or another kind of file; download it again"
 
 
 def load(path):
@@ -46,6 +50,18 @@ def load(path):
         raise InputError(f"{path}: {error}") from error
 
 
+def check(path):
+    """InputError for a file that does not begin as a pickle; the rest of it is not read."""
+    try:
+        with open(path, "rb") as file:
+            if not list(itertools.islice(pickletools.genops(file), _FIRST_OPERATIONS)):
+                raise InputError(f"{path}: {_NOT_A_PICKLE}")
+    except OSError as error:
+        raise InputError(f"cannot read {path}: {error.strerror}") from error
+    except ValueError as error:
+        raise InputError(f"{path}: {_NOT_A_PICKLE}") from error
+
+
 def loads(content):
     """As `load`, from bytes."""
     try:
@@ -53,9 +69,7 @@ def loads(content):
     except InputError:
         raise
     except Exception as error:  # a damaged stream can raise any kind
-        raise InputError(
-            "not a readable pickle, damaged or another kind of file; download it again"
-        ) from error
+        raise InputError(_NOT_A_PICKLE) from error
 
 
 def to_array(value):

@@ -43,6 +43,19 @@ REFUSED = [
     ([*PHOTO, "--load_path=trained/ckpt-5"], "No checkpoint at --load_path=trained/ckpt-5"),
     ([*PHOTO, "--load_path=model.ckpt-1"], "params.json, which states how the network was built"),
     ([*PHOTO, "--smpl_model_path=none.pkl"], "--smpl_model_path=none.pkl: no such file or folder"),
+    (
+        [*PHOTO, "--smpl_model_path=notes.txt"],
+        "notes.txt: not a readable pickle, damaged or another",
+    ),
+    (
+        [*PHOTO, "--smpl_model_path=me.png"],
+        "me.png: not a readable pickle, damaged or another kind",
+    ),
+    ([*PHOTO, "--smpl_model_path=empty.pkl"], "empty.pkl: not a readable pickle, damaged or anoth"),
+    ([*PHOTO, "--smpl_model_path=notes.npz"], "notes.npz is damaged, or another kind of file"),
+    ([*PHOTO, "--output_dir="], "--output_dir is empty: name a folder; . is this one."),
+    (["--flagfile=me.png"], "--flagfile=me.png is not a text file with a flag on each line."),
+    (["--mode=predict", "--video_path=me.png"], "me.png is a photograph: pass --img_path=me.png"),
     ([*PHOTO, "--output_dir=me.png"], "--output_dir=me.png cannot be written: File exists"),
     ([*PHOTO, "--output_dir=me.png/a"], "--output_dir=me.png/a cannot be written: Not a directory"),
     (["--mode=export", "--load_path=none"], "No checkpoint at --load_path=none"),
@@ -102,7 +115,14 @@ def ended(tmp_path_factory):
         cv2.imwrite(str(folder / name), np.zeros((90, width, 3), np.uint8))
     videos.write_matroska(folder / "me.mkv", np.zeros((3, 90, 160, 3), np.uint8), (0, 40, 80), 25)
     (folder / "me.gif").write_bytes(b"GIF89a" + bytes(20))
-    for name in ("notes.txt", "model.ckpt-1.index", "trained/checkpoint", "trained/ckpt-4.index"):
+    (folder / "empty.pkl").touch()
+    for name in (
+        "notes.txt",
+        "notes.npz",
+        "model.ckpt-1.index",
+        "trained/checkpoint",
+        "trained/ckpt-4.index",
+    ):
         (folder / name).parent.mkdir(exist_ok=True)
         (folder / name).write_text("some notes, and no picture")
     (folder / "trained" / checkpoint_files.PARAMS).write_text(json.dumps({"encoder": "resnet50"}))

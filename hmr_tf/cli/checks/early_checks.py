@@ -9,7 +9,7 @@ import socket
 import sys
 from pathlib import Path
 
-from hmr_tf.files import checkpoint_files, optional_models
+from hmr_tf.files import checkpoint_files, image_size, optional_models, safe_npz, safe_pickle
 from hmr_tf.files.errors import InputError
 from hmr_tf.serving import export_folder
 
@@ -35,6 +35,8 @@ def check_folder(flag, path):
       flag: that names it.
       path: of the folder.
     """
+    if not path:
+        raise InputError(f"--{flag} is empty: name a folder; . is this one.")
     folder = Path(path)
     existing = next(part for part in (folder, *folder.absolute().parents) if part.exists())
     if not existing.is_dir():
@@ -78,6 +80,16 @@ def _trained_network(options):
             f"--smpl_model_path={path}: no such file or folder; SMPL's files are at "
             "smpl.is.tue.mpg.de, and without the flag the built-in CC0 body is used."
         )
+    if path and Path(path).is_file():
+        _smpl_file(path)
+
+
+def _smpl_file(path):
+    """InputError for a file of another kind; its numbers are checked when they are read."""
+    if Path(path).suffix.lower() == ".npz":
+        safe_npz.load(path, ())
+    else:
+        safe_pickle.check(path)
 
 
 def _is_installed(module):
@@ -103,6 +115,17 @@ def _camera(options):
             f"--webcam={options.webcam} gives no frames: there is no camera {path}; "
             "--webcam=0 is the first one."
         )
+
+
+def _video(options):
+    """InputError for a photograph, which OpenCV reads as a video of one frame."""
+    path = Path(options.video_path)
+    if not path.is_file():
+        return
+    with open(path, "rb") as file:
+        head = file.read(image_size.HEAD_BYTES)
+    if image_size.is_supported_image(head, path.suffix):
+        raise InputError(f"--video_path={path} is a photograph: pass --img_path={path}")
 
 
 def _blazepose(options):
@@ -184,7 +207,7 @@ def _import_tf1(options):
 _CHECKS = {
     "train": (_trained_network, _training_files, _addons, _run_folder),
     "evaluate": (_evaluation, _output_folder),
-    "predict": (_camera, check_model, _blazepose, _output_folder),
+    "predict": (_camera, _video, check_model, _blazepose, _output_folder),
     "fit": (_trained_network, _output_folder),
     "export": (_trained_network, _export, _output_folder),
     "import_tf1": (_import_tf1,),
