@@ -102,7 +102,7 @@ def draw_walk(body, smpl):
             color=color,
             background=background[None],
         )
-        yield pictures[0].numpy()
+        yield pictures[0]
 
 
 def panels(video, overlay, predicted, smpl):
@@ -137,7 +137,7 @@ def _from_left(vertices, faces):
         focal_px=1.9 * HEIGHT,
         principal_px=(HEIGHT / 2, HEIGHT / 2),
         size=(HEIGHT, HEIGHT),
-    )[0][0].numpy()
+    )[0][0]
 
 
 def _scaled(image):

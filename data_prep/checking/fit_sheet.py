@@ -71,7 +71,7 @@ def _tile(sample, smpl, faces):
     beside = np.float32([[weak[0, 0], 0, weak[0, 2] + height]])
     side_view, _ = render.render_body(from_side, beside, faces, CELL_PX)
     labelled = drawing.draw_keypoints(image, in_cell, keypoints[:, 2])
-    return np.hstack([labelled, over[0].numpy(), side_view[0].numpy()])
+    return np.hstack([labelled, over[0], side_view[0]])
 
 
 def _placed(sample, smpl, points_norm, weights):

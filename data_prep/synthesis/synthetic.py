@@ -190,7 +190,7 @@ class _Renderer:
         pixels, depth = camera.project_perspective(points, focal_px, middle_px)
         fragments = rasterize(pixels, depth, self._faces, IMAGE_SIZE, IMAGE_SIZE)
         shaded = render.shade(points, self._faces, colors, lights, ambient)
-        return render.paint(fragments, self._faces, shaded, np.stack(backgrounds)).numpy()
+        return render.paint(fragments, self._faces, shaded, np.stack(backgrounds))
 
 
 def _global_rotations(rng, joints):

@@ -55,7 +55,7 @@ def _view(vertices, faces, measurements, degrees):
         principal_px,
         (_SIZE_PX, _SIZE_PX),
     )
-    picture = np.ascontiguousarray(picture[0].numpy())
+    picture = picture[0]
     for name, (_, lines) in measurements.items():
         for line in lines:
             pixels, _ = camera.project_perspective(to_camera(line), focal_px, principal_px)

@@ -1,10 +1,6 @@
 """The output files of videos: the frames with the bodies drawn, arrays, motions."""
 
-import collections
 import contextlib
-import functools
-import os
-from concurrent import futures
 from pathlib import Path
 from typing import Callable, NamedTuple
 
@@ -135,23 +131,10 @@ def _draw_frames(people, faces, vertices_of, target):
 
 
 def _pictures(images, in_frame, faces, vertices_of):
-    """Yields each image with the people of its frame drawn; the next batch is drawn meanwhile."""
-    draw, waiting, is_traced = functools.partial(_overlay, faces), collections.deque(), False
-    pool = futures.ThreadPoolExecutor(os.cpu_count())
-    try:
-        for some, people_in_images in zip(batches(images), batches(in_frame)):
-            posed = _with_mesh(people_in_images, vertices_of)
-            if is_traced:
-                waiting.append(pool.map(draw, some, posed))
-            else:  # in one thread, as TensorFlow makes its graph
-                waiting.append([*map(draw, some, posed)])
-                is_traced = True
-            if len(waiting) > 1:
-                yield from waiting.popleft()
-        for drawn in waiting:
-            yield from drawn
-    finally:
-        pool.shutdown(cancel_futures=True)
+    """Yields each image with the people of its frame drawn."""
+    for some, people_in_images in zip(batches(images), batches(in_frame)):
+        for image, people in zip(some, _with_mesh(people_in_images, vertices_of)):
+            yield _overlay(faces, image, people)
 
 
 def _with_mesh(in_frames, vertices_of):

@@ -26,7 +26,7 @@ def draw(people, faces, size, background=None, degrees=0.0):
     points = np.concatenate([person["vertices"] + person["transl"] for person in people])
     pinhole = camera.Pinhole(people[0]["focal_px"], people[0]["principal_px"])
     if degrees:
-        points = render.side_view(points[None], degrees)[0].numpy()
+        points = render.side_view(points[None], degrees)[0]
         points, pinhole = _all_in_view(points, pinhole, size)
     first_vertex = np.arange(len(people))[:, None, None] * len(people[0]["vertices"])
     picture, mask = render.render_scene(
@@ -38,7 +38,7 @@ def draw(people, faces, size, background=None, degrees=0.0):
         size=size,
         background=None if background is None else background[None],
     )
-    return picture[0].numpy(), mask[0].numpy()
+    return picture[0], mask[0]
 
 
 def draw_without_photograph(people, faces, size_px, degrees):

@@ -1,54 +1,68 @@
-"""A z-buffer in TensorFlow ops, which finds the face visible at each pixel. No OpenGL.
+"""A z-buffer in NumPy, which finds the face visible at each pixel. No OpenGL.
 
-It runs wherever TensorFlow runs, but not under `jit_compile`: array sizes depend on the mesh. The
-pixels in the bounding boxes of all triangles of the batch are listed; a pixel keeps the nearest of
-the triangles that cover its centre. No gradients.
+The pixels in the box of each triangle are cut into spans: pieces of one line, at most `SPAN` long.
+The first pixels of all spans are tested together, then all second ones, and so on. A pixel keeps
+the nearest of the triangles that cover its centre.
 """
 
 from typing import NamedTuple
 
-import tensorflow as tf
+import numpy as np
 
-# Pixels tested at once, some 160 bytes each: the working set beside the pictures is about 200 MB
-# even for triangles that each fill the picture (they only take longer).
-MAX_CANDIDATES = 2**20
+SPAN = 16
+# Spans tested at once: the working set beside the pictures is about 200 MB even for triangles that
+# each fill the picture (they only take longer).
+MAX_SPANS = 2**16
 _NEAREST, _FARTHEST_PX = 1e-6, 1e6
-_ROW_BIT = 32
+_LAST_FACE = 2**31 - 1
 
 
 class Fragments(NamedTuple):
     """The face visible at each pixel."""
 
-    face: tf.Tensor  # (B, H, W) int32, -1 where there is no face
-    depth: tf.Tensor  # (B, H, W) in the unit of the input, infinite where there is no face
+    face: np.ndarray  # (B, H, W) int32, -1 where there is no face
+    depth: np.ndarray  # (B, H, W) in the unit of the input, infinite where there is no face
     # For the N pixels covered by a face, in no order; most pixels of a picture are not covered.
-    pixel: tf.Tensor  # (N,) int32, index into the flattened (B, H, W)
-    barycentric: tf.Tensor  # (N, 3) perspective-correct weights of the face's corners
+    pixel: np.ndarray  # (N,) int, index into the flattened (B, H, W)
+    barycentric: np.ndarray  # (N, 3) perspective-correct weights of the face's corners
 
 
 class _Triangles(NamedTuple):
-    corners: tf.Tensor  # (N, 6) pixels: x and y of the first corner, of the second, of the third
-    inverse_depth: tf.Tensor  # (N, 3) at the corners
+    face: np.ndarray  # (N,) number of the face
+    x: np.ndarray  # (3, N) pixels, of the corners
+    y: np.ndarray  # (3, N)
+    inverse_depth: np.ndarray  # (3, N) at the corners
+
+
+class _Boxes(NamedTuple):
+    """Pixel centres in the boxes of the triangles, int. Boxes wider than `SPAN` come in parts."""
+
+    triangle: np.ndarray  # (N,)
+    left: np.ndarray  # (N,) first column
+    top: np.ndarray  # (N,) first row
+    columns: np.ndarray  # (N,) 1 to `SPAN`, in falling order
+    rows: np.ndarray  # (N,)
 
 
 class _Covered(NamedTuple):
     """Pairs of a triangle and a pixel that it covers."""
 
-    pixel: tf.Tensor  # (M,) int32, counted through all pictures of the batch
-    face: tf.Tensor  # (M,) int32, in its picture
-    inverse_depth: tf.Tensor  # (M,)
-    weights: tf.Tensor  # (M, 4) of the corners, not normalized, and their sum
+    pixel: np.ndarray  # (M,) int, in the window
+    face: np.ndarray  # (M,) int
+    inverse_depth: np.ndarray  # (M,)
+    weights: np.ndarray  # (4, M) of the corners, not normalized, and their sum
 
 
 class _Window(NamedTuple):
-    """The pixels to draw; () int32 each."""
+    """The pixels to draw; ints."""
 
-    left: tf.Tensor
-    top: tf.Tensor
-    height: tf.Tensor
-    width: tf.Tensor
+    left: int
+    top: int
+    height: int
+    width: int
 
 
+@np.errstate(all="ignore")  # of faces that are not drawn
 def rasterize(points_px, depth, faces, height, width, corner_px=(0, 0)):
     """Finds the face visible at each pixel centre.
 
@@ -60,172 +74,156 @@ def rasterize(points_px, depth, faces, height, width, corner_px=(0, 0)):
     Args:
       points_px: (B, V, 2) x to the right and y down, in pixels; a pixel's centre lies at +0.5.
       depth: (B, V) distance along the viewing direction, > 0 in front of the camera.
-      faces: (F, 3) int32 corners.
+      faces: (F, 3) int corners.
       height, width: int, size of the picture.
       corner_px: int x, y of its first pixel, to draw a picture in parts.
 
     Returns:
       Fragments.
     """
-    return _rasterize(points_px, depth, faces, _Window(*corner_px, height, width))
+    points_px, depth = np.asarray(points_px, np.float32), np.asarray(depth, np.float32)
+    corners = corner_ids(faces)
+    window = _Window(*map(int, corner_px), int(height), int(width))
+    return _fragments([_draw(*body, corners, window) for body in zip(points_px, depth)], window)
 
 
-@tf.function(
-    autograph=False,
-    input_signature=[
-        tf.TensorSpec([None, None, 2], tf.float32),
-        tf.TensorSpec([None, None], tf.float32),
-        tf.TensorSpec([None, 3], tf.int32),
-        _Window(*[tf.TensorSpec([], tf.int32)] * 4),
-    ],
-)
-def _rasterize(points_px, depth, faces, window):
-    all_triangles = _Triangles(
-        tf.reshape(tf.gather(points_px, faces, axis=1), [-1, 6]),
-        tf.reshape(tf.gather(1.0 / depth, faces, axis=1), [-1, 3]),
-    )
-    number = _front_faces(all_triangles.corners)
-    triangles = _Triangles(*(tf.gather(part, number) for part in all_triangles))
-    image, face = number // tf.shape(faces)[0], number % tf.shape(faces)[0]
-    box = _boxes(triangles, window)
-    num_pixels = tf.shape(points_px)[0] * window.height * window.width
-    covered = _draw(triangles, face, _with_places(box, image, window), num_pixels, window.width)
-    return _fragments(covered, num_pixels, window)
+def corner_ids(faces):
+    """(F, 3) faces -> (3, F) vertex ids, in the type that NumPy looks up fastest."""
+    return np.ascontiguousarray(np.reshape(faces, (-1, 3)).T, dtype=np.intp)
 
 
-def _draw(triangles, face, box, num_pixels, width):
-    """_Covered with the nearest of each pixel, and others; `MAX_CANDIDATES` are tested at a time.
-
-    Among equally near ones the first face comes first.
-    """
-    areas = tf.cast(box[:, 2] * box[:, 3], tf.int64)
-    starts, num_candidates = tf.cumsum(areas, exclusive=True), tf.reduce_sum(areas)
-
-    def draw(done):
-        return _covering(triangles, face, *_candidates(box, starts, areas, done), width)
-
-    def draw_more(done, before):
-        rows = _nearest(before, num_pixels)[-1]
-        kept = (tf.gather(part, rows) for part in before)
-        joined = _Covered(*(tf.concat(parts, 0) for parts in zip(kept, draw(done))))
-        return done + MAX_CANDIDATES, joined
-
-    shapes = tf.TensorShape([]), _Covered(*[tf.TensorShape([None])] * 3, tf.TensorShape([None, 4]))
-    return tf.while_loop(
-        lambda done, _: done < num_candidates,
-        draw_more,
-        (tf.constant(MAX_CANDIDATES, tf.int64), draw(tf.constant(0, tf.int64))),
-        shape_invariants=shapes,
-    )[1]
+def _draw(points_px, depth, corners, window):
+    """_Covered with the nearest of each pixel of one picture."""
+    triangles = _front_faces(points_px, depth, corners)
+    boxes = _boxes(triangles, window)
+    spans_before = np.cumsum(boxes.rows) - boxes.rows
+    nearest = _covering(triangles, _Boxes(*(part[:0] for part in boxes)), window)
+    for first in range(0, int(boxes.rows.sum()), MAX_SPANS):
+        some = slice(*np.searchsorted(spans_before, (first, first + MAX_SPANS)))
+        covered = _covering(triangles, _Boxes(*(part[some] for part in boxes)), window)
+        joined = _Covered(*(np.concatenate(parts, axis=-1) for parts in zip(nearest, covered)))
+        nearest = _nearest(joined, window.height * window.width)
+    return nearest
 
 
-def _front_faces(corners):
-    """Numbers of the triangles whose corners run counter-clockwise."""
-    x0, y0, x1, y1, x2, y2 = (corners[:, i] for i in range(6))
+def _front_faces(points_px, depth, corners):
+    """_Triangles whose corners run counter-clockwise."""
+    x, y = (np.ascontiguousarray(along).take(corners) for along in points_px.T)
     # y points down, so the area of such a triangle is negative. NaN fails the test.
-    area = (x1 - x0) * (y2 - y0) - (y1 - y0) * (x2 - x0)
-    return tf.cast(tf.where(area < 0.0)[:, 0], tf.int32)
+    area = (x[1] - x[0]) * (y[2] - y[0]) - (y[1] - y[0]) * (x[2] - x[0])
+    face = np.flatnonzero(area < 0)
+    inverse_depth = (1 / depth).take(corners.take(face, axis=1))
+    return _Triangles(face, x.take(face, axis=1), y.take(face, axis=1), inverse_depth)
 
 
 def _boxes(triangles, window):
-    """(N, 4) pixel centres in the box of each triangle: first column, first row, columns, rows.
-
-    No columns and rows for one that is behind the camera, too far outside or between centres.
-    """
-    corners = tf.reshape(triangles.corners, [-1, 3, 2])
-    low, high = tf.reduce_min(corners, 1), tf.reduce_max(corners, 1)
-    corner = tf.cast(tf.stack([window.left, window.top]), tf.float32)
-    end = corner + tf.cast(tf.stack([window.width, window.height]), tf.float32)
-    first = tf.maximum(tf.math.ceil(low - 0.5), corner)
-    last = tf.minimum(tf.floor(high - 0.5), end - 1.0)
-    size = last - first + 1.0
-    nearest = tf.reduce_max(triangles.inverse_depth, 1)
-    is_drawn = (tf.reduce_min(triangles.inverse_depth, 1) > 0.0) & (nearest < 1.0 / _NEAREST)
-    is_drawn &= (tf.reduce_min(low, 1) > -_FARTHEST_PX) & (tf.reduce_max(high, 1) < _FARTHEST_PX)
-    is_drawn &= tf.reduce_min(size, 1) >= 1.0
-    box = tf.where(is_drawn[:, None], tf.concat([first, size], 1), 0.0)
-    return tf.cast(box, tf.int32)
-
-
-def _with_places(box, image, window):
-    """Boxes with a fifth number: that + y * width + x is the pixel (x, y) of their picture."""
-    origin = (image * window.height - window.top) * window.width - window.left
-    return tf.concat([box, origin[:, None]], axis=1)
-
-
-def _candidates(box, starts, areas, done):
-    """At most MAX_CANDIDATES pixels of the boxes, from the one numbered `done` on.
-
-    Returns:
-      (M,) row of the box, and (M, 5) that box; (M,) place of the pixel in it, line by line.
-    """
-    first = tf.clip_by_value(done - starts, 0, areas)
-    end = tf.clip_by_value(done + MAX_CANDIDATES - starts, 0, areas)
-    # One number holds the row, above, and the place: no other op lists so fast what is in boxes.
-    row = tf.range(tf.size(areas, tf.int64)) * 2**_ROW_BIT
-    numbers = tf.ragged.range(row + first, row + end).flat_values
-    row = tf.bitwise.right_shift(numbers, _ROW_BIT)
-    place = tf.cast(tf.bitwise.bitwise_and(numbers, 2**_ROW_BIT - 1), tf.int32)
-    return row, tf.gather(box, row), place
-
-
-def _covering(triangles, face, row, box, place, width):
-    """_Covered of the candidates whose centre the triangle covers."""
-    left, top, columns, _, origin = _columns(box)
-    line = place // columns
-    x, y = left + place - line * columns, top + line
-    edges = _edges(tf.gather(triangles.corners, row), x, y)
-    inside = tf.where(tf.maximum(tf.maximum(edges[0], edges[1]), edges[2]) <= 0.0)[:, 0]
-    pixel = origin + y * width + x
-    row, pixel, *edges = (tf.gather(part, inside) for part in (row, pixel, *edges))
-    at_corners = _columns(tf.gather(triangles.inverse_depth, row))
-    weights = [edge * inverse_depth for edge, inverse_depth in zip(edges, at_corners)]
-    total = sum(weights)
-    # Three edges of zero are a triangle too thin for float32: 1 / depth = 0, never drawn.
-    inverse_depth = tf.math.divide_no_nan(total, sum(edges))
-    return _Covered(pixel, tf.gather(face, row), inverse_depth, tf.stack([*weights, total], 1))
-
-
-def _columns(table):
-    """List of the columns of an (M, C) table. Its transpose once is faster than C slices of it."""
-    return tf.unstack(tf.transpose(table), num=table.shape[1])
-
-
-def _edges(corners, x, y):
-    """Edge functions at pixel centres: twice the area opposite each corner, negative inside.
-
-    Seen from the face beyond it, an edge gives exactly the negated number: no pixel is lost.
-    """
-    x, y = tf.cast(x, tf.float32) + 0.5, tf.cast(y, tf.float32) + 0.5
-    x0, y0, x1, y1, x2, y2 = (c - (x, y)[i % 2] for i, c in enumerate(_columns(corners)))
-    return x1 * y2 - y1 * x2, x2 * y0 - y2 * x0, x0 * y1 - y0 * x1
-
-
-def _nearest(covered, num_pixels):
-    """For each pixel 1 / depth, <= 0 where there is no face, and face; and rows of `covered`.
-
-    Of equally near faces the first is in front.
-    """
-    pixel, face, inverse_depth, _ = covered
-    nearest = tf.math.unsorted_segment_max(inverse_depth, pixel, num_pixels)
-    first = tf.gather(nearest, pixel)
-    rows = tf.where((inverse_depth >= first) & (first > 0.0))[:, 0]
-    pixel, face = tf.gather(pixel, rows), tf.gather(face, rows)
-    front_face = tf.math.unsorted_segment_min(face, pixel, num_pixels)
-    return (
-        nearest,
-        front_face,
-        tf.gather(rows, tf.where(tf.equal(face, tf.gather(front_face, pixel)))[:, 0]),
+    """_Boxes in the window, without triangles behind the camera, too far outside or too small."""
+    low_x, low_y = triangles.x.min(axis=0), triangles.y.min(axis=0)
+    high_x, high_y = triangles.x.max(axis=0), triangles.y.max(axis=0)
+    left = np.maximum(np.ceil(low_x - 0.5), window.left)
+    top = np.maximum(np.ceil(low_y - 0.5), window.top)
+    columns = np.minimum(np.floor(high_x - 0.5), window.left + window.width - 1) - left + 1
+    rows = np.minimum(np.floor(high_y - 0.5), window.top + window.height - 1) - top + 1
+    is_drawn = (columns >= 1) & (rows >= 1)
+    is_drawn &= triangles.inverse_depth.min(axis=0) > 0
+    is_drawn &= triangles.inverse_depth.max(axis=0) < 1 / _NEAREST
+    is_drawn &= np.minimum(low_x, low_y) > -_FARTHEST_PX
+    is_drawn &= np.maximum(high_x, high_y) < _FARTHEST_PX
+    triangle = np.flatnonzero(is_drawn)
+    left, top, columns, rows = (
+        along.take(triangle).astype(np.int64) for along in (left, top, columns, rows)
+    )
+    box, part = _repeated(-(-columns // SPAN))
+    columns = np.minimum(columns.take(box) - SPAN * part, SPAN)
+    widest_first = np.argsort((SPAN - columns).astype(np.uint8), kind="stable")
+    box, part = box.take(widest_first), part.take(widest_first)
+    return _Boxes(
+        triangle.take(box),
+        left.take(box) + SPAN * part,
+        top.take(box),
+        columns.take(widest_first),
+        rows.take(box),
     )
 
 
-def _fragments(covered, num_pixels, window):
-    nearest, face, rows = _nearest(covered, num_pixels)
-    weights = tf.gather(covered.weights, rows)
-    shape = [-1, window.height, window.width]
+def _repeated(counts):
+    """(N,) -> for each of the sum of the counts its index in them, and its number there from 0."""
+    index = np.repeat(np.arange(len(counts)), counts)
+    return index, np.arange(len(index)) - (np.cumsum(counts) - counts).take(index)
+
+
+def _covering(triangles, boxes, window):
+    """_Covered of the pixels in boxes whose centre their triangle covers."""
+    box, line = _repeated(boxes.rows)  # of each span
+    triangle = boxes.triangle.take(box)
+    left, row = boxes.left.take(box), boxes.top.take(box) + line
+    pixel = (row - window.top) * window.width + left - window.left
+    y = triangles.y.take(triangle, axis=1) - (row.astype(np.float32) + np.float32(0.5))
+    corners_x, x = triangles.x.take(triangle, axis=1), left.astype(np.float32) + np.float32(0.5)
+    num_wider = np.cumsum(np.bincount(boxes.columns, boxes.rows, SPAN + 1)[::-1])[::-1].astype(int)
+    spans, pixels, edges = [], [], []
+    for column, number in enumerate(num_wider[1:]):  # of the spans with a pixel in this column
+        if number == 0 and column > 0:
+            break
+        of_column = _edges(corners_x[:, :number] - (x[:number] + np.float32(column)), y[:, :number])
+        inside = np.flatnonzero(of_column.max(axis=0) <= 0)
+        spans.append(inside)
+        pixels.append(pixel.take(inside) + column)
+        edges.append(of_column.take(inside, axis=1))
+    triangle = triangle.take(np.concatenate(spans))
+    edges = np.concatenate(edges, axis=1)
+    weights = edges * triangles.inverse_depth.take(triangle, axis=1)
+    total, opposite = weights.sum(axis=0), edges.sum(axis=0)
+    # Three edges of zero are a triangle too thin for float32: 1 / depth = 0, never drawn.
+    inverse_depth = np.divide(total, opposite, out=np.zeros_like(total), where=opposite != 0)
+    return _Covered(
+        np.concatenate(pixels),
+        triangles.face.take(triangle),
+        inverse_depth,
+        np.concatenate([weights, total[None]]),
+    )
+
+
+def _edges(x, y):
+    """Edge functions (3, N): twice the area opposite each corner, negative inside.
+
+    Seen from the face beyond it, an edge gives exactly the negated number: no pixel is lost.
+
+    Args:
+      x, y: (3, N) corners as seen from the pixel's centre.
+    """
+    edges = np.empty_like(x)
+    for corner, (after, last) in enumerate(((1, 2), (2, 0), (0, 1))):
+        np.multiply(x[after], y[last], out=edges[corner])
+        edges[corner] -= y[after] * x[last]
+    return edges
+
+
+def _nearest(covered, num_pixels):
+    """_Covered with one face for each pixel: of equally near ones the first is in front."""
+    # One number for both: the bits of a positive float32 rise with it.
+    key = covered.inverse_depth.view(np.int32).astype(np.int64) << 32
+    key |= _LAST_FACE - covered.face
+    in_front = np.zeros(num_pixels, np.int64)
+    np.maximum.at(in_front, covered.pixel, key)
+    visible = np.flatnonzero((key == in_front.take(covered.pixel)) & (covered.inverse_depth > 0))
+    return _Covered(*(part.take(visible, axis=-1) for part in covered))
+
+
+def _fragments(visible, window):
+    """Fragments of the _Covered of each picture."""
+    size = window.height * window.width
+    face = np.full((len(visible), size), -1, np.int32)
+    depth = np.full((len(visible), size), np.inf, np.float32)
+    for number, covered in enumerate(visible):
+        face[number, covered.pixel] = covered.face
+        depth[number, covered.pixel] = 1 / covered.inverse_depth
+    empty = np.zeros(0, np.int64)
+    weights = np.concatenate([np.zeros((4, 0), np.float32), *(v.weights for v in visible)], axis=1)
+    shape = (len(visible), window.height, window.width)
     return Fragments(
-        tf.reshape(tf.where(nearest > 0.0, face, -1), shape),
-        tf.reshape(1.0 / tf.nn.relu(nearest), shape),
-        tf.gather(covered.pixel, rows),
-        weights[:, :3] / weights[:, 3:],
+        face.reshape(shape),
+        depth.reshape(shape),
+        np.concatenate([empty, *(v.pixel + size * i for i, v in enumerate(visible))]),
+        (weights[:3] / weights[3]).T,
     )

@@ -149,7 +149,7 @@ def rendered(page, model, people, colors):
         color=np.repeat(colors, num_vertices, axis=0)[None].astype(np.float32),
     )
     small = width // _SUPERSAMPLING, height // _SUPERSAMPLING
-    return cv2.resize(picture[0].numpy(), small, interpolation=cv2.INTER_AREA).astype(int)
+    return cv2.resize(picture[0], small, interpolation=cv2.INTER_AREA).astype(int)
 
 
 def look_at(page, people, yaw=0.0, pitch=0.0):

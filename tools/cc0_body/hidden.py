@@ -34,7 +34,7 @@ def hidden_vertices(points, faces, centre, radius, mirror, num_views=60, min_pix
         ]
         pixels, depth = (np.stack(part).astype(np.float32) for part in zip(*views))
         picture = render.rasterize(pixels, depth, faces.astype(np.int32), _PICTURE_PX, _PICTURE_PX)
-        for face in picture.face.numpy():
+        for face in picture.face:
             count = np.bincount(face[face >= 0], minlength=len(faces))
             is_visible[faces[count >= min_pixels]] = True
     return ~(is_visible[: len(mirror)] | is_visible[mirror])

@@ -89,7 +89,7 @@ def draw(vertices, weak_camera, faces, face_labels, scale_xy, corner_px, image_s
         vertices[None] + translation[:, None], SPIN_FOCAL_PX, (image_size / 2, image_size / 2)
     )
     fragments = rasterize((points + corner_px) / scale_xy, depth, faces, *size)
-    return render.part_map(fragments, face_labels)[0].numpy()
+    return render.part_map(fragments, face_labels)[0]
 
 
 def score(frames, options, hmr):

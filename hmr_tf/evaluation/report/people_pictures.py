@@ -31,7 +31,7 @@ def draw(frames, person, hmr):
     side, _ = render.render_body(
         render.side_view(body.vertices), body.camera, hmr.smpl.faces, hmr.image_size
     )
-    return np.concatenate([pixels.numpy(), overlay[0].numpy(), side[0].numpy()], axis=1)
+    return np.concatenate([pixels.numpy(), overlay[0], side[0]], axis=1)
 
 
 def encode_jpeg(picture):

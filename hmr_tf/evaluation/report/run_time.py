@@ -46,7 +46,7 @@ def _draw(body, image, faces):
         image.shape[1],
         background=drawing.uint8_from_norm(image),
     )
-    return picture.numpy()
+    return picture
 
 
 def _median_ms(function, images):

@@ -98,7 +98,7 @@ def _add_person(document, buffer, person, body, targets, skinning):
     ]
     document["scenes"][0]["nodes"] += [nodes.rig, nodes.mesh]
     attributes, faces = skinning
-    normals = render.vertex_normals(vertices[None].astype(np.float32), body.faces)[0].numpy()
+    normals = render.vertex_normals(vertices[None].astype(np.float32), body.faces)[0]
     normals[~normals.any(axis=1)] = (0, 1, 0)  # of vertices without a face
     primitive = {
         "attributes": {

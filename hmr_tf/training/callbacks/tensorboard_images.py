@@ -65,10 +65,10 @@ def people_picture(batch, stages, faces):
         overlay, _ = render.render_body(
             stage.vertices, stage.camera, faces, size, background=inputs
         )
-        columns.append(overlay.numpy())
+        columns.append(overlay)
     last = stages[-1]
     side, _ = render.render_body(render.side_view(last.vertices), last.camera, faces, size)
-    rows = np.concatenate([*columns, side.numpy()], axis=2)
+    rows = np.concatenate([*columns, side], axis=2)
     return np.concatenate(rows, axis=0)
 
 

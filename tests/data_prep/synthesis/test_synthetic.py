@@ -124,7 +124,6 @@ def test_synthetic_person_is_where_the_labels_say(people, body):
     _, mask = render.render_scene(
         body.vertices, translation, faces, camera[:, 0], camera[:, 1:], (256, 256)
     )
-    mask = mask.numpy()
     inside = [
         mask[i, int(y), int(x)]
         for i, person in enumerate(people)
