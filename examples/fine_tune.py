@@ -6,8 +6,11 @@ people.npz holds "images" (N, S, S, 3) in [-1, 1] and "keypoints" (N, 19, 3): x,
 the crop, and 1 or 0 for labelled or not. Later: `hmr_tf.load("...").hmr.load_weights(file)`.
 """
 
+import os
 import sys
 from pathlib import Path
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # else it lists missing GPU libraries
 
 import hmr_tf  # before TensorFlow, for which it selects Keras 2
 

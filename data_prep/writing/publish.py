@@ -21,7 +21,8 @@ _RUN = "run.json"  # what the shards in the hidden folder are made from, and wit
 def unfinished_run(folder, index_name, run):
     """Makes the hidden folder, or keeps that of an earlier equal run with its finished shards.
 
-    It is removed at the end, unless there are finished shards in it.
+    It is removed at the end, unless there are finished shards in it; so are folders above it that
+    were made for it and are empty.
 
     Args:
       folder: of the published shards; made if it is missing.
@@ -35,6 +36,7 @@ def unfinished_run(folder, index_name, run):
       InputError: the folder cannot be written, or another process writes to it.
     """
     partial = Path(folder) / f".{Path(index_name).stem}.partial"
+    new = [path for path in (Path(folder), *Path(folder).parents) if not path.exists()]
     with write_errors_as_input_errors(folder):
         partial.mkdir(parents=True, exist_ok=True)
     with _locked(partial):
@@ -49,6 +51,9 @@ def unfinished_run(folder, index_name, run):
             _remove(path for path in partial.glob("*") if not _is_finished(path))
             if not any(partial.glob(_note("*.tfrecord"))):
                 shutil.rmtree(partial, ignore_errors=True)
+                with contextlib.suppress(OSError):  # not empty
+                    for path in new:
+                        path.rmdir()
 
 
 @contextlib.contextmanager

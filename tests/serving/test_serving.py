@@ -2,6 +2,9 @@
 
 import base64
 import json
+import re
+import socket
+import threading
 from concurrent import futures
 
 import cv2
@@ -104,17 +107,47 @@ def test_serving_client_shows_all_people(command, capsys):
     assert "keypoints2d_px" in printed
 
 
-@pytest.mark.parametrize("arguments", [["none.jpg", "--box=1,2,3,4"], ["photo", "--box=1,2,x,4"]])
-def test_serving_client_names_missing_arguments(arguments, photo):
-    with pytest.raises(SystemExit, match=r"No photograph or no box: .*(none\.jpg|'x')"):
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["none.jpg", "--box=1,2,3,4"], "none.jpg cannot be read: No such file"),
+        (["photo", "--box=1,2,x,4"], "'1,2,x,4' is not x,y,width,height in pixels"),
+        (["photo", "--box=1,2,3"], "'1,2,3' is not x,y,width,height in pixels"),
+        (["photo", "--box=nan,2,3,4"], "is not x,y,width,height in pixels"),
+        (["photo", "--box=1,2,3,4", "--port=65536"], "'65536' is not a port, 1 to 65535"),
+        (["photo", "--box=1,2,3,4", "--port=x"], "'x' is not a port"),
+        (["photo"], "the following arguments are required: --box"),
+    ],
+)
+def test_serving_client_refuses_wrong_arguments_in_one_line(arguments, message, photo, capsys):
+    with pytest.raises(SystemExit) as ended:
         serving_client.main([str(photo) if a == "photo" else a for a in arguments])
+    assert ended.value.code == 2
+    assert re.fullmatch(f"error: .*{re.escape(message)}.*\n", capsys.readouterr().err)
+
+
+@pytest.mark.parametrize("reply", [b"", b"\0\0\x04\x08 of gRPC\n", b"HTTP/1.0 200 OK\r\n\r\nhello"])
+def test_serving_client_reports_a_server_of_another_kind(reply, photo):
+    with socket.create_server(("localhost", 0)) as server:
+
+        def answer():
+            connection, _ = server.accept()
+            with connection:
+                connection.recv(1 << 16)
+                connection.sendall(reply)
+
+        thread = threading.Thread(target=answer)
+        thread.start()
+        with pytest.raises(SystemExit, match=r"No server of REST at|sent something else"):
+            serving_client.main([str(photo), "--box=1,2,3,4", f"--port={server.getsockname()[1]}"])
+        thread.join()
 
 
 @pytest.mark.parametrize("protocol", [[], ["--grpc"]])
 def test_serving_client_reports_a_missing_server(protocol, photo):
     if protocol:
         pytest.importorskip("tensorflow_serving")
-    with pytest.raises(SystemExit, match=r"No server at .*:1[:/]"):
+    with pytest.raises(SystemExit, match=r"No server (of REST )?at .*:1[:/]"):
         serving_client.main([str(photo), "--box=1,2,3,4", "--port=1", *protocol])
 
 

@@ -99,6 +99,9 @@ def test_publish_error_in_the_first_shard_leaves_nothing(tmp_path):
     with pytest.raises(ValueError, match="a bug"):
         write(tmp_path, RECORDS, fail_at=b"b")
     assert names(tmp_path) == []
+    with pytest.raises(ValueError, match="a bug"):
+        write(tmp_path / "new" / "lsp", RECORDS, fail_at=b"b")
+    assert names(tmp_path) == []
 
 
 def test_publish_other_options_start_again(tmp_path):
