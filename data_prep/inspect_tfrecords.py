@@ -15,6 +15,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from absl import flags
 
 from hmr_tf.cli import command_line
+from hmr_tf.files import atomic
 from hmr_tf.files.errors import InputError
 
 # Not absl's global flags: hmr_tf.main's may have the same names in one process.
@@ -42,6 +43,8 @@ def main(argv):
         raise InputError(f"{argv[1]!r} is not a flag: every option is --name=value; see --help")
     if not (OPTIONS.datasets or OPTIONS.mocap_datasets):
         raise InputError("--datasets is empty: name at least one, as in --datasets=lsp_ext,coco")
+    if OPTIONS.output:
+        atomic.check_file("output", OPTIONS.output, ".png")
     os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")  # nothing here runs on a GPU
     from data_prep.checking import inspection
     from hmr_tf.data import shards

@@ -14,7 +14,7 @@ from absl import flags
 from scipy.spatial.transform import Rotation
 
 from hmr_tf.cli import command_line
-from hmr_tf.files.atomic import atomic_write
+from hmr_tf.files import atomic
 from hmr_tf.files.errors import InputError
 
 OPTIONS = flags.FlagValues()
@@ -57,6 +57,7 @@ def main(argv):
         raise InputError(f"{argv[1]!r} is not a flag: every option is --name=value; see --help")
     if not OPTIONS.data_dir:
         raise InputError("--data_dir is missing: the folder of the TFRecords; see --help")
+    atomic.check_file("output", OPTIONS.output)
     os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
     from hmr_tf.data import shards
 
@@ -119,7 +120,7 @@ def write(path, pose, betas):
     path = Path(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with atomic_write(path) as unfinished, h5py.File(unfinished, "w") as file:
+        with atomic.atomic_write(path) as unfinished, h5py.File(unfinished, "w") as file:
             file.attrs.update(_FILE_ATTRIBUTES)
             for name, array in (("pose", pose), ("shape", betas)):
                 dataset = file.create_dataset(name, data=np.asarray(array, "<f8"))

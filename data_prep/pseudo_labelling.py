@@ -71,23 +71,14 @@ def landmark_source(landmarks_path, blazepose_folder, dataset, num_people):
     Raises:
       InputError: no such file, one for other records, no BlazePose.
     """
+    path = optional_models.landmarks_file(landmarks_path, blazepose_folder, dataset)
     if landmarks_path:
-        path = Path(landmarks_path)
-        return _read_landmarks(path / f"{dataset}.npz" if path.is_dir() else path, num_people)
-    folder = optional_models.find_blazepose(blazepose_folder)
-    if not folder:
-        raise InputError(
-            "No BlazePose: make it once, `python -m tools.blazepose --output=models/blazepose`, or "
-            "pass --landmarks=FILE.npz."
-        )
-    blazepose = landmarks.BlazePose(folder)
-    content = (Path(folder) / optional_models.BLAZEPOSE_FILE).read_bytes()
-    return BlazePoseLandmarks(blazepose, hashlib.sha256(content).hexdigest())
+        return _read_landmarks(path, num_people)
+    blazepose = landmarks.BlazePose(str(path.parent))
+    return BlazePoseLandmarks(blazepose, hashlib.sha256(path.read_bytes()).hexdigest())
 
 
 def _read_landmarks(path, num_people):
-    if not path.is_file():
-        raise InputError(f"--landmarks: there is no file {path}.")
     arrays = safe_npz.load(path, LANDMARK_KEYS)
     missing = [key for key in LANDMARK_KEYS if key not in arrays]
     if missing:

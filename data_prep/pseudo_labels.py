@@ -17,6 +17,7 @@ from absl import flags
 
 from hmr_tf.cli import command_line
 from hmr_tf.data import shards
+from hmr_tf.files import atomic, optional_models
 from hmr_tf.files.errors import InputError
 
 # Not absl's global flags: hmr_tf.main's may have the same names in one process.
@@ -59,7 +60,10 @@ def main(argv):
         raise InputError("--output_dir is --data_dir: name another folder for the new records")
     if OPTIONS.landmarks and OPTIONS.teacher:
         raise InputError("--landmarks and --teacher both give the landmarks: pass one")
+    atomic.check_folder("output_dir", OPTIONS.output_dir)
     files = {name: shards.find(OPTIONS.data_dir, name, OPTIONS.split) for name in OPTIONS.datasets}
+    for name in files:
+        optional_models.landmarks_file(OPTIONS.landmarks, OPTIONS.teacher, name)
     command_line.write_and_load_tensorflow(_announcement(files))
     from data_prep import pseudo_labelling
 

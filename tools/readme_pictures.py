@@ -11,6 +11,7 @@ import numpy as np
 from absl import flags
 
 from hmr_tf.cli import command_line
+from hmr_tf.files import atomic, optional_models
 from hmr_tf.files.errors import InputError
 
 HEIGHT, COLUMNS, SIDE_DEGREES = 240, 2, 90.0
@@ -26,18 +27,26 @@ flags.DEFINE_string("output", "docs/pictures", "Folder of the pictures.", flag_v
 
 
 def main(argv):
-    from hmr_tf.inference import detector, photo
-    from hmr_tf.inference.model import Model
-    from hmr_tf.networks import checkpoint
-
+    if len(argv) > 1:
+        raise InputError(f"{argv[1]!r} is not a flag: every option is --name=value; see --help.")
     if not (OPTIONS.img_path and OPTIONS.credits):
         raise InputError("--img_path and --credits are needed: photographs, and whose they are.")
-    lines = Path(OPTIONS.credits).read_text(encoding="utf-8").splitlines()
-    credits = dict(line.split("\t")[:2] for line in lines if "\t" in line)
+    credits = read_credits(OPTIONS.credits)
+    atomic.check_folder("output", OPTIONS.output)
+    if OPTIONS.detector:
+        optional_models.check_detector(OPTIONS.detector)
+    from hmr_tf.inference import photo
+
     paths = photo.find(OPTIONS.img_path)
     for path in paths:
         if path.name not in credits:
             raise InputError(f"--credits={OPTIONS.credits} has no line of {path.name}.")
+    if OPTIONS.rotated and OPTIONS.rotated not in (path.name for path in paths):
+        raise InputError(f"--rotated={OPTIONS.rotated} is not one of --img_path={OPTIONS.img_path}")
+    from hmr_tf.inference import detector
+    from hmr_tf.inference.model import Model
+    from hmr_tf.networks import checkpoint
+
     parts = checkpoint.load_with_body(OPTIONS.load_path, "")
     model = Model(*parts, detector.Detector(OPTIONS.detector) if OPTIONS.detector else None)
     tiles = []
@@ -50,6 +59,20 @@ def main(argv):
         if path.name == OPTIONS.rotated:
             write_rotation(Path(OPTIONS.output) / "rotating.webp", image, people, model.faces)
     write(Path(OPTIONS.output) / "photographs.jpg", grid(tiles), [cv2.IMWRITE_JPEG_QUALITY, 88])
+
+
+def read_credits(path):
+    """Name of a photograph -> its caption, from lines of both with a tab between.
+
+    Raises:
+      InputError: the file cannot be read, or is no text.
+    """
+    try:
+        lines = Path(path).read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or "it is no text"
+        raise InputError(f"--credits={path} cannot be read: {reason}.") from error
+    return dict(line.split("\t")[:2] for line in lines if "\t" in line)
 
 
 def tile(image, people, faces, text):

@@ -11,6 +11,7 @@ import numpy as np
 from absl import flags
 
 from hmr_tf.cli import command_line
+from hmr_tf.files import atomic, checkpoint_files
 from hmr_tf.files.errors import InputError
 
 # TensorFlow reports on import which GPU libraries it lacks; later faults are raised.
@@ -64,8 +65,13 @@ def main(argv):
         raise InputError(f"{argv[1]!r} is not a flag: every option is --name=value; see --help.")
     if not OPTIONS.load_path:
         raise InputError("Pass --load_path: a checkpoint, or the --model_dir of a training run.")
+    atomic.check_file("output", OPTIONS.output, ".npz")
+    for path in OPTIONS.load_path:
+        checkpoint_files.check(path)
+    from hmr_tf.inference import photo
     from hmr_tf.networks import released_weights
 
+    photo.find(OPTIONS.img_path)
     hmr, content = released_content(OPTIONS.load_path, OPTIONS.summary, OPTIONS.rest_hands_and_toes)
     crops = random_crops(OPTIONS.img_path, hmr.image_size)
     mean_mm, max_mm = rounding_error_mm(hmr, content.weights, crops)

@@ -5,9 +5,13 @@ by the command for animators, and shown beside the overlay and the bodies from t
 drawn body stands in for a filmed person: no video that may be passed on comes with hmr_tf.
 """
 
+import os
 import subprocess
 import sys
 from pathlib import Path
+
+# TensorFlow reports on import which GPU libraries it lacks; later faults are raised.
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import cv2
 import numpy as np
@@ -22,6 +26,7 @@ from data_prep.synthesis.pose_sampler import key_poses
 from hmr_tf.body import body_model, skeleton
 from hmr_tf.body.smpl import SMPL
 from hmr_tf.cli import command_line
+from hmr_tf.files import atomic, optional_models
 from hmr_tf.files.errors import InputError
 from hmr_tf.inference import video_files
 from hmr_tf.rendering import render
@@ -38,8 +43,11 @@ flags.DEFINE_string("output", "docs/pictures", "Folder of the picture.", flag_va
 
 
 def main(argv):
-    if not Path(OPTIONS.detector).is_dir():
-        raise InputError(f"--detector={OPTIONS.detector}: make it, `python -m tools.movenet`.")
+    if len(argv) > 1:
+        raise InputError(f"{argv[1]!r} is not a flag: every option is --name=value; see --help.")
+    optional_models.check_detector(OPTIONS.detector)
+    for flag in ("folder", "output"):
+        atomic.check_folder(flag, OPTIONS[flag].value)
     folder = Path(OPTIONS.folder)
     folder.mkdir(parents=True, exist_ok=True)
     body = body_model.read_model()
@@ -50,10 +58,13 @@ def main(argv):
     command = [sys.executable, "-m", "hmr_tf.main", "--mode=predict", f"--video_path={video}"]
     flags_of_animators = ["--smooth=savgol", "--write=overlay,npz,glb,bvh"]
     where = [f"--detector={OPTIONS.detector}", f"--output_dir={folder}"]
-    subprocess.run([*command, *where, *flags_of_animators], check=True)
+    code = subprocess.run([*command, *where, *flags_of_animators], check=False).returncode
+    if code:  # its reason stands above
+        return code
     with np.load(folder / "walk.npz") as predicted:
         path = Path(OPTIONS.output) / "walking.webp"
         write_picture(path, panels(video, folder / "walk_overlay.mp4", predicted, smpl))
+    return 0
 
 
 def walk_poses(num_frames=NUM_FRAMES):

@@ -21,7 +21,6 @@ from tensorflow import keras
 import benchmarks
 from hmr_tf.body import body_model
 from hmr_tf.body.smpl import SMPL
-from hmr_tf.cli.checks import early_checks
 from hmr_tf.cli.options import Options
 from hmr_tf.files import atomic
 from hmr_tf.networks import checkpoint, encoder, engines, released_weights
@@ -117,7 +116,7 @@ def main():
     arguments.add_argument("--num_steps", default=6000, type=benchmarks.positive)
     arguments.add_argument("--precision", choices=engines.PRECISIONS, default="float32")
     arguments = arguments.parse_args()
-    early_checks.check_folder("output", arguments.output)
+    atomic.check_folder("output", arguments.output)
     source, body = checkpoint.load_with_body(arguments.load_path)
     options = Options(
         data_dir=arguments.data_dir,

@@ -96,6 +96,17 @@ def find_mocap(mocap_dir, datasets):
     return files
 
 
+def of_mocap_ranges(folder):
+    """Sorted paths of the TFRecords in the folder --mocap_ranges; InputError if it has none."""
+    files = sorted(Path(folder).glob("*.tfrecord"))
+    if not files:
+        raise InputError(
+            f"--mocap_ranges={folder} holds no TFRecords: name the folder that "
+            "data_prep/to_tfrecords.py makes of motion capture, as tfrecords/mocap_neutrMosh."
+        )
+    return files
+
+
 def paths(files):
     """dict of dataset name -> paths, as one list of paths."""
     return [path for group in files.values() for path in group]

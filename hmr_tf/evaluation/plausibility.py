@@ -3,7 +3,6 @@
 Plausible bodies are the purpose of the adversarial prior (paper, figure 5).
 """
 
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -22,17 +21,6 @@ class Mocap(NamedTuple):
 
     poses: np.ndarray  # (N, 23, 3) axis-angle in radians, without the global rotation
     betas: np.ndarray  # (N, 10)
-
-
-def find_mocap(folder):
-    """Sorted paths of the TFRecords of motion capture in a folder; InputError if it has none."""
-    paths = sorted(Path(folder).glob("*.tfrecord"))
-    if not paths:
-        raise InputError(
-            f"--mocap_ranges={folder} holds no TFRecords: name the folder that "
-            "data_prep/to_tfrecords.py makes of motion capture, as tfrecords/mocap_neutrMosh."
-        )
-    return paths
 
 
 def read_mocap(paths):

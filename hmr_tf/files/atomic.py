@@ -18,9 +18,49 @@ import socket
 import time
 from pathlib import Path
 
+from hmr_tf.files.errors import InputError
+
 UNFINISHED = ".unfinished_"
 _NAME = re.compile(re.escape(UNFINISHED) + r"([0-9a-f]{4})_([0-9]+)_[0-9a-f]{8}(\..*)?")
 _OTHERS_AGE_S = 24 * 3600  # of a file of another machine, before it counts as left over
+
+
+def check_folder(flag, path):
+    """InputError where a folder cannot be made or written; nothing is made.
+
+    Args:
+      flag: that names it.
+      path: of the folder.
+    """
+    if not str(path):
+        raise InputError(f"--{flag} is empty: name a folder; . is this one.")
+    _check_writable(flag, path, Path(path))
+
+
+def check_file(flag, path, extension=""):
+    """InputError where a file cannot be written; nothing is made.
+
+    Args:
+      flag: that names it.
+      path: of the file.
+      extension: that its name must have, as ".png"; empty: any.
+    """
+    if not str(path) or Path(path).is_dir():
+        raise InputError(f"--{flag}={path} is not a file: give its name, too.")
+    if not str(path).lower().endswith(extension):
+        raise InputError(f"--{flag}={path} does not end in {extension}: give it that name.")
+    _check_writable(flag, path, Path(path).parent)
+
+
+def _check_writable(flag, path, folder):
+    existing = next(part for part in (folder, *folder.absolute().parents) if part.exists())
+    if not existing.is_dir():
+        reason = "File exists" if existing == folder else "Not a directory"
+    elif not os.access(existing, os.W_OK | os.X_OK):
+        reason = f"{existing} is read-only"
+    else:
+        return
+    raise InputError(f"--{flag}={path} cannot be written: {reason}")
 
 
 @contextlib.contextmanager

@@ -5,6 +5,7 @@ Imports no TensorFlow, so that commands refuse a missing one before they load it
 
 from pathlib import Path
 
+from hmr_tf.files import safe_npz
 from hmr_tf.files.errors import InputError
 
 # Where the README makes them, and the file that is there then.
@@ -42,3 +43,27 @@ def require_blazepose(folder=""):
             f"--output={BLAZEPOSE_FOLDER}`."
         )
     return folder
+
+
+def landmarks_file(landmarks_path, blazepose_folder, dataset):
+    """Path of the landmarks of a dataset, or of BlazePose's file; InputError if it is missing.
+
+    Args:
+      landmarks_path: .npz, or a folder with DATASET.npz; empty: BlazePose.
+      blazepose_folder: of BlazePose; empty: the one that was made.
+      dataset: its name.
+    """
+    if landmarks_path:
+        path = Path(landmarks_path)
+        path = path / f"{dataset}.npz" if path.is_dir() else path
+        if not path.is_file():
+            raise InputError(f"--landmarks: there is no file {path}.")
+        safe_npz.load(path, ())  # refuses another kind of file
+        return path
+    path = Path(find_blazepose(blazepose_folder)) / BLAZEPOSE_FILE
+    if not path.is_file():
+        raise InputError(
+            "No BlazePose: make it once, `python -m tools.blazepose --output=models/blazepose`, or "
+            "pass --landmarks=FILE.npz."
+        )
+    return path

@@ -67,6 +67,11 @@ REFUSED = [
     ([*EVALUATE, "--protocol=h36m_p2", "--data_dir=none"], "--data_dir=none is not a folder"),
     ([*EVALUATE, "--output_dir=me.png"], "--output_dir=me.png cannot be written"),
     ([*EVALUATE, "--segmentation_dir=none"], "--segmentation_dir=none is not a folder"),
+    ([*EVALUATE, "--mocap_ranges=trained"], "--mocap_ranges=trained holds no TFRecords: name the"),
+    (
+        [*EVALUATE, "--protocol=lsp_parts"],
+        "lsp_parts needs --segmentation_dir: UPi-S1h's data/lsp.",
+    ),
     (["--mode=evaluate", "--compare=notes.txt"], "--compare=notes.txt is not a results.json"),
     ([*FIT, "--load_path=none"], "No checkpoint at --load_path=none"),
     ([*FIT, "--output_dir=me.png"], "--output_dir=me.png cannot be written"),

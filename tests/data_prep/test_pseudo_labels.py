@@ -123,6 +123,8 @@ def test_pseudo_labels_refuse_landmarks_of_other_people(folder, made, changes, m
     ("changes", "message"),
     [
         ({"landmarks": "none.npz"}, "there is no file"),
+        ({"landmarks": "records"}, r"there is no file records/coco\.npz"),
+        ({"output_dir": "landmarks.npz"}, "cannot be written: File exists"),
         ({"landmarks": ""}, r"No BlazePose: make it once, `python -m tools\.blazepose"),
         ({"teacher": "models/blazepose"}, "pass one"),
         ({"datasets": ""}, "--datasets is missing"),
@@ -138,11 +140,12 @@ def test_pseudo_labels_refuse_wrong_input_and_write_nothing(folder, monkeypatch,
 
 
 def test_pseudo_labels_announce_their_work(folder, capsys):
-    with pytest.raises(InputError, match="there is no file"):
-        run(**values(folder, landmarks="none.npz"))
+    np.savez(folder / "other.npz", numbers=np.zeros(3))
+    with pytest.raises(InputError, match=r"other\.npz lacks filename, keypoints_px"):
+        run(**values(folder, landmarks=str(folder / "other.npz")))
     assert capsys.readouterr().err.splitlines()[0] == (
         f"Fits SMPL to 4 people (coco; train) of {folder / 'records'} and the landmarks of "
-        f"none.npz in 1 process. Output: {folder / 'out'}."
+        f"{folder / 'other.npz'} in 1 process. Output: {folder / 'out'}."
     )
 
 

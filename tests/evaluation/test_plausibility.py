@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from hmr_tf.data import shards
 from hmr_tf.evaluation import plausibility
 from hmr_tf.files.errors import InputError
 
@@ -48,11 +49,11 @@ def test_plausibility_counts_betas_beyond_three_sigma():
 
 def test_plausibility_refuses_folders_without_motion_capture(tmp_path):
     with pytest.raises(InputError, match=r"--mocap_ranges=.*holds no TFRecords"):
-        plausibility.find_mocap(tmp_path)
+        shards.of_mocap_ranges(tmp_path)
     (tmp_path / "a.tfrecord").write_bytes(b"")
     with pytest.raises(InputError, match="holds no body"):
-        plausibility.read_mocap(plausibility.find_mocap(tmp_path))
+        plausibility.read_mocap(shards.of_mocap_ranges(tmp_path))
     (tmp_path / "a.tfrecord").write_bytes(b"no records" * 10)
     with pytest.raises(InputError, match="does not hold motion capture") as error:
-        plausibility.read_mocap(plausibility.find_mocap(tmp_path))
+        plausibility.read_mocap(shards.of_mocap_ranges(tmp_path))
     assert "\n" not in str(error.value)

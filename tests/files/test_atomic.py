@@ -7,6 +7,7 @@ import time
 import pytest
 
 from hmr_tf.files import atomic
+from hmr_tf.files.errors import InputError
 
 
 def names(folder):
@@ -109,3 +110,27 @@ def test_atomic_clean_up_removes_folders_and_leaves_what_is_being_written(tmp_pa
     os.utime(elsewhere_old, (old, old))
     atomic.remove_left_over(tmp_path)
     assert names(tmp_path) == sorted([ours.name, elsewhere.name, "mine.txt"])
+
+
+@pytest.mark.parametrize(
+    ("check", "path", "message"),
+    [
+        (atomic.check_folder, "", "--out is empty: name a folder"),
+        (atomic.check_folder, "a.txt", "--out=a.txt cannot be written: File exists"),
+        (atomic.check_folder, "a.txt/b", "--out=a.txt/b cannot be written: Not a directory"),
+        (atomic.check_file, "", "--out= is not a file: give its name, too"),
+        (atomic.check_file, "folder", "--out=folder is not a file: give its name, too"),
+        (atomic.check_file, "a.txt/b.png", "--out=a.txt/b.png cannot be written: File exists"),
+    ],
+)
+def test_atomic_check_names_what_cannot_be_written(check, path, message, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "a.txt").touch()
+    with pytest.raises(InputError, match=message):
+        check("out", path)
+    atomic.check_folder("out", "new/folder")
+    atomic.check_file("out", "new/a.PNG", ".png")
+    with pytest.raises(InputError, match=r"--out=a\.docx does not end in \.png"):
+        atomic.check_file("out", "a.docx", ".png")
+    assert names(tmp_path) == ["a.txt", "folder"]

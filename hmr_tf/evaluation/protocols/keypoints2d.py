@@ -4,6 +4,7 @@ import numpy as np
 
 from hmr_tf.body.skeleton import KEYPOINTS
 from hmr_tf.body.theta import split
+from hmr_tf.data import shards
 from hmr_tf.evaluation import metrics, plausibility
 from hmr_tf.evaluation.protocols import scores
 from hmr_tf.files.errors import InputError
@@ -27,7 +28,7 @@ def check(frames, options):
     if not (frames.truth["keypoints_px"][..., 2] > 0).any():
         raise InputError(f"No person in {frames.paths[0].parent} has labelled keypoints.")
     if options.get("mocap_ranges"):
-        plausibility.find_mocap(options["mocap_ranges"])
+        shards.of_mocap_ranges(options["mocap_ranges"])
     return np.ones(len(frames.file), bool), []
 
 
@@ -101,7 +102,7 @@ def _torso_metrics(predicted_px, labels_px, labelled):
 
 
 def _plausibility_metrics(thetas, mocap_folder):
-    mocap = plausibility.read_mocap(plausibility.find_mocap(mocap_folder))
+    mocap = plausibility.read_mocap(shards.of_mocap_ranges(mocap_folder))
     ranges = plausibility.joint_ranges(mocap.poses)
     _, pose, betas = map(np.asarray, split(thetas))
     return {
