@@ -42,9 +42,12 @@ def positives(text):
 
 
 def run(main):
-    """Calls main(); wrong input ends it with one line and exit code 2."""
+    """Calls main(); wrong input ends it with one line and exit code 2, Ctrl-C with code 130."""
     try:
         main()
+    except KeyboardInterrupt:
+        sys.stderr.write("stopped\n")
+        sys.exit(130)
     except InputError as error:
         sys.stderr.write(f"error: {error}\n")
         sys.exit(2)

@@ -66,13 +66,16 @@ def client(url):
       InputError: no address; no server there; a first request is refused.
     """
     parts = urllib.parse.urlsplit(url)
-    if parts.scheme not in PORTS or not parts.hostname:
+    try:
+        port = parts.port or PORTS.get(parts.scheme)
+    except ValueError:  # not a number up to 65535
+        port = None
+    if not port or parts.scheme not in PORTS or not parts.hostname:
         raise InputError(
             f"--url={url} is not an address as http://localhost:8501 or grpc://host:8500."
         )
     model = parts.path.rpartition("/")[2].partition(":")[0] or "hmr"
     kinds = {"http": serving_client.request_rest, "grpc": serving_client.request_grpc}
-    port = parts.port or PORTS[parts.scheme]
     send = functools.partial(
         kinds[parts.scheme], parts.hostname, port, model, PHOTO.read_bytes(), [BOX]
     )

@@ -37,7 +37,7 @@ def request_rest(host, port, model, content, boxes):
         raise SystemExit(f"The server refused: {_reason(error.read())}") from None
     except (OSError, http.client.HTTPException) as error:  # also where a gRPC port was named
         reason = getattr(error, "reason", error)
-        raise SystemExit(f"No server of REST at {url}: {reason}") from None
+        raise SystemExit(f"No server at {url}: {reason}") from None
     except (ValueError, LookupError):
         raise SystemExit(f"{url} sent something else than TensorFlow Serving's reply") from None
 

@@ -33,6 +33,7 @@ NAMES = (
         ("serving_load", [], "--saved_model --url --service_ms is required"),
         ("serving_load", ["--saved_model=nowhere"], "--saved_model=nowhere holds no saved_model"),
         ("serving_load", ["--url=localhost:8501"], "--url=localhost:8501 is not an address"),
+        ("serving_load", ["--url=http://localhost:99999"], "--url=http://localhost:99999 is not"),
         ("serving_load", ["--url=http://localhost:1"], "--url=http://localhost:1: No server at"),
         ("serving_load", ["--service_ms=4"], "'4' is not FIXED,EACH in milliseconds"),
         ("serving_load", ["--service_ms=4,-1"], "'4,-1' is not FIXED,EACH in milliseconds"),
