@@ -110,8 +110,7 @@ def predict_files(model, photograph, folder):
     except InputError as error:
         sentence = str(error).replace(str(photograph), Path(photograph).name)
         raise InputError(sentence) from error
-    # One by one: each number of people needs another graph, which takes seconds to trace.
-    people = [person for box in model.detect(image) for person in model.predict(image, boxes=[box])]
+    people = model.predict(image)
     if not people:
         raise InputError("No person was detected: try a photograph in which people are larger.")
     name, drawn = Path(photograph).stem[:40], small_scene(image, people, model.body)

@@ -70,7 +70,7 @@ def load(
         optional_models.check_detector(folder)
     with _garbage_collection_paused():
         _import_tensorflow_quietly()
-        from hmr_tf.inference.detector import Detector
+        from hmr_tf.inference.detection.detector import Detector
         from hmr_tf.inference.model import Model
         from hmr_tf.networks import checkpoint, engines
 

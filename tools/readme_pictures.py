@@ -43,7 +43,7 @@ def main(argv):
             raise InputError(f"--credits={OPTIONS.credits} has no line of {path.name}.")
     if OPTIONS.rotated and OPTIONS.rotated not in (path.name for path in paths):
         raise InputError(f"--rotated={OPTIONS.rotated} is not one of --img_path={OPTIONS.img_path}")
-    from hmr_tf.inference import detector
+    from hmr_tf.inference.detection import detector
     from hmr_tf.inference.model import Model
     from hmr_tf.networks import checkpoint
 

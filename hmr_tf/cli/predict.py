@@ -16,6 +16,7 @@ from hmr_tf.files import optional_models
 from hmr_tf.files.errors import InputError
 
 _PHOTOGRAPHS_PER_BATCH = 8  # their people are one batch of the network
+_NO_PERSON = "no person was detected in it; pass --box=x,y,width,height or --boxes=FILE."
 
 
 def predict(options):
@@ -112,7 +113,7 @@ def predict_photographs(model, paths, folder, formats, boxes=None, camera=None, 
             readable, errors = [], {path: [] for path in batch}
             for path in batch:
                 try:
-                    image, image_boxes, errors[path] = _photograph(path, boxes, model)
+                    image, image_boxes, errors[path] = _photograph(path, boxes)
                     readable.append((path, image, image_boxes))
                 except InputError as error:
                     errors[path] = [error]
@@ -121,8 +122,8 @@ def predict_photographs(model, paths, folder, formats, boxes=None, camera=None, 
             with _without_graphs(is_network_used_once):
                 predictions = model.predict_batch(images, boxes_of_images, **camera or {})
             for (path, image, _), people in zip(readable, predictions):
-                if isinstance(people, InputError):
-                    errors[path].append(people)
+                if isinstance(people, InputError) or not people:
+                    errors[path].append(people or InputError(_NO_PERSON))
                     continue
                 scene = photo_outputs.Scene(image, people, model.body, up_axis)
                 with _without_graphs(is_alone):
@@ -153,22 +154,19 @@ def _without_graphs(is_used_once):
         tf.config.run_functions_eagerly(before)
 
 
-def _photograph(path, boxes, model=None):
-    """A photograph, the usable boxes of the people in it, and what was wrong with the others.
+def _photograph(path, boxes):
+    """A photograph, the usable boxes in it, and what was wrong with the others.
+
+    The boxes are None where none are given.
 
     Raises:
-      InputError: the photograph is unusable, or there is no usable box.
+      InputError: the photograph is unusable, or boxes are given and none is usable.
     """
     from hmr_tf.inference import photo
 
     image = photo.read_image(path)
     if boxes is None:
-        of_image = model.detect(image) if model else [None]
-        if not of_image:
-            raise InputError(
-                "no person was detected in it; pass --box=x,y,width,height or --boxes=FILE."
-            )
-        return image, of_image, []
+        return image, None, []
     of_image, problems = _boxes_in(image.shape[:2], path, boxes)
     return image, of_image, problems
 
@@ -271,7 +269,7 @@ def _drawing_model(options):
             "The model was imported without an SMPL file and has no faces to draw: pass "
             "--smpl_model_path=FILE."
         )
-    from hmr_tf.inference.detector import Detector
+    from hmr_tf.inference.detection.detector import Detector
 
     detector, folder = None, optional_models.find_detector(options.detector)
     has_boxes = options.box or options.boxes or options.json_path

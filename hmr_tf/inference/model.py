@@ -14,7 +14,8 @@ from hmr_tf.body import theta
 from hmr_tf.files.errors import InputError
 from hmr_tf.inference import person_crops, photo, tracking
 from hmr_tf.inference.blazepose.refinement import Refiner
-from hmr_tf.inference.person_search import PersonSearch
+from hmr_tf.inference.detection import crop_choice
+from hmr_tf.inference.detection.person_search import PersonSearch
 from hmr_tf.networks import engines
 from hmr_tf.networks.prediction import prediction_as_dict
 
@@ -35,7 +36,7 @@ class Model:
         """Args:
         hmr: `networks.hmr.HMR`.
         body: its `body_model.BodyModel`.
-        detector: `inference.detector.Detector`, or None.
+        detector: `inference.detection.detector.Detector`, or None.
         refine: whether predictions are refined by default.
         engine: `networks.engines.Engine` of `hmr`; None: TensorFlow.
 
@@ -49,6 +50,7 @@ class Model:
         self.refine = refine
         self._refiner = Refiner(hmr) if refine else None
         self._search = PersonSearch(self.engine.predict, hmr.image_size)
+        self._choose = crop_choice.CropChoice(hmr)
         self._has_searched = False
         self._predict_all_stages = tf.function(
             lambda images: [
@@ -83,8 +85,9 @@ class Model:
         Args:
           image: (H, W, 3) uint8 RGB, or the path of a photograph.
           boxes: (x, y, width, height) of each person in pixels, or one such box; a None among
-            them means the whole photograph. None: the people that the detector finds; without a
-            detector the one person that the network itself finds, see `person_search`.
+            them means the whole photograph. None: the people that the detector finds, of whose
+            crops `detection.crop_choice` takes the best; without a detector the one person that the
+            network itself finds, see `detection.person_search`.
           focal_px, principal_px: the photograph's camera, where it is known: see
             `body.camera.place_in_photograph`.
           refine: whether each body is fitted, from the network's prediction on, to the landmarks of
@@ -132,40 +135,44 @@ class Model:
             self._crops_or_error(np.asarray(image), image_boxes, focal_px, principal_px)
             for image, image_boxes in zip(images, boxes)
         ]
-        crops = [crop for x in by_image if not isinstance(x, InputError) for crop in x]
-        sources = [
-            image for image, x in zip(images, by_image) if not isinstance(x, InputError) for _ in x
-        ]
+        by_good_image = [[] if isinstance(x, InputError) else x for x in by_image]
+        all_people = [person for of_image in by_good_image for person in of_image]
+        sources = [image for image, of_image in zip(images, by_good_image) for _ in of_image]
         refine = self.refine if refine is None else refine
         motion = None
         if refine and people_before is not None:
-            boxes_of_frames = [
-                [] if isinstance(x, InputError) else [crop.box for crop in x] for x in by_image
-            ]
+            boxes_of_frames = [[person.crops[0].box for person in x] for x in by_good_image]
             motion = tracking.motion_of_frames(boxes_of_frames, people_before)
-        people = iter(self._predict_people(crops, sources if refine else None, motion))
+        people = iter(self._predict_people(all_people, sources if refine else None, motion))
         return [x if isinstance(x, InputError) else [next(people) for _ in x] for x in by_image]
 
     def _crops_or_error(self, image, boxes, focal_px, principal_px):
-        """list of `person_crops.PersonCrop` of one photograph, or the InputError of a box."""
+        """list of `CropsOfPerson` of one photograph, or the InputError of a box."""
         if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8:
             raise ValueError(
                 f"image must be (H, W, 3) uint8 RGB; received {image.shape} {image.dtype}"
             )
-        boxes = self.detect(image) if boxes is None else boxes
-        boxes = [None if box is None else tuple(map(float, box)) for box in boxes]
         pinhole = person_crops.pinhole_of(image, focal_px, principal_px)
         try:
-            return person_crops.crop_people(image, boxes, pinhole, self.image_size)
+            if boxes is None and self.detector is not None:
+                return [
+                    crop_choice.crops_of_detection(image, detected, pinhole, self.image_size)
+                    for detected in self.detector.detect(image)
+                ]
+            boxes = self.detect(image) if boxes is None else boxes
+            boxes = [None if box is None else tuple(map(float, box)) for box in boxes]
+            crops = person_crops.crop_people(image, boxes, pinhole, self.image_size)
+            return [crop_choice.CropsOfPerson([crop]) for crop in crops]
         except InputError as error:
             return error
 
-    def _predict_people(self, crops, images=None, motion=None):
-        """list of PersonCrop -> list of Person, refined where photographs are given."""
-        if not crops:
+    def _predict_people(self, crops_of_people, images=None, motion=None):
+        """list of CropsOfPerson -> list of Person, refined where photographs are given."""
+        if not crops_of_people:
             return []
-        pixels = np.stack([crop.pixels for crop in crops]).astype(np.float32) / 127.5 - 1.0
-        predicted = self.predict_crops(pixels)
+        pixels = np.stack([crop.pixels for person in crops_of_people for crop in person.crops])
+        predicted = self.predict_crops(pixels.astype(np.float32) / 127.5 - 1.0)
+        predicted, crops = self._choose(predicted, crops_of_people)
         if images is not None:
             predicted = self._refine(predicted, images, [crop.crop for crop in crops], motion)
         predicted["pose"] = theta.split(predicted["theta"]).pose.numpy()

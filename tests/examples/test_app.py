@@ -21,6 +21,7 @@ from examples import app
 from hmr_tf.cli.recipes import ROOT
 from hmr_tf.files.errors import InputError
 from hmr_tf.inference import photo
+from hmr_tf.inference.detection.detector import Detector
 from hmr_tf.networks import encoder
 from tests.fakes import chromium, tiny_detector, tiny_hmr, untrained_run
 from tests.fakes.gltf_reader import Glb
@@ -32,6 +33,7 @@ PEOPLE = [(0.1, 0.2, 0.4, 0.9, 0.9), (0.5, 0.2, 0.8, 0.9, 0.8)]
 # Starts the page with the encoder of one layer.
 START = """
 from hmr_tf.inference import photo
+from hmr_tf.inference.detection.detector import Detector
 from hmr_tf.networks import encoder
 from tests.fakes import tiny_hmr
 encoder.ENCODERS["resnet_v2_50"] = tiny_hmr.encoder
@@ -70,12 +72,6 @@ def model(inputs):
     return hmr_tf.load(inputs / "run", detector=inputs / "detector")
 
 
-def predict(model, path):
-    """list of Person, predicted one by one as the page does: other batch sizes are other graphs."""
-    boxes = model.detect(photo.read_image(path))
-    return [model.predict(path, boxes=[box])[0] for box in boxes]
-
-
 def test_app_writes_the_files_of_all_people(inputs, model, tmp_path):
     bodies = app.predict_files(model, inputs / "second.png", tmp_path / "files")
     assert bodies.message.startswith("2 people in ")
@@ -97,10 +93,10 @@ def test_app_says_what_is_wrong_with_a_file(inputs, model, tmp_path):
 
 
 def test_app_says_that_no_person_was_found(inputs, model, tmp_path):
-    detector = model.detector
-    model.detector = lambda image: []
+    without_people = Detector(tiny_detector.save(tmp_path / "detector", []))
     with contextlib.ExitStack() as stack:
-        stack.callback(setattr, model, "detector", detector)
+        stack.callback(setattr, model, "detector", model.detector)
+        model.detector = without_people
         with pytest.raises(InputError, match="No person was detected: try a photograph"):
             app.predict_files(model, inputs / "first.png", tmp_path)
 
@@ -265,7 +261,7 @@ def test_app_gives_two_users_their_bodies(address, inputs, model, tmp_path):
         for page, name in zip(pages, names):
             page.wait_for("document.querySelectorAll('#files a').length == 5")
             arrays = np.load(io.BytesIO(downloads(page)[f"{name}.npz"]))
-            expected = predict(model, inputs / f"{name}.png")
+            expected = model.predict(inputs / f"{name}.png")
             np.testing.assert_allclose(
                 arrays["theta"], [person.theta for person in expected], atol=1e-5
             )

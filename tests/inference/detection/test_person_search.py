@@ -6,8 +6,9 @@ import tensorflow as tf
 from absl import logging
 
 from hmr_tf.inference import model as models
-from hmr_tf.inference import person_crops, person_search
-from hmr_tf.inference.person_search import PersonSearch, Windows
+from hmr_tf.inference import person_crops
+from hmr_tf.inference.detection import person_search
+from hmr_tf.inference.detection.person_search import PersonSearch, Windows
 from tests.fakes import tiny_hmr
 
 SIZE = 32

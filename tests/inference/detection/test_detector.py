@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from hmr_tf.files.errors import InputError
-from hmr_tf.inference.detector import Detector, rotated_back
+from hmr_tf.inference.detection.detector import Detector, rotated_back
 from tests.fakes import tiny_detector
 
 

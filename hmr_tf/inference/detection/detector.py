@@ -3,6 +3,8 @@
 It finds up to six people with 17 keypoints each in an image of 256 pixels. Apache-2.0, Google.
 """
 
+from typing import NamedTuple
+
 import cv2
 import numpy as np
 import tensorflow as tf
@@ -20,13 +22,20 @@ _MIN_ONLY_SCORE = 0.2  # of the best person where no one reaches the other
 _UPRIGHT_SCORE, _UPRIGHT_MARGIN = 0.5, 0.05
 # Least confidence of a keypoint in the box. Keypoints of bent limbs are often right at it, and a
 # box that leaves limbs out harms the network more than one that is too large.
-_MIN_CONFIDENCE = 0.15
+MIN_CONFIDENCE = 0.15
 # MoveNet's values of a person: 17 times y, x, confidence; y, x, y, x of the box; the score.
 _NUM_KEYPOINT_VALUES = 3 * len(COCO_KEYPOINTS)
 
 
+class DetectedPerson(NamedTuple):
+    """A person in a photograph."""
+
+    box: tuple  # (x, y, width, height), pixels, around the confident keypoints
+    keypoints_px: np.ndarray  # (17, 3) x, y, confidence, order of `skeleton.COCO_KEYPOINTS`
+
+
 class Detector:
-    """Photograph -> boxes of the people in it, the most confident first."""
+    """Photograph -> the people in it, the most confident first."""
 
     def __init__(self, folder):
         """Args: folder: what `python -m tools.movenet --output=FOLDER` made.
@@ -45,7 +54,11 @@ class Detector:
             ) from error
 
     def __call__(self, image):
-        """(H, W, 3) uint8 RGB -> list of (x, y, width, height), pixels.
+        """(H, W, 3) uint8 RGB -> list of the boxes of `detect`."""
+        return [person.box for person in self.detect(image)]
+
+    def detect(self, image):
+        """(H, W, 3) uint8 RGB -> list of DetectedPerson.
 
         A box encloses the keypoints in the photograph, by which HMR scales people
         (`openpose.py:21-35` of the original), not the outline.
@@ -54,9 +67,10 @@ class Detector:
         keypoints, scores = self._best_rotation(image)
         keypoints = keypoints[scores >= np.clip(scores.max(), _MIN_ONLY_SCORE, _MIN_SCORE)]
         keypoints[..., :2] = np.clip(keypoints[..., :2], 0, (width, height))
-        detections = [openpose.detection_from_keypoints(k, _MIN_CONFIDENCE) for k in keypoints]
-        detections = sorted(filter(None, detections), key=lambda detection: -detection.score)
-        return [detection.box for detection in detections]
+        detections = [openpose.detection_from_keypoints(k, MIN_CONFIDENCE) for k in keypoints]
+        people = [(d, k) for d, k in zip(detections, keypoints) if d is not None]
+        people.sort(key=lambda person: -person[0].score)
+        return [DetectedPerson(detection.box, k) for detection, k in people]
 
     def _best_rotation(self, image):
         """(6, 17, 3) keypoints and (6,) scores of the rotation with the most confident person."""

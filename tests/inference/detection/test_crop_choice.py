@@ -1,0 +1,171 @@
+"""The choice among several crops of a detected person."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from hmr_tf.body import camera, rotation, skeleton, theta
+from hmr_tf.data import crop as crops
+from hmr_tf.inference import model as models
+from hmr_tf.inference import person_crops
+from hmr_tf.inference.detection import crop_choice
+from hmr_tf.inference.detection.detector import DetectedPerson, Detector
+from hmr_tf.networks.prediction import prediction_as_dict
+from tests.fakes import tiny_detector, tiny_hmr
+
+TO_COCO = [skeleton.KEYPOINTS.index(name) for name in skeleton.COCO_KEYPOINTS]
+MIRRORED = [is_mirrored for _, is_mirrored in crop_choice.VARIANTS]
+
+
+@pytest.fixture
+def hmr(tmp_path):
+    return tiny_hmr.build(tmp_path)
+
+
+@pytest.fixture
+def picture(rng):
+    return rng.integers(0, 256, size=(90, 120, 3), dtype=np.uint8)
+
+
+def detected(keypoints_px, box=(30, 20, 40, 50)):
+    """(19, 2) -> DetectedPerson with the 17 of them that COCO has."""
+    confidence = np.full((17, 1), 0.9)
+    return DetectedPerson(box, np.concatenate([keypoints_px[TO_COCO], confidence], axis=1))
+
+
+def crops_of(image, person):
+    pinhole = person_crops.pinhole_of(image)
+    return crop_choice.crops_of_detection(image, person, pinhole, tiny_hmr.SIZE)
+
+
+def predict(hmr, crops_of_people):
+    pixels = np.stack([crop.pixels for person in crops_of_people for crop in person.crops])
+    prediction = hmr.with_mesh(hmr(pixels.astype(np.float32) / 127.5 - 1, training=False)[-1])
+    predicted = prediction_as_dict(prediction, hmr.image_size)
+    return {name: values.numpy() for name, values in predicted.items()}
+
+
+def in_photograph(predicted, variant, person):
+    """(19, 2) keypoints of one of the variants of the first person."""
+    keypoints_px = predicted["keypoints2d_px"][variant].copy()
+    if MIRRORED[variant]:
+        keypoints_px[:, 0] = tiny_hmr.SIZE - keypoints_px[:, 0]
+        keypoints_px = keypoints_px[list(skeleton.mirror(skeleton.KEYPOINTS))]
+    return crops.to_image(keypoints_px, person.crops[variant].crop)
+
+
+def test_crops_of_a_detection_differ_in_size_and_one_is_mirrored(picture):
+    person = crops_of(picture, detected(np.zeros((19, 2))))
+    plain, mirrored, near, far = person.crops
+    np.testing.assert_array_equal(mirrored.pixels, plain.pixels[:, ::-1])
+    np.testing.assert_allclose(near.crop.scale_xy, plain.crop.scale_xy / 0.85, rtol=0.05)
+    np.testing.assert_allclose(far.crop.scale_xy, plain.crop.scale_xy / 1.2, rtol=0.05)
+    middles = [crops.to_image(np.full(2, tiny_hmr.SIZE / 2), crop.crop) for crop in person.crops]
+    np.testing.assert_allclose(middles, [(50, 45)] * 4, atol=3)  # whole pixels of a small crop
+    assert {crop.box for crop in person.crops} == {(30, 20, 40, 50)}
+
+
+@pytest.mark.parametrize("variant", range(len(crop_choice.VARIANTS)))
+def test_crop_choice_takes_the_prediction_that_fits_the_detected_keypoints(hmr, picture, variant):
+    person = crops_of(picture, detected(np.zeros((19, 2))))
+    predicted = predict(hmr, [person])
+    for name in ("theta", "rotations", "joints3d", "keypoints2d_px"):
+        assert np.ptp(predicted[name], axis=0).max() > 1e-4, "the variants differ"
+    keypoints_px = in_photograph(predicted, variant, person)
+    person = person._replace(keypoints_px=detected(keypoints_px).keypoints_px)
+    result, (chosen,) = crop_choice.CropChoice(hmr)(predicted, [person])
+    assert chosen is person.crops[variant]
+    rotations = tf.constant(predicted["rotations"][variant])
+    if not MIRRORED[variant]:  # the tiny body, unlike others, is not symmetric
+        result_px = crops.to_image(result["keypoints2d_px"][0], chosen.crop)
+        np.testing.assert_allclose(result_px, keypoints_px, atol=0.5)
+    else:
+        rotations = rotation.reflect(rotations, skeleton.mirror(skeleton.SMPL_JOINTS))
+    np.testing.assert_allclose(result["rotations"][0], rotations, atol=1e-5)
+
+
+@pytest.mark.parametrize("variant", [0, 1])
+def test_crop_choice_gives_one_body_in_all_its_arrays(hmr, picture, variant):
+    person = crops_of(picture, detected(np.zeros((19, 2))))
+    predicted = predict(hmr, [person])
+    keypoints_px = in_photograph(predicted, variant, person) * 1.1 + (4, -3)
+    person = person._replace(keypoints_px=detected(keypoints_px).keypoints_px)
+    for other in set(range(4)) - {variant}:
+        predicted["keypoints2d_px"][other] = np.nan
+    result, _ = crop_choice.CropChoice(hmr)(predicted, [person])
+    parts = theta.split(tf.constant(result["theta"]))
+    body = hmr.smpl(parts.pose, parts.betas)
+    np.testing.assert_allclose(result["vertices"], body.vertices, atol=1e-5)
+    np.testing.assert_allclose(result["joints3d"], body.joints3d, atol=1e-5)
+    np.testing.assert_allclose(result["smpl_joints"], body.smpl_joints, atol=1e-5)
+    np.testing.assert_array_equal(result["camera"], parts.camera)
+    projected = camera.project(body.joints3d, parts.camera)
+    expected_px = camera.pixels_from_norm(projected, hmr.image_size)
+    np.testing.assert_allclose(result["keypoints2d_px"], expected_px, atol=1e-3)
+
+
+def test_crop_choice_leaves_given_crops_as_predicted(hmr, picture):
+    person = crops_of(picture, detected(np.zeros((19, 2))))
+    given = crop_choice.CropsOfPerson([person.crops[2]])
+    keypoints_px = in_photograph(predict(hmr, [person]), 0, person)
+    person = person._replace(keypoints_px=detected(keypoints_px).keypoints_px)
+    predicted = predict(hmr, [given, person, given])
+    before = {name: values.copy() for name, values in predicted.items()}
+    result, chosen = crop_choice.CropChoice(hmr)(predicted, [given, person, given])
+    assert [crop is given.crops[0] for crop in chosen] == [True, False, True]
+    for name, values in result.items():
+        np.testing.assert_array_equal(values[[0, 2]], before[name][[0, 5]])
+
+
+def test_place_moves_most_of_the_way_and_outliers_hardly_count(rng):
+    targets = rng.uniform(-1, 1, size=(1, 19, 2))
+    points = (targets - (0.1, -0.2)) / 1.2
+    placement = crop_choice.place(points, targets, np.ones(19))
+    moved = placement.scale[:, None, None] * points + placement.offset[:, None]
+    before, after = (np.linalg.norm(x - targets, axis=-1) for x in (points, moved))
+    assert after.mean() < 0.25 * before.mean()
+    with_outlier = targets.copy()
+    with_outlier[0, 3] += 5
+    other = crop_choice.place(points, with_outlier, np.ones(19))
+    np.testing.assert_allclose(other.scale, placement.scale, atol=0.05)
+    np.testing.assert_allclose(other.offset, placement.offset, atol=0.05)
+
+
+def test_place_changes_nothing_without_detected_keypoints(rng):
+    points, targets = rng.normal(size=(2, 3, 19, 2))
+    placement = crop_choice.place(points, targets, np.eye(19)[0] * 1e-9)
+    np.testing.assert_allclose(placement.scale, 1, atol=1e-6)
+    np.testing.assert_allclose(placement.offset, 0, atol=1e-6)
+
+
+def test_place_prefers_any_prediction_to_one_that_is_not_finite(rng):
+    points = rng.normal(size=(3, 19, 2))
+    points[0, 4] = np.nan
+    points[2, 4, 1] = np.inf
+    placement = crop_choice.place(points, rng.normal(size=(3, 19, 2)), np.ones(19))
+    assert placement.error.argmin() == 1
+    assert np.isfinite(placement.scale).all()
+    assert np.isfinite(placement.offset).all()
+
+
+def test_model_with_a_detector_predicts_detected_people_nearer_to_their_keypoints(
+    tmp_path, picture
+):
+    people = [(0.1, 0.1, 0.5, 0.8, 0.9), (0.5, 0.3, 0.9, 0.9, 0.6)]
+    detector = Detector(tiny_detector.save(tmp_path / "detector", people))
+    model = models.Model(*tiny_hmr.with_body(tmp_path), detector)
+    found = detector.detect(picture)
+    assert [person.box for person in found] == detector(picture) == model.detect(picture)
+
+    def distances(predicted):
+        return [
+            np.linalg.norm(
+                person.keypoints2d_px[TO_COCO] - detected_person.keypoints_px[:, :2], axis=1
+            )[detected_person.keypoints_px[:, 2] > 0.15].mean()
+            for person, detected_person in zip(predicted, found)
+        ]
+
+    given = model.predict(picture, boxes=model.detect(picture))
+    chosen = model.predict(picture)
+    np.testing.assert_allclose([p.box for p in chosen], [p.box for p in given])
+    assert (np.array(distances(chosen)) < distances(given)).all()
