@@ -3,6 +3,7 @@
 `hmr_tf.load` returns a `Model`; `--mode=predict` for photographs and videos calls it, too.
 """
 
+import copy
 import numbers
 import os
 
@@ -68,6 +69,12 @@ class Model:
     def __repr__(self):
         engine, size = self.engine, self.image_size
         return f"hmr_tf Model: crops of {size} px, {engine.name} in {engine.precision}"
+
+    def for_threads(self):
+        """This model, to be called from several threads at once, see `Engine.for_threads`."""
+        model = copy.copy(self)
+        model.engine = self.engine.for_threads
+        return model
 
     @property
     def image_size(self):

@@ -1,7 +1,10 @@
 """Predicts the people of videos: frame by frame, then tracked, their motion smoothed."""
 
+import collections
 import contextlib
+import functools
 import itertools
+from concurrent import futures
 from pathlib import Path
 from typing import NamedTuple
 
@@ -13,8 +16,9 @@ from hmr_tf.body import camera
 from hmr_tf.files.errors import InputError
 from hmr_tf.inference import tracking, video_boxes, video_files
 from hmr_tf.inference.person_crops import Person
+from hmr_tf.networks import engines
 
-FRAMES_PER_BATCH = 16  # frames whose people are one batch
+FRAMES_PER_BATCH = 8  # frames whose people are one batch
 _BODIES_AT_ONCE = 512  # of a track, posed after smoothing
 # The arrays of each person that are kept: all but the mesh, which would fill the memory.
 PERSON_ARRAYS = (
@@ -51,29 +55,25 @@ def predict_video(model, video, boxes=None, focal_px=None, principal_px=None, sm
     """
     path, frames, first_image, problems = Path(video.source), [], None, []
     boxes_of, names = boxes.of_frames(path.stem, video.stated_num_frames) if boxes else (None, {})
+    predict = functools.partial(
+        _predict_images, boxes_of=boxes_of, focal_px=focal_px, principal_px=principal_px
+    )
     with contextlib.ExitStack() as stack:
         images_ahead = video_files.computed_ahead(video, FRAMES_PER_BATCH)
         stack.callback(images_ahead.close)
+        if model.refine or (boxes is None and model.detector is None):
+            predicted = _in_order(functools.partial(predict, model), images_ahead, frames)
+        else:
+            predicted = _at_once(functools.partial(predict, model.for_threads()), images_ahead)
+            stack.callback(predicted.close)
         total = video.stated_num_frames or None
         bar = stack.enter_context(tqdm(total=total, desc="Predicting", unit="frame", leave=False))
-        for images in batches(images_ahead):
-            if boxes is None:
-                image_boxes = model.detect_in_frames(images, box_before=_last_box(frames))
-            else:
-                first = len(frames)
-                image_boxes, wrong = video_boxes.usable_in_images(boxes_of, images, first)
-                problems += wrong
-            predictions = model.predict_batch(
-                images,
-                image_boxes,
-                focal_px,
-                principal_px,
-                people_before=frames[-1] if frames else [],
-            )
-            for image, people in zip(images, predictions):
+        for images, image_people, wrong in predicted:
+            problems += wrong
+            for image, people in zip(images, image_people):
                 if isinstance(people, InputError):
                     raise InputError(f"frame {len(frames)} of the video: {people}") from people
-                frames.append([_without_mesh(person) for person in people])
+                frames.append(people)
                 first_image = image if people and first_image is None else first_image
             bar.update(len(images))
     problems += video_boxes.names_beyond(names, len(frames), path)
@@ -96,9 +96,51 @@ def predict_video(model, video, boxes=None, focal_px=None, principal_px=None, sm
     return VideoPeople(path, tracks, times, first_image, problems)
 
 
-def _last_box(frames):
-    """Of the one person of the newest frame, or None."""
-    return frames[-1][0]["box"] if frames and frames[-1] else None
+class _Predicted(NamedTuple):
+    """The people of successive images."""
+
+    images: list  # of (H, W, 3) uint8
+    people: list  # for each image a list of Person without the mesh, or an InputError
+    problems: list  # of str, one for each box that could not be used
+
+
+def _predict_images(model, images, first, boxes_of, focal_px, principal_px, people_before=()):
+    """_Predicted of images of which the first has this number; boxes_of is None: people are found.
+
+    `people_before` are those of the frame before.
+    """
+    problems = []
+    if boxes_of is None:
+        box_before = people_before[0]["box"] if people_before else None
+        boxes = model.detect_in_frames(images, box_before)
+    else:
+        boxes, problems = video_boxes.usable_in_images(boxes_of, images, first)
+    predicted = model.predict_batch(
+        images, boxes, focal_px, principal_px, people_before=people_before
+    )
+    people = [x if isinstance(x, InputError) else [*map(_without_mesh, x)] for x in predicted]
+    return _Predicted(images, people, problems)
+
+
+def _in_order(predict, images_ahead, frames):
+    """Yields `_Predicted` of batches that depend on the people of the `frames` before."""
+    for images in batches(images_ahead):
+        yield predict(images, first=len(frames), people_before=frames[-1] if frames else [])
+
+
+def _at_once(predict, images_ahead):
+    """Yields `_Predicted` of batches of which several are predicted at the same time."""
+    number, waiting = engines.calls_at_once(), collections.deque()
+    pool = futures.ThreadPoolExecutor(number)
+    try:
+        for batch, images in enumerate(batches(images_ahead)):
+            waiting.append(pool.submit(predict, images, first=batch * FRAMES_PER_BATCH))
+            if len(waiting) > number:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
+    finally:
+        pool.shutdown(cancel_futures=True)
 
 
 def batches(items):

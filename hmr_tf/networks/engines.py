@@ -6,11 +6,12 @@ makes of it are kept in a cache folder, by a digest of all numbers of the networ
 
 import hashlib
 import os
+import queue
 import shutil
 import tempfile
 import threading
 from pathlib import Path
-from typing import Callable, NamedTuple
+from typing import Callable, NamedTuple, Optional
 
 import numpy as np
 import tensorflow as tf
@@ -29,6 +30,7 @@ PRECISIONS = ("float32", "bfloat16")
 CACHE = ".openvino"  # name of the cache folder
 INSTALL = "pip install openvino"
 _PARTS = ("encoder", "head")
+_MAX_CALLS = 4  # at once: each holds a batch of frames
 _OUTPUTS = {*Prediction._fields, "keypoints2d_px"} - {"keypoints2d_norm"}  # names of its dict
 
 
@@ -39,6 +41,13 @@ class Engine(NamedTuple):
     name: str  # tensorflow or openvino
     precision: str  # of the encoder; everything else is float32
     flip_test: bool = False  # whether predictions are means, see `networks.flip_test`
+    # As `predict`, for `calls_at_once()` threads: each has its share of the cores. None: `predict`.
+    predict_in_threads: Optional[Callable] = None
+
+    @property
+    def for_threads(self):
+        """The engine to call from several threads at once: slower for one, faster for all."""
+        return self._replace(predict=self.predict_in_threads or self.predict)
 
     @property
     def difference(self):
@@ -67,6 +76,11 @@ def make(hmr, name="auto", precision="float32", load_path="", flip_test=False):
             raise InputError(f"--{flag}={value} is not one of {', '.join(known)}.")
     engine = _make(hmr, name, precision, load_path)
     return with_flip_test(engine, hmr) if flip_test else engine
+
+
+def calls_at_once():
+    """How many threads keep all cores busy with `Engine.predict_in_threads`."""
+    return min(os.cpu_count() or 1, _MAX_CALLS)
 
 
 def _make(hmr, name, precision, load_path):
@@ -141,25 +155,56 @@ def in_openvino(openvino, hmr, precision, cache):
         logging.warning("This CPU computes no bfloat16 (AVX-512 BF16, AMX): float32 is used.")
         precision = "float32"
     hints = {"encoder": "bf16" if precision == "bfloat16" else "f32", "head": "f32"}
-    requests = {}
-    for part, model in _read_or_convert(openvino, core, hmr, Path(cache)).items():
-        options = {"INFERENCE_PRECISION_HINT": hints[part], "PERFORMANCE_HINT": "LATENCY"}
-        requests[part] = core.compile_model(model, "CPU", options).create_infer_request()
-    outputs = requests["head"].model_outputs  # which have names of TensorFlow's operations, too
-    keys = [next(iter(_OUTPUTS.intersection(output.get_names()))) for output in outputs]
-    one_at_a_time = threading.Lock()
+    models = _read_or_convert(openvino, core, hmr, Path(cache))
+    at_once, lock = [], threading.Lock()
 
-    def predict(images):
-        with one_at_a_time:
-            requests["encoder"].infer({0: np.ascontiguousarray(images)}, share_inputs=True)
-            features = requests["encoder"].get_output_tensor(0).data
-            requests["head"].infer({0: features}, share_inputs=True)
+    def predict_in_threads(images):
+        with lock:  # compiled when it is needed
+            if not at_once:
+                at_once.append(_Requests(core, models, hints, calls_at_once()))
+        return at_once[0](images)
+
+    one = _Requests(core, models, hints)
+    return Engine(one, "openvino", precision, predict_in_threads=predict_in_threads)
+
+
+class _Requests:
+    """The compiled network as a function of crops, for some calls at once."""
+
+    def __init__(self, core, models, hints, number=1):
+        """Args:
+        core: `openvino.Core`.
+        models: name of a part -> its model.
+        hints: name of a part -> its precision.
+        number: of calls at once. More than one: each on its share of the cores, so that none waits
+          for a thread of another, or for a core that reads and draws frames.
+        """
+        speed = {"PERFORMANCE_HINT": "LATENCY"} if number == 1 else {"NUM_STREAMS": number}
+        parts = {
+            part: core.compile_model(
+                model, "CPU", {"INFERENCE_PRECISION_HINT": hints[part], **speed}
+            )
+            for part, model in models.items()
+        }
+        self._free = queue.SimpleQueue()
+        for _ in range(number):
+            self._free.put([parts[part].create_infer_request() for part in _PARTS])
+
+    def __call__(self, images):
+        encoder_request, head_request = requests = self._free.get()
+        try:
+            encoder_request.infer({0: np.ascontiguousarray(images)}, share_inputs=True)
+            features = encoder_request.get_output_tensor(0).data
+            head_request.infer({0: features}, share_inputs=True)
             return {
-                key: requests["head"].get_output_tensor(number).data.copy()
-                for number, key in enumerate(keys)
+                # Outputs have names of TensorFlow's operations, too.
+                next(iter(_OUTPUTS.intersection(output.get_names()))): (
+                    head_request.get_output_tensor(number).data.copy()
+                )
+                for number, output in enumerate(head_request.model_outputs)
             }
-
-    return Engine(predict, "openvino", precision)
+        finally:
+            self._free.put(requests)
 
 
 def _read_or_convert(openvino, core, hmr, cache):

@@ -32,13 +32,20 @@ def with_flip_test(engine, hmr):
         prediction = prediction_from_body(mean_theta, hmr.smpl(rotations, betas))
         return prediction_as_dict(prediction, hmr.image_size)
 
-    def predict(images):
-        images = np.asarray(images)
-        both = engine.predict(np.concatenate([images, images[:, :, ::-1]]))
-        rotations, mean_theta = mean_of_mirrored(both)
-        return {key: value.numpy() for key, value in body(rotations, mean_theta).items()}
+    def averaged(predict):
+        def predict_both(images):
+            images = np.asarray(images)
+            both = predict(np.concatenate([images, images[:, :, ::-1]]))
+            rotations, mean_theta = mean_of_mirrored(both)
+            return {key: value.numpy() for key, value in body(rotations, mean_theta).items()}
 
-    return engine._replace(predict=predict, flip_test=True)
+        return predict_both
+
+    return engine._replace(
+        predict=averaged(engine.predict),
+        predict_in_threads=averaged(engine.for_threads.predict),
+        flip_test=True,
+    )
 
 
 def mean_of_mirrored(both):

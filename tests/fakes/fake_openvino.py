@@ -43,7 +43,7 @@ class FakeOpenVINO:
 
 
 class Compiled:
-    """A compiled model, its only request, and the outputs' names in one."""
+    """A compiled model, one of its requests, and the outputs' names in one."""
 
     def __init__(self, function):
         self._function = function
@@ -51,7 +51,7 @@ class Compiled:
         self.model_outputs = [Named(name) for name in self._names]
 
     def create_infer_request(self):
-        return self
+        return Compiled(self._function)
 
     def infer(self, inputs, share_inputs):
         assert share_inputs

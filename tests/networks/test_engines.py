@@ -1,6 +1,7 @@
 """Engines: TensorFlow and OpenVINO give the same numbers; a fake stands in for OpenVINO."""
 
 import sys
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -40,6 +41,21 @@ def test_engine_of_openvino_gives_the_numbers_of_tensorflow(hmr, images, tmp_pat
     rounded = engines.make(hmr, "openvino", "bfloat16").predict(images)
     scale = np.abs(expected["vertices"]).max()
     np.testing.assert_allclose(rounded["vertices"], expected["vertices"], atol=0.05 * scale)
+
+
+def test_engine_for_threads_gives_the_same_numbers_on_shares_of_the_cores(
+    fake, hmr, images, monkeypatch
+):
+    monkeypatch.setattr(engines, "calls_at_once", lambda: 3)
+    engine = engines.make(hmr)
+    assert [o.get("PERFORMANCE_HINT") for o in fake.options] == ["LATENCY"] * 2
+    with ThreadPoolExecutor(3) as pool:
+        together = list(pool.map(engine.for_threads.predict, [images] * 6))
+    assert [o.get("NUM_STREAMS") for o in fake.options[2:]] == [3] * 2  # compiled once
+    for outputs in together:
+        assert_same(outputs, engine.predict(images), atol=1e-6)
+    plain = engines.in_tensorflow(hmr)
+    assert plain.for_threads.predict is plain.predict
 
 
 def test_engine_of_the_model_computes_its_predictions(fake, hmr, images, tmp_path):

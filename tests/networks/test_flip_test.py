@@ -68,6 +68,9 @@ def test_flip_test_gives_mirror_images_mirrored_bodies(hmr, images):
     expected = mirrored(mirror_image)
     for name, value in expected.items():
         np.testing.assert_allclose(body[name], value, atol=1e-5, err_msg=name)
+    np.testing.assert_allclose(
+        engine.for_threads.predict(images)["theta"], body["theta"], atol=1e-5
+    )
     assert {name: value.shape for name, value in body.items()} == {
         name: value.shape for name, value in engines.in_tensorflow(hmr).predict(images).items()
     }
