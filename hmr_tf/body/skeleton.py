@@ -124,8 +124,13 @@ def convert(points, source, target):
 
     Returns:
       (..., len(target), C) float array; NaN where the source has no such point.
+
+    Raises:
+      ValueError: not as many points as the source has names.
     """
     points = np.asarray(points, float)
+    if points.ndim < 2 or points.shape[-2] != len(source):
+        raise ValueError(f"points must be (..., {len(source)}, C); received {points.shape}")
     converted = np.full((*points.shape[:-2], len(target), points.shape[-1]), np.nan)
     for index, name in enumerate(target):
         if name in source:

@@ -52,7 +52,13 @@ def write(stem, formats, source, scene, clip_of):
 
     Returns:
       list of the paths written.
+
+    Raises:
+      ValueError: a format that the source does not have; nothing is written then.
     """
+    unknown = [name for name in formats if name not in names(source)]
+    if unknown:
+        raise ValueError(f"{unknown[0]!r} is not one of {', '.join(names(source))}")
     clip, paths = None, []
     for name in formats:
         row = FORMATS[name]

@@ -21,6 +21,7 @@ from hmr_tf.networks import engines
 from hmr_tf.networks.prediction import prediction_as_dict
 
 _CROPS_PER_CALL = 32  # bounds the memory
+_LARGEST_COLOUR = 2.0  # of a crop: above 1, where interpolation overshoots, and far below 255
 # A person is followed from frame to frame while so many of the windows around it agree.
 MIN_AGREEMENT = 0.6
 SEARCHED = (
@@ -155,7 +156,7 @@ class Model:
 
     def _crops_or_error(self, image, boxes, focal_px, principal_px):
         """list of `CropsOfPerson` of one photograph, or the InputError of a box."""
-        if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8:
+        if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8 or not image.size:
             raise ValueError(
                 f"image must be (H, W, 3) uint8 RGB; received {image.shape} {image.dtype}"
             )
@@ -237,8 +238,8 @@ class Model:
           list of such dicts, which TensorFlow computes; the last one is the prediction.
 
         Raises:
-          ValueError: images of another shape, or uint8; stages, and the model was loaded with
-            the flip test or with another precision than float32.
+          ValueError: images of another shape or range, or uint8; stages, and the model was loaded
+            with the flip test or with another precision than float32.
         """
         size = self.image_size
         if stages and (self.engine.flip_test or self.engine.precision != "float32"):
@@ -253,6 +254,9 @@ class Model:
             raise ValueError(
                 f"images must be (B, {size}, {size}, 3), B at least 1; received {images.shape}"
             )
+        largest = max(images.max(), -images.min())
+        if not largest <= _LARGEST_COLOUR:  # also where there is a NaN
+            raise ValueError(f"images must lie in [-1, 1]: pixels / 127.5 - 1; one has {largest}")
         parts = [
             self._predict_stages(images[start : start + _CROPS_PER_CALL], stages)
             for start in range(0, len(images), _CROPS_PER_CALL)

@@ -65,7 +65,19 @@ def crop_person(image, box, image_size):
 
 
 def pinhole_of(image, focal_px=None, principal_px=None):
-    """The `camera.Pinhole` of a photograph; see `camera.default_pinhole`."""
+    """The `camera.Pinhole` of a photograph; see `camera.default_pinhole`.
+
+    Raises:
+      ValueError: the focal length is not a number above 0, or the principal point not two numbers.
+    """
+    for name, given, number in (("focal_px", focal_px, 1), ("principal_px", principal_px, 2)):
+        if given is None:
+            continue
+        values = np.ravel(np.asarray(given, np.float64))
+        if values.size != number or not np.isfinite(values).all():
+            raise ValueError(f"{name} must be {number} finite number(s); received {given!r}")
+        if number == 1 and values[0] <= 0:
+            raise ValueError(f"{name} must be above 0; received {given!r}")
     height, width = image.shape[:2]
     pinhole = camera.default_pinhole(height, width, CROP_PX, focal_px)
     if principal_px is None:

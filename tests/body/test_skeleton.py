@@ -77,6 +77,11 @@ def test_skeleton_convert_goes_by_name(rng):
     assert np.isnan(back[:, np.logical_not(known)]).all()
 
 
+def test_skeleton_convert_refuses_another_number_of_points():
+    with pytest.raises(ValueError, match=r"points must be \(\.\.\., 19, C\); received \(5, 3\)"):
+        skeleton.convert(np.zeros((5, 3)), skeleton.KEYPOINTS, skeleton.COCO_KEYPOINTS)
+
+
 def test_skeleton_convert_takes_two_sources(rng):
     joints, smpl_joints = rng.normal(size=(19, 3)), rng.normal(size=(24, 3))
     names = skeleton.KEYPOINTS + skeleton.SMPL_JOINTS

@@ -89,3 +89,11 @@ def test_output_formats_table_is_all_that_a_new_format_needs(
                 run(given, folder)
             assert not folder.exists()
     assert [type(scene) for scene in scenes] == [KINDS[kind]] * len(written_for)
+
+
+def test_output_formats_refuse_an_unknown_one_before_anything_is_written(tmp_path):
+    with pytest.raises(ValueError, match=r"'fbx' is not one of overlay, .*glb"):
+        output_formats.write(str(tmp_path / "a"), ["obj", "fbx"], "photo", None, None)
+    with pytest.raises(ValueError, match="'obj' is not one of"):
+        output_formats.write(str(tmp_path / "a"), ["obj"], "video", None, None)
+    assert list(tmp_path.iterdir()) == []

@@ -14,7 +14,14 @@ def model(tmp_path_factory):
     return Model(*tiny_hmr.with_body(tmp_path_factory.mktemp("body")))
 
 
-@pytest.mark.parametrize("image", [np.zeros((5, 5)), np.zeros((5, 5, 3)), np.zeros((1, 5, 5, 3))])
+@pytest.mark.parametrize(
+    "image",
+    [
+        *(np.zeros((5, 5)), np.zeros((5, 5, 3)), np.zeros((1, 5, 5, 3))),
+        np.zeros((0, 5, 3), np.uint8),
+        None,
+    ],
+)
 def test_predict_refuses_arrays_that_are_no_image(model, image):
     with pytest.raises(ValueError, match=r"image must be \(H, W, 3\) uint8 RGB; received"):
         model.predict(image)
@@ -28,6 +35,29 @@ def test_predict_crops_refuses_another_shape(model):
 def test_predict_crops_refuses_pixels_that_are_not_scaled(model):
     with pytest.raises(ValueError, match=r"float32 in \[-1, 1\]: pixels / 127.5 - 1"):
         model.predict_crops(np.full((1, 16, 16, 3), 255, np.uint8))
+
+
+@pytest.mark.parametrize("colour", [255.0, -3.0, np.nan])
+def test_predict_crops_refuses_colours_that_are_not_scaled(model, colour):
+    images = np.zeros((2, 16, 16, 3), np.float32)
+    images[1, 3, 4, 0] = colour
+    with pytest.raises(ValueError, match=r"images must lie in \[-1, 1\]: pixels / 127.5 - 1; one"):
+        model.predict_crops(images)
+
+
+@pytest.mark.parametrize(
+    ("camera", "message"),
+    [
+        ({"focal_px": -500}, "focal_px must be above 0; received -500"),
+        ({"focal_px": np.nan}, r"focal_px must be 1 finite number\(s\); received nan"),
+        ({"principal_px": 5}, r"principal_px must be 2 finite number\(s\); received 5"),
+        ({"principal_px": (1, 2, 3)}, "principal_px must be 2 finite"),
+    ],
+)
+def test_predict_refuses_a_camera_that_is_none(model, camera, message):
+    image = np.zeros((60, 60, 3), np.uint8)
+    with pytest.raises(ValueError, match=message):
+        model.predict(image, boxes=[(10, 10, 20, 40)], **camera)
 
 
 def test_model_says_what_it_is(model):
