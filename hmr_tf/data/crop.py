@@ -162,8 +162,10 @@ def crop_padded(image, scale, center_px, size_px):
     height, width = scaled.shape[:2]
     center = np.round(np.asarray(center_px) * scale_xy).astype(int)  # halves to even
     corner = np.clip(center, 0, [width, height]) - size_px // 2
-    columns, rows = (
-        np.clip(np.arange(first, first + size_px), 0, side - 1)
-        for first, side in zip(corner, (width, height))
-    )
-    return scaled[rows[:, None], columns], Crop(scale_xy, corner, (size_px, size_px))
+    first = np.clip(corner, 0, [width - 1, height - 1])
+    end = np.clip(corner + size_px, first + 1, [width, height])
+    left, top = before = np.maximum(-corner, 0)
+    right, bottom = size_px - before - (end - first)
+    inside = scaled[first[1] : end[1], first[0] : end[0]]
+    pixels = cv2.copyMakeBorder(inside, top, bottom, left, right, cv2.BORDER_REPLICATE)
+    return pixels, Crop(scale_xy, corner, (size_px, size_px))
