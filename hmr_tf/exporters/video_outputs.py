@@ -118,23 +118,25 @@ def _draw_frames(people, faces, vertices_of, target):
     repeats = np.bincount(people.times.shown_frames(), minlength=len(in_frame))
     with (
         video_files.Video(people.path) as video,
-        contextlib.closing(video_files.computed_ahead(video, FRAMES_PER_BATCH)) as images,
-        contextlib.closing(_pictures(images, in_frame, faces, vertices_of)) as pictures,
-        contextlib.closing(video_files.computed_ahead(pictures, FRAMES_PER_BATCH)) as drawn,
+        _computed_ahead(_scenes(video, in_frame, vertices_of)) as scenes,
+        _computed_ahead(_overlay(faces, *scene) for scene in scenes) as pictures,
         video_files.writer(target, people.times.rate_hz) as write_frame,
         tqdm(total=len(in_frame), desc="Drawing", unit="frame", leave=False) as bar,
     ):
-        for picture, repeat in zip(drawn, repeats):
+        for picture, repeat in zip(pictures, repeats):
             for _ in range(repeat):
                 write_frame(picture)
             bar.update()
 
 
-def _pictures(images, in_frame, faces, vertices_of):
-    """Yields each image with the people of its frame drawn."""
+def _computed_ahead(items):
+    return contextlib.closing(video_files.computed_ahead(items, FRAMES_PER_BATCH))
+
+
+def _scenes(images, in_frame, vertices_of):
+    """Yields each image and the people of its frame, with their vertices."""
     for some, people_in_images in zip(batches(images), batches(in_frame)):
-        for image, people in zip(some, _with_mesh(people_in_images, vertices_of)):
-            yield _overlay(faces, image, people)
+        yield from zip(some, _with_mesh(people_in_images, vertices_of))
 
 
 def _with_mesh(in_frames, vertices_of):
