@@ -9,7 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from hmr_tf.body.camera import CROP_FOCAL_PX, perspective_translation
-from hmr_tf.rendering.zbuffer import corner_ids, rasterize
+from hmr_tf.rendering.zbuffer import corner_ids, rasterize, take_valid
 
 # The original's body colour, and its three lights: direction towards the light times strength
 # (`util/renderer.py`). Right above in front, left behind, left below in front; 200 m away and more.
@@ -164,11 +164,11 @@ def paint(fragments, faces, colors, background):
     """
     picture, colors = np.array(background, np.uint8), np.asarray(colors, np.float32)
     pixel, weights = fragments.pixel, np.ascontiguousarray(fragments.barycentric.T)
-    corners = corner_ids(faces).take(fragments.face.ravel().take(pixel), axis=1)
+    corners = take_valid(corner_ids(faces), take_valid(fragments.face.ravel(), pixel))
     corners += pixel // fragments.face[0].size * colors.shape[1]
     flat = picture.reshape(-1)
     for channel in range(3):
-        at_corners = np.ascontiguousarray(colors[..., channel]).ravel().take(corners)
+        at_corners = take_valid(colors[..., channel].ravel(), corners)
         blended = (at_corners * weights).sum(axis=0) * np.float32(255)
         flat[3 * pixel + channel] = np.minimum(blended, 255).astype(np.uint8)
     return picture
