@@ -143,10 +143,10 @@ def _at_once(predict, images_ahead):
         pool.shutdown(cancel_futures=True)
 
 
-def batches(items):
-    """Iterator of lists of `FRAMES_PER_BATCH` items, the last one shorter."""
+def batches(items, size=FRAMES_PER_BATCH):
+    """Iterator of lists of `size` items, the last one shorter."""
     items = iter(items)
-    return iter(lambda: list(itertools.islice(items, FRAMES_PER_BATCH)), [])
+    return iter(lambda: list(itertools.islice(items, size)), [])
 
 
 def _without_mesh(person):

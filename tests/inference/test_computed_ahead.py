@@ -69,7 +69,7 @@ def write_clip(path, num_frames):
 def test_video_that_is_stopped_leaves_no_file_and_no_thread(tmp_path, monkeypatch, stopped):
     """Ctrl-C in the middle of either pass."""
     model = Model(*tiny_hmr.with_body(tmp_path))
-    path, folder = write_clip(tmp_path / "clip.mp4", 40), tmp_path / "out"
+    path, folder = write_clip(tmp_path / "clip.mp4", 100), tmp_path / "out"
     calls = itertools.count()
 
     def then_stop(*_, **__):
