@@ -162,17 +162,27 @@ class Model:
             )
         pinhole = person_crops.pinhole_of(image, focal_px, principal_px)
         try:
-            if boxes is None and self.detector is not None:
-                return [
-                    crop_choice.crops_of_detection(image, detected, pinhole, self.image_size)
-                    for detected in self.detector.detect(image)
-                ]
-            boxes = self.detect(image) if boxes is None else boxes
+            if boxes is None:
+                return self._crops_of_detected(image, pinhole)
             boxes = [None if box is None else tuple(map(float, box)) for box in boxes]
             crops = person_crops.crop_people(image, boxes, pinhole, self.image_size)
             return [crop_choice.CropsOfPerson([crop]) for crop in crops]
         except InputError as error:
             return error
+
+    def _crops_of_detected(self, image, pinhole):
+        """list of `CropsOfPerson`: of all that the detector finds, or of the one searched for."""
+        common = {"pinhole": pinhole, "image_size": self.image_size}
+        if self.detector is None:
+            box, variants = self._search_person(image).box, crop_choice.SEARCHED_VARIANTS
+            return [crop_choice.crops_of_person(image, box, variants=variants, **common)]
+        variants = crop_choice.DETECTED_VARIANTS
+        return [
+            crop_choice.crops_of_person(
+                image, box, keypoints_px=keypoints_px, variants=variants, **common
+            )
+            for box, keypoints_px in self.detector.detect(image)
+        ]
 
     def _predict_people(self, crops_of_people, images=None, motion=None):
         """list of CropsOfPerson -> list of Person, refined where photographs are given."""

@@ -1,8 +1,8 @@
-"""Which crop of a detected person the network's prediction is taken from.
+"""One prediction from several crops of a person.
 
-The network's error varies with the size of the crop by a third and more. A detected person is
-predicted from a few crops. The prediction that fits the detector's keypoints best counts, its
-camera moved and scaled towards them.
+The network's error varies with the size of the crop by a third and more, so a person without a
+given box is predicted from a few crops. Where a detector gave keypoints, the prediction that fits
+them best counts, its camera moved and scaled towards them; else the mean body does.
 """
 
 from typing import NamedTuple, Optional
@@ -16,8 +16,11 @@ from hmr_tf.inference import person_crops
 from hmr_tf.inference.detection.detector import MIN_CONFIDENCE
 from hmr_tf.networks.prediction import prediction_as_dict, prediction_from_body
 
-# Factors of the detected box, and whether the crop is mirrored.
-VARIANTS = ((1.0, False), (1.0, True), (0.85, False), (1.2, False))
+# Factors of the box, and whether the crop is mirrored. Where the network looked for the person
+# itself, its windows are rather too large.
+DETECTED_VARIANTS = ((1.0, False), (1.0, True), (0.85, False), (1.2, False))
+SEARCHED_VARIANTS = ((1.0, False), (1.0, True), (0.85, False), (0.85, True))
+_AVERAGED = ("keypoints2d_px", "rotations", "camera", "betas")
 _MIN_SCALE = 1e-6  # of the camera
 _FACE_WEIGHT = 0.5  # of keypoints of the face against those of the limbs
 # The camera stays as predicted with the weight of so many keypoints of confidence 1.
@@ -25,6 +28,7 @@ _CAMERA_WEIGHT = 2.0
 # A keypoint this far off, in shares of the person's diagonal, counts half.
 _ROBUST_SHARE = 0.1
 _NUM_STEPS = 5  # of reweighted least squares
+_MEAN_WEIGHT = 100.0  # of the mean keypoints, towards which a mean body's camera moves
 _MIRRORED_KEYPOINTS = list(skeleton.mirror(skeleton.KEYPOINTS))
 _IS_FACE = np.isin(skeleton.KEYPOINTS, skeleton.FACE_KEYPOINTS)
 _MIRRORED_JOINTS = skeleton.mirror(skeleton.SMPL_JOINTS)
@@ -34,8 +38,9 @@ _MIRRORED_CAMERA = np.float32([1, -1, 1])  # s, tx, ty
 class CropsOfPerson(NamedTuple):
     """The crops that one person is predicted from."""
 
-    crops: list  # of `person_crops.PersonCrop`
-    keypoints_px: Optional[np.ndarray] = None  # (17, 3) of `DetectedPerson`; None: one given crop
+    crops: list  # of `person_crops.PersonCrop`, with the same box
+    variants: tuple = ((1.0, False),)  # factor of the box, whether mirrored, of each crop
+    keypoints_px: Optional[np.ndarray] = None  # (17, 3) of `DetectedPerson`
 
 
 class Placement(NamedTuple):
@@ -46,103 +51,151 @@ class Placement(NamedTuple):
     error: np.ndarray  # (N,) mean distance left, in shares of the detected keypoints' diagonal
 
 
-def crops_of_detection(image, detected, pinhole, image_size):
-    """Cuts the crops of one detected person, whose `box` is the detected one in each.
+def crops_of_person(image, box, pinhole, image_size, variants, keypoints_px=None):
+    """Cuts the crops of one person.
 
     Args:
       image: (H, W, 3) uint8 RGB.
-      detected: `detector.DetectedPerson`.
+      box: (x, y, width, height) of the person in pixels.
       pinhole: `camera.Pinhole` of the photograph.
       image_size: side of the crops.
+      variants: `DETECTED_VARIANTS` or `SEARCHED_VARIANTS`.
+      keypoints_px: (17, 3) of `detector.DetectedPerson`, or None.
 
     Returns:
-      CropsOfPerson, a crop for each of `VARIANTS`.
+      CropsOfPerson.
 
     Raises:
-      InputError: the person is too small for a crop.
+      InputError: the box is empty or outside the photograph, or too small for a crop.
     """
-    x, y, width, height = detected.box
+    x, y, width, height = box
     made = {}
-    for factor in {factor for factor, _ in VARIANTS}:
+    for factor in {factor for factor, _ in variants}:
         corner = x - (factor - 1) * width / 2, y - (factor - 1) * height / 2
-        box = (*corner, factor * width, factor * height)
-        made[factor] = person_crops.crop_person(image, box, image_size)
-    of_person = [
-        person_crops.PersonCrop(
-            made[factor][0][:, ::-1] if is_mirrored else made[factor][0],
-            made[factor][1],
-            detected.box,
-            pinhole,
-        )
-        for factor, is_mirrored in VARIANTS
-    ]
-    return CropsOfPerson(of_person, detected.keypoints_px)
+        scaled = (*corner, factor * width, factor * height)
+        made[factor] = person_crops.crop_person(image, scaled, image_size)
+    of_person = []
+    for factor, is_mirrored in variants:
+        pixels, crop = made[factor]
+        pixels = pixels[:, ::-1] if is_mirrored else pixels
+        of_person.append(person_crops.PersonCrop(pixels, crop, box, pinhole))
+    return CropsOfPerson(of_person, variants, keypoints_px)
 
 
 class CropChoice:
-    """Predictions for the crops of detected people -> one prediction for each person."""
+    """Predictions for all crops of people -> one prediction for each person."""
 
     def __init__(self, hmr):
         """Args: hmr: `networks.hmr.HMR`."""
         self._hmr = hmr
 
     def __call__(self, predicted, crops_of_people):
-        """Chooses the predictions.
+        """Chooses or averages the predictions.
 
         Args:
           predicted: dict of arrays with a row for each crop, as of `prediction_as_dict`.
-          crops_of_people: list of CropsOfPerson; a given crop stays as predicted.
+          crops_of_people: list of CropsOfPerson; a person's only crop stays as predicted.
 
         Returns:
           dict of arrays with a row for each person, and the list of their `PersonCrop`.
         """
-        rows, chosen_crops, moved, first = [], [], [], 0
-        for of_person, detected_px in crops_of_people:
-            best = 0
-            if detected_px is not None:
-                some = slice(first, first + len(of_person))
-                keypoints, cameras = predicted["keypoints2d_px"][some], predicted["camera"][some]
-                best, weak_camera = self._best(keypoints, cameras, detected_px, of_person)
-                moved.append((len(rows), weak_camera, VARIANTS[best][1]))
+        rows, chosen_crops, moved, means, first = [], [], [], [], 0
+        arrays = [(name, predicted[name]) for name in _AVERAGED]
+        for person in crops_of_people:
+            best, of_crops = 0, {name: x[first : first + len(person.crops)] for name, x in arrays}
+            if person.keypoints_px is not None:
+                best, weak_camera = self._best(self._mirrored_back(of_crops, person), person)
+                moved.append((len(rows), weak_camera, person.variants[best][1]))
+            elif len(person.crops) > 1 and any(_is_finite(of_crops)):
+                means.append((len(rows), *_mean(self._mirrored_back(of_crops, person), person)))
             rows.append(first + best)
-            chosen_crops.append(of_person[best])
-            first += len(of_person)
+            chosen_crops.append(person.crops[best])
+            first += len(person.crops)
         result = {name: values[rows] for name, values in predicted.items()}
         if moved:
             self._set_cameras(result, *(np.array(values) for values in zip(*moved)))
+        if means:
+            self._set_means(result, *(np.array(values) for values in zip(*means)))
         return result, chosen_crops
 
-    def _best(self, keypoints_px, cameras, detected_px, of_person):
+    def _mirrored_back(self, of_crops, person):
+        """Predictions of one person as if no crop were mirrored."""
+        mirrored = np.array([is_mirrored for _, is_mirrored in person.variants])
+        keypoints_px = of_crops["keypoints2d_px"]
+        other_side = keypoints_px[:, _MIRRORED_KEYPOINTS] * [-1, 1] + [self._hmr.image_size, 0]
+        rotations = of_crops["rotations"]
+        reflected = rotation.reflect(tf.constant(rotations), _MIRRORED_JOINTS).numpy()
+        return {
+            "keypoints2d_px": np.where(mirrored[:, None, None], other_side, keypoints_px),
+            "rotations": np.where(mirrored[:, None, None, None], reflected, rotations),
+            "camera": np.where(mirrored[:, None], _MIRRORED_CAMERA, 1) * of_crops["camera"],
+            "betas": of_crops["betas"],
+        }
+
+    def _best(self, of_crops, person):
         """Number of the variant that fits the detected keypoints best, and its (3,) camera."""
-        size = self._hmr.image_size
-        mirrored = np.array([is_mirrored for _, is_mirrored in VARIANTS])
-        points = 2 * keypoints_px / size - 1  # `camera.pixels_from_norm` inverted
-        points[mirrored] = (points[mirrored] * [-1, 1])[:, _MIRRORED_KEYPOINTS]
-        cameras = np.where(mirrored[:, None], cameras * _MIRRORED_CAMERA, cameras)
-        targets, weights = _as_keypoints(detected_px)
-        targets = np.stack([crops.to_crop(targets, each.crop) for each in of_person])
-        placement = place(points, 2 * targets / size - 1, weights)
+        targets, weights = _as_keypoints(person.keypoints_px)
+        targets = np.stack([crops.to_crop(targets, each.crop) for each in person.crops])
+        points_norm = self._norm(of_crops["keypoints2d_px"])
+        placement = place(points_norm, self._norm(targets), weights)
         best = int(placement.error.argmin())
-        scale, translation = placement.scale[best] * cameras[best, 0], cameras[best, 1:]
-        if abs(scale) > _MIN_SCALE:
-            translation = translation + placement.offset[best] / scale
-        return best, np.append(scale, translation).astype(np.float32)
+        return best, _moved_cameras(of_crops["camera"], placement)[best]
+
+    def _norm(self, points_px):
+        """Pixels of the crop -> [-1, 1]: `camera.pixels_from_norm` inverted."""
+        return 2 * points_px / self._hmr.image_size - 1
 
     def _set_cameras(self, result, rows, cameras, is_mirrored):
         """Gives these rows other cameras; bodies of mirrored crops are mirrored back."""
         result["camera"][rows] = result["theta"][rows, :3] = cameras
         points_norm = camera.project(result["joints3d"][rows], cameras)
         result["keypoints2d_px"][rows] = camera.pixels_from_norm(points_norm, self._hmr.image_size)
-        if not is_mirrored.any():
-            return
-        rows, cameras = rows[is_mirrored], cameras[is_mirrored]
-        rotations = rotation.reflect(tf.constant(result["rotations"][rows]), _MIRRORED_JOINTS)
-        pose = rotation.axis_angle_from_matrix(rotations).astype(np.float32)
-        betas = result["betas"][rows]
-        body = self._hmr.smpl(rotations, tf.constant(betas))
+        if is_mirrored.any():
+            rows = rows[is_mirrored]
+            rotations = rotation.reflect(tf.constant(result["rotations"][rows]), _MIRRORED_JOINTS)
+            body = self._hmr.smpl(rotations, tf.constant(result["betas"][rows]))
+            self._set_bodies(result, rows, body, cameras[is_mirrored], result["betas"][rows])
+
+    def _set_means(self, result, rows, rotations, betas, targets_px):
+        """Gives these rows mean bodies, each with the camera that fits its mean keypoints."""
+        body = self._hmr.smpl(tf.constant(rotations), tf.constant(betas))
+        cameras = result["camera"][rows]
+        points_norm = camera.project(body.joints3d, cameras).numpy()
+        weights = np.full(len(skeleton.KEYPOINTS), _MEAN_WEIGHT)
+        placement = place(points_norm, self._norm(targets_px), weights)
+        self._set_bodies(result, rows, body, _moved_cameras(cameras, placement), betas)
+
+    def _set_bodies(self, result, rows, body, cameras, betas):
+        pose = rotation.axis_angle_from_matrix(body.rotations).astype(np.float32)
         prediction = prediction_from_body(theta.join(cameras, pose, betas), body)
         for name, values in prediction_as_dict(prediction, self._hmr.image_size).items():
             result[name][rows] = values
+
+
+def _mean(of_crops, person):
+    """Mean (24, 3, 3) rotations, (10,) betas and, in the first crop, (19, 2) keypoints."""
+    some = _is_finite(of_crops)
+    to_first = [
+        crops.to_crop(crops.to_image(keypoints_px, each.crop), person.crops[0].crop)
+        for keypoints_px, each in zip(of_crops["keypoints2d_px"], person.crops)
+    ]
+    rotations = of_crops["rotations"][some].mean(axis=0, dtype=np.float64)
+    rotations = rotation.nearest_rotation(rotations).astype(np.float32)
+    return rotations, of_crops["betas"][some].mean(axis=0), np.array(to_first)[some].mean(axis=0)
+
+
+def _is_finite(of_crops):
+    """Which predictions are finite: those of a broken network are not."""
+    flat = [values.reshape(len(values), -1) for values in of_crops.values()]
+    return np.isfinite(np.concatenate(flat, axis=1)).all(axis=1)
+
+
+def _moved_cameras(cameras, placement):
+    """(N, 3) weak perspective, and the Placement of its keypoints2d_norm -> (N, 3)."""
+    scale = placement.scale * cameras[:, 0]
+    safe = np.where(np.abs(scale) > _MIN_SCALE, scale, np.inf)
+    translation = cameras[:, 1:] + placement.offset / safe[:, None]
+    return np.concatenate([scale[:, None], translation], axis=1).astype(np.float32)
 
 
 def _as_keypoints(detected_px):

@@ -9,11 +9,13 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
-from hmr_tf.body import camera
+from hmr_tf.body import camera, skeleton
 from hmr_tf.data import crop as crops
 
 # Predictions from each start; those of the first round do not count, as its windows are arbitrary.
-ROUNDS = 5
+ROUNDS = 4
+# Rounds whose crops are mirrored: what the network predicts for both is more often right.
+_MIRRORED_ROUNDS = (2,)
 FOLLOW_ROUNDS = 2  # from where the person was in the frame before
 # Factor that enlarges the window around the keypoints: where the network is unsure its limbs are
 # too short, and windows would shrink from round to round.
@@ -26,6 +28,8 @@ _MAX_SHARE = 2.0
 _MAX_LONG_SIDE = 8  # in sides of the network's input; larger photographs are made smaller first
 _MAX_NORM = 10.0  # keypoints of a broken network end here; half of the crop is 1
 _BATCH = 32
+_ASIDE, _SMALLER = 1 / 4, 0.6  # windows beside the middle: by shares of the photograph's sides
+_MIRRORED_KEYPOINTS = list(skeleton.mirror(skeleton.KEYPOINTS))
 
 
 class Windows(NamedTuple):
@@ -68,10 +72,11 @@ class PersonSearch:
         else:
             windows, rounds = around_box(np.multiply(box_before, scale)), FOLLOW_ROUNDS
         all_windows, keypoints_px = [], []
-        for _ in range(rounds):
+        for number in range(rounds):
             windows = bounded(windows, *image.shape[:2])
             all_windows.append(windows)
-            keypoints_px.append(self._predict(image, windows))
+            is_mirrored = number in _MIRRORED_ROUNDS
+            keypoints_px.append(self._predict(image, windows, is_mirrored))
             windows = around_keypoints(keypoints_px[-1], *image.shape[:2])
         all_windows = Windows(*(np.concatenate(field) for field in zip(*all_windows[1:])))
         keypoints_px = np.concatenate(keypoints_px[1:])
@@ -81,28 +86,33 @@ class PersonSearch:
         )
         return SearchResult(tuple((box / scale).tolist()), agreement)
 
-    def _predict(self, image, windows):
-        """(N, 19, 2) keypoints in pixels of the photograph."""
+    def _predict(self, image, windows, is_mirrored=False):
+        """(N, 19, 2) keypoints in pixels of the photograph, from crops or their mirror images."""
         cropped = [
             crops.crop_padded(image, self._size / side, center, self._size)
             for center, side in zip(*windows)
         ]
         pixels = np.stack([pixels for pixels, _ in cropped]).astype(np.float32) / 127.5 - 1.0
+        pixels = pixels[:, :, ::-1] if is_mirrored else pixels
         batches = [pixels[i : i + _BATCH] for i in range(0, len(pixels), _BATCH)]
         keypoints_px = [self._predict_crops(batch)["keypoints2d_px"] for batch in batches]
         lowest, highest = camera.pixels_from_norm(np.array([-_MAX_NORM, _MAX_NORM]), self._size)
         finite = np.nan_to_num(np.concatenate(keypoints_px), nan=self._size / 2)
         in_crops = np.clip(finite, lowest, highest)
+        if is_mirrored:
+            in_crops = in_crops[:, _MIRRORED_KEYPOINTS] * [-1, 1] + [self._size, 0]
         return np.stack([crops.to_image(k, crop) for k, (_, crop) in zip(in_crops, cropped)])
 
 
 def starts(height, width):
-    """Windows: the whole photograph, a larger one around it, its middle, its two ends."""
+    """Windows: the whole photograph, a larger one, its middle, both ends, four smaller ones."""
     long, short = max(height, width), min(height, width)
-    middle = np.array([width, height]) / 2
-    to_end = (np.array([width, height]) - short) / 2
-    centers = np.stack([middle, middle, middle, middle - to_end, middle + to_end])
-    return Windows(centers, np.array([1.0, 1.5, short / long, short / long, short / long]) * long)
+    sides = np.array([width, height])
+    to_end = (sides - short) / 2
+    aside = _ASIDE * sides * [(-1, 0), (1, 0), (0, -1), (0, 1)]
+    centers = sides / 2 + np.stack([*np.zeros((3, 2)), -to_end, to_end, *aside])
+    shares = np.array([1.0, 1.5, *[short / long] * 3, *[_SMALLER] * 4])
+    return Windows(centers, shares * long)
 
 
 def around_box(box):

@@ -14,7 +14,7 @@ from hmr_tf.networks.prediction import prediction_as_dict
 from tests.fakes import tiny_detector, tiny_hmr
 
 TO_COCO = [skeleton.KEYPOINTS.index(name) for name in skeleton.COCO_KEYPOINTS]
-MIRRORED = [is_mirrored for _, is_mirrored in crop_choice.VARIANTS]
+MIRRORED = [is_mirrored for _, is_mirrored in crop_choice.DETECTED_VARIANTS]
 
 
 @pytest.fixture
@@ -33,9 +33,10 @@ def detected(keypoints_px, box=(30, 20, 40, 50)):
     return DetectedPerson(box, np.concatenate([keypoints_px[TO_COCO], confidence], axis=1))
 
 
-def crops_of(image, person):
+def crops_of(image, person, variants=crop_choice.DETECTED_VARIANTS):
     pinhole = person_crops.pinhole_of(image)
-    return crop_choice.crops_of_detection(image, person, pinhole, tiny_hmr.SIZE)
+    box, keypoints_px = person
+    return crop_choice.crops_of_person(image, box, pinhole, tiny_hmr.SIZE, variants, keypoints_px)
 
 
 def predict(hmr, crops_of_people):
@@ -54,6 +55,19 @@ def in_photograph(predicted, variant, person):
     return crops.to_image(keypoints_px, person.crops[variant].crop)
 
 
+def assert_one_body(hmr, result):
+    """All arrays are those of the body of theta."""
+    parts = theta.split(tf.constant(result["theta"]))
+    body = hmr.smpl(parts.pose, parts.betas)
+    np.testing.assert_allclose(result["vertices"], body.vertices, atol=1e-5)
+    np.testing.assert_allclose(result["joints3d"], body.joints3d, atol=1e-5)
+    np.testing.assert_allclose(result["smpl_joints"], body.smpl_joints, atol=1e-5)
+    np.testing.assert_array_equal(result["camera"], parts.camera)
+    projected = camera.project(body.joints3d, parts.camera)
+    expected_px = camera.pixels_from_norm(projected, hmr.image_size)
+    np.testing.assert_allclose(result["keypoints2d_px"], expected_px, atol=1e-3)
+
+
 def test_crops_of_a_detection_differ_in_size_and_one_is_mirrored(picture):
     person = crops_of(picture, detected(np.zeros((19, 2))))
     plain, mirrored, near, far = person.crops
@@ -65,7 +79,7 @@ def test_crops_of_a_detection_differ_in_size_and_one_is_mirrored(picture):
     assert {crop.box for crop in person.crops} == {(30, 20, 40, 50)}
 
 
-@pytest.mark.parametrize("variant", range(len(crop_choice.VARIANTS)))
+@pytest.mark.parametrize("variant", range(len(crop_choice.DETECTED_VARIANTS)))
 def test_crop_choice_takes_the_prediction_that_fits_the_detected_keypoints(hmr, picture, variant):
     person = crops_of(picture, detected(np.zeros((19, 2))))
     predicted = predict(hmr, [person])
@@ -93,15 +107,7 @@ def test_crop_choice_gives_one_body_in_all_its_arrays(hmr, picture, variant):
     for other in set(range(4)) - {variant}:
         predicted["keypoints2d_px"][other] = np.nan
     result, _ = crop_choice.CropChoice(hmr)(predicted, [person])
-    parts = theta.split(tf.constant(result["theta"]))
-    body = hmr.smpl(parts.pose, parts.betas)
-    np.testing.assert_allclose(result["vertices"], body.vertices, atol=1e-5)
-    np.testing.assert_allclose(result["joints3d"], body.joints3d, atol=1e-5)
-    np.testing.assert_allclose(result["smpl_joints"], body.smpl_joints, atol=1e-5)
-    np.testing.assert_array_equal(result["camera"], parts.camera)
-    projected = camera.project(body.joints3d, parts.camera)
-    expected_px = camera.pixels_from_norm(projected, hmr.image_size)
-    np.testing.assert_allclose(result["keypoints2d_px"], expected_px, atol=1e-3)
+    assert_one_body(hmr, result)
 
 
 def test_crop_choice_leaves_given_crops_as_predicted(hmr, picture):
@@ -115,6 +121,42 @@ def test_crop_choice_leaves_given_crops_as_predicted(hmr, picture):
     assert [crop is given.crops[0] for crop in chosen] == [True, False, True]
     for name, values in result.items():
         np.testing.assert_array_equal(values[[0, 2]], before[name][[0, 5]])
+
+
+def test_crop_choice_without_detected_keypoints_gives_the_mean_body(hmr, picture):
+    person = crops_of(picture, ((30, 20, 40, 50), None), crop_choice.SEARCHED_VARIANTS)
+    predicted = predict(hmr, [person])
+    result, (chosen,) = crop_choice.CropChoice(hmr)(predicted, [person])
+    assert chosen is person.crops[0]
+    assert_one_body(hmr, result)
+    mirror = skeleton.mirror(skeleton.SMPL_JOINTS)
+    as_plain = [
+        rotation.reflect(tf.constant(rotations), mirror).numpy() if is_mirrored else rotations
+        for rotations, (_, is_mirrored) in zip(predicted["rotations"], person.variants)
+    ]
+    expected = rotation.nearest_rotation(np.mean(as_plain, axis=0, dtype=np.float64))
+    np.testing.assert_allclose(result["rotations"][0], expected, atol=1e-5)
+    np.testing.assert_allclose(result["betas"][0], predicted["betas"].mean(axis=0), atol=1e-5)
+
+
+def test_crop_choice_of_equal_predictions_gives_that_prediction(hmr, picture):
+    variants = ((1.0, False), (1.0, False))
+    person = crops_of(picture, ((30, 20, 40, 50), None), variants)
+    predicted = predict(hmr, [person])
+    result, _ = crop_choice.CropChoice(hmr)(predicted, [person])
+    for name in ("camera", "vertices", "keypoints2d_px", "betas"):
+        np.testing.assert_allclose(result[name][0], predicted[name][0], atol=1e-3, err_msg=name)
+
+
+@pytest.mark.parametrize("broken", [[1], [0, 2], [0, 1, 2, 3]])
+def test_crop_choice_averages_only_predictions_that_are_finite(hmr, picture, broken):
+    person = crops_of(picture, ((30, 20, 40, 50), None), crop_choice.SEARCHED_VARIANTS)
+    predicted = predict(hmr, [person])
+    for values in predicted.values():
+        values[broken] = np.nan
+    result, _ = crop_choice.CropChoice(hmr)(predicted, [person])
+    assert np.isfinite(result["rotations"]).all() == (len(broken) < 4)
+    assert np.isfinite(result["betas"]).all() == (len(broken) < 4)
 
 
 def test_place_moves_most_of_the_way_and_outliers_hardly_count(rng):

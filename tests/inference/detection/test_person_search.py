@@ -5,6 +5,7 @@ import pytest
 import tensorflow as tf
 from absl import logging
 
+from hmr_tf.body import skeleton
 from hmr_tf.inference import model as models
 from hmr_tf.inference import person_crops
 from hmr_tf.inference.detection import person_search
@@ -14,8 +15,17 @@ from tests.fakes import tiny_hmr
 SIZE = 32
 
 
+def places_in_rectangle():
+    """(19, 2) from 0 to 1: right joints at its left edge, left ones opposite, others between."""
+    names = [name.removeprefix("left_").removeprefix("right_") for name in skeleton.KEYPOINTS]
+    rows = {name: number for number, name in enumerate(dict.fromkeys(names))}
+    columns = [name.startswith("left_") - name.startswith("right_") for name in skeleton.KEYPOINTS]
+    y = np.array([rows[name] for name in names]) / (len(rows) - 1)
+    return np.stack([(np.array(columns) + 1) / 2, y], axis=1).astype(np.float32)
+
+
 class RectangleNetwork:
-    """An engine that predicts the 19 keypoints on the diagonal of a crop's bright pixels."""
+    """An engine that predicts the 19 keypoints in the rectangle of a crop's bright pixels."""
 
     def __init__(self, bias=0.0):
         """Args: bias: added to keypoints where the rectangle is not whole in the crop."""
@@ -31,9 +41,8 @@ class RectangleNetwork:
             high = tf.reduce_max(tf.where(is_bright, place, -1.0), axis=1)
             ends.append((low, high))
         low, high = (tf.stack([x[i] for x in ends], axis=-1) for i in (0, 1))
-        along = tf.linspace(0.0, 1.0, 19)[:, None]
         whole = tf.reduce_all((low > -0.9) & (high < 0.9), axis=-1)[:, None, None]
-        keypoints = low[:, None] + along * (high - low)[:, None]
+        keypoints = low[:, None] + places_in_rectangle() * (high - low)[:, None]
         keypoints_norm = keypoints + tf.where(whole, 0.0, self.bias)
         return {"keypoints2d_px": ((keypoints_norm + 1) / 2 * SIZE).numpy()}
 
@@ -161,3 +170,22 @@ def test_person_search_in_a_video_begins_where_the_frame_before_ended(tmp_path):
     # from scratch, followed, lost, from scratch
     assert calls == [None, (1, 2, 3, 5), (1, 2, 3, 6), None]
     assert boxes == [[(1, 2, 3, 5)], [(1, 2, 3, 6)], [(1, 2, 3, 8)]]
+
+
+def test_person_search_starts_show_every_part_of_the_photograph():
+    centers, sides = person_search.starts(height=300, width=500)
+    low, high = centers - sides[:, None] / 2, centers + sides[:, None] / 2
+    points = np.stack(np.meshgrid(np.arange(500), np.arange(300)), axis=-1).reshape(-1, 1, 2)
+    shown = ((points >= low) & (points < high)).all(axis=-1)
+    assert shown[:, 2:].any(axis=1).mean() > 0.95  # by those nearer than the whole photograph
+    assert shown[:, :2].all()
+    assert len(np.unique(np.c_[centers, sides], axis=0)) == len(centers) == 9
+
+
+def test_person_search_predicts_mirrored_crops_as_others():
+    image = photograph((190, 60, 80, 180))
+    windows = Windows(np.array([(240.0, 150)]), np.array([300.0]))
+    network = RectangleNetwork()
+    search = PersonSearch(network, SIZE)
+    plain, mirrored = (search._predict(image, windows, is_mirrored=m) for m in (False, True))
+    np.testing.assert_allclose(mirrored, plain, atol=300 / SIZE)
