@@ -169,6 +169,7 @@ def _smooth_track(smpl, track, smoother, seconds, one_shape=False):
         np.stack([person[name] for person in track.people]) for name in ("focal_px", "principal_px")
     )
     keypoints_px, _ = camera.project_perspective(joints + transl[:, None], focal_px, principal_px)
+    keypoints_px = keypoints_px.numpy()  # at once: a slice of a tensor takes longer than the rest
     people = []
     for i, person in enumerate(track.people):
         changed = {
@@ -177,7 +178,7 @@ def _smooth_track(smpl, track, smoother, seconds, one_shape=False):
             "transl": transl[i],
             "joints3d": joints[i],
             "smpl_joints": smpl_joints[i],
-            "keypoints2d_px": keypoints_px[i].numpy(),
+            "keypoints2d_px": keypoints_px[i],
         }
         people.append(Person({**person, **changed}))
     return track._replace(people=people)
