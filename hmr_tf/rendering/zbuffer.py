@@ -102,12 +102,13 @@ def _draw(points_px, depth, corners, window):
     triangles = _front_faces(points_px, depth, corners)
     boxes = _boxes(triangles, window)
     spans_before = np.cumsum(boxes.rows) - boxes.rows
-    nearest = _covering(triangles, _Boxes(*(part[:0] for part in boxes)), window)
-    for first in range(0, int(boxes.rows.sum()), MAX_SPANS):
+    nearest = None
+    for first in range(0, max(int(boxes.rows.sum()), 1), MAX_SPANS):
         some = slice(*np.searchsorted(spans_before, (first, first + MAX_SPANS)))
         covered = _covering(triangles, _Boxes(*(part[some] for part in boxes)), window)
-        joined = _Covered(*(np.concatenate(parts, axis=-1) for parts in zip(nearest, covered)))
-        nearest = _nearest(joined, window.height * window.width)
+        if nearest is not None:
+            covered = _Covered(*(np.concatenate(x, axis=-1) for x in zip(nearest, covered)))
+        nearest = _nearest(covered, window.height * window.width)
     return nearest
 
 
