@@ -5,6 +5,8 @@ import os
 import subprocess
 import sys
 
+import cv2
+import numpy as np
 import pytest
 
 from hmr_tf.cli.mode_steps import announcement
@@ -36,8 +38,10 @@ def folder(tmp_path, monkeypatch):
     (tmp_path / "photos").mkdir()
     (tmp_path / "trained").mkdir()
     checkpoint = ("trained/checkpoint", "trained/ckpt-4.index", "model.ckpt-1.index")
-    for name in ("photos/a.jpg", "photos/b.jpg", *checkpoint):
+    for name in checkpoint:
         (tmp_path / name).touch()
+    for name in "ab":
+        cv2.imwrite(str(tmp_path / "photos" / f"{name}.jpg"), np.zeros((9, 9, 3), np.uint8))
     params = {"encoder": "resnet50", "img_size": 128}
     (tmp_path / "trained" / "params.json").write_text(json.dumps(params))
     monkeypatch.chdir(tmp_path)
