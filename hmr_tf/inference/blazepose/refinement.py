@@ -58,7 +58,9 @@ class Refiner:
         """
         in_crops = predicted["keypoints2d_px"]
         person_landmarks = [
-            self.blazepose.detect(image, _with_weight(crops.to_image(keypoints, crop), 1.0))
+            self.blazepose.detect_predicted(
+                image, _with_weight(crops.to_image(keypoints, crop), 1.0)
+            )
             for image, keypoints, crop in zip(images, in_crops, person_crops)
         ]
         keypoints, directions = self._targets(in_crops, person_landmarks, person_crops)

@@ -44,7 +44,7 @@ def refiner(hmr, made, monkeypatch):
         blazepose.keypoints_px.append(keypoints_px)
         return blazepose.landmarks[len(blazepose.keypoints_px) - 1]
 
-    blazepose.detect = detect
+    blazepose.detect_predicted = detect
     monkeypatch.setattr(landmarks, "BlazePose", lambda folder, num_threads: blazepose)
     return refinement.Refiner(hmr, "somewhere")
 
