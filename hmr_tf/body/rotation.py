@@ -34,6 +34,23 @@ def matrix_from_axis_angle(axis_angle):
     return tf.reshape(tf.stack(rows, axis=-1), tf.concat([tf.shape(axis_angle), [3]], axis=0))
 
 
+def rotate_180_about_z(axis_angle):
+    """Rotations followed by one of pi about z: (..., 3) axis-angle -> (..., 3), length <= pi.
+
+    Finite in value and gradient everywhere.
+    """
+
+    def length(vector):
+        return tf.sqrt(tf.reduce_sum(tf.square(vector), axis=-1, keepdims=True) + 1e-24)
+
+    half = 0.5 * length(axis_angle)
+    x, y, z = tf.unstack(axis_angle * (0.5 * tf.sin(half) / half), axis=-1)
+    # The quaternion (0, 0, 1; 0) times (x, y, z; w), which has the same rotation when negated.
+    vector, w = tf.stack([-y, x, tf.cos(half)[..., 0]], axis=-1), -z[..., None]
+    vector *= tf.where(w < 0, -1.0, 1.0)
+    return vector * (2.0 * tf.atan2(length(vector), tf.abs(w)) / length(vector))
+
+
 def quaternion_from_matrix(matrix):
     """(..., 3, 3) numpy rotation matrices -> (..., 4) unit quaternions x, y, z, w with w >= 0."""
     matrix = np.asarray(matrix, np.float64)

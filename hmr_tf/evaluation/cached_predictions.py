@@ -13,8 +13,8 @@ from hmr_tf.files import atomic
 from hmr_tf.files.errors import InputError
 from hmr_tf.files.sha256 import file_digest
 
-# Version of the files; changes with their content and with how crops are made.
-_FORMAT = 2
+# Version of the files; changes with their content and with how it is computed.
+_FORMAT = 3
 # Field -> its name in `networks.prediction.prediction_as_dict`.
 _PREDICTED = {
     "theta": "theta",

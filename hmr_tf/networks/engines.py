@@ -23,13 +23,19 @@ from hmr_tf.files.errors import InputError
 from hmr_tf.networks import checkpoint, encoder, released_weights
 from hmr_tf.networks.flip_test import with_flip_test
 from hmr_tf.networks.hmr import HMR
-from hmr_tf.networks.prediction import Prediction, prediction_as_dict, prediction_from_body
+from hmr_tf.networks.prediction import (
+    Prediction,
+    prediction_as_dict,
+    prediction_from_body,
+    with_positive_scale,
+)
 
 ENGINES = ("auto", "tensorflow", "openvino")
 PRECISIONS = ("float32", "bfloat16")
 CACHE = ".openvino"  # name of the cache folder
 INSTALL = "pip install openvino"
 _PARTS = ("encoder", "head")
+_FORMAT = 2  # of the files in the cache; changes with what the head computes
 _MAX_CALLS = 4  # at once: each holds a batch of frames
 _OUTPUTS = {*Prediction._fields, "keypoints2d_px"} - {"keypoints2d_norm"}  # names of its dict
 
@@ -209,7 +215,7 @@ class _Requests:
 
 def _read_or_convert(openvino, core, hmr, cache):
     """Name of a part -> OpenVINO's model: read from the cache, or converted and written there."""
-    content = f"{model_digest(hmr)} {hmr.regressor.num_stage} {__version__}"
+    content = f"{_FORMAT} {model_digest(hmr)} {hmr.regressor.num_stage} {__version__}"
     key = hashlib.sha256(f"{content} {openvino.__version__}".encode()).hexdigest()[:16]
     folder = cache / key
     try:
@@ -238,7 +244,8 @@ def _functions(hmr):
     def head(features):
         predicted = hmr.regressor(features, training=False)[-1]
         _, pose, betas = theta.split(predicted)
-        return prediction_as_dict(prediction_from_body(predicted, hmr.smpl(pose, betas)), size)
+        prediction = prediction_from_body(predicted, hmr.smpl(pose, betas))
+        return prediction_as_dict(with_positive_scale(prediction), size)
 
     specs = {
         encode: tf.TensorSpec([None, size, size, 3], tf.float32, name="image"),

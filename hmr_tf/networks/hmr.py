@@ -6,7 +6,7 @@ from tensorflow import keras
 
 from hmr_tf.body import theta
 from hmr_tf.networks.encoder import NUM_FEATURES
-from hmr_tf.networks.prediction import Prediction, prediction_from_body
+from hmr_tf.networks.prediction import Prediction, prediction_from_body, with_positive_scale
 
 layers = keras.layers
 
@@ -157,12 +157,13 @@ class HMR(keras.Model):
         Args:
           images: the crops.
           training: whether the encoder's batch norms use, and remember, the batch's statistics,
-            and whether the regressor drops hidden units.
+            the regressor drops hidden units, and negative scales stay (`with_positive_scale`).
           dropout_mask: as in `IterativeRegressor.call`.
         """
         features = tf.cast(self.encoder(images, training=training), tf.float32)
         thetas = self.regressor(features, training=training, dropout_mask=dropout_mask)
-        return self.predictions_from_thetas(thetas)
+        predictions = self.predictions_from_thetas(thetas)
+        return predictions if training else tuple(map(with_positive_scale, predictions))
 
     def predictions_from_thetas(self, thetas):
         """T thetas (B, 85) -> T `Prediction` without meshes, from one pass of SMPL."""

@@ -12,7 +12,7 @@ from tensorflow.python.framework.convert_to_constants import convert_variables_t
 from hmr_tf.body import theta
 from hmr_tf.body.smpl import Body
 from hmr_tf.networks import encoder
-from hmr_tf.networks.prediction import prediction_from_body
+from hmr_tf.networks.prediction import prediction_from_body, with_positive_scale
 
 DTYPES = ("float32", "bfloat16", "float16")
 
@@ -28,7 +28,7 @@ class Frozen(NamedTuple):
         """(B, S, S, 3) in [-1, 1] -> `networks.prediction.Prediction` with the mesh."""
         predicted = self.theta(images)
         _, pose, betas = theta.split(predicted)
-        return prediction_from_body(predicted, self.body(pose, betas))
+        return with_positive_scale(prediction_from_body(predicted, self.body(pose, betas)))
 
 
 def freeze(hmr, dtype="float32"):

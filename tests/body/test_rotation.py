@@ -13,6 +13,7 @@ from hmr_tf.body.rotation import (
     procrustes_align,
     quaternion_from_matrix,
     reflect,
+    rotate_180_about_z,
 )
 from hmr_tf.body.skeleton import SMPL_JOINTS, mirror
 
@@ -32,6 +33,20 @@ QUARTER = np.pi / 2
 def test_matrix_from_axis_angle_rotates_the_right_way(axis_angle, point, rotated):
     matrix = matrix_from_axis_angle(tf.constant(axis_angle, tf.float32)).numpy()
     np.testing.assert_allclose(matrix @ np.array(point), rotated, atol=1e-6)
+
+
+def test_rotate_180_about_z_equals_scipy(rng):
+    """Also no rotation, a rotation of pi, and a rotation that it undoes; gradients are finite."""
+    special = [(0, 0, 0), (np.pi, 0, 0), (0, 0, np.pi), (0, 0, -np.pi), (0, 1e-7, 0)]
+    axis_angle = np.concatenate([special, rng.normal(size=(50, 3)) * rng.uniform(0, 4, (50, 1))])
+    variable = tf.Variable(axis_angle, dtype=tf.float32)
+    with tf.GradientTape() as tape:
+        rotated = rotate_180_about_z(variable)
+    expected = Rotation.from_rotvec((0, 0, np.pi)) * Rotation.from_rotvec(axis_angle)
+    difference = (Rotation.from_rotvec(rotated.numpy()) * expected.inv()).magnitude()
+    assert difference.max() < 2e-6
+    assert np.linalg.norm(rotated, axis=1).max() < np.pi + 1e-5
+    assert np.isfinite(tape.gradient(rotated, variable)).all()
 
 
 def test_matrix_from_axis_angle_equals_scipy(rng):
