@@ -504,7 +504,7 @@ def test_protocols_refuse_non_finite_numbers(evaluate, tmp_path, truth):
         ("h36m_p1", {"joints": ["nose", "neck", "left_hip"]}, "--joints=nose"),
         ("h36m_p1", {"trials": ["2"]}, "--trials=2: give 0, 1 or 0,1"),
         ("h36m_p1", {"universal": True}, "--universal has no meaning"),
-        ("lsp_parts", {"root": "hips"}, "--root has no meaning"),
+        ("lsp_parts", {"root": "hips", "segmentation_dir": "."}, "--root has no meaning"),
         ("keypoints2d", {"datasets": ["lsp"], "part_labels": "x"}, "--part_labels has no meaning"),
         ("lsp_parts", {}, "needs --segmentation_dir"),
     ],
