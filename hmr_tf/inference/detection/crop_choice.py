@@ -19,7 +19,9 @@ from hmr_tf.networks.prediction import prediction_as_dict, prediction_from_body
 # Factors of the box, and whether the crop is mirrored. Where the network looked for the person
 # itself, its windows are rather too large.
 DETECTED_VARIANTS = ((1.0, False), (1.0, True), (0.85, False), (1.2, False))
-SEARCHED_VARIANTS = ((1.0, False), (1.0, True), (0.85, False), (0.85, True))
+SEARCHED_VARIANTS = tuple(
+    (factor, is_mirrored) for factor in (1.0, 0.85, 0.75) for is_mirrored in (False, True)
+)
 _AVERAGED = ("keypoints2d_px", "rotations", "camera", "betas")
 _MIN_SCALE = 1e-6  # of the camera
 _FACE_WEIGHT = 0.5  # of keypoints of the face against those of the limbs

@@ -22,6 +22,7 @@ FOLLOW_ROUNDS = 2  # from where the person was in the frame before
 _ENLARGED = 1.1
 # Two predictions agree if their mean distance is below this share of the person's diagonal.
 _AGREEING = 0.05
+_DIFFERING = 0.07  # and beyond this share all distances count alike where the best is chosen
 _MIN_INSIDE = 4  # keypoints in the photograph that a window is made of; fewer: all of them
 _MIN_SHARE = 1 / 8  # smallest side of a window, of the photograph's longer side
 _MAX_SHARE = 2.0
@@ -167,7 +168,7 @@ def most_agreed(keypoints_px):
     diagonals = np.linalg.norm(np.ptp(keypoints_px, axis=1), axis=-1)
     apart = np.linalg.norm(keypoints_px[:, None] - keypoints_px, axis=-1).mean(axis=-1)
     apart = apart / np.maximum(np.sqrt(diagonals[:, None] * diagonals), 1e-6)
-    best = int(np.minimum(apart, _AGREEING).mean(axis=1).argmin())
+    best = int(np.minimum(apart, _DIFFERING).mean(axis=1).argmin())
     return best, float((apart[best] < _AGREEING).mean())
 
 
