@@ -30,6 +30,7 @@ _CAMERA_WEIGHT = 2.0
 # A keypoint this far off, in shares of the person's diagonal, counts half.
 _ROBUST_SHARE = 0.1
 _NUM_STEPS = 5  # of reweighted least squares
+_SCALES = (0.5, 2.0)  # bounds: a negative one would draw an upright body upside down
 _MEAN_WEIGHT = 100.0  # of the mean keypoints, towards which a mean body's camera moves
 _MIRRORED_KEYPOINTS = list(skeleton.mirror(skeleton.KEYPOINTS))
 _IS_FACE = np.isin(skeleton.KEYPOINTS, skeleton.FACE_KEYPOINTS)
@@ -217,7 +218,7 @@ def place(points, targets, weights):
       weights: (K,) of the detected keypoints.
 
     Returns:
-      Placement. A prediction that is not finite has an infinite error.
+      Placement, its scales within `_SCALES`. A prediction that is not finite has an infinite error.
     """
     is_finite = np.isfinite(points).all(axis=(1, 2))
     points = np.where(is_finite[:, None, None], points, 0.0)
@@ -235,7 +236,9 @@ def place(points, targets, weights):
         a[:, 1, 1] = a[:, 2, 2] = w.sum(axis=1) + _CAMERA_WEIGHT
         b[:, 0] = np.einsum("nk,nkc,nkc->n", w, x, y) + _CAMERA_WEIGHT * squared_size
         b[:, 1:] = np.einsum("nk,nkc->nc", w, y)
-        solution = np.linalg.solve(a, b[..., None])[..., 0]
+        scale = np.clip(np.linalg.solve(a, b[..., None])[:, 0], *_SCALES)
+        offset = (b[:, 1:] - scale * a[:, 0, 1:]) / a[:, 1, 1, None]
+        solution = np.concatenate([scale, offset], axis=1)
     scale, offset = solution[:, 0], solution[:, 1:]
     apart = np.linalg.norm(scale[:, None, None] * x + offset[:, None] - y, axis=-1)
     sizes = np.linalg.norm(np.ptp(targets[:, weights > 0], axis=1), axis=-1)

@@ -174,6 +174,15 @@ def test_place_moves_most_of_the_way_and_outliers_hardly_count(rng):
     np.testing.assert_allclose(other.offset, placement.offset, atol=0.05)
 
 
+def test_place_never_turns_a_body_upside_down(rng):
+    points = rng.normal(size=(1, 19, 2))
+    placement = crop_choice.place(points, -points, np.ones(19))
+    assert placement.scale >= 0.5
+    assert placement.error > 0.1
+    far = crop_choice.place(points, 50 * points + 3, np.full(19, 100.0))
+    assert far.scale == 2
+
+
 def test_place_changes_nothing_without_detected_keypoints(rng):
     points, targets = rng.normal(size=(2, 3, 19, 2))
     placement = crop_choice.place(points, targets, np.eye(19)[0] * 1e-9)
