@@ -110,7 +110,9 @@ class CropChoice:
                 best, weak_camera = self._best(self._mirrored_back(of_crops, person), person)
                 moved.append((len(rows), weak_camera, person.variants[best][1]))
             elif len(person.crops) > 1 and any(_is_finite(of_crops)):
-                means.append((len(rows), *_mean(self._mirrored_back(of_crops, person), person)))
+                means.append(
+                    (len(rows), *self._mean(self._mirrored_back(of_crops, person), person))
+                )
             rows.append(first + best)
             chosen_crops.append(person.crops[best])
             first += len(person.crops)
@@ -159,10 +161,49 @@ class CropChoice:
             body = self._hmr.smpl(rotations, tf.constant(result["betas"][rows]))
             self._set_bodies(result, rows, body, cameras[is_mirrored], result["betas"][rows])
 
-    def _set_means(self, result, rows, rotations, betas, targets_px):
-        """Gives these rows mean bodies, each with the camera that fits its mean keypoints."""
+    def _mean(self, of_crops, person):
+        """Means of the finite predictions of one person.
+
+        Args:
+          of_crops: dict of arrays with a row for each crop, as of `_mirrored_back`.
+          person: CropsOfPerson.
+
+        Returns:
+          (24, 3, 3) rotations, (10,) betas and, in the first crop, (19, 2) keypoints in pixels and
+          the (3,) camera of the first prediction that is finite.
+        """
+        first, some = person.crops[0].crop, _is_finite(of_crops)
+        to_first = [
+            crops.to_crop(crops.to_image(keypoints_px, each.crop), first)
+            for keypoints_px, each in zip(of_crops["keypoints2d_px"], person.crops)
+        ]
+        rotations = of_crops["rotations"][some].mean(axis=0, dtype=np.float64)
+        rotations = rotation.nearest_rotation(rotations).astype(np.float32)
+        betas, keypoints_px = (
+            of_crops["betas"][some].mean(axis=0),
+            np.array(to_first)[some].mean(axis=0),
+        )
+        number = some.argmax()
+        ends_px = camera.pixels_from_norm(
+            np.array([[-1.0, -1.0], [0.0, 0.0]]), self._hmr.image_size
+        )
+        ends_px = crops.to_crop(crops.to_image(ends_px, person.crops[number].crop), first)
+        corner, middle = self._norm(ends_px)
+        placement = Placement((middle - corner).mean(keepdims=True), middle[None], np.zeros(1))
+        (weak_camera,) = _moved_cameras(of_crops["camera"][[number]], placement)
+        return rotations, betas, keypoints_px, weak_camera
+
+    def _set_means(self, result, rows, rotations, betas, targets_px, cameras):
+        """Gives these rows mean bodies, their cameras moved towards their mean keypoints.
+
+        Args:
+          result: dict of arrays with a row for each person, changed in place.
+          rows: (M,) indices of people.
+          rotations, betas: (M, 24, 3, 3) and (M, 10) of their mean bodies.
+          targets_px: (M, 19, 2) mean keypoints in pixels of their first crops.
+          cameras: (M, 3) to start from.
+        """
         body = self._hmr.smpl(tf.constant(rotations), tf.constant(betas))
-        cameras = result["camera"][rows]
         points_norm = camera.project(body.joints3d, cameras).numpy()
         weights = np.full(len(skeleton.KEYPOINTS), _MEAN_WEIGHT)
         placement = place(points_norm, self._norm(targets_px), weights)
@@ -173,18 +214,6 @@ class CropChoice:
         prediction = prediction_from_body(theta.join(cameras, pose, betas), body)
         for name, values in prediction_as_dict(prediction, self._hmr.image_size).items():
             result[name][rows] = values
-
-
-def _mean(of_crops, person):
-    """Mean (24, 3, 3) rotations, (10,) betas and, in the first crop, (19, 2) keypoints."""
-    some = _is_finite(of_crops)
-    to_first = [
-        crops.to_crop(crops.to_image(keypoints_px, each.crop), person.crops[0].crop)
-        for keypoints_px, each in zip(of_crops["keypoints2d_px"], person.crops)
-    ]
-    rotations = of_crops["rotations"][some].mean(axis=0, dtype=np.float64)
-    rotations = rotation.nearest_rotation(rotations).astype(np.float32)
-    return rotations, of_crops["betas"][some].mean(axis=0), np.array(to_first)[some].mean(axis=0)
 
 
 def _is_finite(of_crops):
