@@ -22,8 +22,7 @@ _NUM_LANDMARKS = (
     39  # 33 of the body, the middle of the hips, a point that gives size and rotation, more
 )
 _CENTER, _EDGE = 33, 34
-# For people who are only predicted: runs after the first, and how much larger their windows are.
-_MORE_RUNS, _ENLARGED = 2, 1.2
+_ENLARGED = 1.4  # the second window, for people who are only predicted
 _MIN_PRESENCE = 0.5
 # Name of a keypoint -> its number among the landmarks, which lack neck and top of the head.
 _LANDMARKS = {
@@ -104,30 +103,26 @@ class BlazePose:
         return min(runs, key=lambda run: _distance(run.keypoints_px, keypoints_px))
 
     def detect_predicted(self, image, keypoints_px):
-        """As `detect`, but of keypoints that are only predicted: the last of three runs counts.
+        """As `detect`, but of keypoints that are only predicted: the second run counts.
 
-        Each later run has an enlarged window around the run before. For 100 validation people of
-        LSP-extended 87.7 % of the keypoints are right (PCK at half a torso), with two runs and
-        windows as in `detect` 83.3 %; choosing the run nearer to the prediction makes it worse.
+        Its window is an enlarged one around the first run. For 499 validation people of
+        LSP-extended 88.1 % of the refined keypoints are right (PCK at half a torso), with one run
+        83.5 %, with three 88.4 %.
 
         Args:
           image: (H, W, 3) uint8 RGB.
           keypoints_px: (19, 3) x, y, weight as the network predicts them.
 
         Returns:
-          Landmarks, those of the run before one that detects no person.
+          Landmarks, those of the first run where the second one detects no person.
         """
         window = window_of(keypoints_px)
-        result, following = self(image, window)
-        for _ in range(_MORE_RUNS):
-            if not _are_alike(window, following):
-                break
-            enlarged = following._replace(radius_px=_ENLARGED * following.radius_px)
-            run, following = self(image, enlarged)
-            if run.presence < min(result.presence, _MIN_PRESENCE):
-                break
-            result = run
-        return result
+        first, following = self(image, window)
+        if not _are_alike(window, following):
+            return first
+        enlarged = following._replace(radius_px=_ENLARGED * following.radius_px)
+        second, _ = self(image, enlarged)
+        return first if second.presence < min(first.presence, _MIN_PRESENCE) else second
 
     def __call__(self, image, window):
         """Returns the Landmarks in a Window, and the Window around them."""
