@@ -149,11 +149,11 @@ def _triples(values):
 
 
 def detection_from_keypoints(keypoints, threshold=THRESHOLD):
-    """(K, 3) x, y, confidence -> Detection, or None where the confident ones have no extent."""
+    """(K, 3) x, y, confidence -> Detection, or None where the confident ones enclose no area."""
     confident = keypoints[(keypoints[:, 2] > threshold) & np.isfinite(keypoints).all(axis=1)]
     if not len(confident):
         return None
     low, high = confident[:, :2].min(axis=0), confident[:, :2].max(axis=0)
-    if (low == high).all():
+    if (low == high).any():
         return None
     return Detection((*low.tolist(), *(high - low).tolist()), float(confident[:, 2].mean()))

@@ -72,6 +72,14 @@ def test_detector_boxes_end_at_the_edge_of_the_photograph(tmp_path):
     assert (top, height) == (0, 300)
 
 
+def test_detector_leaves_out_people_without_an_area_in_the_photograph(tmp_path):
+    """All confident keypoints of the second person lie beyond the lower edge."""
+    people = [(0.1, 0.1, 0.4, 0.5, 0.9), (0.5, 1.2, 0.9, 1.6, 0.8)]
+    detector = make_detector(tmp_path / "detector", people)
+    ((left, top, width, height),) = detector(np.zeros((256, 256, 3), np.uint8))
+    np.testing.assert_allclose((left, top, width, height), (25.6, 25.6, 76.8, 102.4), atol=1e-3)
+
+
 def test_detector_refuses_other_folders(tmp_path):
     with pytest.raises(InputError, match=r"holds no detector: make it, `python -m tools"):
         Detector(tmp_path)
