@@ -48,3 +48,5 @@ def _check_text(path):
         raise InputError(
             f"--flagfile={path} is not a text file with a flag on each line."
         ) from error
+    except OSError as error:
+        raise InputError(f"--flagfile={path} cannot be read: {error.strerror}.") from error

@@ -24,7 +24,7 @@ def is_complete(content):
         if content.startswith(signature):
             try:
                 return is_kind_complete(content)
-            except (struct.error, IndexError):
+            except (struct.error, IndexError, ValueError):
                 return False
     return True
 
@@ -32,7 +32,8 @@ def is_complete(content):
 def _jpeg(content):
     """Whether the end marker follows the first scan: in a scan's data 0xFF precedes no 0xD9."""
     offset = 2
-    while content[offset] == 0xFF:
+    while True:
+        offset = content.index(0xFF, offset)  # libjpeg skips other bytes between segments, too
         marker = content[offset + 1]
         if marker == JPEG_SCAN:
             return content.find(bytes((0xFF, JPEG_END)), offset) >= 0
@@ -42,7 +43,6 @@ def _jpeg(content):
             offset += 2
         else:
             offset += 2 + struct.unpack_from(">H", content, offset + 2)[0]
-    return False
 
 
 def _png(content):

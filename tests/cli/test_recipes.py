@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from hmr_tf.cli import quickstart, recipes
+from hmr_tf.files.errors import InputError
 
 NAMES = [path.name for path in (recipes.ROOT / "flags").glob("*.flags")]
 
@@ -33,6 +34,16 @@ def test_recipes_replace_the_argument_of_flagfile(tmp_path, monkeypatch):
     arguments = ["hmr", "--mode=train", "--flagfile=flags/paper.flags", "paper.flags"]
     recipe = str(recipes.ROOT / "flags" / "paper.flags")
     assert recipes.resolve(arguments) == [*arguments[:2], f"--flagfile={recipe}", "paper.flags"]
+
+
+def test_recipes_refuse_a_file_that_cannot_be_read(tmp_path, monkeypatch):
+    def read_text(path, encoding):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "read_text", read_text)
+    (tmp_path / "mine.flags").touch()
+    with pytest.raises(InputError, match=r"mine\.flags cannot be read: Permission denied"):
+        recipes.resolve(["hmr", f"--flagfile={tmp_path / 'mine.flags'}"])
 
 
 def test_recipes_and_converter_of_the_quickstart_are_there():

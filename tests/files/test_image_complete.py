@@ -50,6 +50,15 @@ def test_image_complete_looks_for_the_end_behind_the_thumbnail():
     assert not is_complete(content[:-2])
 
 
+def test_image_complete_skips_bytes_between_segments_as_decoders_do():
+    content = encoded("jpeg")
+    first_segment = 4 + struct.unpack_from(">H", content, 4)[0]
+    content = content[:first_segment] + b"\0\0" + content[first_segment:]
+    assert cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR) is not None
+    assert is_complete(content)
+    assert not is_complete(content[:-2])
+
+
 def test_image_complete_is_false_for_a_file_that_ends_in_zeros():
     """As an interrupted download leaves it."""
     for name in ("jpeg", "png"):

@@ -110,8 +110,11 @@ def _video(options):
     path = Path(options.video_path)
     if not path.is_file():
         return
-    with open(path, "rb") as file:
-        head = file.read(image_size.HEAD_BYTES)
+    try:
+        with open(path, "rb") as file:
+            head = file.read(image_size.HEAD_BYTES)
+    except OSError as error:
+        raise InputError(f"--video_path={path} cannot be read: {error.strerror}.") from error
     if image_size.is_supported_image(head, path.suffix):
         raise InputError(f"--video_path={path} is a photograph: pass --img_path={path}")
 

@@ -67,7 +67,8 @@ class PersonSearch:
         """
         scale = min(1.0, _MAX_LONG_SIDE * self._size / max(image.shape[:2]))
         if scale < 1:
-            image = cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+            height, width = (max(1, round(side * scale)) for side in image.shape[:2])
+            image = cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA)
         if box_before is None:
             windows, rounds = starts(*image.shape[:2]), ROUNDS
         else:

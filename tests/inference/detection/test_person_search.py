@@ -104,7 +104,7 @@ def test_person_search_with_a_broken_network_gives_a_box_in_the_photograph(bias)
     assert pixels.shape == (SIZE, SIZE, 3)
 
 
-@pytest.mark.parametrize("size", [(1, 1), (1, 400), (37, 12)])
+@pytest.mark.parametrize("size", [(1, 1), (1, 400), (1, 3000), (37, 12)])
 def test_person_search_of_an_empty_photograph_gives_a_box_in_it(size):
     image = np.zeros((*size, 3), np.uint8)
     result = PersonSearch(RectangleNetwork(), SIZE)(image)
