@@ -30,6 +30,7 @@ from hmr_tf.files import atomic
 from hmr_tf.files.errors import InputError
 from hmr_tf.networks import build
 from hmr_tf.networks.discriminator import Discriminator
+from hmr_tf.networks.prediction import with_positive_scale
 from hmr_tf.training import losses
 from hmr_tf.training.trainer import Trainer, adam
 
@@ -136,8 +137,8 @@ def add_inference(folder, hmr, images):
     def predict(flat):
         features = hmr.encoder(flat[0], training=False)
         last = hmr.predictions_from_thetas(hmr.regressor(features, training=False)[-1:])[0]
-        mesh = hmr.with_mesh(last).vertices
-        return {"joints3d": last.joints3d, "theta": last.theta, "vertices": mesh}, ()
+        last = with_positive_scale(hmr.with_mesh(last))
+        return {"joints3d": last.joints3d, "theta": last.theta, "vertices": last.vertices}, ()
 
     folder.add(
         f"inference_{len(images)}",

@@ -251,12 +251,25 @@ class Model:
           ValueError: images of another shape or range, or uint8; stages, and the model was loaded
             with the flip test or with another precision than float32.
         """
-        size = self.image_size
         if stages and (self.engine.flip_test or self.engine.precision != "float32"):
             raise ValueError(
                 "stages=True is for float32 without the flip test: load the model with "
                 "hmr_tf.load(precision='float32', flip_test=False)"
             )
+        images = self._checked_crops(images)
+        parts = [
+            self._predict_stages(images[start : start + _CROPS_PER_CALL], stages)
+            for start in range(0, len(images), _CROPS_PER_CALL)
+        ]
+        joined = [
+            {name: np.concatenate([part[stage][name] for part in parts]) for name in names}
+            for stage, names in enumerate(parts[0])
+        ]
+        return {**joined[-1], "stages": joined} if stages else joined[-1]
+
+    def _checked_crops(self, images):
+        """`images` of `predict_crops` as float32; ValueError for another shape or range."""
+        size = self.image_size
         if np.asarray(images).dtype == np.uint8:
             raise ValueError("images must be float32 in [-1, 1]: pixels / 127.5 - 1")
         images = np.asarray(images, np.float32)
@@ -267,15 +280,7 @@ class Model:
         largest = max(images.max(), -images.min())
         if not largest <= _LARGEST_COLOUR:  # also where there is a NaN
             raise ValueError(f"images must lie in [-1, 1]: pixels / 127.5 - 1; one has {largest}")
-        parts = [
-            self._predict_stages(images[start : start + _CROPS_PER_CALL], stages)
-            for start in range(0, len(images), _CROPS_PER_CALL)
-        ]
-        joined = [
-            {name: np.concatenate([part[stage][name] for part in parts]) for name in names}
-            for stage, names in enumerate(parts[0])
-        ]
-        return {**joined[-1], "stages": joined} if stages else joined[-1]
+        return images
 
     def _predict_stages(self, images, all_stages):
         if all_stages:

@@ -209,7 +209,7 @@ def test_render_shade_is_light_times_cosine():
     """One flat face towards the viewer: each light counts with the cosine of its angle."""
     corners = np.float32([[[0, 0, 2], [0, 1, 2], [1, 1, 2]]])  # the normal is -z
     shaded = render.shade(corners, [[0, 1, 2]], color=(0.5, 0.25, 0.125), ambient=0.1)
-    light = 0.1 + 0.50 + 0.54  # the third light comes from behind
+    light = 0.1 + 0.50 + 0.54  # the second light comes from behind
     np.testing.assert_allclose(
         shaded, np.broadcast_to(light * np.float32([0.5, 0.25, 0.125]), (1, 3, 3)), rtol=1e-6
     )
