@@ -1,16 +1,19 @@
 """The choice among several crops of a detected person."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import tensorflow as tf
 
-from hmr_tf.body import camera, rotation, skeleton, theta
+from hmr_tf.body import body_model, camera, rotation, skeleton, theta
+from hmr_tf.body.smpl import SMPL
 from hmr_tf.data import crop as crops
 from hmr_tf.inference import model as models
 from hmr_tf.inference import person_crops
 from hmr_tf.inference.detection import crop_choice
 from hmr_tf.inference.detection.detector import DetectedPerson, Detector
-from hmr_tf.networks.prediction import prediction_as_dict
+from hmr_tf.networks.prediction import prediction_as_dict, prediction_from_body
 from tests.fakes import tiny_detector, tiny_hmr
 
 TO_COCO = [skeleton.KEYPOINTS.index(name) for name in skeleton.COCO_KEYPOINTS]
@@ -162,6 +165,106 @@ def test_crop_choice_averages_only_predictions_that_are_finite(hmr, picture, bro
         assert_one_body(hmr, result)
 
 
+class PersonInPhotograph:
+    """A symmetric body in a photograph, and the right prediction for each of its crops."""
+
+    def __init__(self, rng, variants):
+        smpl = SMPL(body_model.read_model())
+        self.hmr = SimpleNamespace(smpl=smpl, image_size=160)
+        image = np.zeros((400, 500, 3), np.uint8)
+        self.crops = crop_choice.crops_of_person(
+            image, (150, 80, 120, 240), person_crops.pinhole_of(image), 160, variants
+        )
+        pose = rng.normal(0, 0.3, size=(1, 24, 3)).astype(np.float32)
+        pose[:, 0] += (np.pi, 0, 0)  # upright
+        self.rotations = rotation.matrix_from_axis_angle(tf.constant(pose))
+        self.betas = tf.constant(rng.normal(0, 0.5, size=(1, 10)), tf.float32)
+        self.points = smpl(self.rotations, self.betas).joints3d.numpy()[0, :, :2]
+        in_crop_px = 80 + 64 * (self.points + np.array([0.1, 0.15]))
+        self.keypoints_px = crops.to_image(in_crop_px, self.crops.crops[0].crop)
+
+    def predicted(self, keypoints_px):
+        """Predictions whose cameras show the body at these (V, 19, 2) of the photograph."""
+        rows = []
+        for target_px, crop, (_, is_mirrored) in zip(
+            keypoints_px, self.crops.crops, self.crops.variants
+        ):
+            norm = crops.to_crop(target_px, crop.crop) / 80 - 1
+            scale = np.ptp(norm[:, 1]) / np.ptp(self.points[:, 1])
+            weak = np.append(scale, (norm / scale - self.points).mean(axis=0))
+            rotations = self.rotations
+            if is_mirrored:
+                weak = weak * (1, -1, 1)
+                rotations = rotation.reflect(rotations, skeleton.mirror(skeleton.SMPL_JOINTS))
+            body = self.hmr.smpl(rotations, self.betas)
+            pose = rotation.axis_angle_from_matrix(body.rotations)
+            thetas = theta.join(*(np.float32(x) for x in (weak[None], pose, self.betas)))
+            rows.append(prediction_as_dict(prediction_from_body(thetas, body), 160))
+        return {name: np.concatenate([row[name] for row in rows]) for name in rows[0]}
+
+    def assert_result(self, result, chosen):
+        result_px = crops.to_image(result["keypoints2d_px"][0], chosen.crop)
+        np.testing.assert_allclose(result_px, self.keypoints_px, atol=0.5)
+        np.testing.assert_allclose(result["rotations"][0], self.rotations[0], atol=1e-5)
+
+
+@pytest.mark.parametrize("variant", range(len(crop_choice.DETECTED_VARIANTS)))
+def test_crop_choice_keeps_a_right_prediction_where_it_is_in_the_photograph(rng, variant):
+    person = PersonInPhotograph(rng, crop_choice.DETECTED_VARIANTS)
+    predicted = person.predicted([person.keypoints_px] * 4)
+    for other in set(range(4)) - {variant}:
+        predicted["keypoints2d_px"][other] = np.nan
+    of_person = person.crops._replace(keypoints_px=detected(person.keypoints_px).keypoints_px)
+    result, (chosen,) = crop_choice.CropChoice(person.hmr)(predicted, [of_person])
+    assert chosen is of_person.crops[variant]
+    person.assert_result(result, chosen)
+
+
+@pytest.mark.parametrize("broken", [[], [0], [0, 1]])
+def test_crop_choice_mean_of_right_predictions_is_right_in_the_photograph(rng, broken):
+    person = PersonInPhotograph(rng, crop_choice.SEARCHED_VARIANTS)
+    predicted = person.predicted([person.keypoints_px] * 6)
+    for values in predicted.values():
+        values[broken] = np.nan
+    result, (chosen,) = crop_choice.CropChoice(person.hmr)(predicted, [person.crops])
+    person.assert_result(result, chosen)
+
+
+def test_crop_choice_mean_has_the_mean_camera_not_that_of_the_first_crop(rng):
+    person = PersonInPhotograph(rng, crop_choice.SEARCHED_VARIANTS)
+    factors, offsets_px = [1.1] + [0.98] * 5, [(10, -5)] + [(-2, 1)] * 5  # 1 and 0 in the mean
+    predicted = person.predicted(
+        [k * person.keypoints_px + offset for k, offset in zip(factors, offsets_px)]
+    )
+    result, (chosen,) = crop_choice.CropChoice(person.hmr)(predicted, [person.crops])
+    person.assert_result(result, chosen)
+
+
+def test_crop_choice_moved_camera_projects_where_the_placement_moves_keypoints(rng):
+    points = rng.normal(size=(3, 19, 3))
+    cameras = rng.normal(size=(3, 3)) + np.array([2, 0, 0])
+    placement = crop_choice.Placement(
+        scale=rng.uniform(0.5, 2, size=3), offset=rng.normal(size=(3, 2)), error=np.zeros(3)
+    )
+    moved = crop_choice._moved_cameras(cameras, placement)
+    scale, offset = placement.scale[:, None, None], placement.offset[:, None]
+    expected = scale * camera.project(points, cameras) + offset
+    np.testing.assert_allclose(camera.project(points, moved), expected, atol=1e-5)
+
+
+def test_crop_choice_prefers_right_limbs_to_a_right_face(rng):
+    """Five of the keypoints are of the face: their errors count half."""
+    person = PersonInPhotograph(rng, ((1.0, False), (1.0, False)))
+    predicted = person.predicted([person.keypoints_px] * 2)
+    is_face = np.isin(skeleton.KEYPOINTS, skeleton.FACE_KEYPOINTS)
+    sides = np.where(np.arange(19) % 2, 1, -1)  # errors that no camera makes good
+    predicted["keypoints2d_px"][0, :, 0] += np.where(is_face, 0, 4) * sides
+    predicted["keypoints2d_px"][1, :, 0] += np.where(is_face, 12, 0) * sides
+    of_person = person.crops._replace(keypoints_px=detected(person.keypoints_px).keypoints_px)
+    _, (chosen,) = crop_choice.CropChoice(person.hmr)(predicted, [of_person])
+    assert chosen is of_person.crops[1]
+
+
 def test_place_moves_most_of_the_way_and_outliers_hardly_count(rng):
     targets = rng.uniform(-1, 1, size=(1, 19, 2))
     points = (targets - (0.1, -0.2)) / 1.2
@@ -174,6 +277,16 @@ def test_place_moves_most_of_the_way_and_outliers_hardly_count(rng):
     other = crop_choice.place(points, with_outlier, np.ones(19))
     np.testing.assert_allclose(other.scale, placement.scale, atol=0.05)
     np.testing.assert_allclose(other.offset, placement.offset, atol=0.05)
+
+
+def test_place_of_much_weight_moves_points_onto_their_targets(rng):
+    points = rng.uniform(-1, 1, size=(2, 19, 2)) + np.array([0.4, -0.3])
+    scale, offset = np.array([1.2, 0.8]), np.array([(0.05, -0.1), (0.1, 0.02)])
+    targets = scale[:, None, None] * points + offset[:, None]
+    placement = crop_choice.place(points, targets, np.full(19, 1e9))
+    np.testing.assert_allclose(placement.scale, scale, atol=1e-6)
+    np.testing.assert_allclose(placement.offset, offset, atol=1e-6)
+    np.testing.assert_allclose(placement.error, 0, atol=1e-6)
 
 
 def test_place_never_turns_a_body_upside_down(rng):
