@@ -244,7 +244,7 @@ def place(points, targets, weights):
     Args:
       points: (N, K, 2) predictions of the same person.
       targets: (N, K, 2) the detected keypoints in the same units.
-      weights: (K,) of the detected keypoints.
+      weights: (K,) of the detected keypoints, 0 for those not detected; all may be 0.
 
     Returns:
       Placement, its scales within `_SCALES`. A prediction that is not finite has an infinite error.
@@ -270,7 +270,8 @@ def place(points, targets, weights):
         solution = np.concatenate([scale, offset], axis=1)
     scale, offset = solution[:, 0], solution[:, 1:]
     apart = np.linalg.norm(scale[:, None, None] * x + offset[:, None] - y, axis=-1)
-    sizes = np.linalg.norm(np.ptp(targets[:, weights > 0], axis=1), axis=-1)
+    detected = targets[:, weights > 0] if weights.any() else targets
+    sizes = np.linalg.norm(np.ptp(detected, axis=1), axis=-1)
     error = (apart @ weights) / max(weights.sum(), 1e-6) / np.maximum(sizes, 1e-6)
     offset = offset + (1 - scale[:, None]) * middle[:, 0]
     return Placement(scale, offset, np.where(is_finite, error, np.inf))

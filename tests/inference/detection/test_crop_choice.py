@@ -230,6 +230,17 @@ def test_crop_choice_mean_of_right_predictions_is_right_in_the_photograph(rng, b
     person.assert_result(result, chosen)
 
 
+def test_crop_choice_mean_starts_from_the_first_finite_camera(rng, monkeypatch):
+    monkeypatch.setattr(crop_choice, "_MEAN_WEIGHT", 0.0)  # and stays there
+    person = PersonInPhotograph(rng, crop_choice.SEARCHED_VARIANTS)
+    offsets_px = np.array([(9, 9), (9, 9), (9, 9), (0, 0), (9, 9), (9, 9)])
+    predicted = person.predicted(person.keypoints_px + offsets_px[:, None])
+    for values in predicted.values():
+        values[:3] = np.nan
+    result, (chosen,) = crop_choice.CropChoice(person.hmr)(predicted, [person.crops])
+    person.assert_result(result, chosen)
+
+
 def test_crop_choice_mean_has_the_mean_camera_not_that_of_the_first_crop(rng):
     person = PersonInPhotograph(rng, crop_choice.SEARCHED_VARIANTS)
     factors, offsets_px = [1.1] + [0.98] * 5, [(10, -5)] + [(-2, 1)] * 5  # 1 and 0 in the mean
@@ -300,9 +311,10 @@ def test_place_never_turns_a_body_upside_down(rng):
 
 def test_place_changes_nothing_without_detected_keypoints(rng):
     points, targets = rng.normal(size=(2, 3, 19, 2))
-    placement = crop_choice.place(points, targets, np.eye(19)[0] * 1e-9)
+    placement = crop_choice.place(points, targets, np.zeros(19))
     np.testing.assert_allclose(placement.scale, 1, atol=1e-6)
     np.testing.assert_allclose(placement.offset, 0, atol=1e-6)
+    np.testing.assert_array_equal(placement.error, 0)
 
 
 def test_place_prefers_any_prediction_to_one_that_is_not_finite(rng):
