@@ -1,4 +1,4 @@
-"""Flip test: the mean of the predictions for a crop and for its mirror image."""
+"""Predictions for mirror images of crops; the flip test: their mean with those for the crops."""
 
 import numpy as np
 import tensorflow as tf
@@ -7,7 +7,8 @@ from hmr_tf.body import rotation, skeleton, theta
 from hmr_tf.networks.prediction import prediction_as_dict, prediction_from_body
 
 _MIRRORED_JOINTS = skeleton.mirror(skeleton.SMPL_JOINTS)
-_MIRRORED_CAMERA = np.float32([1, -1, 1])  # s, tx, ty
+_MIRRORED_KEYPOINTS = list(skeleton.mirror(skeleton.KEYPOINTS))
+MIRRORED_CAMERA = np.float32([1, -1, 1])  # factors of s, tx, ty
 
 
 def with_flip_test(engine, hmr):
@@ -58,12 +59,27 @@ def mean_of_mirrored(both):
     Returns:
       (B, 24, 3, 3) float32 rotations and (B, 85) float32 theta.
     """
-    rotations, mirrored = np.split(np.asarray(both["rotations"], np.float64), 2)
-    mirrored = rotation.reflect(tf.constant(mirrored), _MIRRORED_JOINTS).numpy()
-    rotations = rotation.nearest_rotation((rotations + mirrored) / 2).astype(np.float32)
+    rotations, mirrored = np.split(both["rotations"], 2)
+    rotations = mean_rotations([rotations, mirror_rotations(mirrored)])
     cameras, betas = np.split(both["camera"], 2), np.split(both["betas"], 2)
     return rotations, theta.join(
-        camera=(cameras[0] + cameras[1] * _MIRRORED_CAMERA) / 2,
+        camera=(cameras[0] + cameras[1] * MIRRORED_CAMERA) / 2,
         pose=rotation.axis_angle_from_matrix(rotations).astype(np.float32),
         betas=(betas[0] + betas[1]) / 2,
     )
+
+
+def mean_rotations(rotations):
+    """(N, ..., 3, 3) -> (..., 3, 3) float32: the nearest rotations to the mean matrices."""
+    mean = np.mean(rotations, axis=0, dtype=np.float64)
+    return rotation.nearest_rotation(mean).astype(np.float32)
+
+
+def mirror_rotations(rotations):
+    """(..., 24, 3, 3) of a crop <-> numpy rotations of its mirror image, see `rotation.reflect`."""
+    return rotation.reflect(tf.constant(rotations), _MIRRORED_JOINTS).numpy()
+
+
+def mirror_keypoints(keypoints_px, image_size):
+    """(..., 19, 2) pixels of a crop <-> of its mirror image, left and right swapped."""
+    return keypoints_px[..., _MIRRORED_KEYPOINTS, :] * [-1, 1] + [image_size, 0]

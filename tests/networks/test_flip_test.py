@@ -5,7 +5,7 @@ import tensorflow as tf
 
 from hmr_tf.body import rotation, skeleton, theta
 from hmr_tf.networks import engines
-from hmr_tf.networks.flip_test import mean_of_mirrored
+from hmr_tf.networks.flip_test import mean_of_mirrored, mirror_keypoints
 
 
 def random_prediction(rng, count):
@@ -40,6 +40,15 @@ def test_flip_test_of_mirrored_predictions_that_agree_changes_nothing(rng):
     np.testing.assert_allclose(
         rotation.matrix_from_axis_angle(pose), prediction["rotations"], atol=2e-6
     )
+
+
+def test_flip_test_keypoints_of_a_mirror_image_swap_sides(rng):
+    keypoints_px = rng.uniform(0, 16, size=(2, 19, 2))
+    mirror_px = mirror_keypoints(keypoints_px, 16)
+    left, right = (skeleton.KEYPOINTS.index(f"{side}_wrist") for side in ("left", "right"))
+    np.testing.assert_array_equal(mirror_px[:, left, 0], 16 - keypoints_px[:, right, 0])
+    np.testing.assert_array_equal(mirror_px[:, left, 1], keypoints_px[:, right, 1])
+    np.testing.assert_allclose(mirror_keypoints(mirror_px, 16), keypoints_px)
 
 
 def test_flip_test_takes_the_rotation_halfway():

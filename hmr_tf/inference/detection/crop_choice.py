@@ -14,6 +14,7 @@ from hmr_tf.body import camera, rotation, skeleton, theta
 from hmr_tf.data import crop as crops
 from hmr_tf.inference import person_crops
 from hmr_tf.inference.detection.detector import MIN_CONFIDENCE
+from hmr_tf.networks import flip_test
 from hmr_tf.networks.prediction import prediction_as_dict, prediction_from_body
 
 # Factors of the box, and whether the crop is mirrored. Where the network looked for the person
@@ -32,10 +33,7 @@ _ROBUST_SHARE = 0.1
 _NUM_STEPS = 5  # of reweighted least squares
 _SCALES = (0.5, 2.0)  # bounds: a negative one would draw an upright body upside down
 _MEAN_WEIGHT = 100.0  # of the mean keypoints, towards which a mean body's camera moves
-_MIRRORED_KEYPOINTS = list(skeleton.mirror(skeleton.KEYPOINTS))
 _IS_FACE = np.isin(skeleton.KEYPOINTS, skeleton.FACE_KEYPOINTS)
-_MIRRORED_JOINTS = skeleton.mirror(skeleton.SMPL_JOINTS)
-_MIRRORED_CAMERA = np.float32([1, -1, 1])  # s, tx, ty
 
 
 class CropsOfPerson(NamedTuple):
@@ -126,14 +124,14 @@ class CropChoice:
     def _mirrored_back(self, of_crops, person):
         """Predictions of one person as if no crop were mirrored."""
         mirrored = np.array([is_mirrored for _, is_mirrored in person.variants])
-        keypoints_px = of_crops["keypoints2d_px"]
-        other_side = keypoints_px[:, _MIRRORED_KEYPOINTS] * [-1, 1] + [self._hmr.image_size, 0]
-        rotations = of_crops["rotations"]
-        reflected = rotation.reflect(tf.constant(rotations), _MIRRORED_JOINTS).numpy()
+        keypoints_px, rotations = of_crops["keypoints2d_px"], of_crops["rotations"]
+        other_px = flip_test.mirror_keypoints(keypoints_px, self._hmr.image_size)
+        reflected = flip_test.mirror_rotations(rotations)
+        camera_signs = np.where(mirrored[:, None], flip_test.MIRRORED_CAMERA, 1)
         return {
-            "keypoints2d_px": np.where(mirrored[:, None, None], other_side, keypoints_px),
+            "keypoints2d_px": np.where(mirrored[:, None, None], other_px, keypoints_px),
             "rotations": np.where(mirrored[:, None, None, None], reflected, rotations),
-            "camera": np.where(mirrored[:, None], _MIRRORED_CAMERA, 1) * of_crops["camera"],
+            "camera": camera_signs * of_crops["camera"],
             "betas": of_crops["betas"],
         }
 
@@ -157,8 +155,8 @@ class CropChoice:
         result["keypoints2d_px"][rows] = camera.pixels_from_norm(points_norm, self._hmr.image_size)
         if is_mirrored.any():
             rows = rows[is_mirrored]
-            rotations = rotation.reflect(tf.constant(result["rotations"][rows]), _MIRRORED_JOINTS)
-            body = self._hmr.smpl(rotations, tf.constant(result["betas"][rows]))
+            rotations = flip_test.mirror_rotations(result["rotations"][rows])
+            body = self._hmr.smpl(tf.constant(rotations), tf.constant(result["betas"][rows]))
             self._set_bodies(result, rows, body, cameras[is_mirrored], result["betas"][rows])
 
     def _mean(self, of_crops, person):
@@ -177,12 +175,9 @@ class CropChoice:
             crops.to_crop(crops.to_image(keypoints_px, each.crop), first)
             for keypoints_px, each in zip(of_crops["keypoints2d_px"], person.crops)
         ]
-        rotations = of_crops["rotations"][some].mean(axis=0, dtype=np.float64)
-        rotations = rotation.nearest_rotation(rotations).astype(np.float32)
-        betas, keypoints_px = (
-            of_crops["betas"][some].mean(axis=0),
-            np.array(to_first)[some].mean(axis=0),
-        )
+        rotations = flip_test.mean_rotations(of_crops["rotations"][some])
+        betas = of_crops["betas"][some].mean(axis=0)
+        keypoints_px = np.array(to_first)[some].mean(axis=0)
         number = some.argmax()
         ends_px = camera.pixels_from_norm(
             np.array([[-1.0, -1.0], [0.0, 0.0]]), self._hmr.image_size

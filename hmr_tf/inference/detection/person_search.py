@@ -9,8 +9,9 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
-from hmr_tf.body import camera, skeleton
+from hmr_tf.body import camera
 from hmr_tf.data import crop as crops
+from hmr_tf.networks import flip_test
 
 # Predictions from each start; those of the first round do not count, as its windows are arbitrary.
 ROUNDS = 4
@@ -30,7 +31,6 @@ _MAX_LONG_SIDE = 8  # in sides of the network's input; larger photographs are ma
 _MAX_NORM = 10.0  # keypoints of a broken network end here; half of the crop is 1
 _BATCH = 32
 _ASIDE, _SMALLER = 1 / 4, 0.6  # windows beside the middle: by shares of the photograph's sides
-_MIRRORED_KEYPOINTS = list(skeleton.mirror(skeleton.KEYPOINTS))
 
 
 class Windows(NamedTuple):
@@ -102,7 +102,7 @@ class PersonSearch:
         finite = np.nan_to_num(np.concatenate(keypoints_px), nan=self._size / 2)
         in_crops = np.clip(finite, lowest, highest)
         if is_mirrored:
-            in_crops = in_crops[:, _MIRRORED_KEYPOINTS] * [-1, 1] + [self._size, 0]
+            in_crops = flip_test.mirror_keypoints(in_crops, self._size)
         return np.stack([crops.to_image(k, crop) for k, (_, crop) in zip(in_crops, cropped)])
 
 
