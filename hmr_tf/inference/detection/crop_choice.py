@@ -122,7 +122,15 @@ class CropChoice:
         return result, chosen_crops
 
     def _mirrored_back(self, of_crops, person):
-        """Predictions of one person as if no crop were mirrored."""
+        """Predictions of one person as if no crop were mirrored.
+
+        Args:
+          of_crops: dict of the arrays `_AVERAGED`, with a row for each of C crops.
+          person: CropsOfPerson.
+
+        Returns:
+          dict of keypoints2d_px (C, 19, 2), rotations (C, 24, 3, 3), camera (C, 3), betas (C, 10).
+        """
         mirrored = np.array([is_mirrored for _, is_mirrored in person.variants])
         keypoints_px, rotations = of_crops["keypoints2d_px"], of_crops["rotations"]
         other_px = flip_test.mirror_keypoints(keypoints_px, self._hmr.image_size)
@@ -149,7 +157,14 @@ class CropChoice:
         return 2 * points_px / self._hmr.image_size - 1
 
     def _set_cameras(self, result, rows, cameras, is_mirrored):
-        """Gives these rows other cameras; bodies of mirrored crops are mirrored back."""
+        """Gives these rows other cameras; bodies of mirrored crops are mirrored back.
+
+        Args:
+          result: dict of arrays with a row for each person, changed in place.
+          rows: (M,) indices of people.
+          cameras: (M, 3) weak perspective of the bodies mirrored back.
+          is_mirrored: (M,) bool, whether the person's chosen crop is.
+        """
         result["camera"][rows] = result["theta"][rows, :3] = cameras
         points_norm = camera.project(result["joints3d"][rows], cameras)
         result["keypoints2d_px"][rows] = camera.pixels_from_norm(points_norm, self._hmr.image_size)
@@ -196,7 +211,7 @@ class CropChoice:
           rows: (M,) indices of people.
           rotations, betas: (M, 24, 3, 3) and (M, 10) of their mean bodies.
           targets_px: (M, 19, 2) mean keypoints in pixels of their first crops.
-          cameras: (M, 3) to start from.
+          cameras: (M, 3) weak perspective to start from.
         """
         body = self._hmr.smpl(tf.constant(rotations), tf.constant(betas))
         points_norm = camera.project(body.joints3d, cameras).numpy()
@@ -205,6 +220,14 @@ class CropChoice:
         self._set_bodies(result, rows, body, _moved_cameras(cameras, placement), betas)
 
     def _set_bodies(self, result, rows, body, cameras, betas):
+        """Gives these rows other bodies, in all arrays.
+
+        Args:
+          result: dict of arrays with a row for each person, changed in place.
+          rows: (M,) indices of people.
+          body: `smpl.Body` of M bodies.
+          cameras, betas: (M, 3) weak perspective and (M, 10).
+        """
         pose = rotation.axis_angle_from_matrix(body.rotations).astype(np.float32)
         prediction = prediction_from_body(theta.join(cameras, pose, betas), body)
         for name, values in prediction_as_dict(prediction, self._hmr.image_size).items():
