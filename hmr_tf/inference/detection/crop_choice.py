@@ -194,11 +194,9 @@ class CropChoice:
         betas = of_crops["betas"][some].mean(axis=0)
         keypoints_px = np.array(to_first)[some].mean(axis=0)
         number = some.argmax()
-        ends_px = camera.pixels_from_norm(
-            np.array([[-1.0, -1.0], [0.0, 0.0]]), self._hmr.image_size
-        )
+        ends_px = self._hmr.image_size * np.array([[0.0, 0.0], [0.5, 0.5]])
         ends_px = crops.to_crop(crops.to_image(ends_px, person.crops[number].crop), first)
-        corner, middle = self._norm(ends_px)
+        corner, middle = self._norm(ends_px)  # (-1, -1) and (0, 0) of that crop
         placement = Placement((middle - corner).mean(keepdims=True), middle[None], np.zeros(1))
         (weak_camera,) = _moved_cameras(of_crops["camera"][[number]], placement)
         return rotations, betas, keypoints_px, weak_camera
