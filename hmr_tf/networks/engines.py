@@ -182,19 +182,28 @@ class _Requests:
         core: `openvino.Core`.
         models: name of a part -> its model.
         hints: name of a part -> its precision.
-        number: of calls at once. More than one: each on its share of the cores, so that none waits
-          for a thread of another, or for a core that reads and draws frames.
+        number: of calls at once. More than one: each has a separately compiled network on its share
+          of the cores, so that none waits for a thread of another, or for a core that reads and
+          draws frames. Requests of one compiled network can deadlock: OpenVINO waits for its lock
+          while it holds Python's interpreter lock, and the other way round.
         """
-        speed = {"PERFORMANCE_HINT": "LATENCY"} if number == 1 else {"NUM_STREAMS": number}
-        parts = {
-            part: core.compile_model(
-                model, "CPU", {"INFERENCE_PRECISION_HINT": hints[part], **speed}
-            )
-            for part, model in models.items()
-        }
+        speed = {"PERFORMANCE_HINT": "LATENCY"}
+        if number > 1:
+            threads = max(1, (os.cpu_count() or 1) // number)
+            speed = {
+                "INFERENCE_NUM_THREADS": threads,
+                "NUM_STREAMS": 1,
+                "ENABLE_CPU_PINNING": False,
+            }
         self._free = queue.SimpleQueue()
         for _ in range(number):
-            self._free.put([parts[part].create_infer_request() for part in _PARTS])
+            compiled = (
+                core.compile_model(
+                    models[part], "CPU", {"INFERENCE_PRECISION_HINT": hints[part], **speed}
+                )
+                for part in _PARTS
+            )
+            self._free.put([part.create_infer_request() for part in compiled])
 
     def __call__(self, images):
         encoder_request, head_request = requests = self._free.get()

@@ -46,12 +46,15 @@ def test_engine_of_openvino_gives_the_numbers_of_tensorflow(hmr, images, tmp_pat
 def test_engine_for_threads_gives_the_same_numbers_on_shares_of_the_cores(
     fake, hmr, images, monkeypatch
 ):
+    """Each call has a separately compiled network: requests of one can wait for each other."""
     monkeypatch.setattr(engines, "calls_at_once", lambda: 3)
+    monkeypatch.setattr(engines.os, "cpu_count", lambda: 6)
     engine = engines.make(hmr)
     assert [o.get("PERFORMANCE_HINT") for o in fake.options] == ["LATENCY"] * 2
     with ThreadPoolExecutor(3) as pool:
         together = list(pool.map(engine.for_threads.predict, [images] * 6))
-    assert [o.get("NUM_STREAMS") for o in fake.options[2:]] == [3] * 2  # compiled once
+    threads = [options.get("INFERENCE_NUM_THREADS") for options in fake.options[2:]]
+    assert threads == [2] * 2 * 3  # encoder and head of three networks, compiled once
     for outputs in together:
         assert_same(outputs, engine.predict(images), atol=1e-6)
     plain = engines.in_tensorflow(hmr)
