@@ -7,7 +7,8 @@ hundred times as long: 80 to 200 ms for 12 megapixels.
 import struct
 import zlib
 
-from hmr_tf.files.orientation import JPEG_END, JPEG_SCAN, JPEG_WITHOUT_LENGTH
+from hmr_tf.files.image_size import jpeg_markers
+from hmr_tf.files.orientation import JPEG_END, JPEG_SCAN
 
 _PNG_START = b"\x89PNG\r\n\x1a\n"
 
@@ -31,18 +32,8 @@ def is_complete(content):
 
 def _jpeg(content):
     """Whether the end marker follows the first scan: in a scan's data 0xFF precedes no 0xD9."""
-    offset = 2
-    while True:
-        offset = content.index(0xFF, offset)  # libjpeg skips other bytes between segments, too
-        marker = content[offset + 1]
-        if marker == JPEG_SCAN:
-            return content.find(bytes((0xFF, JPEG_END)), offset) >= 0
-        if marker == 0xFF:  # a fill byte
-            offset += 1
-        elif marker in JPEG_WITHOUT_LENGTH:
-            offset += 2
-        else:
-            offset += 2 + struct.unpack_from(">H", content, offset + 2)[0]
+    scan = next(offset for marker, offset in jpeg_markers(content) if marker == JPEG_SCAN)
+    return content.find(bytes((0xFF, JPEG_END)), scan) >= 0
 
 
 def _png(content):

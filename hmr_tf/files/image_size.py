@@ -2,9 +2,10 @@
 
 import struct
 
+from hmr_tf.files.orientation import JPEG_WITHOUT_LENGTH
+
 # Markers of JPEG that begin a frame, with the size in them; C4, C8 and CC are tables.
 _JPEG_FRAMES = set(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
-_JPEG_WITHOUT_LENGTH = {0x01, *range(0xD0, 0xD9)}
 _TIFF_WIDTH, _TIFF_HEIGHT = 256, 257
 
 
@@ -63,24 +64,35 @@ def image_size(content):
         if content.startswith(signature):
             try:
                 return read(content)
-            except (struct.error, IndexError):
+            except (struct.error, IndexError, ValueError):
                 return None
     return None
 
 
-def _jpeg(content):
+def jpeg_markers(content):
+    """Yields (marker, offset of its 0xFF) of the segments of a JPEG, scans left to the caller.
+
+    Bytes between segments are skipped, as decoders do.
+
+    Raises:
+      IndexError, ValueError, struct.error: the file ends.
+    """
     offset = 2
-    while content[offset] == 0xFF:
+    while True:
+        offset = content.index(0xFF, offset)
         marker = content[offset + 1]
-        if marker in _JPEG_FRAMES:
-            return struct.unpack_from(">HH", content, offset + 5)
         if marker == 0xFF:  # a fill byte
             offset += 1
-        elif marker in _JPEG_WITHOUT_LENGTH:
-            offset += 2
-        else:
-            offset += 2 + struct.unpack_from(">H", content, offset + 2)[0]
-    return None
+            continue
+        yield marker, offset
+        offset += 2
+        if marker not in JPEG_WITHOUT_LENGTH:
+            offset += struct.unpack_from(">H", content, offset)[0]
+
+
+def _jpeg(content):
+    offset = next(offset for marker, offset in jpeg_markers(content) if marker in _JPEG_FRAMES)
+    return struct.unpack_from(">HH", content, offset + 5)
 
 
 def _png(content):

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from hmr_tf.files.image_complete import is_complete
+from hmr_tf.files.image_size import image_size
 
 ENCODINGS = {
     "jpeg": (".jpg", ()),
@@ -56,6 +57,7 @@ def test_image_complete_skips_bytes_between_segments_as_decoders_do():
     content = content[:first_segment] + b"\0\0" + content[first_segment:]
     assert cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR) is not None
     assert is_complete(content)
+    assert image_size(content) == (40, 53)
     assert not is_complete(content[:-2])
 
 
