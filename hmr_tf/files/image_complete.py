@@ -7,8 +7,7 @@ hundred times as long: 80 to 200 ms for 12 megapixels.
 import struct
 import zlib
 
-from hmr_tf.files.image_size import jpeg_markers
-from hmr_tf.files.orientation import JPEG_END, JPEG_SCAN
+from hmr_tf.files.image_size import JPEG_END, JPEG_SCAN, jpeg_markers
 
 _PNG_START = b"\x89PNG\r\n\x1a\n"
 

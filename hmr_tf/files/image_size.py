@@ -2,8 +2,8 @@
 
 import struct
 
-from hmr_tf.files.orientation import JPEG_WITHOUT_LENGTH
-
+JPEG_WITHOUT_LENGTH = (0x01, *range(0xD0, 0xD9))
+JPEG_SCAN, JPEG_END = 0xDA, 0xD9
 # Markers of JPEG that begin a frame, with the size in them; C4, C8 and CC are tables.
 _JPEG_FRAMES = set(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 _TIFF_WIDTH, _TIFF_HEIGHT = 256, 257

@@ -11,13 +11,14 @@ import struct
 import cv2
 import numpy as np
 
+from hmr_tf.files.image_size import JPEG_END, JPEG_SCAN, JPEG_WITHOUT_LENGTH
+
 UPRIGHT = 1
 TAG = 0x0112
 EXIF, XMP, XMP_IN_PNG = b"Exif\0\0", b"http://ns.adobe.com/xap/1.0/\0", b"XML:com.adobe.xmp\0"
 # An attribute or an element; Python and RE2 read it alike.
 XMP_PATTERN = r"""tiff:Orientation[ \t\r\n]*(?:=[ \t\r\n]*["']|>)[ \t\r\n]*([1-8])[ \t\r\n]*["'<]"""
-JPEG_WITHOUT_LENGTH = (0x01, *range(0xD0, 0xD9))
-JPEG_SCAN, JPEG_END, JPEG_APP1 = 0xDA, 0xD9, 0xE1
+JPEG_APP1 = 0xE1
 _TYPES = {1: "B", 3: "H", 4: "I"}  # TIFF's types of whole numbers: BYTE, SHORT, LONG
 
 

@@ -7,6 +7,7 @@ known before memory is taken for it.
 import tensorflow as tf
 
 from hmr_tf.files import orientation as stored
+from hmr_tf.files.image_size import JPEG_END, JPEG_SCAN, JPEG_WITHOUT_LENGTH
 
 # Of one photograph; a server decodes several at a time (hmr_tf/__init__.py allows a reader twice).
 MAX_PIXELS = 1 << 26
@@ -92,8 +93,8 @@ def _first_blocks(content, start, read):
 def _jpeg_segment(content, offset):
     head = _bytes(content, offset, 4)
     marker, length = head[1], _number(head[2:])
-    is_bare = tf.reduce_any(marker == tf.constant(stored.JPEG_WITHOUT_LENGTH, tf.int64))
-    is_last = (marker == stored.JPEG_SCAN) | (marker == stored.JPEG_END)
+    is_bare = tf.reduce_any(marker == tf.constant(JPEG_WITHOUT_LENGTH, tf.int64))
+    is_last = (marker == JPEG_SCAN) | (marker == JPEG_END)
     is_complete = (head[0] == 0xFF) & ~is_last & (offset + 4 <= _length(content))
     step = tf.where(is_bare, tf.constant(2, tf.int64), 2 + length)
     step = tf.where(marker == 0xFF, tf.constant(1, tf.int64), step)  # a fill byte
