@@ -2,7 +2,7 @@
 
 The network's error varies with the size of the crop by a third and more, so a person without a
 given box is predicted from a few crops. Where a detector gave keypoints, the prediction that fits
-them best counts, its camera moved and scaled towards them; else the mean body does.
+them best counts, its camera moved and scaled towards them; else the mean body of those that agree.
 """
 
 from typing import NamedTuple, Optional
@@ -14,24 +14,20 @@ from hmr_tf.body import camera, rotation, skeleton, theta
 from hmr_tf.data import crop as crops
 from hmr_tf.inference import person_crops
 from hmr_tf.inference.detection.detector import MIN_CONFIDENCE
+from hmr_tf.inference.detection.keypoint_placement import Placement, moved_cameras, place
 from hmr_tf.networks import flip_test
 from hmr_tf.networks.prediction import prediction_as_dict, prediction_from_body
 
 # Factors of the box, and whether the crop is mirrored. Where the network looked for the person
-# itself, its windows are rather too large.
+# itself, the size of its window is less certain.
 DETECTED_VARIANTS = ((1.0, False), (1.0, True), (0.85, False), (1.2, False))
 SEARCHED_VARIANTS = tuple(
-    (factor, is_mirrored) for factor in (1.0, 0.85, 0.75) for is_mirrored in (False, True)
+    (factor, is_mirrored) for factor in (1.0, 1.2, 0.8, 0.65) for is_mirrored in (False, True)
 )
+# The predictions that differ most from the others do not count in the mean body: one of so many.
+_PREDICTIONS_PER_OUTLIER = 4
 _AVERAGED = ("keypoints2d_px", "rotations", "camera", "betas")
-_MIN_SCALE = 1e-6  # of the camera
 _FACE_WEIGHT = 0.5  # of keypoints of the face against those of the limbs
-# The camera stays as predicted with the weight of so many keypoints of confidence 1.
-_CAMERA_WEIGHT = 2.0
-# A keypoint this far off, in shares of the person's diagonal, counts half.
-_ROBUST_SHARE = 0.1
-_NUM_STEPS = 5  # of reweighted least squares
-_SCALES = (0.5, 2.0)  # bounds: a negative one would draw an upright body upside down
 _MEAN_WEIGHT = 100.0  # of the mean keypoints, towards which a mean body's camera moves
 _IS_FACE = np.isin(skeleton.KEYPOINTS, skeleton.FACE_KEYPOINTS)
 
@@ -42,14 +38,6 @@ class CropsOfPerson(NamedTuple):
     crops: list  # of `person_crops.PersonCrop`, with the same box
     variants: tuple = ((1.0, False),)  # factor of the box, whether mirrored, of each crop
     keypoints_px: Optional[np.ndarray] = None  # (17, 3) of `DetectedPerson`
-
-
-class Placement(NamedTuple):
-    """How predicted keypoints are moved towards detected ones: scale * point + offset."""
-
-    scale: np.ndarray  # (N,)
-    offset: np.ndarray  # (N, 2) in the unit of the points
-    error: np.ndarray  # (N,) mean distance left, in shares of the detected keypoints' diagonal
 
 
 def crops_of_person(image, box, pinhole, image_size, variants, keypoints_px=None):
@@ -150,7 +138,7 @@ class CropChoice:
         points_norm = self._norm(of_crops["keypoints2d_px"])
         placement = place(points_norm, self._norm(targets), weights)
         best = int(placement.error.argmin())
-        return best, _moved_cameras(of_crops["camera"], placement)[best]
+        return best, moved_cameras(of_crops["camera"], placement)[best]
 
     def _norm(self, points_px):
         """Pixels of the crop -> [-1, 1]: `camera.pixels_from_norm` inverted."""
@@ -175,7 +163,7 @@ class CropChoice:
             self._set_bodies(result, rows, body, cameras[is_mirrored], result["betas"][rows])
 
     def _mean(self, of_crops, person):
-        """Means of the finite predictions of one person.
+        """Means of the finite predictions of one person, without outliers.
 
         Args:
           of_crops: dict of arrays with a row for each crop, as of `_mirrored_back`.
@@ -183,22 +171,25 @@ class CropChoice:
 
         Returns:
           (24, 3, 3) rotations, (10,) betas and, in the first crop, (19, 2) keypoints in pixels and
-          the (3,) camera of the first prediction that is finite.
+          the (3,) camera of the first prediction that counts.
         """
-        first, some = person.crops[0].crop, _is_finite(of_crops)
-        to_first = [
-            crops.to_crop(crops.to_image(keypoints_px, each.crop), first)
-            for keypoints_px, each in zip(of_crops["keypoints2d_px"], person.crops)
-        ]
+        first, finite = person.crops[0].crop, np.flatnonzero(_is_finite(of_crops))
+        to_first = np.array(
+            [
+                crops.to_crop(crops.to_image(keypoints_px, each.crop), first)
+                for keypoints_px, each in zip(of_crops["keypoints2d_px"], person.crops)
+            ]
+        )
+        some = finite[_without_outliers(to_first[finite])]
         rotations = flip_test.mean_rotations(of_crops["rotations"][some])
         betas = of_crops["betas"][some].mean(axis=0)
-        keypoints_px = np.array(to_first)[some].mean(axis=0)
-        number = some.argmax()
+        keypoints_px = to_first[some].mean(axis=0)
+        number = some[0]
         ends_px = self._hmr.image_size * np.array([[0.0, 0.0], [0.5, 0.5]])
         ends_px = crops.to_crop(crops.to_image(ends_px, person.crops[number].crop), first)
         corner, middle = self._norm(ends_px)  # (-1, -1) and (0, 0) of that crop
         placement = Placement((middle - corner).mean(keepdims=True), middle[None], np.zeros(1))
-        (weak_camera,) = _moved_cameras(of_crops["camera"][[number]], placement)
+        (weak_camera,) = moved_cameras(of_crops["camera"][[number]], placement)
         return rotations, betas, keypoints_px, weak_camera
 
     def _set_means(self, result, rows, rotations, betas, targets_px, cameras):
@@ -215,7 +206,7 @@ class CropChoice:
         points_norm = camera.project(body.joints3d, cameras).numpy()
         weights = np.full(len(skeleton.KEYPOINTS), _MEAN_WEIGHT)
         placement = place(points_norm, self._norm(targets_px), weights)
-        self._set_bodies(result, rows, body, _moved_cameras(cameras, placement), betas)
+        self._set_bodies(result, rows, body, moved_cameras(cameras, placement), betas)
 
     def _set_bodies(self, result, rows, body, cameras, betas):
         """Gives these rows other bodies, in all arrays.
@@ -238,12 +229,15 @@ def _is_finite(of_crops):
     return np.isfinite(np.concatenate(flat, axis=1)).all(axis=1)
 
 
-def _moved_cameras(cameras, placement):
-    """(N, 3) weak perspective, and the Placement of its keypoints2d_norm -> (N, 3)."""
-    scale = placement.scale * cameras[:, 0]
-    safe = np.where(np.abs(scale) > _MIN_SCALE, scale, np.inf)
-    translation = cameras[:, 1:] + placement.offset / safe[:, None]
-    return np.concatenate([scale[:, None], translation], axis=1).astype(np.float32)
+def _without_outliers(keypoints_px):
+    """Indices, ascending, of the (N, K, 2) predictions of a person that are nearest to the others.
+
+    One of `_PREDICTIONS_PER_OUTLIER` is left out: with the greatest median distance to all.
+    """
+    apart = np.linalg.norm(keypoints_px[:, None] - keypoints_px, axis=-1).mean(axis=-1)
+    nearest = np.median(apart, axis=1).argsort(kind="stable")
+    num_outliers = len(keypoints_px) // _PREDICTIONS_PER_OUTLIER
+    return np.sort(nearest[: len(keypoints_px) - num_outliers])
 
 
 def _as_keypoints(detected_px):
@@ -252,42 +246,3 @@ def _as_keypoints(detected_px):
     converted = np.nan_to_num(converted)
     weights = np.where(converted[:, 2] > MIN_CONFIDENCE, converted[:, 2], 0.0)
     return converted[:, :2], weights * np.where(_IS_FACE, _FACE_WEIGHT, 1.0)
-
-
-def place(points, targets, weights):
-    """Scale and offset that move predicted points onto detected ones, by robust least squares.
-
-    Args:
-      points: (N, K, 2) predictions of the same person.
-      targets: (N, K, 2) the detected keypoints in the same units.
-      weights: (K,) of the detected keypoints, 0 for those not detected; all may be 0.
-
-    Returns:
-      Placement, its scales within `_SCALES`. A prediction that is not finite has an infinite error.
-    """
-    is_finite = np.isfinite(points).all(axis=(1, 2))
-    points = np.where(is_finite[:, None, None], points, 0.0)
-    middle = points.mean(axis=1, keepdims=True)
-    x, y = points - middle, targets - middle
-    squared_size = np.maximum((x**2).sum(axis=2).mean(axis=1), 1e-12)
-    diagonals = np.maximum(np.linalg.norm(np.ptp(x, axis=1), axis=-1), 1e-6)
-    solution = np.tile([1.0, 0.0, 0.0], (len(points), 1))  # scale, offset of the middle
-    for _ in range(_NUM_STEPS):
-        apart = np.linalg.norm(solution[:, :1, None] * x + solution[:, None, 1:] - y, axis=-1)
-        w = weights / (1 + (apart / diagonals[:, None] / _ROBUST_SHARE) ** 2)
-        a, b = np.zeros((len(x), 3, 3)), np.zeros((len(x), 3))
-        a[:, 0, 0] = np.einsum("nk,nkc,nkc->n", w, x, x) + _CAMERA_WEIGHT * squared_size
-        a[:, 0, 1:] = a[:, 1:, 0] = np.einsum("nk,nkc->nc", w, x)
-        a[:, 1, 1] = a[:, 2, 2] = w.sum(axis=1) + _CAMERA_WEIGHT
-        b[:, 0] = np.einsum("nk,nkc,nkc->n", w, x, y) + _CAMERA_WEIGHT * squared_size
-        b[:, 1:] = np.einsum("nk,nkc->nc", w, y)
-        scale = np.clip(np.linalg.solve(a, b[..., None])[:, 0], *_SCALES)
-        offset = (b[:, 1:] - scale * a[:, 0, 1:]) / a[:, 1, 1, None]
-        solution = np.concatenate([scale, offset], axis=1)
-    scale, offset = solution[:, 0], solution[:, 1:]
-    apart = np.linalg.norm(scale[:, None, None] * x + offset[:, None] - y, axis=-1)
-    detected = targets[:, weights > 0] if weights.any() else targets
-    sizes = np.linalg.norm(np.ptp(detected, axis=1), axis=-1)
-    error = (apart @ weights) / max(weights.sum(), 1e-6) / np.maximum(sizes, 1e-6)
-    offset = offset + (1 - scale[:, None]) * middle[:, 0]
-    return Placement(scale, offset, np.where(is_finite, error, np.inf))
