@@ -4,6 +4,7 @@ An optional extra that `tools.blazepose` installs. BlazePose GHUM, Google, Apach
 Lite runs it.
 """
 
+import queue
 from pathlib import Path
 from typing import NamedTuple
 
@@ -55,12 +56,15 @@ class Window(NamedTuple):
 
 
 class BlazePose:
-    """Photograph and window -> landmarks of the person in it."""
+    """Photograph and window -> landmarks of the person in it.
 
-    def __init__(self, folder, num_threads=1):
+    Each interpreter has one thread: on busy cores, two threads of one would wait for each other.
+    """
+
+    def __init__(self, folder, num_calls=1):
         """Args:
         folder: what `python -m tools.blazepose` made.
-        num_threads: for one person's landmarks; their values do not depend on it.
+        num_calls: how many threads may call it at the same time; others wait.
 
         Raises:
           InputError: BlazePose was not made, or a file of another version.
@@ -71,11 +75,14 @@ class BlazePose:
                 f"{folder} holds no BlazePose: make it, `python -m tools.blazepose "
                 f"--output={folder}`."
             )
+        self._idle = queue.SimpleQueue()
         try:
-            self._interpreter = tf.lite.Interpreter(str(path), num_threads=num_threads)
-            self._interpreter.allocate_tensors()
-            (self._input,) = [d["index"] for d in self._interpreter.get_input_details()]
-            outputs = self._interpreter.get_output_details()
+            for _ in range(num_calls):
+                interpreter = tf.lite.Interpreter(str(path), num_threads=1)
+                interpreter.allocate_tensors()
+                self._idle.put(interpreter)
+            (self._input,) = [d["index"] for d in interpreter.get_input_details()]
+            outputs = interpreter.get_output_details()
             shapes = {tuple(d["shape"]): d["index"] for d in outputs}
             self._points = shapes[1, 5 * _NUM_LANDMARKS]
             self._joints_m, self._presence = shapes[1, 3 * _NUM_LANDMARKS], shapes[1, 1]
@@ -130,11 +137,7 @@ class BlazePose:
         crop = cv2.warpAffine(
             image, to_image, (_SIZE, _SIZE), flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
         )
-        self._interpreter.set_tensor(self._input, crop[None].astype(np.float32) / 255)
-        self._interpreter.invoke()
-        points = self._interpreter.get_tensor(self._points).reshape(_NUM_LANDMARKS, 5)
-        joints_m = self._interpreter.get_tensor(self._joints_m).reshape(_NUM_LANDMARKS, 3).copy()
-        presence = float(self._interpreter.get_tensor(self._presence).ravel()[0])
+        points, joints_m, presence = self._run(crop[None].astype(np.float32) / 255)
         points_px = points[:, :2] @ to_image[:, :2].T + to_image[:, 2]
         joints_m[:, :2] = joints_m[:, :2] @ _rotation2d(window.angle).T
         keypoints, joints3d = np.zeros((19, 3), np.float32), np.zeros((19, 3), np.float32)
@@ -148,6 +151,21 @@ class BlazePose:
             float(np.arctan2(towards[0], -towards[1])),
         )
         return Landmarks(keypoints, joints3d, presence), following
+
+    def _run(self, pixels):
+        """(1, 256, 256, 3) -> landmarks (39, 5), their places in metres (39, 3), presence."""
+        interpreter = self._idle.get()
+        try:
+            interpreter.set_tensor(self._input, pixels)
+            interpreter.invoke()
+            points, joints_m, presence = (
+                interpreter.get_tensor(index)  # a copy
+                for index in (self._points, self._joints_m, self._presence)
+            )
+        finally:
+            self._idle.put(interpreter)
+        points, joints_m = points.reshape(_NUM_LANDMARKS, 5), joints_m.reshape(_NUM_LANDMARKS, 3)
+        return points, joints_m, float(presence.ravel()[0])
 
 
 def window_of(keypoints_px):

@@ -1,5 +1,6 @@
 """Refines predictions: fits the network's bodies to BlazePose's landmarks, as SPIN and EFT do."""
 
+from concurrent import futures
 from typing import NamedTuple
 
 import numpy as np
@@ -9,10 +10,10 @@ from hmr_tf.body import fitting, theta
 from hmr_tf.data import crop as crops
 from hmr_tf.files import optional_models
 from hmr_tf.inference.blazepose import landmark_fit, landmarks
+from hmr_tf.networks import engines
 from hmr_tf.networks.prediction import prediction_as_dict, prediction_from_body
 
 NUM_STEPS = 100
-_BLAZEPOSE_THREADS = 2  # 8 ms a run instead of 15
 MIN_PRESENCE = 0.5
 # Weight of the network's keypoints where BlazePose has no landmark, as for neck and head.
 NETWORK_WEIGHT = 0.1
@@ -39,7 +40,8 @@ class Refiner:
         """
         folder = optional_models.require_blazepose(folder)
         self._hmr = hmr
-        self.blazepose = landmarks.BlazePose(folder, num_threads=_BLAZEPOSE_THREADS)
+        self._num_threads = engines.calls_at_once()
+        self.blazepose = landmarks.BlazePose(folder, self._num_threads)
         self._fitter = fitting.Fitter(
             hmr.smpl, weights=landmark_fit.WEIGHTS, stiffness=landmark_fit.stiffness()
         )
@@ -57,12 +59,11 @@ class Refiner:
           Refined.
         """
         in_crops = predicted["keypoints2d_px"]
-        person_landmarks = [
-            self.blazepose.detect_predicted(
-                image, _with_weight(crops.to_image(keypoints, crop), 1.0)
-            )
-            for image, keypoints, crop in zip(images, in_crops, person_crops)
+        in_images = [
+            _with_weight(crops.to_image(*pair), 1.0) for pair in zip(in_crops, person_crops)
         ]
+        with futures.ThreadPoolExecutor(self._num_threads) as pool:
+            person_landmarks = list(pool.map(self.blazepose.detect_predicted, images, in_images))
         keypoints, directions = self._targets(in_crops, person_landmarks, person_crops)
         is_refined = np.array([s.presence > MIN_PRESENCE for s in person_landmarks])
         motion = None if motion is None else _between_detected(motion, is_refined)

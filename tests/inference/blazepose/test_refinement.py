@@ -11,6 +11,7 @@ from hmr_tf.data.crop import Crop
 from hmr_tf.files.errors import InputError
 from hmr_tf.inference import model as models
 from hmr_tf.inference.blazepose import landmarks, refinement
+from hmr_tf.networks import engines
 from hmr_tf.networks.hmr import HMR, IterativeRegressor, mean_theta
 from hmr_tf.networks.prediction import prediction_as_dict
 from tests.fakes import landmark_fakes, tiny_hmr
@@ -45,7 +46,8 @@ def refiner(hmr, made, monkeypatch):
         return blazepose.landmarks[len(blazepose.keypoints_px) - 1]
 
     blazepose.detect_predicted = detect
-    monkeypatch.setattr(landmarks, "BlazePose", lambda folder, num_threads: blazepose)
+    monkeypatch.setattr(landmarks, "BlazePose", lambda folder, num_calls: blazepose)
+    monkeypatch.setattr(engines, "calls_at_once", lambda: 1)
     return refinement.Refiner(hmr, "somewhere")
 
 
