@@ -227,17 +227,10 @@ def _add_annotation(by_name, annotation, names, ids):
 
 def _read_csv(path):
     rows = csv.DictReader(io.StringIO(text := _text(path)), delimiter=_delimiter(text))
-    header = [(name or "").strip().lower() for name in rows.fieldnames or ()]
-    missing = [name for name in _COLUMNS if name not in header]
-    if header and missing:
-        raise InputError(
-            f"--boxes={path} is not a CSV with the columns {', '.join(_COLUMNS)}; its first line "
-            f"is {', '.join(header)[:200]}"
-        )
-    rows.fieldnames = header
-    by_name, problems, number = {}, [], 1
+    by_name, problems = {}, []
     try:
-        for number, row in enumerate(rows, 2):
+        rows.fieldnames = _header(rows, path)
+        for row in rows:
             cells = {name: (row[name] or "").strip() for name in _COLUMNS}
             if not any(cells.values()):
                 continue
@@ -249,12 +242,25 @@ def _read_csv(path):
                     raise InputError("names no image")
                 by_name.setdefault(cells["image"], []).append(_box(values))
             except InputError as error:
-                problems.append(f"line {number} {error}")
+                problems.append(f"line {rows.reader.line_num} {error}")
     except csv.Error as error:
-        raise InputError(f"--boxes={path} is not a CSV that can be read, line {number}") from error
+        raise InputError(
+            f"--boxes={path} is not a CSV that can be read, line {rows.reader.line_num}"
+        ) from error
     if not by_name and not problems:
         raise InputError(f"--boxes={path} has no row below the columns {', '.join(_COLUMNS)}.")
     return BoxesByName(by_name, problems=tuple(problems))
+
+
+def _header(rows, path):
+    """The names in the first line of a `csv.DictReader`, in lower case; none of an empty file."""
+    header = [(name or "").strip().lower() for name in rows.fieldnames or ()]
+    if header and not set(_COLUMNS) <= set(header):
+        raise InputError(
+            f"--boxes={path} is not a CSV with the columns {', '.join(_COLUMNS)}; its first line "
+            f"is {', '.join(header)[:200]}"
+        )
+    return header
 
 
 def _text(path):

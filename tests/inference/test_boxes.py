@@ -211,12 +211,13 @@ def test_boxes_of_csv_in_cp1252(tmp_path):
 
 
 def test_boxes_of_csv_go_on_without_an_unusable_line(tmp_path):
-    lines = ["image,x,y,width,height", "a.jpg,1,2,3,four", "b.jpg,1", ",1,2,3,4", "c.jpg,1,2,3,4"]
+    lines = ["image,x,y,width,height", "", "a.jpg,1,2,3,four", "b.jpg,1", ",1,2,3,4"]
+    lines.append("c.jpg,1,2,3,4")
     (tmp_path / "a.csv").write_text("\n".join(lines))
     result = boxes.read(tmp_path / "a.csv")
     assert result.by_name["c.jpg"] == [(1, 2, 3, 4)]
     assert [text.split(" has")[0].split(" names")[0] for text in result.problems] == [
-        f"line {number}" for number in (2, 3, 4)
+        f"line {number}" for number in (3, 4, 5)
     ]
 
 
@@ -233,6 +234,9 @@ OTHERS = {
     "wrong.csv": ("image,x,y,width,height\na.jpg,1,2,3,four\n", "no usable box; .*line 2"),
     "nothing.csv": ("", "no row below the columns"),
     "head.csv": ("image,x,y,width,height\n", "no row below the columns"),
+    # A field beyond csv's limit of 131,072 characters.
+    "wide_head.csv": ("x" * 200_000, "not a CSV that can be read, line 1"),
+    "wide_row.csv": (CSV + "\n" + "x" * 200_000, "not a CSV that can be read, line 5"),
 }
 
 
