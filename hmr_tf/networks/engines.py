@@ -155,6 +155,9 @@ def in_openvino(openvino, hmr, precision, cache):
       cache: folder for the files, see `cache_folder`.
     """
     core = openvino.Core()
+    # OpenVINO looks up NumPy at its first array. Two threads that do so at the same time wait for
+    # each other for ever: one has the lock of the lookup, the other Python's interpreter lock.
+    openvino.Type.f32.to_dtype()
     if precision == "bfloat16" and "BF16" not in core.get_property(
         "CPU", "OPTIMIZATION_CAPABILITIES"
     ):
@@ -184,8 +187,7 @@ class _Requests:
         hints: name of a part -> its precision.
         number: of calls at once. More than one: each has a separately compiled network on its share
           of the cores, so that none waits for a thread of another, or for a core that reads and
-          draws frames. Requests of one compiled network can deadlock: OpenVINO waits for its lock
-          while it holds Python's interpreter lock, and the other way round.
+          draws frames.
         """
         speed = {"PERFORMANCE_HINT": "LATENCY"}
         if number > 1:

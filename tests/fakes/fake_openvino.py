@@ -1,5 +1,8 @@
 """Stands in for the module `openvino`: its models run TensorFlow's functions."""
 
+from types import SimpleNamespace
+
+import numpy as np
 import tensorflow as tf
 
 
@@ -12,6 +15,13 @@ class FakeOpenVINO:
         self.models = []
         self.options = []  # of each compile_model
         self._capabilities = capabilities
+        self.Type = SimpleNamespace(f32=SimpleNamespace(to_dtype=self._look_up_numpy))
+        self._has_looked_up_numpy = False
+
+    def _look_up_numpy(self):
+        """What OpenVINO does at its first array, and two threads must not do at once."""
+        self._has_looked_up_numpy = True
+        return np.dtype(np.float32)
 
     def convert_model(self, function):
         self.models.append(function)
@@ -38,6 +48,7 @@ class FakeOpenVINO:
 
     def compile_model(self, model, device, options):
         assert device == "CPU"
+        assert self._has_looked_up_numpy, "several threads may call the compiled model"
         self.options.append(options)
         return Compiled(model)
 

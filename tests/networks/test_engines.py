@@ -46,7 +46,7 @@ def test_engine_of_openvino_gives_the_numbers_of_tensorflow(hmr, images, tmp_pat
 def test_engine_for_threads_gives_the_same_numbers_on_shares_of_the_cores(
     fake, hmr, images, monkeypatch
 ):
-    """Each call has a separately compiled network: requests of one can wait for each other."""
+    """Each call has a separately compiled network, with a share of the cores."""
     monkeypatch.setattr(engines, "calls_at_once", lambda: 3)
     monkeypatch.setattr(engines.os, "cpu_count", lambda: 6)
     engine = engines.make(hmr)
