@@ -2,6 +2,7 @@
 
 import struct
 
+# Markers of JPEG that no length follows: TEM, RST0 to RST7, SOI.
 JPEG_WITHOUT_LENGTH = (0x01, *range(0xD0, 0xD9))
 JPEG_SCAN, JPEG_END = 0xDA, 0xD9
 # Markers of JPEG that begin a frame, with the size in them; C4, C8 and CC are tables.

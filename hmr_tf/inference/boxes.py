@@ -229,7 +229,7 @@ def _read_csv(path):
     rows = csv.DictReader(io.StringIO(text := _text(path)), delimiter=_delimiter(text))
     by_name, problems = {}, []
     try:
-        rows.fieldnames = _header(rows, path)
+        rows.fieldnames = _header(rows.reader, path)
         for row in rows:
             cells = {name: (row[name] or "").strip() for name in _COLUMNS}
             if not any(cells.values()):
@@ -245,16 +245,16 @@ def _read_csv(path):
                 problems.append(f"line {rows.reader.line_num} {error}")
     except csv.Error as error:
         raise InputError(
-            f"--boxes={path} is not a CSV that can be read, line {rows.reader.line_num}"
+            f"--boxes={path} is not a CSV that can be read, line {rows.reader.line_num} ({error})"
         ) from error
     if not by_name and not problems:
         raise InputError(f"--boxes={path} has no row below the columns {', '.join(_COLUMNS)}.")
     return BoxesByName(by_name, problems=tuple(problems))
 
 
-def _header(rows, path):
-    """The names in the first line of a `csv.DictReader`, in lower case; none of an empty file."""
-    header = [(name or "").strip().lower() for name in rows.fieldnames or ()]
+def _header(reader, path):
+    """The names in the first line that is not empty, in lower case; none of an empty file."""
+    header = [" ".join(name.lower().split()) for name in next(filter(None, reader), [])]
     if header and not set(_COLUMNS) <= set(header):
         raise InputError(
             f"--boxes={path} is not a CSV with the columns {', '.join(_COLUMNS)}; its first line "
@@ -280,8 +280,8 @@ def _text(path):
 
 
 def _delimiter(text):
-    """Of a CSV: the one of `_DELIMITERS` that its first line has most of."""
-    first = text.split("\n", 1)[0]
+    """Of a CSV: the one of `_DELIMITERS` that its first line has most of, empty ones aside."""
+    first = text.lstrip().split("\n", 1)[0]
     return max(_DELIMITERS, key=first.count)
 
 

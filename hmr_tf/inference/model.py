@@ -95,7 +95,7 @@ class Model:
           boxes: (x, y, width, height) of each person in pixels, or one such box; a None among
             them means the whole photograph. None: the people that the detector finds, of whose
             crops `detection.crop_choice` takes the best; without a detector the one person that the
-            network itself finds, see `detection.person_search`.
+            network itself finds, see `detection.person_search`, as the mean of several crops.
           focal_px, principal_px: the photograph's camera, where it is known: see
             `body.camera.place_in_photograph`.
           refine: whether each body is fitted, from the network's prediction on, to the landmarks of

@@ -36,7 +36,7 @@ CACHE = ".openvino"  # name of the cache folder
 INSTALL = "pip install openvino"
 _PARTS = ("encoder", "head")
 _FORMAT = 2  # of the files in the cache; changes with what the head computes
-_MAX_CALLS = 4  # at once: each holds a batch of frames
+_MAX_CALLS = 4  # at once: each holds the memory of a batch
 _OUTPUTS = {*Prediction._fields, "keypoints2d_px"} - {"keypoints2d_norm"}  # names of its dict
 
 
@@ -85,7 +85,7 @@ def make(hmr, name="auto", precision="float32", load_path="", flip_test=False):
 
 
 def calls_at_once():
-    """How many threads keep all cores busy with `Engine.predict_in_threads`."""
+    """How many threads keep the cores busy: of `Engine.predict_in_threads`, or BlazePose's runs."""
     return min(os.cpu_count() or 1, _MAX_CALLS)
 
 

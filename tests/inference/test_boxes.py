@@ -197,6 +197,7 @@ CSV = "image,x,y,width,height,score\na.jpg,1,2,3,4,1\na.jpg,5,6,7.5,8,1\n"
         CSV.replace(",", ";").replace(".5", ",5").encode(),  # where a comma is the decimal point
         CSV.replace(",", ", ").replace("image", " Image ").encode(),
         (CSV + ",,,,,\n\n").encode(),
+        ("\r\n\n" + CSV.replace(",", ";")).encode(),
     ],
 )
 def test_boxes_of_csv(tmp_path, content):
@@ -235,8 +236,10 @@ OTHERS = {
     "nothing.csv": ("", "no row below the columns"),
     "head.csv": ("image,x,y,width,height\n", "no row below the columns"),
     # A field beyond csv's limit of 131,072 characters.
-    "wide_head.csv": ("x" * 200_000, "not a CSV that can be read, line 1"),
+    "wide_head.csv": ("x" * 200_000, r"not a CSV that can be read, line 1 \(field larger"),
     "wide_row.csv": (CSV + "\n" + "x" * 200_000, "not a CSV that can be read, line 5"),
+    "quoted.csv": ('"image,x,y,width,height\na.jpg,1,2,3,4\n', "its first line is image,x.* a.jpg"),
+    "lines.csv": ("\n\n", "no row below the columns"),
 }
 
 

@@ -14,7 +14,7 @@ from hmr_tf.body import camera, rotation, skeleton, theta
 from hmr_tf.data import crop as crops
 from hmr_tf.inference import person_crops
 from hmr_tf.inference.detection.detector import MIN_CONFIDENCE
-from hmr_tf.inference.detection.keypoint_placement import Placement, moved_cameras, place
+from hmr_tf.inference.detection.keypoint_placement import Placement, move_cameras, place
 from hmr_tf.networks import flip_test
 from hmr_tf.networks.prediction import prediction_as_dict, prediction_from_body
 
@@ -24,7 +24,7 @@ DETECTED_VARIANTS = ((1.0, False), (1.0, True), (0.85, False), (1.2, False))
 SEARCHED_VARIANTS = tuple(
     (factor, is_mirrored) for factor in (1.0, 1.2, 0.8, 0.65) for is_mirrored in (False, True)
 )
-# The predictions that differ most from the others do not count in the mean body: one of so many.
+# Of so many predictions the one that differs most from the others is left out of the mean body.
 _PREDICTIONS_PER_OUTLIER = 4
 _AVERAGED = ("keypoints2d_px", "rotations", "camera", "betas")
 _FACE_WEIGHT = 0.5  # of keypoints of the face against those of the limbs
@@ -138,7 +138,7 @@ class CropChoice:
         points_norm = self._norm(of_crops["keypoints2d_px"])
         placement = place(points_norm, self._norm(targets), weights)
         best = int(placement.error.argmin())
-        return best, moved_cameras(of_crops["camera"], placement)[best]
+        return best, move_cameras(of_crops["camera"], placement)[best]
 
     def _norm(self, points_px):
         """Pixels of the crop -> [-1, 1]: `camera.pixels_from_norm` inverted."""
@@ -189,7 +189,7 @@ class CropChoice:
         ends_px = crops.to_crop(crops.to_image(ends_px, person.crops[number].crop), first)
         corner, middle = self._norm(ends_px)  # (-1, -1) and (0, 0) of that crop
         placement = Placement((middle - corner).mean(keepdims=True), middle[None], np.zeros(1))
-        (weak_camera,) = moved_cameras(of_crops["camera"][[number]], placement)
+        (weak_camera,) = move_cameras(of_crops["camera"][[number]], placement)
         return rotations, betas, keypoints_px, weak_camera
 
     def _set_means(self, result, rows, rotations, betas, targets_px, cameras):
@@ -206,7 +206,7 @@ class CropChoice:
         points_norm = camera.project(body.joints3d, cameras).numpy()
         weights = np.full(len(skeleton.KEYPOINTS), _MEAN_WEIGHT)
         placement = place(points_norm, self._norm(targets_px), weights)
-        self._set_bodies(result, rows, body, moved_cameras(cameras, placement), betas)
+        self._set_bodies(result, rows, body, move_cameras(cameras, placement), betas)
 
     def _set_bodies(self, result, rows, body, cameras, betas):
         """Gives these rows other bodies, in all arrays.

@@ -14,14 +14,14 @@ _SCALES = (0.5, 2.0)  # bounds: a negative one would draw an upright body upside
 
 
 class Placement(NamedTuple):
-    """How predicted keypoints are moved towards detected ones: scale * point + offset."""
+    """How predicted keypoints are moved towards target ones: scale * point + offset."""
 
     scale: np.ndarray  # (N,)
     offset: np.ndarray  # (N, 2) in the unit of the points
-    error: np.ndarray  # (N,) mean distance left, in shares of the detected keypoints' diagonal
+    error: np.ndarray  # (N,) mean distance left, in shares of the targets' diagonal
 
 
-def moved_cameras(cameras, placement):
+def move_cameras(cameras, placement):
     """(N, 3) weak perspective, and the Placement of its keypoints2d_norm -> (N, 3)."""
     scale = placement.scale * cameras[:, 0]
     safe = np.where(np.abs(scale) > _MIN_SCALE, scale, np.inf)

@@ -1,5 +1,6 @@
 """Predictions fitted to the landmarks of BlazePose: nearer to the truth, or left as they were."""
 
+import time
 from types import SimpleNamespace
 
 import numpy as np
@@ -86,6 +87,44 @@ def test_refinement_asks_blazepose_in_pixels_of_the_photograph(refiner, predicte
     refiner(predicted, [IMAGE] * COUNT, [CROP] * COUNT)
     expected = predicted["keypoints2d_px"][0] * landmark_fakes.SIZE / SIZE
     np.testing.assert_allclose(refiner.blazepose.keypoints_px[0][:, :2], expected, rtol=1e-5)
+
+
+class SlowForFirst:
+    """A BlazePose whose first people take longest; knows them by their landmarks' place."""
+
+    def __init__(self, made, failing):
+        self.made, self.failing, self.num_calls = made, failing, None
+
+    def detect_predicted(self, image, keypoints_px):
+        number = int(image[0, 0, 0])
+        if number == self.failing:
+            raise RuntimeError("BlazePose failed")
+        time.sleep(0.05 * (COUNT - number))
+        return self.made.landmarks[number]
+
+
+@pytest.mark.parametrize("failing", [None, 1])
+def test_refinement_of_several_people_at_once_keeps_their_order(
+    hmr, made, predicted, monkeypatch, failing
+):
+    blazepose = SlowForFirst(made, failing)
+
+    def build(folder, num_calls):
+        blazepose.num_calls = num_calls
+        return blazepose
+
+    monkeypatch.setattr(landmarks, "BlazePose", build)
+    monkeypatch.setattr(engines, "calls_at_once", lambda: COUNT)
+    refiner = refinement.Refiner(hmr, "somewhere")
+    assert blazepose.num_calls == COUNT
+    images = [np.full_like(IMAGE, number) for number in range(COUNT)]
+    if failing is not None:
+        with pytest.raises(RuntimeError, match="BlazePose failed"):
+            refiner(predicted, images, [CROP] * COUNT)
+        return
+    refined = refiner(predicted, images, [CROP] * COUNT)
+    before, after = errors(predicted, made), errors(refined.predicted, made)
+    assert (after[0] < 0.5 * before[0]).all()
 
 
 def test_refinement_leaves_people_that_blazepose_does_not_detect(refiner, predicted):

@@ -1,4 +1,4 @@
-"""The choice among several crops of a detected person."""
+"""One prediction from several crops: the best of a detected person, the mean of a searched one."""
 
 import itertools
 from types import SimpleNamespace
@@ -238,15 +238,34 @@ def test_crop_choice_mean_of_right_predictions_is_right_in_the_photograph(rng, b
     person.assert_result(result, chosen)
 
 
-def test_crop_choice_mean_starts_from_the_first_finite_camera(rng, monkeypatch):
+def test_crop_choice_mean_starts_from_the_first_camera_that_counts(rng, monkeypatch):
     monkeypatch.setattr(crop_choice, "_MEAN_WEIGHT", 0.0)  # and stays there
     person = PersonInPhotograph(rng, crop_choice.SEARCHED_VARIANTS)
-    offsets_px = np.array([(9, 9)] * 3 + [(0, 0), (3, 0), (-3, 0), (0, 3), (9, 9)])
+    # Three are not finite, the fourth is an outlier.
+    offsets_px = np.array([(9, 9)] * 3 + [(70, 0), (0, 0), (3, 0), (-3, 0), (0, 3)])
     predicted = person.predicted(person.keypoints_px + offsets_px[:, None])
     for values in predicted.values():
         values[:3] = np.nan
     result, (chosen,) = crop_choice.CropChoice(person.hmr)(predicted, [person.crops])
     person.assert_result(result, chosen)
+
+
+@pytest.mark.parametrize(
+    ("offsets_px", "kept"),
+    [
+        ([7], [0]),
+        ([0, 1, 9], [0, 1, 2]),
+        ([0, 9, 1, 2], [0, 2, 3]),
+        ([9, 0, 1, 2, 3, 4, 5], [1, 2, 3, 4, 5, 6]),
+        ([0, 9, 1, 2, 3, 4, 5, 30], [0, 2, 3, 4, 5, 6]),
+        # The mean is 12.5, from which -20 is farther than 30.
+        ([-20, 0, 0, 0, 0, 0, 30, 90], [0, 1, 2, 3, 4, 5]),
+        ([0, 0, 0, 0, 0, 40, 41, 42], [0, 1, 2, 3, 4, 5]),
+    ],
+)
+def test_outliers_are_the_quarter_with_the_greatest_median_distance(offsets_px, kept):
+    keypoints_px = np.zeros((len(offsets_px), 19, 2)) + np.reshape(offsets_px, (-1, 1, 1))
+    assert crop_choice._without_outliers(keypoints_px).tolist() == kept
 
 
 @pytest.mark.parametrize("outliers", [(0, 1), (0, 5), (6, 7)])

@@ -12,7 +12,7 @@ def test_moved_camera_projects_where_the_placement_moves_keypoints(rng):
     placement = keypoint_placement.Placement(
         scale=rng.uniform(0.5, 2, size=3), offset=rng.normal(size=(3, 2)), error=np.zeros(3)
     )
-    moved = keypoint_placement.moved_cameras(cameras, placement)
+    moved = keypoint_placement.move_cameras(cameras, placement)
     scale, offset = placement.scale[:, None, None], placement.offset[:, None]
     expected = scale * camera.project(points, cameras) + offset
     np.testing.assert_allclose(camera.project(points, moved), expected, atol=1e-5)
