@@ -234,9 +234,8 @@ def _read_csv(path):
             cells = {name: (row[name] or "").strip() for name in _COLUMNS}
             if not any(cells.values()):
                 continue
-            values = [cells[name] for name in _COLUMNS[1:]]
-            if rows.reader.dialect.delimiter == ";":  # of countries that write 1,5
-                values = [value.replace(",", ".") for value in values]
+            decimal = "," if rows.reader.dialect.delimiter == ";" else "."  # some write 1,5
+            values = [cells[name].replace(decimal, ".") for name in _COLUMNS[1:]]
             try:
                 if not cells["image"]:
                     raise InputError("names no image")
@@ -244,9 +243,8 @@ def _read_csv(path):
             except InputError as error:
                 problems.append(f"line {rows.reader.line_num} {error}")
     except csv.Error as error:
-        raise InputError(
-            f"--boxes={path} is not a CSV that can be read, line {rows.reader.line_num} ({error})"
-        ) from error
+        reason = f"line {rows.reader.line_num} ({error})"
+        raise InputError(f"--boxes={path} is not a CSV that can be read, {reason}") from error
     if not by_name and not problems:
         raise InputError(f"--boxes={path} has no row below the columns {', '.join(_COLUMNS)}.")
     return BoxesByName(by_name, problems=tuple(problems))
@@ -281,8 +279,7 @@ def _text(path):
 
 def _delimiter(text):
     """Of a CSV: the one of `_DELIMITERS` that its first line has most of, empty ones aside."""
-    first = text.lstrip().split("\n", 1)[0]
-    return max(_DELIMITERS, key=first.count)
+    return max(_DELIMITERS, key=text.lstrip().split("\n", 1)[0].count)
 
 
 def _box(values):
