@@ -48,7 +48,8 @@ class LabelledPerson:
     betas: Optional[np.ndarray] = None  # (10,)
     camera: Optional[np.ndarray] = None  # (3,) focal length and principal point, pixels
     sequence: str = ""  # the sequence that a frame belongs to
-    reference: Optional[tuple] = None  # `record.Reference`, of a test set
+    # `record.Reference` or `smpl_truth.SmplTruth`, of a test set
+    reference: Optional[tuple] = None
 
 
 class MocapPose(NamedTuple):

@@ -8,6 +8,7 @@ import tensorflow as tf
 from data_prep.reader_items import MocapPose, Skipped
 from data_prep.writing import source_images
 from hmr_tf.data import crop, record
+from hmr_tf.data.smpl_truth import SmplTruth
 from hmr_tf.files.errors import InputError
 
 MAX_PX, MAX_M = 1e6, 1e4  # a point or joint further away is an error in the file
@@ -95,10 +96,17 @@ def _fault(person, labelled, is_finite):
         return "no labelled keypoint"
     if not is_finite[labelled].all():
         return "keypoints are not numbers"
-    for joints in (person.lsp_joints, *(person.reference or ())[:2]):
-        if joints is not None and not (np.abs(joints) < MAX_M).all():
-            return "joints are not numbers"
-    return None
+    if isinstance(person.reference, SmplTruth):
+        truth = person.reference
+        needed = (truth.pose, truth.betas, truth.transl, truth.camera)
+        return None if _are_numbers(*needed) else "SMPL parameters are not numbers"
+    joints = [person.lsp_joints, *(person.reference or ())[:2]]
+    are_numbers = _are_numbers(*(array for array in joints if array is not None))
+    return None if are_numbers else "joints are not numbers"
+
+
+def _are_numbers(*arrays):
+    return all((np.abs(array) < MAX_M).all() for array in arrays)
 
 
 def _count_inside(points_px, image):

@@ -5,14 +5,14 @@ The original's records are read unchanged, and its loader reads ours: see its
 """
 
 import itertools
-from typing import NamedTuple, Optional
+from typing import NamedTuple, Optional, Union
 
 import numpy as np
 import tensorflow as tf
 from google.protobuf.message import DecodeError
 
 from hmr_tf.body import skeleton
-from hmr_tf.data import stored_image
+from hmr_tf.data import smpl_truth, stored_image
 from hmr_tf.data.crop import Crop
 from hmr_tf.files.errors import InputError
 
@@ -78,7 +78,7 @@ class ImageRecord(NamedTuple):
     pose: Optional[np.ndarray] = None  # (24, 3) axis-angle; only with joints and betas
     betas: Optional[np.ndarray] = None  # (10,)
     camera: Optional[np.ndarray] = None  # (3,) focal length, principal point, pixels
-    reference: Optional[Reference] = None
+    reference: Union[Reference, smpl_truth.SmplTruth, None] = None
 
 
 def encode(record):
@@ -102,9 +102,22 @@ def encode(record):
     if record.lsp_joints is not None:
         features.update(_features_3d(record))
     if record.reference is not None:
-        values = (*map(_floats, record.reference[:2]), _integers(record.reference.activity))
-        features.update(zip(_REFERENCE_FEATURES, values))
+        features.update(_reference_features(record))
     return _serialize(features)
+
+
+def _reference_features(record):
+    if isinstance(record.reference, smpl_truth.SmplTruth):
+        return {**smpl_truth.features(record.reference), **_crop_features(record.crop)}
+    values = (*map(_floats, record.reference[:2]), _integers(record.reference.activity))
+    return dict(zip(_REFERENCE_FEATURES, values))
+
+
+def _crop_features(crop):
+    return {
+        "meta/scale_factors": _floats(crop.scale_xy[::-1]),  # y, x: the original's order
+        "meta/crop_pt": _integers(crop.corner_px),
+    }
 
 
 def _features_3d(record):
@@ -114,8 +127,7 @@ def _features_3d(record):
     features = {
         **_smpl_features(pose, betas, record.lsp_joints),
         "meta/has_3d": _integers(has_smpl),
-        "meta/scale_factors": _floats(record.crop.scale_xy[::-1]),  # y, x: the original's order
-        "meta/crop_pt": _integers(record.crop.corner_px),
+        **_crop_features(record.crop),
     }
     if record.camera is not None:
         features["image/cam"] = _floats(np.reshape(record.camera, 3))
