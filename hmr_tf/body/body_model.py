@@ -30,6 +30,24 @@ NAMES = (
     "basicmodel_neutral_lbs_10_207_0_v1.0.0.pkl",
     "basicModel_neutral_lbs_10_207_0_v1.0.0.pkl",
 )
+# File names of the models of each gender, as the official archives and smplx have them.
+GENDERED_NAMES = {
+    "female": (
+        "SMPL_FEMALE.npz",
+        "SMPL_FEMALE.pkl",
+        "basicmodel_f_lbs_10_207_0_v1.1.0.pkl",
+        "basicmodel_f_lbs_10_207_0_v1.0.0.pkl",
+        "basicModel_f_lbs_10_207_0_v1.0.0.pkl",
+    ),
+    "male": (
+        "SMPL_MALE.npz",
+        "SMPL_MALE.pkl",
+        "basicmodel_m_lbs_10_207_0_v1.1.0.pkl",
+        "basicmodel_m_lbs_10_207_0_v1.0.0.pkl",
+        "basicModel_m_lbs_10_207_0_v1.0.0.pkl",
+    ),
+    "neutral": NAMES,
+}
 BUILT_IN = Path(__file__).resolve().parents[1] / "assets" / "cc0_body.npz"
 # The built-in body before its 19 keypoints were calibrated, and its `digest`: runs trained with it
 # still load with the same numbers.
@@ -72,6 +90,28 @@ def find(path=""):
     if given and file is None:
         raise InputError(f"The folder {folder} holds no SMPL model: none of {', '.join(NAMES)}.")
     return file or BUILT_IN
+
+
+def find_gendered(folder):
+    """The SMPL files of a folder: {"female": Path, "male": Path, "neutral": Path}, those it has.
+
+    Raises:
+      InputError: there is no such folder, or it has no model of a gender.
+    """
+    folder = Path(folder)
+    if not folder.is_dir():
+        raise InputError(
+            f"--smpl_model_dir={folder} is not a folder: name the one with the SMPL files of the "
+            f"genders, as {GENDERED_NAMES['female'][0]} and {GENDERED_NAMES['male'][0]}."
+        )
+    paths = {
+        gender: next((folder / name for name in names if (folder / name).is_file()), None)
+        for gender, names in GENDERED_NAMES.items()
+    }
+    if not (paths["female"] or paths["male"]):
+        names = ", ".join(GENDERED_NAMES["female"] + GENDERED_NAMES["male"])
+        raise InputError(f"--smpl_model_dir={folder} holds no female or male SMPL model: {names}.")
+    return {gender: path for gender, path in paths.items() if path}
 
 
 def built_in(digest=None):

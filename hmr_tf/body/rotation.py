@@ -3,6 +3,8 @@
 The functions of the network and its training take tensors, those of files and metrics numpy.
 """
 
+from typing import NamedTuple
+
 import numpy as np
 import tensorflow as tf
 from scipy.spatial.transform import Rotation
@@ -106,15 +108,29 @@ def reflect(rotations, mirror):
     return tf.gather(rotations, mirror, axis=-3) * signs
 
 
-def procrustes_align(source, target):
-    """Moves `source` onto `target` by the best rotation, scale and translation; never mirrors.
+class Similarity(NamedTuple):
+    """B transforms x -> scale * rotation @ (x - source_mean) + target_mean."""
+
+    scale: np.ndarray  # (B,)
+    rotation: np.ndarray  # (B, 3, 3)
+    source_mean: np.ndarray  # (B, 1, 3)
+    target_mean: np.ndarray  # (B, 1, 3)
+
+    def apply(self, points):
+        """(B, N, 3) points moved."""
+        rotated = np.einsum("bCc,bkc->bkC", self.rotation, points - self.source_mean)
+        return self.scale[:, None, None] * rotated + self.target_mean
+
+
+def best_similarity(source, target):
+    """The rotation, scale and translation that move `source` nearest to `target`; never a mirror.
 
     Args:
       source: (B, K, 3) numpy points.
       target: (B, K, 3) points, same order and unit.
 
     Returns:
-      (B, K, 3) transformed `source`, in the unit of `target`.
+      Similarity.
 
     Source: Umeyama 1991; the original's `benchmark/eval_util.py:12`.
     """
@@ -127,4 +143,9 @@ def procrustes_align(source, target):
     rotation = np.einsum("bri,bi,bic->bcr", u, sign, vt)
     variance = np.square(centred).sum((1, 2))
     scale = (singular * sign).sum(1) / np.where(variance > 0, variance, 1)
-    return scale[:, None, None] * np.einsum("bCc,bkc->bkC", rotation, centred) + target_mean
+    return Similarity(scale, rotation, source_mean, target_mean)
+
+
+def procrustes_align(source, target):
+    """(B, K, 3) `source`, moved by `best_similarity` to `target`, in the unit of `target`."""
+    return best_similarity(source, target).apply(source)

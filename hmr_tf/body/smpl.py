@@ -40,6 +40,7 @@ class SMPL(tf.Module):
         super().__init__(name=name)
         self.faces = body.faces
         self.topology = body.topology
+        self.keypoint_regressor = body.keypoint_regressor  # (19, V) numpy
         self._parents = body.parents.tolist()
         blend = _blend_matrix(body)  # (218, 3, V)
         parts = _keypoint_parts(body, blend)

@@ -208,3 +208,14 @@ def test_read_model_reads_sparse_matrices_and_runs_nothing(tmp_path):
     with pytest.raises(InputError, match=r"evil\.npz: holds (posix|os|nt)\.system"):
         body_model.read_model(tiny_body.write(tmp_path / "evil.npz", J_regressor=evil))
     assert not marker.exists()
+
+
+def test_find_gendered_takes_official_names_and_refuses_other_folders(tmp_path):
+    male = tiny_body.write(tmp_path / "SMPL_MALE.npz")
+    assert body_model.find_gendered(tmp_path) == {"male": male}
+    female = tmp_path / "basicModel_f_lbs_10_207_0_v1.0.0.pkl"
+    female.touch()
+    assert body_model.find_gendered(tmp_path) == {"female": female, "male": male}
+    for folder in (tmp_path / "none", tmp_path.parent):
+        with pytest.raises(InputError, match="smpl_model_dir"):
+            body_model.find_gendered(folder)
