@@ -91,7 +91,8 @@ class Model:
         """Predicts the bodies of all people in a photograph.
 
         Args:
-          image: (H, W, 3) uint8 RGB, or the path of a photograph.
+          image: (H, W, 3) uint8 RGB (OpenCV's images are BGR: pass image[..., ::-1]), or the path
+            of a photograph.
           boxes: (x, y, width, height) of each person in pixels, or one such box; a None among
             them means the whole photograph. None: the people that the detector finds, of whose
             crops `detection.crop_choice` takes the best; without a detector the one person that the

@@ -1,9 +1,11 @@
 """Finds and reads photographs: files, folders and patterns."""
 
 import glob
+import re
 from pathlib import Path
 
 import cv2
+import numpy as np
 
 from hmr_tf.files.errors import InputError
 from hmr_tf.files.image_complete import is_complete
@@ -18,6 +20,37 @@ _CONVERT = {
     "HEIC": "save it as JPEG, as with `heif-convert PHOTO.HEIC PHOTO.jpg`, on a Mac "
     "`sips -s format jpeg PHOTO.HEIC --out PHOTO.jpg`",
 }
+
+
+def check_array(image):
+    """Raises ValueError, with a remedy, for an array that is not (H, W, 3) uint8 RGB."""
+    if image.ndim == 3 and image.shape[2] == 3 and image.dtype == np.uint8 and image.size:
+        return
+    message = f"image must be (H, W, 3) uint8 RGB; received {image.shape} {image.dtype}"
+    remedy = _remedy(image)
+    raise ValueError(f"{message}: {remedy}" if remedy else message)
+
+
+def _remedy(image):
+    """How usual forms of a photograph become (H, W, 3) uint8 RGB; empty for other arrays."""
+    shape, kind = image.shape, image.dtype.kind
+    if kind == "O":
+        return "cv2.imread returns None for a file that it cannot read"
+    if kind == "S":
+        return "decode the file's bytes first, or pass its path"
+    if kind == "f":
+        return "scale colours of 0..1 by np.clip(image * 255, 0, 255).astype(np.uint8)"
+    if image.dtype == np.uint16:
+        return "(image // 257).astype(np.uint8)"
+    if len(shape) == 2 or shape[2:] == (1,):
+        return "np.repeat(image.reshape(*image.shape[:2], 1), 3, axis=2) makes a grey image RGB"
+    if len(shape) == 4:
+        return "pass one photograph of the batch after the other"
+    if shape[2:] == (4,):
+        return "image[..., :3] is without alpha"
+    if len(shape) == 3 and shape[0] == 3:
+        return "image.transpose(1, 2, 0) has the colours last"
+    return ""
 
 
 def read_image(path):
@@ -57,7 +90,12 @@ def _content(path):
 
 
 def _missing(path):
-    reason = "a folder" if path.is_dir() else "no such file"
+    if re.match("[A-Za-z]{2,}:/", str(path)):  # Path has made one slash of the address's two
+        reason = "an address, not a file: download it"
+    elif path.is_dir():
+        reason = "a folder"
+    else:
+        reason = "not a file on a disk, such as a pipe" if path.exists() else "no such file"
     return InputError(f"{path}: {reason}; give a {SUPPORTED_FORMATS} photograph.")
 
 

@@ -130,3 +130,55 @@ def test_photo_is_rotated_upright(tmp_path, orientation, quarters):
     expected = np.rot90(stored, quarters)
     assert image.shape == expected.shape
     assert np.abs(image.astype(int) - expected).mean() < 8
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("https://example.com/a.jpg", r"a\.jpg: an address, not a file: download it; give a JPEG"),
+        ("file:///home/me/a.jpg", "an address, not a file"),
+        ("/dev/null", "/dev/null: not a file on a disk, such as a pipe"),
+    ],
+)
+def test_photo_addresses_and_pipes_are_named_as_such(name, message):
+    for read in (photo.read_image, photo.read_size):
+        with pytest.raises(InputError, match=message):
+            read(name)
+
+
+@pytest.mark.parametrize(
+    ("image", "remedy"),
+    [
+        (None, "cv2.imread returns None for a file that it cannot read"),
+        (b"\xff\xd8", "decode the file's bytes first, or pass its path"),
+        (np.zeros((5, 6, 3)), r"np\.clip\(image \* 255, 0, 255\)\.astype\(np\.uint8\)"),
+        (np.zeros((5, 6, 3), np.uint16), r"\(image // 257\)\.astype\(np\.uint8\)"),
+        (np.zeros((5, 6), np.uint8), r"np\.repeat\(image\.reshape"),
+        (np.zeros((5, 6, 1), np.uint8), r"np\.repeat\(image\.reshape"),
+        (np.zeros((1, 5, 6, 3), np.uint8), "one photograph of the batch after the other"),
+        (np.zeros((5, 6, 4), np.uint8), r"image\[\.\.\., :3\]"),
+        (np.zeros((3, 5, 6), np.uint8), r"image\.transpose\(1, 2, 0\)"),
+    ],
+)
+def test_photo_arrays_of_other_forms_are_refused_with_a_remedy(image, remedy):
+    with pytest.raises(ValueError, match=rf"^image must be \(H, W, 3\) uint8 RGB.*: .*{remedy}"):
+        photo.check_array(np.asarray(image))
+
+
+def test_photo_remedies_give_the_same_photograph(picture):
+    """What the messages say is done, word for word."""
+    forms = {
+        "np.clip(image * 255, 0, 255).astype(np.uint8)": (picture / 255).astype(np.float64),
+        "(image // 257).astype(np.uint8)": picture.astype(np.uint16) * 257,
+        "image[..., :3]": np.dstack([picture, picture[..., :1]]),
+        "image.transpose(1, 2, 0)": picture.transpose(2, 0, 1),
+    }
+    for code, image in forms.items():
+        with pytest.raises(ValueError, match="image must be") as error:
+            photo.check_array(image)
+        assert code in str(error.value)
+        result = eval(code, {"np": np, "image": image})
+        photo.check_array(result)
+        np.testing.assert_allclose(result.astype(int), picture, atol=1)
+    grey = picture[..., 0]
+    photo.check_array(np.repeat(grey.reshape(*grey.shape[:2], 1), 3, axis=2))
