@@ -157,15 +157,12 @@ class Model:
 
     def _crops_or_error(self, image, boxes, focal_px, principal_px):
         """list of `CropsOfPerson` of one photograph, or the InputError of a box."""
-        if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8 or not image.size:
-            raise ValueError(
-                f"image must be (H, W, 3) uint8 RGB; received {image.shape} {image.dtype}"
-            )
+        photo.check_array(image)
         pinhole = person_crops.pinhole_of(image, focal_px, principal_px)
         try:
             if boxes is None:
                 return self._crops_of_detected(image, pinhole)
-            boxes = [None if box is None else tuple(map(float, box)) for box in boxes]
+            boxes = [person_crops.as_box(box) for box in boxes]
             crops = person_crops.crop_people(image, boxes, pinhole, self.image_size)
             return [crop_choice.CropsOfPerson([crop]) for crop in crops]
         except InputError as error:

@@ -38,6 +38,18 @@ class PersonCrop(NamedTuple):
     pinhole: camera.Pinhole
 
 
+def as_box(values):
+    """Four numbers in any form -> tuple of float; None stays; ValueError for texts and others."""
+    try:
+        if isinstance(values, (str, bytes, dict)):
+            raise TypeError("not a sequence of numbers")
+        return None if values is None else tuple(map(float, values))
+    except (TypeError, ValueError) as error:
+        raise ValueError(
+            f"a box must be four numbers, x, y, width, height in pixels; received {values!r}"
+        ) from error
+
+
 def crop_person(image, box, image_size):
     """Cuts the square crop that the network sees.
 
@@ -79,10 +91,11 @@ def pinhole_of(image, focal_px=None, principal_px=None):
         if number == 1 and values[0] <= 0:
             raise ValueError(f"{name} must be above 0; received {given!r}")
     height, width = image.shape[:2]
+    focal_px = None if focal_px is None else np.ravel(focal_px)[0]
     pinhole = camera.default_pinhole(height, width, CROP_PX, focal_px)
     if principal_px is None:
         return pinhole
-    return pinhole._replace(principal_px=tuple(principal_px))
+    return pinhole._replace(principal_px=tuple(np.ravel(principal_px).astype(float)))
 
 
 def crop_people(image, boxes, pinhole, image_size):

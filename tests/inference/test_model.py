@@ -71,6 +71,24 @@ def test_predict_refuses_a_folder_and_half_a_box(model, tmp_path):
         model.predict(np.zeros((60, 60, 3), np.uint8), boxes=[(40, 30)])
 
 
+@pytest.mark.parametrize(
+    "boxes", ["280,40,220,340", ["280,40,220,340"], [{"x": 1, "y": 2}], [b"1234"], [7], [None, "a"]]
+)
+def test_predict_refuses_boxes_that_are_no_numbers(model, boxes):
+    image = np.zeros((60, 60, 3), np.uint8)
+    with pytest.raises(ValueError, match=r"four numbers, x, y, width, height in pixels; received"):
+        model.predict(image, boxes=boxes)
+
+
+def test_predict_takes_the_camera_of_an_earlier_prediction(model, rng):
+    image = rng.integers(0, 256, (60, 80, 3), np.uint8)
+    (before,) = model.predict(image, boxes=np.array([[10, 10, 20, 40]]), focal_px=np.array([90.0]))
+    camera = {"focal_px": before.focal_px, "principal_px": before.principal_px[None]}
+    (after,) = model.predict(image, boxes=np.array([10, 10, 20, 40], np.float32), **camera)
+    assert before.focal_px == 90
+    np.testing.assert_allclose(after.transl, before.transl, atol=1e-5)
+
+
 def test_predict_takes_an_image_of_one_pixel(model):
     (person,) = model.predict(np.full((1, 1, 3), 99, np.uint8))
     assert np.isfinite(person.vertices).all()
