@@ -23,7 +23,8 @@ _UNSUPPORTED_SIGNATURES = {
     b"\xff\x0a": "JPEG XL",
     b"\0\0\0\x0cjP  ": "JPEG 2000",
     b"FUJIFILMCCD-RAW": "camera raw",
-    **dict.fromkeys((b"II\x55\0", b"IIRO", b"IIRS", b"II\x2b\0"), "camera raw or BigTIFF"),
+    **dict.fromkeys((b"II\x55\0", b"IIRO", b"IIRS"), "camera raw"),
+    **dict.fromkeys((b"II\x2b\0", b"MM\0\x2b"), "BigTIFF"),
 }
 # Their files are TIFF's, which hold a preview first.
 _RAW_EXTENSIONS = (".arw", ".cr2", ".dng", ".nef", ".nrw", ".orf", ".pef", ".rw2", ".srw")
@@ -82,7 +83,7 @@ def jpeg_markers(content):
     while True:
         offset = content.index(0xFF, offset)
         marker = content[offset + 1]
-        if marker == 0xFF:  # a fill byte
+        if marker in (0x00, 0xFF):  # no marker, a fill byte
             offset += 1
             continue
         yield marker, offset

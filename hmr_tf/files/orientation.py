@@ -2,24 +2,32 @@
 
 JPEG, PNG, WebP and TIFF keep EXIF's tag 0x0112 (EXIF 2.32, section 4.6.4), 1 to 8. A picture whose
 EXIF has none may have it as XMP's tiff:Orientation (Metadata Working Group, Guidelines 2.0).
-`serving.photo_ops` does the same in TensorFlow's graph.
+`serving.photo_ops` does the same in TensorFlow's graph, or refuses.
 """
 
+import contextlib
 import re
 import struct
+import zlib
 
 import cv2
 import numpy as np
 
-from hmr_tf.files.image_size import JPEG_END, JPEG_SCAN, JPEG_WITHOUT_LENGTH
+from hmr_tf.files.image_size import JPEG_END, JPEG_SCAN, jpeg_markers
 
 UPRIGHT = 1
-TAG = 0x0112
+TAG, _XMP_TAG = 0x0112, 700
 EXIF, XMP, XMP_IN_PNG = b"Exif\0\0", b"http://ns.adobe.com/xap/1.0/\0", b"XML:com.adobe.xmp\0"
 # An attribute or an element; Python and RE2 read it alike.
 XMP_PATTERN = r"""tiff:Orientation[ \t\r\n]*(?:=[ \t\r\n]*["']|>)[ \t\r\n]*([1-8])[ \t\r\n]*["'<]"""
+PNG_TEXTS = (b"tEXt", b"zTXt", b"iTXt")
+# Keywords of text chunks in which ImageMagick and its like keep EXIF and XMP, in hexadecimal.
+PNG_PROFILES = tuple(b"Raw profile type " + name for name in (b"exif", b"APP1", b"xmp"))
+_TIFF_STARTS = {b"II*\0": "<", b"MM\0*": ">"}  # and their byte order
+_MAX_TEXT_BYTES = 1 << 20
 JPEG_APP1 = 0xE1
-_TYPES = {1: "B", 3: "H", 4: "I"}  # TIFF's types of whole numbers: BYTE, SHORT, LONG
+# TIFF's types of whole numbers: BYTE, SHORT, LONG, and with a sign, which the values do not need.
+INTEGER_TYPES = {1: "B", 6: "B", 3: "H", 8: "H", 4: "I", 9: "I"}
 
 
 def stored_orientation(content):
@@ -33,7 +41,7 @@ def stored_orientation(content):
     """
     for signature, blocks in _BLOCKS.items():
         if content.startswith(signature):
-            return _orientation(**_first(blocks(content)))
+            return _orientation(blocks(content))
     return UPRIGHT
 
 
@@ -61,83 +69,103 @@ def upright_size(height, width, orientation):
 def decode_upright(content, flags=cv2.IMREAD_COLOR):
     """OpenCV's array of a picture file, upright in every format; None if it is not a picture.
 
-    OpenCV itself makes JPEG upright by its first APP1 segment only, and TIFF always.
+    OpenCV itself makes JPEG upright by its first APP1 segment only, and TIFF always by its tag.
     """
     buffer = np.frombuffer(content, np.uint8)
     image = cv2.imdecode(buffer, flags | cv2.IMREAD_IGNORE_ORIENTATION)
-    if image is None or content.startswith((b"II", b"MM")):
+    is_upright = content[:4] in _TIFF_STARTS and _orientation_from_tiff(content)
+    if image is None or is_upright:
         return image
     return make_upright(image, stored_orientation(content))
 
 
-def _orientation(exif, xmp):
-    """The orientation in the EXIF block; where it has no valid one, that in the XMP block."""
-    from_exif = _orientation_from_tiff(exif)
-    if from_exif:
-        return from_exif
-    match = re.search(XMP_PATTERN.encode(), xmp)
-    return int(match[1]) if match else UPRIGHT
+def _orientation(blocks):
+    """The first valid orientation of the EXIF blocks, else of a profile, else of XMP."""
+    values = {}
+    with contextlib.suppress(IndexError, ValueError, struct.error):  # the file is cut off
+        for kind, block in blocks:
+            value = 0 if kind == "xmp" else _orientation_from_tiff(block)
+            value = value or (0 if kind == "exif" else _orientation_from_xmp(block))
+            if value:
+                values.setdefault(kind, value)
+    return next((values[kind] for kind in ("exif", "profile", "xmp") if kind in values), UPRIGHT)
+
+
+def _orientation_from_xmp(block):
+    match = re.search(XMP_PATTERN.encode(), block)
+    return int(match[1]) if match else 0
 
 
 def _orientation_from_tiff(content):
     """The orientation in a TIFF file or an EXIF block, which is one; 0 where there is none."""
-    order = {b"II*\0": "<", b"MM\0*": ">"}.get(content[:4])
-    if order is None:
-        return 0
-    try:
-        (directory,) = struct.unpack_from(order + "I", content, 4)
-        (count,) = struct.unpack_from(order + "H", content, directory)
-    except struct.error:  # it points out of the block
-        return 0
-    whole = min(count, (len(content) - directory - 2) // 12)
-    for offset in range(directory + 2, directory + 2 + 12 * whole, 12):
-        tag, kind = struct.unpack_from(order + "HH", content, offset)
-        if tag == TAG and kind in _TYPES:
-            (value,) = struct.unpack_from(order + _TYPES[kind], content, offset + 8)
+    for order, tag, kind, place in _tiff_tags(content):
+        if tag == TAG and kind in INTEGER_TYPES:
+            (value,) = struct.unpack_from(order + INTEGER_TYPES[kind], content, place + 8)
             return value if 1 <= value <= 8 else 0
     return 0
 
 
-def _first(blocks):
-    """(kind, block) pairs -> the first EXIF block and the first XMP block, or empty ones."""
-    first_blocks = {"exif": b"", "xmp": b""}
-    for kind, block in blocks:
-        if not first_blocks[kind]:
-            first_blocks[kind] = block
-    return first_blocks
+def _tiff_tags(content):
+    """Yields byte order, tag, type and offset of the entries of the first directory."""
+    order = _TIFF_STARTS.get(content[:4])
+    if order is None:
+        return
+    try:
+        (directory,) = struct.unpack_from(order + "I", content, 4)
+        (count,) = struct.unpack_from(order + "H", content, directory)
+    except struct.error:  # it points out of the block
+        return
+    whole = min(count, (len(content) - directory - 2) // 12)
+    for place in range(directory + 2, directory + 2 + 12 * whole, 12):
+        yield order, *struct.unpack_from(order + "HH", content, place), place
 
 
 def _jpeg_blocks(content):
     """Yields the EXIF and XMP blocks before the scan."""
-    offset = 2
-    while content[offset : offset + 1] == b"\xff" and offset + 4 <= len(content):
-        marker = content[offset + 1]
+    for marker, offset in jpeg_markers(content):
         if marker in (JPEG_SCAN, JPEG_END):
             return
-        if marker == 0xFF:  # a fill byte
-            offset += 1
-        elif marker in JPEG_WITHOUT_LENGTH:
-            offset += 2
-        else:
-            end = offset + 2 + int.from_bytes(content[offset + 2 : offset + 4], "big")
-            block = content[offset + 4 : end]
-            if marker == JPEG_APP1 and block.startswith(EXIF):
+        if marker == JPEG_APP1:
+            (length,) = struct.unpack_from(">H", content, offset + 2)
+            block = content[offset + 4 : offset + 2 + length]
+            if block.startswith(EXIF):
                 yield "exif", block[len(EXIF) :]
-            elif marker == JPEG_APP1 and block.startswith(XMP):
+            elif block.startswith(XMP):
                 yield "xmp", block
-            offset = end
 
 
 def _png_blocks(content):
     offset = 8
     while offset + 8 <= len(content):
         length, name = struct.unpack_from(">I4s", content, offset)
-        block = content[offset + 8 : offset + 8 + length]
+        end = offset + 8 + length
         if name == b"eXIf":
-            yield "exif", block.removeprefix(EXIF)
-        elif name == b"iTXt" and block.startswith(XMP_IN_PNG):
-            yield "xmp", block
-        offset += length + 12
+            yield "exif", content[offset + 8 : end].removeprefix(EXIF)
+        elif name in PNG_TEXTS:
+            yield from _png_text_blocks(name, content[offset + 8 : end])
+        offset = end + 4
+
+
+def _png_text_blocks(name, block):
+    """The block in a text chunk of a PNG (PNG 1.2, section 4.2.3), if it has one."""
+    keyword, _, text = block.partition(b"\0")
+    if keyword + b"\0" != XMP_IN_PNG and keyword not in PNG_PROFILES:
+        return
+    is_compressed = name == b"zTXt" or (name == b"iTXt" and text.startswith(b"\1"))
+    if name == b"iTXt":
+        text = text[2:].split(b"\0", 2)[-1]  # after the language and the translated keyword
+    elif name == b"zTXt":
+        text = text[1:]
+    try:
+        text = zlib.decompressobj().decompress(text, _MAX_TEXT_BYTES) if is_compressed else text
+        if keyword not in PNG_PROFILES:
+            yield "xmp", text
+            return
+        # ImageMagick's form: the profile's name, its number of bytes, the bytes in hexadecimal.
+        profile = bytes.fromhex(text.split(None, 2)[2].decode("ascii"))
+        yield "profile", profile.removeprefix(EXIF)
+    except (zlib.error, ValueError, IndexError):
+        return
 
 
 def _webp_blocks(content):
@@ -154,12 +182,15 @@ def _webp_blocks(content):
 
 def _tiff_blocks(content):
     yield "exif", content
+    for order, tag, _, place in _tiff_tags(content):
+        if tag == _XMP_TAG:
+            length, offset = struct.unpack_from(order + "II", content, place + 4)
+            yield "xmp", content[offset : offset + length]
 
 
 _BLOCKS = {
     b"\xff\xd8": _jpeg_blocks,
     b"\x89PNG\r\n\x1a\n": _png_blocks,
     b"RIFF": _webp_blocks,
-    b"II*\0": _tiff_blocks,
-    b"MM\0*": _tiff_blocks,
+    **dict.fromkeys(_TIFF_STARTS, _tiff_blocks),
 }

@@ -4,6 +4,8 @@ What `inference.photo.read_image` does for files. The bytes are untrusted: the s
 known before memory is taken for it.
 """
 
+from typing import NamedTuple
+
 import tensorflow as tf
 
 from hmr_tf.files import orientation as stored
@@ -11,6 +13,10 @@ from hmr_tf.files.image_size import JPEG_END, JPEG_SCAN, JPEG_WITHOUT_LENGTH
 
 # Of one photograph; a server decodes several at a time (hmr_tf/__init__.py allows a reader twice).
 MAX_PIXELS = 1 << 26
+# Of a JPEG's segments or a PNG's chunks that are searched for the orientation, in 4 s. PNGs of
+# MAX_PIXELS have about 25,000 chunks, with libpng's 8 kB each.
+MAX_PARTS = 1 << 16
+_BYTES_AT_ONCE = 4096  # of what is between segments
 _JPEG, _PNG = b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR"
 
 
@@ -54,69 +60,128 @@ def _small_enough(height, width):
 
 
 def orientation(content):
-    """`files.orientation.stored_orientation` of a JPEG or PNG, as TensorFlow operations."""
+    """`files.orientation.stored_orientation` of a JPEG or PNG, as TensorFlow operations.
+
+    In the graph it fails with InvalidArgumentError where the orientation may be in a PNG's
+    compressed or hexadecimal text, which is not read here, or the file has over `MAX_PARTS` parts.
+    """
     is_png = tf.strings.substr(content, 0, 8) == _PNG[:8]
-    exif, xmp = tf.cond(
+    from_exif, from_xmp, has_unread, has_next = tf.cond(
         is_png,
-        lambda: _first_blocks(content, 8, _png_chunk),
-        lambda: _first_blocks(content, 2, _jpeg_segment),
+        lambda: _search(content, 8, _png_chunk),
+        lambda: _search(content, 2, _jpeg_segment),
     )
-    from_exif, from_xmp = _orientation_from_tiff(exif), _orientation_from_xmp(xmp)
-    return tf.where(from_exif > 0, from_exif, tf.where(from_xmp > 0, from_xmp, stored.UPRIGHT))
+    checks = [
+        tf.debugging.Assert(
+            (from_exif > 0) | ~has_unread,
+            [
+                "The PNG's orientation may be in compressed or hexadecimal text, which is not "
+                "read: save the photograph as JPEG, or without its metadata"
+            ],
+        ),
+        tf.debugging.Assert(
+            ~has_next, [f"The file has more than {MAX_PARTS} segments or chunks; it is damaged"]
+        ),
+    ]
+    with tf.control_dependencies(checks):
+        return tf.where(from_exif > 0, from_exif, tf.where(from_xmp > 0, from_xmp, stored.UPRIGHT))
 
 
-def _first_blocks(content, start, read):
-    """The first EXIF block and the first XMP block, both strings, empty if absent.
+class _Part(NamedTuple):
+    """A segment of a JPEG or a chunk of a PNG."""
+
+    following: tf.Tensor  # int64, offset of the next one
+    is_complete: tf.Tensor  # bool; False: the header ends here
+    is_exif: tf.Tensor  # bool
+    is_xmp: tf.Tensor  # bool
+    is_unread: tf.Tensor  # bool: it may have an orientation that is not read
+    block: tuple  # int64 offset and length of its content
+
+
+def _search(content, start, read):
+    """The first valid orientation of EXIF and of XMP, or 0; whether text is unread, and parts.
 
     Args:
       content: scalar string.
       start: where the first segment or chunk begins.
-      read: function (content, offset) -> offset of the next, whether this one counts, whether it is
-        EXIF, whether it is XMP, offset and length of its block.
+      read: function (content, offset) -> _Part.
     """
-    none = tf.zeros([2], tf.int64)
+    zero = tf.constant(0, tf.int32)
 
-    def step(offset, _, exif, xmp):
-        following, is_complete, is_exif, is_xmp, block = read(content, offset)
-        exif = tf.where(is_complete & is_exif & (exif[1] == 0), block, exif)
-        xmp = tf.where(is_complete & is_xmp & (xmp[1] == 0), block, xmp)
-        return following, is_complete & ((exif[1] == 0) | (xmp[1] == 0)), exif, xmp
+    def step(offset, _, from_exif, from_xmp, has_unread):
+        part = read(content, offset)
 
-    *_, exif, xmp = tf.while_loop(
-        lambda offset, has_next, exif, xmp: has_next,
+        def value(is_kind, before, orientation_from):
+            return tf.cond(
+                part.is_complete & is_kind & (before == 0),
+                lambda: orientation_from(_substr(content, *part.block)),
+                lambda: before,
+            )
+
+        from_exif = value(part.is_exif, from_exif, _orientation_from_tiff)
+        from_xmp = value(part.is_xmp, from_xmp, _orientation_from_xmp)
+        has_unread |= part.is_complete & part.is_unread
+        has_next = part.is_complete & (from_exif == 0)
+        return part.following, has_next, from_exif, from_xmp, has_unread
+
+    _, has_next, from_exif, from_xmp, has_unread = tf.while_loop(
+        lambda offset, has_next, *_: has_next,
         step,
-        (tf.constant(start, tf.int64), tf.constant(True), none, none),
+        (tf.constant(start, tf.int64), tf.constant(True), zero, zero, tf.constant(False)),
+        maximum_iterations=MAX_PARTS,
     )
-    return _substr(content, exif[0], exif[1]), _substr(content, xmp[0], xmp[1])
+    return from_exif, from_xmp, has_unread, has_next
 
 
 def _jpeg_segment(content, offset):
     head = _bytes(content, offset, 4)
     marker, length = head[1], _number(head[2:])
+    is_marker = (head[0] == 0xFF) & (marker != 0) & (marker != 0xFF)  # else a fill byte, or none
     is_bare = tf.reduce_any(marker == tf.constant(JPEG_WITHOUT_LENGTH, tf.int64))
-    is_last = (marker == JPEG_SCAN) | (marker == JPEG_END)
-    is_complete = (head[0] == 0xFF) & ~is_last & (offset + 4 <= _length(content))
-    step = tf.where(is_bare, tf.constant(2, tf.int64), 2 + length)
-    step = tf.where(marker == 0xFF, tf.constant(1, tf.int64), step)  # a fill byte
+    is_last = is_marker & ((marker == JPEG_SCAN) | (marker == JPEG_END))
+    step = tf.cond(
+        is_marker,
+        lambda: tf.where(is_bare, tf.constant(2, tf.int64), 2 + length),
+        lambda: _bytes_to_marker(content, offset),
+    )
     block = offset + 4, tf.maximum(length - 2, 0)
-    is_app1 = marker == stored.JPEG_APP1
+    is_app1 = is_marker & (marker == stored.JPEG_APP1)
     is_exif = is_app1 & _starts(content, block, stored.EXIF)
-    is_xmp = is_app1 & _starts(content, block, stored.XMP)
     skipped = len(stored.EXIF) * tf.cast(is_exif, tf.int64)
-    block = tf.stack([block[0] + skipped, block[1] - skipped])
-    return offset + step, is_complete, is_exif, is_xmp, block
+    return _Part(
+        following=offset + step,
+        is_complete=~is_last & (offset + 4 <= _length(content)),
+        is_exif=is_exif,
+        is_xmp=is_app1 & _starts(content, block, stored.XMP),
+        is_unread=tf.constant(False),
+        block=(block[0] + skipped, block[1] - skipped),
+    )
+
+
+def _bytes_to_marker(content, offset):
+    """How many bytes after `offset` the next 0xFF is, as far as is looked at once."""
+    is_next = _bytes(content, offset + 1, _BYTES_AT_ONCE) == 0xFF
+    return 1 + tf.where(tf.reduce_any(is_next), tf.argmax(is_next), _BYTES_AT_ONCE)
 
 
 def _png_chunk(content, offset):
     length, name = _number(_bytes(content, offset, 4)), _substr(content, offset + 4, 4)
     block = offset + 8, length
     is_exif = name == b"eXIf"
-    is_xmp = (name == b"iTXt") & _starts(content, block, stored.XMP_IN_PNG)
-    has_prefix = is_exif & _starts(content, block, stored.EXIF)
-    skipped = len(stored.EXIF) * tf.cast(has_prefix, tf.int64)
-    is_complete = offset + 8 <= _length(content)
-    block = tf.stack([block[0] + skipped, block[1] - skipped])
-    return offset + length + 12, is_complete, is_exif, is_xmp, block
+    skipped = len(stored.EXIF) * tf.cast(is_exif & _starts(content, block, stored.EXIF), tf.int64)
+    is_text = tf.reduce_any(name == tf.constant(stored.PNG_TEXTS))
+    is_xmp = is_text & _starts(content, block, stored.XMP_IN_PNG)
+    flag = _bytes(content, block[0] + len(stored.XMP_IN_PNG), 1)[0]
+    is_compressed = (name == b"zTXt") | ((name == b"iTXt") & (flag == 1))
+    profiles = [_starts(content, block, keyword + b"\0") for keyword in stored.PNG_PROFILES]
+    return _Part(
+        following=offset + length + 12,
+        is_complete=offset + 8 <= _length(content),
+        is_exif=is_exif,
+        is_xmp=is_xmp & ~is_compressed,
+        is_unread=(is_xmp & is_compressed) | (is_text & tf.reduce_any(profiles)),
+        block=(block[0] + skipped, block[1] - skipped),
+    )
 
 
 def _orientation_from_tiff(block):
@@ -132,12 +197,15 @@ def _orientation_from_tiff(block):
     whole = tf.clip_by_value((_length(block) - directory - 2) // 12, 0, count)
     entries = tf.reshape(_bytes(block, directory + 2, 12 * whole), [-1, 12])
     entries = tf.pad(entries, [[0, 1], [0, 0]])  # at least one
-    kind = number(entries[:, 2:4])
-    values = tf.where(kind == 1, entries[:, 8], number(entries[:, 8:10]))
-    values = tf.where(kind == 4, number(entries[:, 8:12]), values)
-    is_integer = tf.reduce_any(kind[:, None] == tf.constant([1, 3, 4], tf.int64), axis=1)
+    kinds = number(entries[:, 2:4])[:, None]
+    is_integer = tf.reduce_any(kinds == tf.constant(list(stored.INTEGER_TYPES), tf.int64), axis=1)
     is_tag = (number(entries[:, :2]) == stored.TAG) & is_integer
-    value = values[tf.argmax(is_tag)]
+    tag = entries[tf.argmax(is_tag)]
+    code = tf.gather(
+        [*stored.INTEGER_TYPES.values()], tf.argmax(number(tag[2:4]) == [*stored.INTEGER_TYPES])
+    )
+    value = tf.where(code == "B", tag[8], number(tag[8:10]))
+    value = tf.where(code == "I", number(tag[8:12]), value)
     is_valid = tf.reduce_any(is_tag) & (value >= 1) & (value <= 8)
     is_valid &= is_little | (start == b"MM\0*")
     return tf.cast(tf.where(is_valid, value, 0), tf.int32)
