@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 from tqdm import tqdm
 
-from hmr_tf.evaluation import cached_predictions, evaluation_set, metrics
+from hmr_tf.evaluation import bootstrap, cached_predictions, evaluation_set, metrics
 from hmr_tf.evaluation.protocols import protocol_registry, scores
 from hmr_tf.evaluation.report import html_report, people_pictures, results, run_time
 from hmr_tf.files import atomic
@@ -84,6 +84,8 @@ def evaluate(plan, hmr, load_path, batch_size, output_dir, engine=None):
     predicted = _predict(plan, engine, hmr.image_size, digest, batch_size, output_dir)
     people = evaluation_set.with_predictions(plan.frames, predicted, plan.is_evaluated)
     measured = protocol_spec.score(people, plan.options, hmr)
+    groups = bootstrap.groups(people.clusters)
+    intervals = bootstrap.intervals(scores.terms_of(measured), groups)
     times = run_time.measure(engine.predict, _timed_crops(people, hmr.image_size), hmr.smpl.faces)
     content = {
         **(measured.metrics if protocol_spec.has_top_level_metrics else {}),
@@ -96,6 +98,8 @@ def evaluate(plan, hmr, load_path, batch_size, output_dir, engine=None):
         "counts": {"sequences": len(plan.frames.paths), "frames": len(people.file)},
         "missing": plan.missing,
         "metrics": {**measured.metrics, **times},
+        "intervals": intervals,
+        "bootstrap": bootstrap.settings(groups, people.is_by_photograph),
         "engine": engine.name,
         "precision": engine.precision,
         "flip_test": engine.flip_test,

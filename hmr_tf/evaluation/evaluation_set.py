@@ -1,5 +1,6 @@
 """The people of a test set: their labels and the predictions of a model."""
 
+import re
 from pathlib import Path
 from typing import NamedTuple
 
@@ -10,6 +11,9 @@ from hmr_tf.data import record
 from hmr_tf.files.errors import InputError
 
 _PARSED_PER_BATCH = 256
+# Stems of files: test_000, train_0000_wmeta; downtown_arguing_00_p0, S9_Eating_0_cam3.
+_SHARD = re.compile(r"(train|val|validation|test|trainval)_\d+(_wmeta)?")
+_PERSON_OR_CAMERA = re.compile(r"_(p|cam)\d+$")
 
 
 class EvaluationSet(NamedTuple):
@@ -28,6 +32,32 @@ class EvaluationSet(NamedTuple):
         if len(set(stems)) < len(stems):
             stems = [f"{path.parent.name}/{path.stem}" for path in self.paths]
         return np.array(stems)[self.file]
+
+    @property
+    def clusters(self):
+        """(N,) name of the group whose people depend on each other: a sequence or a photograph.
+
+        The people of a file that is named after a sequence belong together, with those of the
+        sequence's other files, NAME_p0 and NAME_p1 or NAME_cam0 and NAME_cam1. Of numbered shards,
+        the people of one photograph do.
+        """
+        folders = [path.parent for path in self.paths]
+        are_many = len(set(folders)) > 1
+        prefixes = [f"{folder.parent.name}/{folder.name}/" * are_many for folder in folders]
+        names = [
+            prefix + _PERSON_OR_CAMERA.sub("", path.stem)
+            for prefix, path in zip(prefixes, self.paths)
+        ]
+        clusters = np.array(names, object)[self.file]
+        for person in np.flatnonzero(self.is_by_photograph):
+            photograph = self.truth["filename"][person].decode(errors="replace")
+            clusters[person] = prefixes[self.file[person]] + photograph
+        return clusters.astype(str)
+
+    @property
+    def is_by_photograph(self):
+        """(N,) bool: whether the person's file is a numbered shard, of photographs."""
+        return np.array([bool(_SHARD.fullmatch(path.stem)) for path in self.paths])[self.file]
 
 
 def read(paths, decode):

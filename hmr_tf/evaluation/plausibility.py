@@ -58,14 +58,24 @@ def joint_ranges(poses, share=RANGE_SHARE):
 
 def share_outside(poses, ranges):
     """Share of the (N, 23, 3) axis-angle components that lie outside `ranges` of `joint_ranges`."""
+    return float(shares_outside(poses, ranges).mean())
+
+
+def shares_outside(poses, ranges):
+    """(N,) `share_outside` of each pose."""
     low, high = ranges
     angles = _shortest(poses)
-    return float(((angles < low) | (angles > high)).mean())
+    return ((angles < low) | (angles > high)).mean((1, 2))
 
 
 def share_beyond(betas, sigma=MAX_SIGMA):
     """Share of the (N, 10) betas that lie further than `sigma` from the mean shape."""
-    return float((np.abs(betas) > sigma).mean())
+    return float(shares_beyond(betas, sigma).mean())
+
+
+def shares_beyond(betas, sigma=MAX_SIGMA):
+    """(N,) `share_beyond` of each person."""
+    return (np.abs(betas) > sigma).mean(1)
 
 
 def _shortest(poses):

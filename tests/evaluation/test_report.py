@@ -20,6 +20,8 @@ RESULTS = {
     "counts": {"sequences": 1, "frames": 3},
     "missing": ["<b>S9</b>"],
     "metrics": {"mpjpe_mm": 50.0, "model_ms": 10.0},
+    "intervals": {"mpjpe_mm": [45.0, 55.5]},
+    "bootstrap": {"resamples": 1000, "seed": 0, "groups": 3, "of": "sequences"},
     "device": "CPU",
     "percentiles": {"mpjpe_mm": {50: 1.0, 95: 2.0}},
     "published": {"paper": {"mpjpe_mm": 56.8}},
@@ -88,7 +90,11 @@ def test_results_text_has_settings_metrics_and_missing_sequences():
     text = results.describe(RESULTS)
     assert "--protocol=h36m_p2 --root=hips --trials=0" in text
     assert "INCOMPLETE: 1 missing" in text
-    assert re.search(r"MPJPE, mm +50\.00 +56\.80", text)
+    assert re.search(r"MPJPE, mm +50\.00 +\[45\.00, 55\.50\] +56\.80", text)
+    assert re.search(r"given the box, ms +10\.00 +-\n", text)
+    assert "95 % intervals: bootstrap over 3 sequences, 1000 resamples" in text
+    one = {**RESULTS, "intervals": {}, "bootstrap": {**RESULTS["bootstrap"], "groups": 1}}
+    assert "no 95 % intervals: they need two sequences or more" in results.describe(one)
     assert re.search(r"neck +40\.00 +-", text)
 
 

@@ -216,7 +216,16 @@ def _vertex_errors_mm(frames, hmr):
 
 def describe(results):
     """Printed lines of the dict of results.json."""
+    intervals = results.get("intervals", {})
+    ranges = {
+        name: f" [{interval[0]:.2f}, {interval[1]:.2f}]"
+        for name, interval in intervals.items()
+        if interval
+    }
+    width = max(map(len, ranges.values()), default=0)
     lines = [
-        f"{results[name]:8.2f}  {text}" for name, text in DESCRIPTIONS.items() if name in results
+        f"{results[name]:8.2f}{ranges.get(name, ''):>{width}}  {text}"
+        for name, text in DESCRIPTIONS.items()
+        if name in results
     ]
-    return "\n".join([*lines, f"{results['people']:8d}  people"])
+    return "\n".join([*lines, f"{results['people']:8d}{'':{width}}  people"])

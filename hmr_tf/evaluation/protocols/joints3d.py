@@ -79,7 +79,14 @@ def score_h36m(frames, options):
         **{_with_word("median", name): float(np.median(x)) for name, x in per_frame.items()},
     }
     tables = {"action": by_action, "sequence": by_sequence, "joint": _by_joint(names, distances)}
-    return scores.Scores(overall, tables, per_frame)
+    terms = {
+        **{
+            _with_word("actions", name): _action_terms(x, sequences)
+            for name, x in per_frame.items()
+        },
+        **{_with_word("median", name): scores.Median(x) for name, x in per_frame.items()},
+    }
+    return scores.Scores(overall, tables, per_frame, terms)
 
 
 def score_mpi_inf_3dhp(frames, options):
@@ -114,7 +121,7 @@ def score_mpi_inf_3dhp(frames, options):
         "activity": scores.by_group(activities, metrics_of, tuple(ACTIVITIES.values())),
         "joint": _by_joint(names, distances),
     }
-    return scores.Scores(metrics_of(...), tables, _per_frame_mm(distances))
+    return scores.Scores(metrics_of(...), tables, _per_frame_mm(distances), _share_terms(distances))
 
 
 def _check_joints(frames, field, dataset):
@@ -171,6 +178,27 @@ def _shares_percent(distances, rows):
         "pa_pck_percent": 100 * metrics.pck(aligned, metrics.PCK_M),
         "pa_auc_percent": 100 * metrics.auc(aligned),
     }
+
+
+def _share_terms(distances):
+    """Terms of `_shares_percent`."""
+    terms = {}
+    for name, part in zip(("", "pa_"), distances):
+        joints = np.full(len(part), float(part.shape[1]))
+        below = len(metrics.AUC_M) - np.searchsorted(metrics.AUC_M, part, side="right")
+        near = (part < metrics.PCK_M).sum(1)
+        terms[f"{name}pck_percent"] = scores.Terms(near, joints, 100.0)
+        terms[f"{name}auc_percent"] = scores.Terms(below.sum(1), len(metrics.AUC_M) * joints, 100.0)
+    return terms
+
+
+def _action_terms(values, sequences):
+    """Terms of the mean over actions of the means over sequences; (N,) values and names."""
+    names, sequence, frames = np.unique(sequences, return_inverse=True, return_counts=True)
+    actions, action = np.unique([h36m_names.action_of(name) for name in names], return_inverse=True)
+    share = np.zeros((len(values), len(actions)))
+    share[np.arange(len(values)), action[sequence]] = 1.0 / frames[sequence]
+    return scores.Terms(share * values[:, None], share)
 
 
 def _rows_of_actions(by_sequence):

@@ -70,11 +70,16 @@ def score(frames, options):
     by_joint = {name: row for name, row in by_joint.items() if np.isfinite(row["keypoints_px"])}
     overall = metrics_of(all_people)
     overall["keypoints_median_px"] = float(np.nanmedian(error))
-    overall.update(_torso_metrics(keypoints_px, pixels, labelled))
+    terms = {
+        **_pck_terms(distance, lengths, labelled),
+        "keypoints_median_px": scores.Median(error),
+        **_torso_terms(keypoints_px, pixels, labelled),
+    }
     if options.get("mocap_ranges"):
-        overall.update(_plausibility_metrics(predicted["theta"], options["mocap_ranges"]))
+        terms.update(_plausibility_terms(predicted["theta"], options["mocap_ranges"]))
+    overall.update({name: scores.unweighted(terms[name]) for name in terms if name not in overall})
     tables = {"sequence": scores.by_group(frames.sequences, metrics_of), "joint": by_joint}
-    return scores.Scores(overall, tables, {"keypoints_px": error})
+    return scores.Scores(overall, tables, {"keypoints_px": error}, terms)
 
 
 def labels_in_crop(frames):
@@ -83,8 +88,18 @@ def labels_in_crop(frames):
     return frames.truth["keypoints_px"][..., :2] * scale_xy.astype(float) - corner_px
 
 
-def _torso_metrics(predicted_px, labels_px, labelled):
-    """Percent of the torsos of the right length; nan where no such person is labelled."""
+def _pck_terms(distance, lengths, labelled):
+    """Terms of the mean distance and of the PCKs."""
+    terms = {"keypoints_px": scores.ratio_terms(distance, labelled)}
+    for name, (part, share) in _PCK.items():
+        threshold = share * lengths[part][:, None]
+        counts = labelled & np.isfinite(threshold)
+        terms[name] = scores.ratio_terms(distance < threshold, counts, 100.0)
+    return terms
+
+
+def _torso_terms(predicted_px, labels_px, labelled):
+    """Terms of the percent of the torsos of the right length."""
     ends = np.array([[KEYPOINTS.index(end) for end in side] for side in _SIDES])
     legs, feet = ([KEYPOINTS.index(name) for name in names] for names in (_LEGS, _FEET))
 
@@ -98,17 +113,21 @@ def _torso_metrics(predicted_px, labels_px, labelled):
         "torso_whole_percent": has_torso & labelled[:, feet].all(axis=1),
         "torso_cut_off_percent": has_torso & ~labelled[:, legs].any(axis=1),
     }
-    return {name: 100 * _mean(is_right, people[:, None]) for name, people in groups.items()}
+    return {
+        name: scores.ratio_terms(is_right, people[:, None], 100.0)
+        for name, people in groups.items()
+    }
 
 
-def _plausibility_metrics(thetas, mocap_folder):
+def _plausibility_terms(thetas, mocap_folder):
     mocap = plausibility.read_mocap(shards.of_mocap_ranges(mocap_folder))
     ranges = plausibility.joint_ranges(mocap.poses)
     _, pose, betas = map(np.asarray, split(thetas))
-    return {
-        "impossible_angles_percent": 100 * plausibility.share_outside(pose[:, 1:], ranges),
-        "betas_beyond_3_percent": 100 * plausibility.share_beyond(betas),
+    shares = {
+        "impossible_angles_percent": plausibility.shares_outside(pose[:, 1:], ranges),
+        "betas_beyond_3_percent": plausibility.shares_beyond(betas),
     }
+    return {name: scores.mean_terms(values, 100.0) for name, values in shares.items()}
 
 
 def _mean(distance, counts):

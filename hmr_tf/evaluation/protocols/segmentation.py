@@ -122,7 +122,7 @@ def score(frames, options, hmr):
         "sequence": scores.by_group(np.array(names), metrics_of),
         "part": {name: {"f1": value} for name, value in by_part.items()},
     }
-    return scores.Scores(metrics_of(...), tables, {"wrong_pixels_percent": wrong})
+    return scores.Scores(metrics_of(...), tables, {"wrong_pixels_percent": wrong}, _terms(*counts))
 
 
 def check(frames, options):
@@ -168,6 +168,17 @@ def _percent(person, by_part):
         "parts_accuracy_percent": 100 * metrics.accuracy(by_part),
         "parts_f1": float(np.nanmean(metrics.f1(by_part))),
     }
+
+
+def _terms(person, by_part):
+    """Terms of `_percent`, from the (N, L + 1, 3) counts of each image."""
+    terms = {}
+    for name, counts in (("foreground", person), ("parts", by_part)):
+        equal, pixels, _ = counts[:, -1].T
+        hits, false_positives, false_negatives = np.moveaxis(counts[:, :-1], -1, 0)
+        terms[f"{name}_accuracy_percent"] = scores.Terms(equal, pixels, 100.0)
+        terms[f"{name}_f1"] = scores.Terms(2 * hits, 2 * hits + false_positives + false_negatives)
+    return terms
 
 
 def _face_labels(smpl, path):

@@ -45,6 +45,7 @@ def report(content, errors, ranked_by, people):
         _head(content),
         "<h2>Results</h2>",
         _table(*results.metrics_table(content)),
+        f"<p>{_safe(results.describe_bootstrap(content))}</p>",
         "<h2>Errors of the people</h2>",
         f'<div class="charts">{charts.histogram(values, unit)}'
         f"{charts.percentile_curve(values, unit)}</div>",

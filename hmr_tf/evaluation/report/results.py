@@ -60,6 +60,24 @@ def format_number(value):
     return "-" if value is None or not math.isfinite(value) else f"{value:.2f}"
 
 
+def format_interval(interval):
+    """[low, high] in tables; "-" without one."""
+    return "-" if interval is None else f"[{interval[0]:.2f}, {interval[1]:.2f}]"
+
+
+def describe_bootstrap(results):
+    """A sentence on the intervals of results; empty for those of earlier versions."""
+    settings = results.get("bootstrap")
+    if not settings:
+        return ""
+    if settings["groups"] < 2:
+        return f"no 95 % intervals: they need two {settings['of']} or more"
+    return (
+        f"95 % intervals: bootstrap over {settings['groups']} {settings['of']}, "
+        f"{settings['resamples']} resamples"
+    )
+
+
 def write(folder, results):
     """Writes results.json, and sequences.csv where there are sequences, into a Path."""
     text = json.dumps(_without_nan(results), indent=2, allow_nan=False)
@@ -110,6 +128,7 @@ def describe(results):
         *_missing(results),
         "",
         *text_table(*metrics_table(results)),
+        *filter(None, [describe_bootstrap(results)]),
     ]
     for title in ("action", "activity", "part", "joint"):
         if title in results["tables"]:
@@ -118,16 +137,18 @@ def describe(results):
 
 
 def metrics_table(results):
-    """(header, rows) of text: every metric beside the published ones."""
-    columns = {"here": results["metrics"], **results["published"]}
+    """(header, rows) of text: every metric, its interval, and the published ones."""
+    intervals, published = results.get("intervals", {}), results["published"]
     rows = [
         (
             metric_label(name),
-            *(format_number(x[name]) if name in x else "" for x in columns.values()),
+            format_number(value),
+            format_interval(intervals.get(name)),
+            *(format_number(x[name]) if name in x else "" for x in published.values()),
         )
-        for name in results["metrics"]
+        for name, value in results["metrics"].items()
     ]
-    return ("", *columns), rows
+    return ("", "here", "95 %", *published), rows
 
 
 def compare(paths):
