@@ -79,12 +79,40 @@ def resample(terms, people):
 
     Args as `intervals`.
     """
-    functions = {name: _of_group_weights(term, people) for name, term in terms.items()}
-    parts = [
-        {name: function(weights) for name, function in functions.items()}
-        for weights in _draws(len(people.names))
-    ]
-    return {name: np.concatenate([part[name] for part in parts]) for name in terms}
+    return resample_groups(sum_by_group(terms, people), people)
+
+
+def sum_by_group(terms, people):
+    """The same terms with each `Terms` summed by group: (N, A) -> (G, A)."""
+    return {
+        name: term._replace(
+            numerator=_group_sums(term.columns()[0], people),
+            denominator=_group_sums(term.columns()[1], people),
+        )
+        if isinstance(term, scores.Terms)
+        else term
+        for name, term in terms.items()
+    }
+
+
+def resample_groups(terms, people):
+    """As `resample`, of the terms of `sum_by_group`."""
+    sums = {name: term for name, term in terms.items() if isinstance(term, scores.Terms)}
+    others = {
+        name: _of_group_weights(term, people) for name, term in terms.items() if name not in sums
+    }
+    columns = [part for term in sums.values() for part in term.columns()]
+    ends = np.cumsum([part.shape[1] for part in columns])[:-1]
+    columns = np.concatenate(columns, axis=1) if columns else None
+    resamples = {name: [] for name in terms}
+    for weights in _draws(len(people.names)):
+        if sums:
+            parts = iter(np.split(weights.astype(float) @ columns, ends, axis=1))
+        for name, term in sums.items():
+            resamples[name].append(term.of_sums(next(parts), next(parts)))
+        for name, function in others.items():
+            resamples[name].append(np.array([function(row) for row in weights], float))
+    return {name: np.concatenate(values) for name, values in resamples.items()}
 
 
 def _draws(num_groups):
@@ -100,21 +128,12 @@ def _draws(num_groups):
 
 
 def _of_group_weights(term, people):
-    """The metric as a function of the groups' weights: (r, G) -> (r,)."""
-    if isinstance(term, scores.Terms):
-        sums = [_group_sums(part, people) for part in term.columns()]
-        return lambda weights: term.of_sums(*(weights.astype(float) @ part for part in sums))
+    """A metric of no sums as a function of the groups' weights: (G,) -> number."""
     if isinstance(term, scores.Median):
         values, order = term.ascending()
         group = people.of_person[order]
-        return lambda weights: _each(
-            lambda row: scores.median_of_sorted(values, row[group]), weights
-        )
-    return lambda weights: _each(lambda row: term(row[people.of_person]), weights)
-
-
-def _each(function, rows):
-    return np.array([function(row) for row in rows], float)
+        return lambda weights: scores.median_of_sorted(values, weights[group])
+    return lambda weights: term(weights[people.of_person])
 
 
 def _group_sums(values, people):
