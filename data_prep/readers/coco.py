@@ -128,7 +128,7 @@ def _points(annotation, columns, num_listed, is_binary):
         return "no keypoints", False
     try:
         listed = np.array(annotation["keypoints"], float).reshape(num_listed, 3)  # null: NaN
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return f"keypoints are not {num_listed} times x, y, v", True
     visibility = listed[:, 2]
     has_none = np.isnan(listed).all(axis=1) | (visibility == 0) | (visibility == -1)
@@ -136,9 +136,11 @@ def _points(annotation, columns, num_listed, is_binary):
     if not np.isfinite(listed).all():
         return "keypoints are not numbers", True
     if not set(listed[:, 2].tolist()) <= {0, 1, 2}:
-        return f"keypoints are not {num_listed} times x, y, v", True
+        return f"keypoints are not {num_listed} times x, y, v, with v of 0, 1 or 2", True
     if not listed[:, 2].any():
         return "no keypoints", False
+    if 0 < np.abs(listed[:, :2]).max() <= 1:
+        return "keypoints between -1 and 1, not pixels", True
     points = np.zeros((len(skeleton.KEYPOINTS), 3))
     points[list(columns)] = listed[list(columns.values())]
     if is_binary:
@@ -214,9 +216,10 @@ def _box_height(annotation):
     box = annotation.get("bbox")
     if not box:
         return np.inf
-    if not all(isinstance(side, (int, float)) and np.isfinite(side) for side in box[2:4]):
-        raise ValueError("the size of the box is not numbers")
-    return box[3] if min(box[2:4]) > 0 else None
+    x, y, width, height, *_ = map(float, box) if isinstance(box, list) else ()
+    if not np.isfinite([width, height]).all() or 0 < max(abs(x), abs(y), width, height) <= 1:
+        raise ValueError("the box is not numbers, or not pixels")
+    return height if min(width, height) > 0 else None
 
 
 def _check_mask(mask, image):

@@ -41,11 +41,13 @@ def read(path, category=""):
     """
     content = _read_json(path)
     try:
-        categories = _columns_by_category(content.get("categories"), category)
+        columns = _columns_by_category(content.get("categories"), category)
     except InputError as error:
         raise InputError(f"{path}: {error}") from error
     images, unusable_images = _images(content["images"], path.name)
-    people, others = _people_by_image(content["annotations"], images, categories, path.name)
+    people, others = _people_by_image(content, images, columns, path.name)
+    if others and not people and not any(skipped.is_problem for skipped in others):
+        raise InputError(f"{path} {coco_names.no_people(content['annotations'], columns)}")
     return CocoFile(images, people, skipped=unusable_images + others)
 
 
@@ -61,7 +63,11 @@ def _columns_by_category(categories, name):
 def _read_json(path):
     """The file's dict with the lists images and annotations; InputError if it is something else."""
     try:
-        content = json.loads(path.read_bytes())
+        content = path.read_bytes()
+        try:
+            content = json.loads(content)
+        except UnicodeDecodeError:  # Windows'
+            content = json.loads(content.decode("cp1252"))
     except OSError as error:
         raise InputError(f"cannot read {path}: {error.strerror}") from error
     except (ValueError, RecursionError) as error:
@@ -69,7 +75,11 @@ def _read_json(path):
     keys = ("images", "annotations")
     is_dict = isinstance(content, dict)
     if not is_dict or not all(isinstance(content.get(key), list) for key in keys):
-        present = ", ".join(map(str, list(content)[:8])) if is_dict and content else "nothing"
+        present = (
+            ", ".join(map(coco_names.shown, list(content)[:8]))
+            if is_dict and content
+            else "nothing"
+        )
         what = f"a dictionary of {present}" if is_dict else f"a {_JSON_NAMES[type(content)]}"
         raise InputError(
             f"{path} is not a file of COCO keypoints: it has no lists images and annotations, but "
@@ -83,7 +93,7 @@ def _images(entries, filename):
     images, unusable = {}, []
     for number, entry in enumerate(entries):
         image_id = coco_names.entry_id(entry.get("id")) if isinstance(entry, dict) else None
-        if image_id is None or not isinstance(entry.get("file_name"), str):
+        if image_id is None or not _is_file_name(entry.get("file_name")):
             where = f"{filename}, images[{number}]"
             unusable.append(Skipped("image without id or file_name", where))
         else:
@@ -92,18 +102,29 @@ def _images(entries, filename):
     return {image_id: images[image_id] for image_id in order}, unusable
 
 
-def _people_by_image(entries, images, categories, filename):
+def _is_file_name(value):
+    return isinstance(value, str) and bool(value.strip(" ./\\")) and "\0" not in value
+
+
+def _people_by_image(content, images, columns, filename):
     """dict: image id -> (annotation, columns, their number) of people; a list of other Skipped."""
     people, others = {}, []
-    for number, entry in enumerate(entries):
+    _, ambiguous = coco_names.images_by_id(content["images"])
+    categories = coco_names.entries_by_id(content.get("categories"))
+    for number, entry in enumerate(content["annotations"]):
         where = f"{filename}, annotations[{number}]"
         entry = entry if isinstance(entry, dict) else {}
         image_id = coco_names.entry_id(entry.get("image_id"))
-        category_id = coco_names.entry_id(entry.get("category_id"))
+        category_id = coco_names.category_id(entry, categories)
         if image_id not in images:
             others.append(Skipped("annotation of no listed image", where))
-        elif category_id not in categories:
+        elif category_id is None:
+            others.append(Skipped("annotation without category_id", where))
+        elif category_id not in columns:
+            where = f"{where}, category_id {coco_names.shown(category_id)}"
             others.append(Skipped("of another category", where, is_problem=False))
+        elif image_id in ambiguous:
+            others.append(Skipped("several images of one id", f"{where}: {ambiguous[image_id]}"))
         else:
-            people.setdefault(image_id, []).append((entry, *categories[category_id]))
+            people.setdefault(image_id, []).append((entry, *columns[category_id]))
     return people, others

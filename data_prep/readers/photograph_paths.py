@@ -3,11 +3,14 @@
 import collections
 import os
 import re
-import urllib.parse
+
+from hmr_tf.files import listed_paths
 
 
 def find(folder, names):
     r"""Finds each photograph by its name below a folder, or by the longest tail that exists there.
+
+    Upper case, spaces at the ends and composed accents count only where several files differ so.
 
     Args:
       folder: where the names start.
@@ -18,7 +21,8 @@ def find(folder, names):
       dict: id -> path; if there is no such file, of where it should be. And dict: id -> text, of
       ambiguous photographs: different names have the same tail.
     """
-    paths = {key: _find(folder, name) for key, name in names.items()}
+    files = _Files(str(folder))
+    paths = {key: _find(folder, name, files) for key, name in names.items()}
     names_of = collections.defaultdict(set)
     for key, path in paths.items():
         names_of[path].add(names[key])
@@ -30,15 +34,47 @@ def find(folder, names):
     return paths, ambiguous
 
 
-def _find(folder, name):
+def _find(folder, name, files):
     as_given = os.path.join(folder, name)
     if os.path.isfile(as_given):
         return as_given
-    for path in (name, urllib.parse.unquote(name)):
-        parts = re.split(r"[/\\]", re.sub(r"^[A-Za-z]:", "", path))
-        parts = [part for part in parts if part not in ("", ".", "..")]
-        tails = (os.path.join(folder, *parts[start:]) for start in range(len(parts)))
-        tail = next(filter(os.path.isfile, tails), None)
-        if tail:
-            return tail
-    return as_given
+    tails = [tail for spelling in listed_paths.spellings(name) for tail in _tails(spelling)]
+    exact = (os.path.join(folder, *tail) for tail in tails)
+    path = next(filter(os.path.isfile, exact), None)
+    return path or next(filter(None, map(files.find, tails)), as_given)
+
+
+def _tails(name):
+    """Lists of the parts of a path, without its drive: all of them, without the first, ..."""
+    parts = re.split(r"[/\\]", re.sub(r"^[A-Za-z]:", "", name))
+    parts = [part for part in parts if part.strip() not in ("", ".", "..")]
+    return [parts[start:] for start in range(len(parts))]
+
+
+class _Files:
+    """The files below a folder, to be looked up without regard to upper case and accents' form."""
+
+    def __init__(self, folder):
+        self._folder = folder
+        self._names = {}  # folder -> dict: name as it is compared -> names on disk
+
+    def find(self, parts):
+        """Path of the only file with these names, or None."""
+        path = self._folder
+        for part in parts:
+            names = self._names_in(path).get(_comparable(part), [])
+            if len(names) != 1:
+                return None
+            path = os.path.join(path, names[0])
+        return path if os.path.isfile(path) else None
+
+    def _names_in(self, path):
+        if path not in self._names:
+            by_name = self._names[path] = collections.defaultdict(list)
+            for name in os.listdir(path) if os.path.isdir(path) else ():
+                by_name[_comparable(name)].append(name)
+        return self._names[path]
+
+
+def _comparable(name):
+    return listed_paths.composed(name).strip().casefold()

@@ -1,5 +1,6 @@
 """Names in files of COCO's form: which categories are people, which keypoint is which."""
 
+import json
 import re
 
 from hmr_tf.body import skeleton
@@ -16,13 +17,13 @@ _ALIASES = {
     "right_heap": "right_hip",
 }
 # Keypoints that HMR does not use. A head without "top" may be its middle or its top.
+_UNUSED_OF_SIDES = (
+    *("big_toe", "small_toe", "toe", "heel", "foot", "hand", "thumb", "foot_index"),
+    *("eye_inner", "eye_outer", "mouth", "pinky", "index"),  # MediaPipe's
+)
 _UNUSED = {
     *("pelvis", "hip", "mid_hip", "thorax", "spine", "chest", "head", "chin", "sternum"),
-    *(
-        f"{side}_{part}"
-        for side in ("left", "right")
-        for part in ("big_toe", "small_toe", "toe", "heel", "foot", "hand", "thumb", "foot_index")
-    ),
+    *(f"{side}_{part}" for side in ("left", "right") for part in _UNUSED_OF_SIDES),
 }
 _SIDES = {"left": "left", "l": "left", "right": "right", "r": "right"}
 
@@ -34,6 +35,12 @@ def entry_id(value):
     if isinstance(value, float) and value.is_integer():
         return int(value)
     return value if isinstance(value, int) else None
+
+
+def shown(value):
+    """A value of a JSON file as text for messages: short, in one line."""
+    text = value if isinstance(value, str) else json.dumps(value)
+    return "".join(letter if letter.isprintable() else "?" for letter in text[:80])
 
 
 def is_crowd(annotation):
@@ -49,6 +56,51 @@ def entries_by_id(entries):
     return {key: entry for key, entry in named if key is not None}
 
 
+def images_by_id(entries):
+    """Images by their ids, and the ids that stand for several images.
+
+    Files that were put together from others count from 1 again.
+
+    Args:
+      entries: the file's "images".
+
+    Returns:
+      dict: id -> the last entry with this id; dict: id -> text, of ids with several file names.
+    """
+    names = {}
+    for entry in entries if isinstance(entries, list) else []:
+        key = entry_id(entry.get("id")) if isinstance(entry, dict) else None
+        if key is not None and isinstance(entry.get("file_name"), str):
+            names.setdefault(key, {})[entry["file_name"]] = True
+    return entries_by_id(entries), {
+        key: f"image id {key} is {' and '.join(map(shown, list(of_id)[:3]))}"
+        for key, of_id in names.items()
+        if len(of_id) > 1
+    }
+
+
+def category_id(annotation, entries):
+    """Id of an annotation's category; None where the file has several and it states none.
+
+    Some files write the category's name in place of its id.
+
+    Args:
+      annotation: dictionary.
+      entries: the file's "categories", from `entries_by_id`.
+    """
+    key = entry_id(annotation.get("category_id"))
+    if key is None and len(entries) < 2:
+        return next(iter(entries), PERSON_ID)
+    if isinstance(key, str) and key not in entries:
+        names = {_category_name(entry): other for other, entry in entries.items()}
+        return names.get(key.strip().lower(), key)
+    return key
+
+
+def _category_name(entry):
+    return str(entry.get("name", "")).strip().lower()
+
+
 def person_category_ids(categories, name=""):
     """Ids of the categories that hold people.
 
@@ -60,9 +112,10 @@ def person_category_ids(categories, name=""):
       set of ids, from `entry_id`.
 
     Raises:
-      InputError: no category has this name.
+      InputError: no category has this name, or its id stands for another category too.
     """
     named = {key: str(entry.get("name", "")) for key, entry in entries_by_id(categories).items()}
+    _check_distinct_ids(categories)
     category_name = (name or PERSON).strip().lower()
     if not any(named.values()):
         if not name:
@@ -71,12 +124,34 @@ def person_category_ids(categories, name=""):
             return {entry_id(category_name)}
     ids = {key for key, value in named.items() if value.strip().lower() == category_name}
     if not ids:
-        present = ", ".join(sorted(filter(None, named.values()))) or "none with a name"
+        present = ", ".join(sorted(map(shown, filter(None, named.values())))) or "none with a name"
         raise InputError(
             f"no category is called {name or PERSON}; the file has: {present}; pass one of them as "
             "--category=NAME"
         )
     return ids
+
+
+def no_people(annotations, ids):
+    """Why a file without people has none: the categories of its annotations are others."""
+    kinds = {shown(entry.get("category_id")) for entry in annotations if isinstance(entry, dict)}
+    return (
+        f"has no entry of category_id {' or '.join(sorted(map(str, ids)))}, which is a person; it "
+        f"has {', '.join(sorted(kinds)[:8]) or 'no entries'}; pass one of them as --category=ID"
+    )
+
+
+def _check_distinct_ids(categories):
+    names = {}
+    for entry in categories if isinstance(categories, list) else []:
+        key = entry_id(entry.get("id")) if isinstance(entry, dict) else None
+        if key is not None and names.setdefault(key, _category_name(entry)) != _category_name(
+            entry
+        ):
+            raise InputError(
+                f"two categories have the id {shown(key)}: {shown(names[key])} and "
+                f"{shown(_category_name(entry))}; give each category its own id"
+            )
 
 
 def keypoint_columns(names):
@@ -93,16 +168,18 @@ def keypoint_columns(names):
     """
     if names is None:
         names = skeleton.COCO_KEYPOINTS
-    standard = [_standard_name(str(name)) for name in names]
+    if not isinstance(names, (list, tuple)):
+        raise InputError(f"its category's keypoints are {shown(names)}, not a list of names")
+    standard = [_standard_name(name) if isinstance(name, str) else "" for name in names]
     unknown = [
-        str(name)
+        shown(name)
         for name, known in zip(names, standard)
         if known not in skeleton.KEYPOINTS and known not in _UNUSED
     ]
     if unknown:
         raise InputError(
-            f"unknown keypoints: {', '.join(unknown)}; known are {', '.join(skeleton.KEYPOINTS)}, "
-            "and some that are not used, as pelvis and left_heel"
+            f"unknown keypoints: {', '.join(unknown[:20])}; known are "
+            f"{', '.join(skeleton.KEYPOINTS)}, and some that are not used, as pelvis and left_heel"
         )
     columns = {}
     for column, name in enumerate(standard):
@@ -117,8 +194,8 @@ def keypoint_columns(names):
 
 
 def _standard_name(name):
-    """ "Left Shoulder", "leftShoulder", "l_shoulder", "shoulder_left" -> "left_shoulder"."""
-    words = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name.strip())
+    """ "Left Shoulder", "leftShoulder", "LShoulder", "shoulder_left" -> "left_shoulder"."""
+    words = re.sub(r"(?<=[a-z])(?=[A-Z])|(?<=^[LR])(?=[A-Z][a-z])", "_", name.strip())
     words = [word for word in re.split(r"[\W_]+", words.lower()) if word]
     side = next((_SIDES[word] for word in words if word in _SIDES), None)
     rest = [word for word in words if word not in _SIDES]

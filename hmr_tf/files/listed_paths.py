@@ -1,9 +1,26 @@
 """Matches listed paths, perhaps of another machine, with files of this machine."""
 
 import re
+import unicodedata
+import urllib.parse
 from pathlib import Path
 
 from hmr_tf.files.errors import InputError
+
+
+def spellings(name):
+    """The spellings of a listed path: as it is; of a URL, without its query; with %20 as a space.
+
+    Returns:
+      list of str, each once, the first as it is listed.
+    """
+    path = re.sub(r"[?#].*$", "", name) if "://" in name else name
+    return list(dict.fromkeys((name, path, urllib.parse.unquote(path))))
+
+
+def composed(name):
+    """A name with composed letters: macOS writes an umlaut as a letter and two dots."""
+    return unicodedata.normalize("NFC", name)
 
 
 class ListedPaths:
@@ -17,9 +34,9 @@ class ListedPaths:
         """Args: names: iterable of str; / or \\ between folders, with or without an extension."""
         self._by_name = {}  # last part in lower case, with and without extension -> listed names
         for name in names:
-            last = _parts(name)[-1:]
-            for key in {part for whole in last for part in (whole, _stem(whole))}:
-                self._by_name.setdefault(key.lower(), []).append(name)
+            wholes = {_parts(spelling)[-1] for spelling in spellings(name) if _parts(spelling)}
+            for key in {part.lower() for whole in wholes for part in (whole, _stem(whole))}:
+                self._by_name.setdefault(key, []).append(name)
 
     def find(self, path):
         """The listed name that matches a file, or None.
@@ -34,7 +51,7 @@ class ListedPaths:
             for name in self._by_name.get(key, ())
         ]
         ranked = sorted(
-            {name: _match_quality(_parts(name), parts) for name in candidates}.items(), key=_second
+            {name: _match_quality(name, parts) for name in candidates}.items(), key=_second
         )
         if len(ranked) > 1 and ranked[-1][1] == ranked[-2][1]:
             first, second = sorted(name for name, _ in ranked[-2:])
@@ -56,7 +73,7 @@ class ListedPaths:
             except InputError as error:
                 names[path] = error
             if isinstance(names[path], str):
-                quality = _match_quality(_parts(names[path]), _parts(Path(path).absolute()))
+                quality = _match_quality(names[path], _parts(Path(path).absolute()))
                 matches_by_name.setdefault(names[path], []).append((quality, path))
         for name, matches in matches_by_name.items():
             best = max(quality for quality, _ in matches)
@@ -85,15 +102,21 @@ def trailing_number(name):
 
 
 def _parts(name):
-    return [part for part in re.split(r"[\\/]+", str(name).strip()) if part not in ("", ".")]
+    parts = re.split(r"[\\/]+", composed(str(name)).strip())
+    return [part for part in parts if part not in ("", ".")]
 
 
 def _stem(name):
     return name.rsplit(".", 1)[0] or name
 
 
-def _match_quality(listed, parts):
+def _match_quality(name, parts):
     """Rank of a match: folders in common, none left over, same extension, same upper case."""
+    of_spellings = [_parts(spelling) for spelling in spellings(name)]
+    return max(_match_quality_of(listed, parts) for listed in of_spellings if listed)
+
+
+def _match_quality_of(listed, parts):
     common = 0
     while common + 1 < min(len(listed), len(parts)) and listed[-common - 2] == parts[-common - 2]:
         common += 1

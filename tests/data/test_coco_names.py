@@ -2,6 +2,7 @@
 
 import pytest
 
+from hmr_tf.body import skeleton
 from hmr_tf.data import coco_names
 from hmr_tf.files.errors import InputError
 
@@ -40,3 +41,44 @@ def test_coco_names_category_of_people(categories, name, ids):
 def test_coco_names_refuses_unknown_categories(categories, name, message):
     with pytest.raises(InputError, match=message):
         coco_names.person_category_ids(categories, name)
+
+
+CATEGORIES = {4: {"name": " Person"}, "p": {"name": "dog"}}
+
+
+@pytest.mark.parametrize(
+    ("value", "entries", "key"),
+    [
+        ("4", CATEGORIES, 4),
+        ("person", CATEGORIES, 4),
+        ("DOG ", CATEGORIES, "p"),
+        ("cat", CATEGORIES, "cat"),
+        (None, CATEGORIES, None),
+        (None, {4: {}}, 4),
+        (None, {}, coco_names.PERSON_ID),
+    ],
+)
+def test_coco_names_category_of_an_annotation(value, entries, key):
+    assert coco_names.category_id({"category_id": value}, entries) == key
+
+
+def test_coco_names_images_of_one_id():
+    images = [{"id": 1, "file_name": "a"}, {"id": "1", "file_name": "b"}, {"id": 1}, None]
+    images += [{"id": 2, "file_name": "c"}] * 2
+    assert coco_names.images_by_id(images)[1] == {1: "image id 1 is a and b"}
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [("a\n\0b", "a??b"), (None, "null"), ([True], "[true]"), ("x" * 99, "x" * 80)],
+)
+def test_coco_names_are_shown_in_one_short_line(value, text):
+    assert coco_names.shown(value) == text
+
+
+def test_coco_names_keypoints_of_openpose_and_mediapipe():
+    names = ["Nose", "Neck", "RShoulder", "MidHip", "LBigToe", "REar", "left_eye_inner"]
+    known = {skeleton.KEYPOINTS[i]: names[j] for i, j in coco_names.keypoint_columns(names).items()}
+    assert known == {"nose": "Nose", "neck": "Neck", "right_shoulder": "RShoulder"} | {
+        "right_ear": "REar"
+    }

@@ -3,6 +3,8 @@
 import csv
 import io
 import json
+import unicodedata
+import urllib.parse
 
 import numpy as np
 
@@ -28,7 +30,8 @@ def photographs(rng):
 def listed_name(rng, name):
     """The photograph's path as a file on another machine may list it."""
     forms = (name, f"/home/me/{name}", f"./{name}", "C:\\photos\\" + name.replace("/", "\\"))
-    return choose(rng, *forms)
+    url = f"https://example.org/{urllib.parse.quote(name)}"
+    return unicodedata.normalize(choose(rng, "NFC", "NFD"), choose(rng, *forms, url, f"{url}?a=/b"))
 
 
 def random_people(rng):
@@ -72,7 +75,7 @@ def check_csv(rng, folder):
     writer = csv.writer(text, delimiter=delimiter, lineterminator=end, quoting=quoting)
     writer.writerows([header, *lines])
     codes = ["utf-8", "utf-8-sig", "utf-16"]
-    if not any("日" in name for name in by_name):
+    if all(name.encode("cp1252", "ignore").decode("cp1252") == name for name in listed.values()):
         codes.append("cp1252")
     path = folder / choose(rng, "boxes.csv", "boxes.CSV")
     path.write_bytes(text.getvalue().encode(choose(rng, *codes)))

@@ -108,12 +108,19 @@ def test_coco_people_kept_by_the_rules(entries, tmp_path):
     assert isinstance(read_one(tmp_path, **entries), LabelledPerson)
 
 
+VISIBILITY = "keypoints are not 17 times x, y, v, with v of 0, 1 or 2"
+
+
 @pytest.mark.parametrize(
     ("entries", "reason"),
     [
         ({"keypoints": [1, 2, 2]}, "keypoints are not 17 times x, y, v"),
         ({"keypoints": ["a"] * 51}, "keypoints are not 17 times x, y, v"),
-        ({"points": STANDING + np.array([0, 0, 1])}, "keypoints are not 17 times x, y, v"),
+        ({"points": STANDING + np.array([0, 0, 1])}, VISIBILITY),
+        ({"points": STANDING - np.array([0, 0, 0.2])}, VISIBILITY),  # a confidence
+        ({"keypoints": STANDING[:, :2].ravel().tolist()}, "keypoints are not 17 times x, y, v"),
+        ({"keypoints": [10**400, 1, 2] * 17}, "keypoints are not 17 times x, y, v"),
+        ({"points": STANDING / [240, 180, 1]}, "keypoints between -1 and 1, not pixels"),
         ({"keypoints": [float("nan"), 1, 2] * 17}, "keypoints are not numbers"),
         ({"points": STANDING * [0, 0, 1]}, "keypoints all in one place"),
         ({"polygon": (-50, -50, -10, -50, -10, -10)}, "mask empty"),
@@ -124,13 +131,15 @@ def test_coco_people_kept_by_the_rules(entries, tmp_path):
         ({"segmentation": {"counts": [0], "size": [0, 0]}}, "mask unreadable"),
         ({"polygon": (30, 10, 9e58, 10, 70, 170)}, "mask unreadable"),
         ({"polygon": (30, 10, float("nan"), 10, 70, 170)}, "mask unreadable"),
-        ({"segmentation": None, "bbox": [0, 0, 10, "80"]}, "box unreadable"),
+        ({"segmentation": None, "bbox": [0, 0, 10, "8o"]}, "box unreadable"),
         ({"segmentation": None, "bbox": [0, 0, 10, None]}, "box unreadable"),
         ({"segmentation": None, "bbox": [0, 0, 10, [80]]}, "box unreadable"),
         ({"segmentation": None, "bbox": [0, 0, 10, float("nan")]}, "box unreadable"),
         ({"segmentation": None, "bbox": [0, 0, 10, 10**400]}, "box unreadable"),
         ({"segmentation": None, "bbox": [1, 2]}, "box unreadable"),
         ({"segmentation": None, "bbox": 80}, "box unreadable"),
+        ({"segmentation": None, "bbox": "1234"}, "box unreadable"),
+        ({"segmentation": None, "bbox": [0.1, 0.1, 0.3, 0.9]}, "box unreadable"),
     ],
 )
 def test_coco_broken_annotations_are_problems(entries, reason, tmp_path):
@@ -306,6 +315,9 @@ def test_coco_more_keypoints_than_cocos_are_passed_over(tmp_path):
         (["nose", "tail"], r"person_keypoints_train2014\.json: unknown keypoints: tail; known are"),
         (["nose", "Nose"], "two keypoints are called nose"),
         (["pelvis"], "no keypoint is one of right_ankle"),
+        ([None, "nose", {"id": 1}], r'unknown keypoints: null, {"id": 1}; known are'),
+        (17, "keypoints are 17, not a list of names"),
+        ({"0": "nose"}, r'keypoints are {"0": "nose"}, not a list'),
     ],
 )
 def test_coco_unknown_keypoints_are_refused(names, message, tmp_path):
@@ -348,6 +360,58 @@ def test_coco_unknown_category_names_those_of_the_file(category, tmp_path):
     message = f"no category is called {category or 'person'}; the file has: ball, player; pass"
     with pytest.raises(InputError, match=message):
         list(coco.read(folder, "train", category=category))
+
+
+def test_coco_category_may_be_a_name_or_missing_if_there_is_one(tmp_path):
+    people = [annotation(1, category_id="Person"), annotation(2, category_id=None), annotation(3)]
+    folder = write_coco(tmp_path, people)
+    kinds = [getattr(item, "reason", "person") for item in coco.read(folder, "train")]
+    assert kinds == ["annotation without category_id", "person", "person"]
+    edit(folder, lambda content: content["categories"].pop())
+    assert sum(isinstance(item, LabelledPerson) for item in coco.read(folder, "train")) == 3
+
+
+def test_coco_of_other_categories_only_says_which(tmp_path):
+    folder = write_coco(tmp_path, [annotation(1, category_id=0), annotation(2, category_id=7)])
+    edit(folder, lambda content: content.update(categories=[]))
+    with pytest.raises(InputError, match=r"category_id 1 or person, .* it has 0, 7; pass"):
+        list(coco.read(folder, "train"))
+
+
+def test_coco_category_with_the_id_of_another_is_refused(tmp_path):
+    folder = write_coco(tmp_path, [annotation(1)])
+    edit(folder, lambda content: content["categories"][1].update(id="1"))
+    with pytest.raises(InputError, match="two categories have the id 1: person and dog"):
+        list(coco.read(folder, "train"))
+
+
+def test_coco_images_of_one_id_are_not_mixed_up(tmp_path):
+    """Files that were put together count from 1 twice."""
+    folder = write_coco(tmp_path, [annotation(1, 7), annotation(2, 3)])
+    edit(folder, lambda content: content["images"].append({"id": 7.0, "file_name": "b.jpg"}))
+    skipped, person = coco.read(folder, "train")
+    assert (skipped.reason, skipped.is_problem) == ("several images of one id", True)
+    assert "id 7 is COCO_train2014_000000000007.jpg and b.jpg" in skipped.where
+    assert person.image.endswith("_000000000003.jpg")
+
+
+@pytest.mark.parametrize("name", ["", " ", ".", "..", "/", "a\0.jpg"])
+def test_coco_file_names_of_no_file_are_problems(name, tmp_path):
+    folder = write_coco(tmp_path, [annotation(1, 7), annotation(2, 3)])
+    edit(folder, lambda content: content["images"][0].update(file_name=name))
+    reasons = [getattr(item, "reason", "person") for item in coco.read(folder, "train")]
+    assert reasons == ["image without id or file_name", "annotation of no listed image", "person"]
+
+
+def test_coco_json_of_windows(tmp_path):
+    folder = write_coco(tmp_path, [annotation(1)])
+    (path,) = (folder / "annotations").iterdir()
+    content = json.loads(path.read_text())
+    content["images"][0]["file_name"] = "Müller.jpg"
+    for code in ("cp1252", "utf-16", "utf-8-sig"):
+        path.write_bytes(json.dumps(content, ensure_ascii=False).encode(code))
+        (person,) = coco.read(folder, "train")
+        assert person.filename == "Müller.jpg"
 
 
 def test_coco_ids_may_be_text(tmp_path):

@@ -15,6 +15,9 @@ def folder(tmp_path):
         "c.jpg",
         "back\\slash.jpg",
         "s1/my photo.jpg",
+        "S3/Fr\u00e4ulein.JPG",
+        "twice.jpg",
+        "Twice.jpg",
     ):
         (tmp_path / "photos" / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / "photos" / name).write_bytes(b"")
@@ -34,6 +37,11 @@ def folder(tmp_path):
         ("none/b.jpg", "none/b.jpg"),
         ("..\\..\\media\\upload\\4\\c.jpg", "c.jpg"),  # Label Studio's
         ("http://localhost:8080/data/s1/my%20photo.jpg", "s1/my photo.jpg"),
+        ("http://localhost:8080/data/s1/my%20photo.jpg?sign=a%2Fb#x", "s1/my photo.jpg"),
+        ("s3/fra\u0308ulein.jpg", "S3/Fr\u00e4ulein.JPG"),  # macOS's accents, Windows' upper case
+        ("C:\\me\\S1\\A.JPG", "s1/a.jpg"),
+        (" a.jpg", "a.jpg"),
+        ("TWICE.jpg", "TWICE.jpg"),  # two files: neither
         ("", ""),
     ],
 )
