@@ -56,6 +56,8 @@ def _encode_person(person, jpeg, image):
     if rule.min_inside and _count_inside(keypoints_px[labelled], image) < rule.min_inside:
         reason = f"fewer than {rule.min_inside} keypoints inside the image"
         return Skipped(reason, _location(person), is_problem=False)
+    if person.make_upright and 2 * _count_inside(keypoints_px[labelled], image, 1) < labelled.sum():
+        return Skipped("most keypoints lie outside the image", _location(person))
     low, high = crop.box_of_labelled(keypoints_px, labelled)
     center_px = (low + high) / 2
     person_crop, pixels = crop.whole_image(image), image
@@ -109,9 +111,10 @@ def _are_numbers(*arrays):
     return all((np.abs(array) < MAX_M).all() for array in arrays)
 
 
-def _count_inside(points_px, image):
+def _count_inside(points_px, image, tolerance_px=0):
     height, width = image.shape[:2]
-    return ((points_px >= 0) & (points_px < [width, height])).all(axis=1).sum()
+    low, high = -tolerance_px, np.array([width, height]) + tolerance_px
+    return ((points_px >= low) & (points_px < high)).all(axis=1).sum()
 
 
 def _center_in_crop(rule, center_px, person_crop):

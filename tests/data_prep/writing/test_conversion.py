@@ -176,3 +176,15 @@ def test_conversion_rules_are_counted_but_no_problems():
         "problems": [{"reason": "image missing", "where": "y"}],
         "notes": {},
     }
+
+
+@pytest.mark.parametrize(("num_outside", "is_kept"), [(9, True), (10, False), (19, False)])
+def test_conversion_own_labels_lie_in_their_image(num_outside, is_kept, image, rng):
+    """x and y exchanged, or labels of a larger picture: mostly outside. Published ones are kept."""
+    points = rng.uniform(1, 239, (19, 2))
+    points[:num_outside, 1] += 240.0
+    records, tally = convert([person(image, rng, keypoints_px=points, make_upright=True)])
+    assert len(records) == is_kept
+    assert tally.skipped == ({} if is_kept else {"most keypoints lie outside the image": 1})
+    assert tally.num_problems == (not is_kept)
+    assert len(convert([person(image, rng, keypoints_px=points)])[0]) == 1
