@@ -19,6 +19,8 @@ _NAMES_IN_DIGEST = {"lbs_weights": "weights"}
 _REQUIRED_KEYS = (
     *("v_template", "shapedirs", "posedirs", "J_regressor", "weights", "f", "kintree_table"),
 )
+# By number of joints: what is downloaded beside SMPL and has the same keys.
+_OTHER_MODELS = {5: "FLAME", 16: "MANO", 52: "SMPL-H", 55: "SMPL-X"}
 _NO_PARENT = 2**32 - 1  # -1 as an unsigned number, as the files have it
 VARIABLE = "SMPL_MODEL_PATH"
 # File names in the order of preference: HMR's, then the official ones.
@@ -73,8 +75,9 @@ def find(path=""):
     """The path of the SMPL file to use.
 
     Args:
-      path: the file, or a folder with a file named as in `NAMES`. Empty: the environment variable
-        SMPL_MODEL_PATH, then the folder models/, as in the original, then the built-in CC0 body.
+      path: the file, or a folder with a file named as in `NAMES`, or with one in its folder smpl/,
+        as the package smplx has it. Empty: the environment variable SMPL_MODEL_PATH, then the
+        folder models/, as in the original, then the built-in CC0 body.
 
     Returns:
       Path; it may not exist, which `read_model` reports.
@@ -86,7 +89,8 @@ def find(path=""):
     folder = Path(given or "models")
     if given and not folder.is_dir():
         return folder
-    file = next((folder / name for name in NAMES if (folder / name).is_file()), None)
+    files = (place / name for place in (folder, folder / "smpl") for name in NAMES)
+    file = next((file for file in files if file.is_file()), None)
     if given and file is None:
         raise InputError(f"The folder {folder} holds no SMPL model: none of {', '.join(NAMES)}.")
     return file or BUILT_IN
@@ -214,14 +218,34 @@ def from_content(content, path, regressor_path=""):
         raise InputError(f"{path} is not an SMPL model: it lacks {', '.join(missing)}.")
     try:
         body = _model_from_arrays(content, regressor_path)
+        _check_shapes(body)
+        _check_rest_pose(body)
     except InputError as error:
         raise InputError(f"{path}: {error}") from error
-    _check_shapes(body, path)
     return body
+
+
+def warn_of_another_body(body, training_digest, path):
+    """Logs a warning if a network was trained with another body than the one it is used with.
+
+    Args:
+      body: BodyModel of the file.
+      training_digest: `digest` of the body of the training.
+      path: of the file.
+    """
+    if digest(body) != training_digest:
+        logging.warning(
+            "The network was trained with another body or other keypoints than those of %s: poses "
+            "carry over, but betas may mean other shapes, as those of another gender do.",
+            path,
+        )
 
 
 def _model_from_arrays(content, regressor_path):
     arrays = {key: safe_pickle.to_array(content[key]) for key in _REQUIRED_KEYS}
+    other = _OTHER_MODELS.get(arrays["kintree_table"].shape[-1])
+    if other:
+        raise InputError(f"this is {other}; download SMPL, whose names begin with SMPL_ or basic")
     parents = arrays["kintree_table"][0]
     if regressor_path:
         regressor = keypoint_regressor.read(regressor_path)
@@ -247,7 +271,7 @@ def _model_from_arrays(content, regressor_path):
     )
 
 
-def _check_shapes(body, path):
+def _check_shapes(body):
     num_vertices, num_joints = len(body.v_template), len(SMPL_JOINTS)
     expected = {
         "v_template": (num_vertices, 3),
@@ -262,12 +286,24 @@ def _check_shapes(body, path):
     for name, shape in expected.items():
         array = getattr(body, name)
         if array.shape != shape:
-            raise InputError(
-                f"{path}: {name} has shape {array.shape}, an SMPL model needs {shape}."
-            )
+            raise InputError(f"{name} has shape {array.shape}, an SMPL model needs {shape}.")
         if not np.isfinite(array).all():
-            raise InputError(f"{path}: {name} holds numbers that are not finite.")
+            raise InputError(f"{name} holds numbers that are not finite.")
     if len(body.faces) and not 0 <= body.faces.min() <= body.faces.max() < num_vertices:
-        raise InputError(f"{path}: a face names a vertex outside 0..{num_vertices - 1}.")
+        raise InputError(f"a face names a vertex outside 0..{num_vertices - 1}.")
     if body.parents[0] != -1 or not all(0 <= p < j for j, p in enumerate(body.parents[1:], 1)):
-        raise InputError(f"{path}: kintree_table is not a tree in which every parent comes first.")
+        raise InputError("kintree_table is not a tree in which every parent comes first.")
+
+
+def _check_rest_pose(body):
+    """InputError for a body that is not in metres with y up, or whose skin has no joints."""
+    _, height, depth = np.ptp(body.v_template, axis=0)
+    if not 0.1 < height < 10:
+        raise InputError(
+            f"the body is {height:.3g} units tall, so not in metres: scale v_template, shapedirs "
+            "and posedirs."
+        )
+    if depth > height:
+        raise InputError("the body is taller along z than along y: SMPL's rest pose has y up.")
+    if np.abs(body.lbs_weights.sum(axis=1) - 1).max() > 0.1:
+        raise InputError("the skinning weights of some vertices do not add up to 1.")

@@ -107,6 +107,8 @@ def load_with_body(load_path, smpl_model_path=""):
     body = build.read_body(architecture, body_digest(params))
     if file and is_imported:
         body = body._replace(faces=read_faces(file, len(body.v_template)))
+    elif file:
+        body_model.warn_of_another_body(body, body_digest(params), file)
     hmr = build.build(architecture, body, weights_follow=True)
     restore(prefix, hmr_parts(hmr))
     return hmr, body

@@ -227,7 +227,9 @@ def read_body(released, smpl_model_path=""):
     """
     path = body_model.find(smpl_model_path) if smpl_model_path else body_model.BUILT_IN
     body = body_model.read_model(path)
-    if not smpl_model_path and body_model.digest(body) != released.body_digest:
+    if smpl_model_path:
+        body_model.warn_of_another_body(body, released.body_digest, path)
+    elif body_model.digest(body) != released.body_digest:
         raise InputError(
             f"The released network was trained with another body than {path}: use the two files "
             "of one version (git checkout), or pass --load_path=FOLDER."

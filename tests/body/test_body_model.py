@@ -88,6 +88,17 @@ def test_read_model_knows_the_built_in_topology():
         ({"f": np.array([[0, 1, 60]])}, "outside 0..59"),
         ({"kintree_table": np.zeros((2, 24), np.uint32)}, "not a tree"),
         ({"f": np.array([{}])}, "no numbers"),
+        (
+            {"v_template": 1000 * tiny_body.arrays()["v_template"]},
+            r"3\.\d+e\+03 units tall, so not",
+        ),
+        (
+            {"v_template": tiny_body.arrays()["v_template"][:, [0, 2, 1]]},
+            "SMPL's rest pose has y up",
+        ),
+        ({"weights": np.zeros((60, 24))}, "weights of some vertices do not add up to 1"),
+        ({"kintree_table": np.zeros((2, 52), np.uint32)}, "this is SMPL-H; download SMPL"),
+        ({"kintree_table": np.zeros((2, 55), np.uint32)}, "this is SMPL-X; download SMPL"),
     ],
 )
 def test_read_model_refuses_wrong_content(tmp_path, changes, message):
@@ -140,6 +151,28 @@ def test_find_takes_flag_variable_folder_built_in_in_this_order(tmp_path, monkey
     (tmp_path / "none").mkdir()
     with pytest.raises(InputError, match=r"none holds no SMPL model: none of neutral_smpl"):
         body_model.find("none")
+
+
+def test_find_knows_the_folders_of_smplx(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv(body_model.VARIABLE, raising=False)
+    (tmp_path / "models" / "smpl").mkdir(parents=True)
+    assert body_model.find() == body_model.BUILT_IN
+    (tmp_path / "models" / "smpl" / "SMPL_NEUTRAL.pkl").touch()
+    assert body_model.find() == Path("models/smpl/SMPL_NEUTRAL.pkl")
+    assert body_model.find("models") == Path("models/smpl/SMPL_NEUTRAL.pkl")
+    (tmp_path / "models" / "SMPL_NEUTRAL.npz").touch()
+    assert body_model.find() == Path("models/SMPL_NEUTRAL.npz")
+
+
+def test_another_body_than_the_trainings_is_warned_of(tmp_path, caplog):
+    body = body_model.read_model(tiny_body.write(tmp_path / "body.npz"))
+    body_model.warn_of_another_body(body, body_model.digest(body), "body.npz")
+    assert not caplog.records
+    other = body._replace(shapedirs=-body.shapedirs)
+    body_model.warn_of_another_body(other, body_model.digest(body), "SMPL_FEMALE.pkl")
+    (line,) = caplog.messages
+    assert "another body or other keypoints than those of SMPL_FEMALE.pkl" in line
 
 
 @pytest.fixture(scope="module")

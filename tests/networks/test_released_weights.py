@@ -163,10 +163,11 @@ def test_released_network_refuses_another_body(content, tmp_path):
         released_weights.load_with_body(path=path)
 
 
-def test_released_network_takes_a_given_body(file, tmp_path):
+def test_released_network_takes_a_given_body(file, tmp_path, caplog):
     smpl = tiny_body.write(tmp_path / "smpl.npz")
     _, body = released_weights.load_with_body(str(smpl), path=file)
     assert len(body.v_template) == 60
+    assert "The network was trained with another body or other keypoints than" in caplog.text
 
 
 def test_released_network_trained_with_an_smpl_file_is_not_written(content, tmp_path):
