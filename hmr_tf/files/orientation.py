@@ -26,6 +26,14 @@ PNG_PROFILES = tuple(b"Raw profile type " + name for name in (b"exif", b"APP1", 
 _TIFF_STARTS = {b"II*\0": "<", b"MM\0*": ">"}  # and their byte order
 _MAX_TEXT_BYTES = 1 << 20
 JPEG_APP1 = 0xE1
+_MAX_MOVIE_BYTES = 1 << 26
+_BY_ROTATION = (1, 6, 3, 8)  # by 0, 90, 180, 270 degrees clockwise
+# By the matrix a, b, c, d of a track: a pixel x, y is shown at a x + c y, b x + d y.
+_BY_MATRIX = {
+    **{(1, 0, 0, 1): 1, (-1, 0, 0, 1): 2, (-1, 0, 0, -1): 3, (1, 0, 0, -1): 4},
+    **{(0, 1, 1, 0): 5, (0, 1, -1, 0): 6, (0, -1, -1, 0): 7, (0, -1, 1, 0): 8},
+}
+_MIRRORED = (2, 4, 5, 7)
 # TIFF's types of whole numbers: BYTE, SHORT, LONG, and with a sign, which the values do not need.
 INTEGER_TYPES = {1: "B", 6: "B", 3: "H", 8: "H", 4: "I", 9: "I"}
 
@@ -56,11 +64,6 @@ def make_upright(image, orientation):
     return np.ascontiguousarray(image)
 
 
-def rotate_clockwise(image, degrees):
-    """(H, W, ...) array rotated by a multiple of 90 degrees, as a video's rotation tag requires."""
-    return np.ascontiguousarray(np.rot90(image, -round(degrees / 90) % 4))
-
-
 def upright_size(height, width, orientation):
     """(height, width) after `make_upright`."""
     return (width, height) if orientation in (5, 6, 7, 8) else (height, width)
@@ -77,6 +80,61 @@ def decode_upright(content, flags=cv2.IMREAD_COLOR):
     if image is None or is_upright:
         return image
     return make_upright(image, stored_orientation(content))
+
+
+def video_orientation(path, clockwise_deg):
+    """Orientation, 1 to 8, of a video's frames as they are stored.
+
+    Args:
+      path: of the file. MP4 and MOV may mirror frames by the matrix of their first video track
+        (ISO/IEC 14496-12, section 8.3.2), which OpenCV does not tell.
+      clockwise_deg: the rotation that OpenCV tells.
+    """
+    with open(path, "rb") as file:
+        of_track = _track_orientation(_movie_box(file))
+    by_rotation = _BY_ROTATION[round(clockwise_deg / 90) % 4]
+    return of_track if of_track in _MIRRORED else by_rotation
+
+
+def _movie_box(file):
+    """Content of the box "moov" of an MP4 or MOV; empty if there is none."""
+    while len(head := file.read(16)) == 16:
+        size, name, long_size = struct.unpack(">I4sQ", head)
+        start, size = (16, long_size) if size == 1 else (8, size or _MAX_MOVIE_BYTES)
+        if name == b"moov":
+            return (head + file.read(min(size, _MAX_MOVIE_BYTES)))[start:size]
+        if not 8 <= size < 1 << 60:
+            return b""
+        file.seek(size - len(head), 1)
+    return b""
+
+
+def _track_orientation(movie):
+    """Orientation of the first video track; UPRIGHT where its matrix is another one."""
+    for track in _boxes(movie, b"trak"):
+        is_video = any(
+            handler[8:12] == b"vide"
+            for media in _boxes(track, b"mdia")
+            for handler in _boxes(media, b"hdlr")
+        )
+        for header in _boxes(track, b"tkhd") if is_video else ():
+            place = 52 if header[0] else 40  # version 1 has times of 64 bits
+            a, b, _, c, d = struct.unpack_from(">5i", header.ljust(72, b"\0"), place)
+            largest = max(abs(a), abs(b), abs(c), abs(d), 1)
+            return _BY_MATRIX.get(tuple(round(x / largest) for x in (a, b, c, d)), UPRIGHT)
+    return UPRIGHT
+
+
+def _boxes(content, wanted):
+    """Yields the contents of the boxes of a name, all in one box."""
+    offset = 0
+    while offset + 8 <= len(content):
+        size, name = struct.unpack_from(">I4s", content, offset)
+        if size < 8:
+            return
+        if name == wanted and size > 8:
+            yield content[offset + 8 : offset + size]
+        offset += size
 
 
 def _orientation(blocks):

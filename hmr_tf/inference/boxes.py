@@ -39,12 +39,12 @@ class BoxesByName(NamedTuple):
             for path, name in listed.items()
         }
 
-    def of_frames(self, stem, num_frames=0):
+    def of_frames(self, stem, count_frames=lambda: 0):
         """The boxes of a video by the numbers of its frames.
 
         Args:
           stem: of the video's name.
-          num_frames: as the video states it; 0: unknown.
+          count_frames: function: the video's number of frames, 0: unknown; called where it decides.
 
         Returns:
           function: number of a frame, from 0 -> list of boxes; and the dict: number -> listed name.
@@ -63,7 +63,7 @@ class BoxesByName(NamedTuple):
             if number in names:
                 raise InputError(f"--boxes names frame {number} twice: {names[number]} and {name}")
             names[number] = name
-        first = _first_number(names, num_frames)
+        first = _first_number(names, count_frames)
         names = {number - first: name for number, name in names.items()}
 
         def boxes_of(number):
@@ -72,16 +72,15 @@ class BoxesByName(NamedTuple):
         return boxes_of, names
 
 
-def _first_number(names, num_frames):
+def _first_number(names, count_frames):
     """The number of the first frame, 0 or 1: 1 if the numbers end at the number of frames.
 
     Files that begin with 1, as ffmpeg numbers them, are counted from 1 too; bare numbers from 0.
     """
     if not names or 0 in names:
         return 0
-    if num_frames > 0 and max(names) == num_frames:
-        return 1
-    return int(min(names) == 1 and not names[1].isdecimal())
+    is_file_of_1 = min(names) == 1 and not names[1].isdecimal()
+    return int(is_file_of_1 or max(names) == count_frames())
 
 
 def read(path, category=""):

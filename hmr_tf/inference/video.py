@@ -54,7 +54,7 @@ def predict_video(model, video, boxes=None, focal_px=None, principal_px=None, sm
       InputError: no frame has a person, or --boxes fits no frame.
     """
     path, frames, first_image, problems = Path(video.source), [], None, []
-    boxes_of, names = boxes.of_frames(path.stem, video.stated_num_frames) if boxes else (None, {})
+    boxes_of, names = boxes.of_frames(path.stem, lambda: video.num_frames) if boxes else (None, {})
     predict = functools.partial(
         _predict_images, boxes_of=boxes_of, focal_px=focal_px, principal_px=principal_px
     )

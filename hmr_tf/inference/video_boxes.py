@@ -21,15 +21,16 @@ def check(video, boxes):
     Raises:
       InputError: no box is usable in any frame.
     """
-    path, count = Path(video.source), video.stated_num_frames
-    boxes_of, names = boxes.of_frames(path.stem, count)
+    path = Path(video.source)
+    boxes_of, names = boxes.of_frames(path.stem, lambda: video.num_frames)
     problems, has_usable = [], False
     for number in (*names, _DEFAULT):
         good, wrong = usable(boxes_of(number), *video.size)
         has_usable |= bool(good)
         frame = "every frame" if number == _DEFAULT else f"frame {number}"
         problems += [f"{frame} of the video: {text}" for text in wrong]
-    problems += names_beyond(names, count, path) if count else []
+    if max(names, default=_DEFAULT) >= video.stated_num_frames:
+        problems += names_beyond(names, video.num_frames, path)
     if problems and not has_usable:
         raise InputError(f"{path}: {problems[0]}")
     return problems

@@ -1,19 +1,21 @@
 """Reads and writes video files, and reads cameras, with OpenCV."""
 
 import contextlib
+import functools
 import itertools
 import queue
 import threading
 import time
+from pathlib import Path
 from typing import NamedTuple
 
 import cv2
 import numpy as np
 from tqdm import tqdm
 
+from hmr_tf.files import orientation
 from hmr_tf.files.atomic import atomic_write
 from hmr_tf.files.errors import InputError
-from hmr_tf.files.orientation import rotate_clockwise
 
 _DEFAULT_RATE_HZ = 25.0
 _MAX_RATE_HZ = 240.0  # browsers and some cameras state 1000, the unit of their clock
@@ -75,7 +77,7 @@ def frame_times(stamps, stated_hz):
 class Video:
     """An open video file or camera: iterating over it once yields (H, W, 3) uint8 RGB frames.
 
-    They are upright: rotated by the file's rotation tag.
+    They are upright by `files.orientation.video_orientation`.
     It is a context manager that closes the file.
     """
 
@@ -86,10 +88,15 @@ class Video:
           InputError: it cannot be opened, or has no frames.
         """
         self.source = source
-        self._capture = cv2.VideoCapture(source if isinstance(source, int) else str(source))
-        self._capture.set(cv2.CAP_PROP_ORIENTATION_AUTO, 0)  # builds of OpenCV differ
-        self._clockwise_deg = self._capture.get(cv2.CAP_PROP_ORIENTATION_META)
         self._is_camera = isinstance(source, int)
+        self._capture = cv2.VideoCapture(source if self._is_camera else _absolute(source))
+        self._capture.set(cv2.CAP_PROP_ORIENTATION_AUTO, 0)  # builds of OpenCV differ
+        clockwise_deg = self._capture.get(cv2.CAP_PROP_ORIENTATION_META)
+        self._orientation = (
+            orientation.UPRIGHT
+            if self._is_camera
+            else orientation.video_orientation(source, clockwise_deg)
+        )
         self._stamps = []  # seconds, of the frames that were yielded
         self._next = self._next_stamp = None
         if self._capture.isOpened():
@@ -97,9 +104,7 @@ class Video:
         if self._next is None:
             self.close()
             flag = "webcam" if self._is_camera else "video_path"
-            raise InputError(
-                f"--{flag}={source} gives no frames: there is no such video, or it cannot be read."
-            )
+            raise InputError(f"--{flag}={source} gives no frames: it is no video that can be read.")
         stated = self._capture.get(cv2.CAP_PROP_FPS)
         is_valid = np.isfinite(stated) and 0 < stated <= _MAX_RATE_HZ
         self.rate_hz = stated if is_valid else _DEFAULT_RATE_HZ  # as stated, which may be wrong
@@ -109,19 +114,27 @@ class Video:
         """(height, width) of the next frame; None after the last."""
         if self._next is None:
             return None
-        height, width = self._next.shape[:2]
-        return (width, height) if round(self._clockwise_deg / 90) % 2 else (height, width)
+        return orientation.upright_size(*self._next.shape[:2], self._orientation)
 
     @property
     def stated_num_frames(self):
-        """How many frames the file states; 0 where it does not."""
+        """How many frames the file states, which may be wrong; 0 where it does not."""
         count = self._capture.get(cv2.CAP_PROP_FRAME_COUNT)
         return int(count) if 0 < count < 1e9 else 0
+
+    @functools.cached_property
+    def num_frames(self):
+        """How many frames the file has: they are decoded once more."""
+        capture = cv2.VideoCapture(_absolute(self.source))
+        count = sum(1 for _ in iter(capture.grab, False))
+        capture.release()
+        return count
 
     def __iter__(self):
         while self._next is not None:
             self._stamps.append(self._next_stamp)
-            yield rotate_clockwise(cv2.cvtColor(self._next, cv2.COLOR_BGR2RGB), self._clockwise_deg)
+            image = cv2.cvtColor(self._next, cv2.COLOR_BGR2RGB)
+            yield orientation.make_upright(image, self._orientation)
             self._read_next()
 
     def _read_next(self):
@@ -150,6 +163,19 @@ class Video:
 
     def __exit__(self, *_):
         self.close()
+
+
+def _absolute(path):
+    """Path of a video file as OpenCV takes it for one, whatever it is called.
+
+    Raises:
+      InputError: no such file.
+    """
+    if Path(path).is_dir():
+        raise InputError(f"--video_path={path} is a folder: pass it as --img_path.")
+    if not Path(path).is_file():
+        raise InputError(f"--video_path={path}: no such file.")
+    return str(Path(path).absolute())  # a relative path with ":" would be an address
 
 
 def computed_ahead(items, most):

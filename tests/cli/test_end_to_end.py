@@ -202,7 +202,7 @@ def test_train_names_a_corrupt_record(folder, tmp_path):
         ({"mode": "predict", "load_path": "x", "img_path": "none.jpg"}, "no such file"),
         ({"mode": "predict", "load_path": "x"}, "needs one of --img_path, .*; none given"),
         ({"mode": "predict", "load_path": "x", "img_path": "a", "write": ()}, "--write= is not"),
-        ({"mode": "predict", "load_path": "x", "video_path": "none.mp4"}, "gives no frames"),
+        ({"mode": "predict", "load_path": "x", "video_path": "none.mp4"}, "no such file"),
         ({"mode": "export", "load_path": "/nowhere/ckpt-1"}, "No checkpoint at"),
         ({"mode": "evaluate", "load_path": "x", "data_dir": "/nowhere"}, "/nowhere"),
     ],

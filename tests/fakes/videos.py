@@ -39,8 +39,21 @@ def write_matroska(path, images, milliseconds, stated_hz=1000):
     return path
 
 
+# The matrix a, b, c, d of each EXIF orientation: a pixel x, y is shown at a x + c y, b x + d y.
+MATRICES = {
+    **{1: (1, 0, 0, 1), 2: (-1, 0, 0, 1), 3: (-1, 0, 0, -1), 4: (1, 0, 0, -1)},
+    **{5: (0, 1, 1, 0), 6: (0, 1, -1, 0), 7: (0, -1, -1, 0), 8: (0, -1, 1, 0)},
+}
+_BY_DEGREES = {0: 1, 90: 6, 180: 3, 270: 8}
+
+
 def write_rotated(path, images, degrees, rate_hz=10.0):
     """An MP4 whose track header says that it is shown rotated clockwise, as phones do."""
+    return write_with_matrix(path, images, MATRICES[_BY_DEGREES[degrees]], rate_hz)
+
+
+def write_with_matrix(path, images, matrix, rate_hz=10.0):
+    """An MP4 whose track header has this matrix a, b, c, d."""
     height, width = images[0].shape[:2]
     writer = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*"mp4v"), rate_hz, (width, height))
     for image in images:
@@ -48,10 +61,7 @@ def write_rotated(path, images, degrees, rate_hz=10.0):
     writer.release()
     content = bytearray(path.read_bytes())
     place = content.index(b"tkhd") + 4 + 40  # the matrix, of a header of version 0
-    a, b = {0: (1, 0), 90: (0, 1), 180: (-1, 0), 270: (0, -1)}[degrees]
-    one = 1 << 16
-    struct.pack_into(
-        ">9i", content, place, a * one, b * one, 0, -b * one, a * one, 0, 0, 0, 1 << 30
-    )
+    a, b, c, d = (value << 16 for value in matrix)
+    struct.pack_into(">9i", content, place, a, b, 0, c, d, 0, 0, 0, 1 << 30)
     path.write_bytes(content)
     return path

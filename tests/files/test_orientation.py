@@ -252,11 +252,3 @@ def test_orientation_of_damaged_files_is_alike_in_python_and_graph(picture, rng)
             content[place] = rng.integers(256)
         content = bytes(content[: rng.integers(3, 400)])
         assert orientation.stored_orientation(content) == in_graph(content), content
-
-
-def test_orientation_rotates_video_frames_clockwise():
-    image = np.arange(6).reshape(2, 3)
-    assert orientation.rotate_clockwise(image, 90).tolist() == [[3, 0], [4, 1], [5, 2]]
-    assert orientation.rotate_clockwise(image, 180).tolist() == [[5, 4, 3], [2, 1, 0]]
-    assert orientation.rotate_clockwise(image, -90).tolist() == [[2, 5], [1, 4], [0, 3]]
-    assert orientation.rotate_clockwise(image, 0).tolist() == image.tolist()

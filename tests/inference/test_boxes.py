@@ -167,7 +167,8 @@ def test_boxes_of_photographs_that_are_ambiguous_are_refused(tmp_path):
     ],
 )
 def test_boxes_of_frames_go_by_number_from_0_or_1(names, num_frames, first):
-    of_frame, _ = boxes.BoxesByName({name: [name] for name in names}).of_frames("clip", num_frames)
+    by_name = boxes.BoxesByName({name: [name] for name in names})
+    of_frame, _ = by_name.of_frames("clip", lambda: num_frames)
     assert of_frame(0) == ([] if first == "none" else [first])
 
 

@@ -193,7 +193,7 @@ def check_frames(rng, folder):
     }
     names = [list(listed)[i] for i in rng.permutation(len(listed))]
     result = boxes.BoxesByName({name: listed[name] for name in names})
-    boxes_of, _ = result.of_frames("walk", num_frames)
+    boxes_of, _ = result.of_frames("walk", lambda: num_frames)
     for frame in range(num_frames):
         assert boxes_of(frame) == of_frame.get(frame, []), (form, first, frame)
 

@@ -1,10 +1,15 @@
 """Videos as they are shown: rotated by their rotation tag, each frame at its time."""
 
+import contextlib
+from pathlib import Path
+
 import cv2
 import numpy as np
 import pytest
 
-from hmr_tf.inference import video_files
+from hmr_tf.files import orientation
+from hmr_tf.files.errors import InputError
+from hmr_tf.inference import boxes, video_files
 from tests.fakes import videos
 
 PAUSE = [0, 40, 80, 120, 1120, 1160, 1200, 1240]
@@ -23,14 +28,55 @@ def times_of(path):
         return video.frame_times()
 
 
-@pytest.mark.parametrize("degrees", [0, 90, 180, 270])
-def test_video_frames_are_upright(degrees, tmp_path):
-    path = videos.write_rotated(tmp_path / "phone.mp4", [still()] * 3, degrees)
+@pytest.mark.parametrize("value", range(1, 9))
+def test_video_frames_are_upright(value, tmp_path):
+    """Rotated, as phones do, and mirrored, as front cameras and editors do."""
+    path = videos.write_with_matrix(tmp_path / "phone.mp4", [still()] * 3, videos.MATRICES[value])
     with video_files.Video(path) as video:
+        assert video.size == orientation.upright_size(32, 48, value)
         frames = list(video)
-    expected = np.rot90(still(), -degrees // 90)
+    expected = orientation.make_upright(still(), value)
     assert [frame.shape for frame in frames] == [expected.shape] * 3
     assert np.abs(frames[0].astype(int) - expected).mean() < 10
+
+
+@pytest.mark.parametrize("cut", [0, 4, 30, 60, 100])
+def test_video_header_that_is_damaged_gives_no_traceback(cut, tmp_path):
+    path = videos.write_with_matrix(tmp_path / "a.mp4", [still()] * 3, videos.MATRICES[2])
+    content = path.read_bytes()
+    place = content.index(b"moov") + cut
+    path.write_bytes(content[:place] + b"\xff" * 40 + content[place + 40 :])
+    with contextlib.suppress(InputError), video_files.Video(path) as video:
+        list(video)
+
+
+@pytest.mark.parametrize("name", ["a:b.mp4", "50%02d.mp4", "[v2] *?.mp4", "-a\nb.mp4", "ü"])
+def test_video_of_any_name_is_read(name, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    path = videos.write_rotated(Path("plain.mp4"), [still()] * 3, 0)
+    path.rename(name)
+    with video_files.Video(name) as video:
+        assert len(list(video)) == video.num_frames == 3
+
+
+def test_video_path_that_is_no_file_is_refused(tmp_path):
+    for path, message in (
+        (tmp_path, "is a folder: pass it as --img_path"),
+        (tmp_path / "img_%02d.png", "no such file"),
+        ("rtsp://camera/1", "no such file"),
+    ):
+        with pytest.raises(InputError, match=message):
+            video_files.Video(path)
+
+
+def test_video_frames_are_counted_where_the_file_states_another_number(tmp_path):
+    path = videos.write_matroska(tmp_path / "a.mkv", [still(n) for n in range(8)], PAUSE, 25)
+    with video_files.Video(path) as video:
+        assert video.stated_num_frames != 8
+        assert video.num_frames == 8
+        listed = boxes.BoxesByName({str(number): [number] for number in range(1, 9)})
+        boxes_of, _ = listed.of_frames("a", lambda: video.num_frames)
+        assert [boxes_of(number) for number in range(8)] == [[n] for n in range(1, 9)]
 
 
 @pytest.mark.parametrize("stated_hz", [1000, 25, 5])

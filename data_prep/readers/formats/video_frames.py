@@ -29,6 +29,7 @@ def _open(path):
     capture = cv2.VideoCapture(path, cv2.CAP_FFMPEG)
     if not capture.isOpened():
         raise OSError(f"{path} is not a readable video")
+    capture.set(cv2.CAP_PROP_ORIENTATION_AUTO, 0)  # published datasets keep their pixels
     return capture
 
 
