@@ -40,6 +40,8 @@ class LabelledPerson:
     labelled_size: Optional[tuple] = (
         None  # (height, width) of the image that was labelled, if known
     )
+    # (4,) x_min, y_min, x_max, y_max in whose middle the crop is; None: of the labelled points
+    box_px: Optional[np.ndarray] = None
     make_upright: bool = False  # by its EXIF, as photographs; published datasets keep their pixels
     crop_rule: CropRule = NO_CROP
     scale: float = 1.0  # factor on the image before the cut; with `crop_rule.window_px` only

@@ -34,6 +34,13 @@ def _people(module, function="read"):
     return read
 
 
+def _pw3d(options):
+    from data_prep.readers.smpl_truth import pw3d
+
+    split = "val" if options.split == "validation" else options.split  # its folder's name, and ours
+    return {split: pw3d.read(options.data_dir, split)}
+
+
 def _coco(options):
     from data_prep.readers import coco
 
@@ -133,6 +140,26 @@ SOURCES = {
         shard_digits=4,
         has_split_folders=True,
         sequence_splits=("test",),
+    ),
+    "3dpw": Source(
+        "3dpw",
+        _pw3d,
+        annotations=("sequenceFiles/*/*.pkl",),
+        has_split_folders=True,
+        sequence_splits=("train", "val", "test"),
+    ),
+    "emdb": Source(
+        "emdb",
+        _people("smpl_truth.emdb"),
+        annotations=("P*/*/*_data.pkl",),
+        has_split_folders=True,
+        sequence_splits=("test", "emdb2"),
+    ),
+    "ssp3d": Source(
+        "ssp3d",
+        _people("smpl_truth.ssp3d"),
+        annotations=("**/labels.npz",),
+        has_split_folders=True,
     ),
     "mosh": _mocap_source(
         _read_mocap("mosh"), annotations=_any_case("neutrSMPL_*/*/*.pkl", "*/*.pkl")

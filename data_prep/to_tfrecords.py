@@ -34,7 +34,8 @@ def _define_dataset_flags(**options):
     flags.DEFINE_string(
         "split",
         "train",
-        "lsp, h36m, synthetic: train, test. coco: train, val. mpi_inf_3dhp: train, trainval, test.",
+        "lsp, h36m, synthetic: train, test. coco: train, val. mpi_inf_3dhp: train, trainval, test. "
+        "3dpw: train, val, test. emdb: test (EMDB 1), emdb2. ssp3d: test.",
         **options,
     )
     flags.DEFINE_integer(

@@ -58,8 +58,7 @@ def _encode_person(person, jpeg, image):
         return Skipped(reason, _location(person), is_problem=False)
     if person.make_upright and 2 * _count_inside(keypoints_px[labelled], image, 1) < labelled.sum():
         return Skipped("most keypoints lie outside the image", _location(person))
-    low, high = crop.box_of_labelled(keypoints_px, labelled)
-    center_px = (low + high) / 2
+    center_px = _middle(person, keypoints_px, labelled)
     person_crop, pixels = crop.whole_image(image), image
     if rule.window_px is not None:
         try:
@@ -85,6 +84,14 @@ def _encode_person(person, jpeg, image):
             reference=person.reference,
         )
     )
+
+
+def _middle(person, keypoints_px, labelled):
+    """(2,) middle of the person's box, or of the labelled points'."""
+    if person.box_px is not None:
+        return (person.box_px[:2] + person.box_px[2:]) / 2
+    low, high = crop.box_of_labelled(keypoints_px, labelled)
+    return (low + high) / 2
 
 
 def _location(person):

@@ -11,6 +11,7 @@ import tensorflow as tf
 
 from data_prep.reader_items import IndexNote, VideoFrame
 from data_prep.readers.formats import video_frames
+from hmr_tf.data.smpl_truth import SmplTruth
 from hmr_tf.files import orientation
 
 JPEG_QUALITY = 95  # TensorFlow's default, which the original used
@@ -108,9 +109,19 @@ def align_labels(person, image):
     if tuple(labelled_size) != size:
         notes.append(IndexNote(SCALED, 1))
     person = dataclasses.replace(
-        person, keypoints_px=points_px * factor_xy, scale=person.scale / factor_xy.mean()
+        person,
+        keypoints_px=points_px * factor_xy,
+        scale=person.scale / factor_xy.mean(),
+        box_px=None if person.box_px is None else person.box_px * np.tile(factor_xy, 2),
+        reference=_scaled_reference(person.reference, factor_xy),
     )
     return person, notes
+
+
+def _scaled_reference(reference, factor_xy):
+    if not isinstance(reference, SmplTruth):
+        return reference
+    return reference._replace(camera=reference.camera * np.tile(factor_xy, 2))
 
 
 def _is_same_shape(labelled_size, size):

@@ -16,13 +16,14 @@ from hmr_tf.files.errors import InputError
 PATTERN = "{dataset}/{split}_*.tfrecord"
 OTHER_PATTERNS = {
     "h36m": "tf_records_human36m_wjoints/{split}/*.tfrecord",
-    "mpi_inf_3dhp": "mpi_inf_3dhp/{split}/*.tfrecord",
+    **{name: f"{name}/{{split}}/*.tfrecord" for name in ("mpi_inf_3dhp", "3dpw", "emdb", "ssp3d")},
 }
 MOCAP_PATTERN = "mocap_neutrMosh/neutrSMPL_{dataset}_*.tfrecord"
 # Datasets with 3D labels, for messages.
 WITH_3D = ("h36m", "mpi_inf_3dhp", "synthetic")
 # Datasets of people that data_prep/to_tfrecords.py converts.
-CONVERTED = ("coco", "h36m", "lsp", "lsp_ext", "mpi_inf_3dhp", "mpii", "synthetic")
+CONVERTED = ("3dpw", "coco", "emdb", "h36m", "lsp", "lsp_ext", "mpi_inf_3dhp", "mpii", "ssp3d")
+CONVERTED += ("synthetic",)
 
 
 class Split(NamedTuple):

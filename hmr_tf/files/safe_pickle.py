@@ -1,8 +1,8 @@
-"""Reads the pickles of SMPL and MoSh without running any code in them.
+"""Reads the pickles of SMPL, MoSh, 3DPW and EMDB without running any code in them.
 
-Python 2 wrote those files: numpy arrays, scipy's sparse matrices, and chumpy objects, which wrap
-arrays. Only these are built, by the functions below; any other name is refused. chumpy and scipy
-are not needed.
+Python 2 wrote most of those files: numpy arrays, scipy's sparse matrices, and chumpy objects, which
+wrap arrays. Only these are built, by the functions below; any other name is refused. chumpy and
+scipy are not needed.
 """
 
 import collections
@@ -222,8 +222,8 @@ class _Unpickler(pickle._Unpickler):
             return _ALLOWED[module, name]
         except KeyError:
             raise InputError(
-                f"holds {module}.{name}, which SMPL and MoSh files do not need; nothing of it was "
-                "run, take the file from its official source"
+                f"holds {module}.{name}, which files of SMPL, MoSh, 3DPW and EMDB do not need; "
+                "nothing of it was run, take the file from its official source"
             ) from None
 
     def load_build(self):
