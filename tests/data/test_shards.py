@@ -63,7 +63,7 @@ def test_shards_at_the_end_are_kept_for_validation(data_dir):
         ((["coco"], ["coco"], 1), r"--val_shards=1 of coco: it has 1 shard file\(s\)"),
         ((["lsp"],), r"no shards match .*lsp/train_\*\.tfrecord .*coco.*--dataset=lsp [^`]*`$"),
         ((["mpii"],), r"no shards match .*mpii/train_\*\.tfrecord .*--dataset=mpii [^`]*`$"),
-        ((["cooc"],), r"--datasets=cooc is not known, only coco, h36m, lsp, .*mpii, synthetic$"),
+        ((["cooc"],), r"--datasets=cooc is not known, only 3dpw, coco, .*ssp3d, synthetic$"),
         (([],), "--datasets is empty"),
     ],
 )
