@@ -4,7 +4,6 @@ People, scales and labels are chosen by the rules of the original's `coco_to_tfr
 define HMR's training set. Coordinates stay 0-based.
 """
 
-import os
 import re
 from pathlib import Path
 
@@ -12,13 +11,10 @@ import numpy as np
 from pycocotools import mask as coco_mask
 
 from data_prep.reader_items import CropRule, IndexNote, LabelledPerson, Skipped
-from data_prep.readers import coco_file, person_size, photograph_paths
+from data_prep.readers import coco_file, person_size
 from hmr_tf.body import skeleton
-from hmr_tf.data import coco_names, crop
+from hmr_tf.data import coco_names, crop, photograph_paths
 from hmr_tf.files.errors import InputError
-
-SPLITS = ("train", "val")
-YEARS = ("2014", "2017")
 
 _ANKLES = list(skeleton.indices(("left_ankle", "right_ankle"), skeleton.KEYPOINTS))
 _TORSO = [
@@ -54,7 +50,7 @@ def read(data_dir, split, annotations="", category=""):
       InputError: no such split, no annotation file, an unreadable one, no image folder, no such
         category, an unknown keypoint.
     """
-    if split not in SPLITS:
+    if split not in photograph_paths.COCO_SPLITS:
         raise InputError(f"coco has no split {split}: pass --split=train or --split=val")
     data_dir = Path(data_dir)
     path = Path(annotations) if annotations else _annotation_file(data_dir, split)
@@ -64,7 +60,7 @@ def read(data_dir, split, annotations="", category=""):
         paths, ambiguous = photograph_paths.find(data_dir, names)
     else:
         folders, ambiguous = _image_folders(data_dir, split), {}
-        paths = {image_id: _image_path(folders, name) for image_id, name in names.items()}
+        paths = {key: photograph_paths.coco_path(folders, name) for key, name in names.items()}
     is_binary = bool(annotations) and _is_binary(content.people)
     if is_binary:
         yield IndexNote(BINARY, sum(map(len, content.people.values())))
@@ -79,7 +75,8 @@ def read(data_dir, split, annotations="", category=""):
 
 
 def _annotation_file(data_dir, split):
-    names = [f"annotations/person_keypoints_{split}{year}.json" for year in YEARS]
+    years = photograph_paths.COCO_YEARS
+    names = [f"annotations/person_keypoints_{split}{year}.json" for year in years]
     for name in names:
         if (data_dir / name).is_file():
             return data_dir / name
@@ -87,24 +84,12 @@ def _annotation_file(data_dir, split):
 
 
 def _image_folders(data_dir, split):
-    """Folders of the split first; in 2017 the images of 2014 were divided into other splits."""
-    others = [other for other in SPLITS if other != split]
-    names = [f"{part}{year}" for part in (split, *others) for year in YEARS]
-    folders = [data_dir / parent / name for name in names for parent in ("images", ".")]
-    present = [folder for folder in folders if folder.is_dir()]
+    present = photograph_paths.coco_folders(data_dir, split)
     if not present:
         raise InputError(
             f"there are no images in {data_dir}: make images/{split}2014 or images/{split}2017"
         )
     return present
-
-
-def _image_path(folders, file_name):
-    """Path of the image under its name of 2014 or 2017; if there is none, of where it should be."""
-    number = re.sub(r"^COCO_(train|val)2014_", "", file_name)
-    names = dict.fromkeys((file_name, number, *(f"COCO_{s}2014_{number}" for s in SPLITS)))
-    paths = (os.path.join(folder, name) for name in names for folder in folders)
-    return next(filter(os.path.isfile, paths), os.path.join(folders[0], file_name))
 
 
 def _is_binary(people):

@@ -2,7 +2,7 @@
 
 import pytest
 
-from data_prep.readers import photograph_paths
+from hmr_tf.data import photograph_paths
 
 
 @pytest.fixture

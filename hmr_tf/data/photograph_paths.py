@@ -1,10 +1,13 @@
-"""Finds photographs that an annotation file may name by their paths on another machine."""
+"""Finds the photographs of an annotation file, which may name paths on another machine."""
 
 import collections
 import os
 import re
+from pathlib import Path
 
 from hmr_tf.files import listed_paths
+
+COCO_SPLITS, COCO_YEARS = ("train", "val"), ("2014", "2017")
 
 
 def find(folder, names):
@@ -78,3 +81,27 @@ class _Files:
 
 def _comparable(name):
     return listed_paths.composed(name).strip().casefold()
+
+
+def coco_folders(data_dir, split="val"):
+    """The folders of COCO's images below `data_dir`, as images/val2017 or val2017.
+
+    Those of the split come first; in 2017 the images of 2014 were divided into other splits.
+    """
+    others = [other for other in COCO_SPLITS if other != split]
+    names = [f"{part}{year}" for part in (split, *others) for year in COCO_YEARS]
+    folders = [Path(data_dir) / parent / name for name in names for parent in ("images", ".")]
+    return [folder for folder in folders if folder.is_dir()]
+
+
+def coco_path(folders, file_name):
+    """Path of a COCO image under its name of 2014 or 2017, or of where it should be.
+
+    Args:
+      folders: of `coco_folders`, at least one.
+      file_name: "000000000785.jpg" or "COCO_train2014_000000000785.jpg".
+    """
+    number = re.sub(r"^COCO_(train|val)2014_", "", file_name)
+    names = dict.fromkeys((file_name, number, *(f"COCO_{s}2014_{number}" for s in COCO_SPLITS)))
+    paths = (os.path.join(folder, name) for name in names for folder in folders)
+    return next(filter(os.path.isfile, paths), os.path.join(folders[0], file_name))
