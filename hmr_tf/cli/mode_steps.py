@@ -115,6 +115,15 @@ def os_errors_as_input_errors(options):
         ) from error
 
 
+def report_left_out(problems):
+    """Writes what was left out, a line for each of `problems`; returns the exit code."""
+    for problem in problems:
+        sys.stderr.write(f"error: {problem}\n")
+    if problems:
+        sys.stderr.write(f"error: left out for the reasons above: {len(problems)}\n")
+    return 1 if problems else 0
+
+
 # The announcement imports no TensorFlow, so that wrong data is refused in a fraction of a second.
 
 

@@ -9,6 +9,7 @@ from hmr_tf.cli.mode_steps import (
     load_with_body,
     make_engine,
     output_folder,
+    report_left_out,
 )
 from hmr_tf.cli.options import Options
 from hmr_tf.exporters import output_formats
@@ -64,7 +65,7 @@ def _predict_photographs(options, formats, boxes, camera):
     if len(paths) == 1 and not written:
         raise InputError(problems[0])
     print(*written, sep="\n")
-    return _report([*(boxes.problems if boxes else ()), *problems])
+    return report_left_out([*(boxes.problems if boxes else ()), *problems])
 
 
 def _require_a_photograph(paths, boxes):
@@ -197,15 +198,6 @@ def _refuse(problems):
         raise InputError(f"{problems[0]} (--strict; {len(problems)} such entries)")
 
 
-def _report(problems):
-    """Writes what was left out; returns the exit code."""
-    for problem in problems:
-        sys.stderr.write(f"error: {problem}\n")
-    if problems:
-        sys.stderr.write(f"error: left out for the reasons above: {len(problems)}\n")
-    return 1 if problems else 0
-
-
 def _predict_video(options, formats, boxes, camera):
     """Returns the exit code: 1 where a box among others was left out."""
     from hmr_tf.inference import video_boxes, video_files
@@ -232,7 +224,7 @@ def _predict_video(options, formats, boxes, camera):
             folder, people, model.body, model.vertices_of, formats, options.up_axis
         )
     print(*written, sep="\n")
-    return _report([*(boxes.problems if boxes else ()), *people.problems])
+    return report_left_out([*(boxes.problems if boxes else ()), *people.problems])
 
 
 def _record_and_show(options, model, boxes, path):

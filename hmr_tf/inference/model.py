@@ -177,9 +177,9 @@ class Model:
         variants = crop_choice.DETECTED_VARIANTS
         return [
             crop_choice.crops_of_person(
-                image, box, keypoints_px=keypoints_px, variants=variants, **common
+                image, person.box, keypoints_px=person.keypoints_px, variants=variants, **common
             )
-            for box, keypoints_px in self.detector.detect(image)
+            for person in self.detector.detect(image)
         ]
 
     def _predict_people(self, crops_of_people, images=None, motion=None):

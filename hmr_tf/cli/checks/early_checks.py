@@ -171,9 +171,18 @@ def _evaluation(options):
     _trained_network(options)
     _engine(options)
     if not Path(options.data_dir).is_dir():
+        kind = "photographs" if options.protocol == "coco_keypoints" else "TFRecords"
         raise InputError(
-            f"--data_dir={options.data_dir} is not a folder: pass the folder of the TFRecords"
+            f"--data_dir={options.data_dir} is not a folder: pass the folder of the {kind}"
         )
+    if options.detector:
+        optional_models.check_detector(options.detector)
+    if options.protocol == "coco_keypoints" and not options.annotations:
+        raise InputError(
+            "--protocol=coco_keypoints needs --annotations: the JSON of COCO's keypoints."
+        )
+    if options.annotations and not Path(options.annotations).is_file():
+        raise InputError(f"--annotations={options.annotations}: no such file.")
     for flag in _FOLDERS:
         path = getattr(options, flag)
         if path and not Path(path).is_dir():

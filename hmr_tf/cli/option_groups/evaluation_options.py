@@ -14,6 +14,7 @@ PROTOCOLS = (
     "mpi_inf_3dhp",
     "lsp_parts",
     "keypoints2d",
+    "coco_keypoints",
     "body_errors",
 )
 
@@ -41,7 +42,7 @@ class EvaluationOptions:
     protocol: str = _evaluate(
         "",
         "Table of the paper to measure; or, on any --datasets, keypoints2d, or body_errors: mesh, "
-        "joints and keypoints. Not given: body_errors.",
+        "joints and keypoints; or, on photographs, coco_keypoints. Not given: body_errors.",
         choices=PROTOCOLS,
         heading="Evaluation",
     )
@@ -87,6 +88,11 @@ class EvaluationOptions:
         "",
         "Folder of motion capture, as tfrecords/mocap_neutrMosh, for keypoints2d: joint angles "
         "outside its middle 99 % are counted as impossible. Empty: not measured.",
+    )
+    annotations: str = _evaluate(
+        "",
+        "JSON of COCO's keypoints, for coco_keypoints; --data_dir is then the folder of the "
+        "photographs.",
     )
     compare: tuple[str, ...] = _evaluate(
         (), "results.json files of one protocol, to put side by side; no model needed."

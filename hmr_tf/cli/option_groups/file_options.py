@@ -51,7 +51,10 @@ class FileOptions:
         modes="import_tf1",
     )
     data_dir: str = option(
-        "", "Folder of TFRecords, as data_prep/to_tfrecords.py writes it.", modes=READING_MODES
+        "",
+        "Folder of TFRecords, as data_prep/to_tfrecords.py writes it; of photographs for "
+        "--protocol=coco_keypoints.",
+        modes=READING_MODES,
     )
     model_dir: str = option(
         "",

@@ -7,6 +7,7 @@ from hmr_tf.cli.option_flags import option, pixels
 from hmr_tf.exporters import output_formats
 
 _predict = functools.partial(option, modes="predict")
+_people = functools.partial(option, modes=("predict", "evaluate"))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -34,13 +35,13 @@ class PredictionOptions:
         "the people that --detector finds, else the one person that the network itself finds.",
         parse=pixels("x,y,width,height"),
     )
-    boxes: str = _predict(
+    boxes: str = _people(
         "",
         "Boxes of people: OpenPose's JSON or a folder of it, COCO's JSON, or a CSV with "
-        "image,x,y,width,height.",
+        "image,x,y,width,height. For evaluate: of coco_keypoints, instead of the annotated boxes.",
     )
-    category: str = _predict(
-        "", "Category of COCO's JSON in --boxes that is predicted. Empty: person."
+    category: str = _people(
+        "", "Category of COCO's JSON in --boxes or --annotations. Empty: person."
     )
     strict: bool = _predict(
         False,
@@ -50,10 +51,10 @@ class PredictionOptions:
     json_path: str = _predict(
         "", "OpenPose's JSON of the photograph; the most confident person is predicted."
     )
-    detector: str = _predict(
+    detector: str = _people(
         "",
         "Folder of the person detector, as tools.movenet makes it. Empty: models/movenet if it is "
-        "there.",
+        "there; for evaluate: none.",
     )
     focal_px: float = _predict(0.0, "Focal length, pixels of the photograph; 0: a default.")
     principal_px: tuple[float, ...] = _predict(

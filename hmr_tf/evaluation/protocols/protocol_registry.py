@@ -147,6 +147,15 @@ PROTOCOLS = {
         ranked_by="keypoints_px",
         published={},
     ),
+    "coco_keypoints": Protocol(
+        title="COCO keypoints, average precision by OKS",
+        find=None,  # photographs, not TFRecords: `evaluation.coco.evaluate_photographs`
+        options={"annotations": None, "boxes": "", "category": "", "detector": ""},
+        check=None,
+        score=None,
+        ranked_by="oks_error",
+        published={},
+    ),
     "body_errors": Protocol(
         title="Mesh, joints and keypoints",
         find=_shards,

@@ -66,7 +66,7 @@ def _head(content):
     options = [
         f"--{name}={results.format_flag_value(value)}" for name, value in content["options"].items()
     ]
-    counts, missing = content["counts"], content["missing"]
+    missing = content["missing"]
     command = " ".join([f"--protocol={content['protocol']}", *options])
     lines = [
         f"<h1>{_safe(content['title'])}</h1>",
@@ -74,7 +74,7 @@ def _head(content):
         f"Model: <code>{_safe(content['load_path'])}</code> "
         f"(SHA-256 <code>{_safe(content['model_digest'][:16])}</code>)<br>",
         f"Commit: <code>{_safe(content['commit'] or 'unknown')}</code><br>",
-        f"{counts['frames']} frames of {counts['sequences']} files; timed on "
+        f"{_safe(results.describe_counts(content['counts']))}; timed on "
         f"{_safe(content['device'])}</p>",
     ]
     if missing:

@@ -34,6 +34,20 @@ LABELS = {
     "pck_torso_percent": "PCK, half of the torso, %",
     "pck_head_percent": "PCK, half of the head, %",
     "pck_box_percent": "PCK, a fifth of the box, %",
+    "ap_percent": "AP (OKS 0.50 to 0.95), %",
+    "ap50_percent": "AP at OKS 0.50, %",
+    "ap75_percent": "AP at OKS 0.75, %",
+    "ap_medium_percent": "AP, medium people, %",
+    "ap_large_percent": "AP, large people, %",
+    "ar_percent": "AR (OKS 0.50 to 0.95), %",
+    "ar50_percent": "AR at OKS 0.50, %",
+    "ar75_percent": "AR at OKS 0.75, %",
+    "ar_medium_percent": "AR, medium people, %",
+    "ar_large_percent": "AR, large people, %",
+    "oks_percent": "OKS of the best prediction, mean of the people, %",
+    "oks_error": "1 - OKS",
+    "pck05_percent": "PCK, 5 % of the box, mean of the keypoints, %",
+    "pck10_percent": "PCK, 10 % of the box, mean of the keypoints, %",
     "torso_whole_percent": "torsos within 15 % of the label, people with both ankles, %",
     "torso_cut_off_percent": "torsos within 15 % of the label, legs not labelled, %",
     "impossible_angles_percent": "joint angles outside the middle 99 % of motion capture, %",
@@ -120,11 +134,10 @@ def read(path):
 
 def describe(results):
     """The printed text: settings, metrics beside the published ones, tables of groups."""
-    counts = results["counts"]
     lines = [
         results["title"],
         *_settings(results),
-        f"{counts['frames']} frames of {counts['sequences']} files",
+        describe_counts(results["counts"]),
         *_missing(results),
         "",
         *text_table(*metrics_table(results)),
@@ -134,6 +147,15 @@ def describe(results):
         if title in results["tables"]:
             lines += ["", *_group_table(title, results["tables"][title])]
     return "\n".join(lines)
+
+
+def describe_counts(counts):
+    """How many people were measured: of TFRecords, or of photographs."""
+    if "photographs" not in counts:
+        return f"{counts['frames']} frames of {counts['sequences']} files"
+    text = "{people} labelled people in {photographs} photographs, {predictions} predictions"
+    areas = ", {areas_from_boxes} areas from boxes" if counts["areas_from_boxes"] else ""
+    return (text + areas).format(**counts)
 
 
 def metrics_table(results):

@@ -32,6 +32,7 @@ class DetectedPerson(NamedTuple):
 
     box: tuple  # (x, y, width, height), pixels, around the confident keypoints
     keypoints_px: np.ndarray  # (17, 3) x, y, confidence, order of `skeleton.COCO_KEYPOINTS`
+    score: float  # mean confidence of the keypoints in the box
 
 
 class Detector:
@@ -70,7 +71,7 @@ class Detector:
         detections = [openpose.detection_from_keypoints(k, MIN_CONFIDENCE) for k in keypoints]
         people = [(d, k) for d, k in zip(detections, keypoints) if d is not None]
         people.sort(key=lambda person: -person[0].score)
-        return [DetectedPerson(detection.box, k) for detection, k in people]
+        return [DetectedPerson(detection.box, k, detection.score) for detection, k in people]
 
     def _best_rotation(self, image):
         """(6, 17, 3) keypoints and (6,) scores of the rotation with the most confident person."""

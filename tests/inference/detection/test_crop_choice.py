@@ -34,12 +34,12 @@ def picture(rng):
 def detected(keypoints_px, box=(30, 20, 40, 50)):
     """(19, 2) -> DetectedPerson with the 17 of them that COCO has."""
     confidence = np.full((17, 1), 0.9)
-    return DetectedPerson(box, np.concatenate([keypoints_px[TO_COCO], confidence], axis=1))
+    keypoints_px = np.concatenate([keypoints_px[TO_COCO], confidence], axis=1)
+    return DetectedPerson(box, keypoints_px, score=confidence.mean())
 
 
 def crops_of(image, person, variants=crop_choice.DETECTED_VARIANTS):
-    pinhole = person_crops.pinhole_of(image)
-    box, keypoints_px = person
+    pinhole, (box, keypoints_px, *_) = person_crops.pinhole_of(image), person
     return crop_choice.crops_of_person(image, box, pinhole, tiny_hmr.SIZE, variants, keypoints_px)
 
 

@@ -1,0 +1,1 @@
+"""Tests of the evaluation of photographs by COCO's rules."""
