@@ -1,6 +1,7 @@
 """Finds and reads photographs: files, folders and patterns."""
 
 import glob
+import os
 import re
 from pathlib import Path
 
@@ -144,7 +145,10 @@ def find(img_path):
         return [path]
     if not glob.has_magic(str(img_path)):
         raise _missing(path)
-    paths = sorted(Path(name) for name in glob.glob(str(img_path)))
+    pattern = str(img_path)
+    if path.parent.is_dir():  # its name may look like a pattern, too
+        pattern = os.path.join(glob.escape(str(path.parent)), path.name)
+    paths = sorted(Path(name) for name in glob.glob(pattern))
     if not paths:
         raise InputError(f"--img_path={img_path} matches no file.")
     return paths

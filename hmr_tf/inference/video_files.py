@@ -297,6 +297,7 @@ def writer(path, rate_hz):
         videos[0].write(cv2.cvtColor(image, cv2.COLOR_RGB2BGR))
         num_frames += 1
 
+    path = Path(path).absolute()  # see `_absolute`
     with atomic_write(path) as unfinished:
         yield write
         for video in videos:

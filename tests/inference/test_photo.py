@@ -65,6 +65,11 @@ def test_photo_paths_of_a_file_a_folder_and_a_pattern(tmp_path):
     assert [p.name for p in photo.find(tmp_path)] == ["a.JPG", "b.png", "d.bmp"]
     assert [p.name for p in photo.find(f"{tmp_path}/*.b*")] == ["d.bmp"]
     assert photo.find(tmp_path / "c.txt") == [tmp_path / "c.txt"]
+    folder = tmp_path / "[v2] *"
+    folder.mkdir()
+    (folder / "[a].png").touch()
+    for pattern in (folder, folder / "[a].png", folder / "*.png", f"{tmp_path}/*v2*/*"):
+        assert photo.find(pattern) == [folder / "[a].png"]
     for path, message in (
         (f"{tmp_path}/*.gif", "matches no file"),
         (f"{tmp_path}/none.jpg", "no such file"),
