@@ -10,7 +10,13 @@ import numpy as np
 
 from hmr_tf.files.errors import InputError
 from hmr_tf.files.image_complete import is_complete
-from hmr_tf.files.image_size import HEAD_BYTES, image_size, is_supported_image, unsupported_format
+from hmr_tf.files.image_size import (
+    HEAD_BYTES,
+    UNSUPPORTED_EXTENSIONS,
+    image_size,
+    is_supported_image,
+    unsupported_format,
+)
 from hmr_tf.files.orientation import decode_upright, stored_orientation, upright_size
 
 SUPPORTED_FORMATS = "JPEG, PNG, BMP, WebP or TIFF"
@@ -57,11 +63,11 @@ def _remedy(image):
 def read_image(path):
     """(H, W, 3) uint8 RGB, upright by `files.orientation`; InputError for anything else."""
     path = Path(path)
+    content = _content(path)
+    _check(content, path)
     try:
-        content = _content(path)
-        _check(content, path)
         image = decode_upright(content)
-    except (cv2.error, OSError) as error:
+    except cv2.error as error:
         raise InputError(f"{path} is damaged or too large: give another photograph.") from error
     if image is None:
         raise _not_an_image(path)
@@ -77,17 +83,17 @@ def read_size(path):
       InputError: not a photograph, as for `read_image`.
     """
     path = Path(path)
-    try:
-        content = _content(path)
-    except OSError as error:
-        raise InputError(f"{path} cannot be read: {error.strerror}.") from error
+    content = _content(path)
     return upright_size(*_check(content, path), stored_orientation(content))
 
 
 def _content(path):
     if not path.is_file():
         raise _missing(path)
-    return path.read_bytes()
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise InputError(f"{path} cannot be read: {error.strerror}.") from error
 
 
 def _missing(path):
@@ -135,9 +141,13 @@ def find(img_path):
       InputError: no such file; the folder or the pattern has no photographs.
     """
     path = Path(img_path)
-    if path.is_dir():
-        shown = [p for p in path.iterdir() if not p.name.startswith(".")]  # as a pattern does
-        paths = sorted(p for p in shown if p.is_file() and _is_photograph(p))
+    try:
+        shown = list(path.iterdir()) if path.is_dir() else None
+    except OSError as error:
+        raise InputError(f"--img_path={path} cannot be read: {error.strerror}.") from error
+    if shown is not None:
+        # Hidden files are left out, as in a pattern.
+        paths = sorted(p for p in shown if not p.name.startswith(".") and _is_photograph(p))
         if not paths:
             raise InputError(f"--img_path={path} holds no photographs ({SUPPORTED_FORMATS}).")
         return paths
@@ -159,7 +169,10 @@ def _is_photograph(path):
 
     Other files of a folder, such as labels, are not looked at further.
     """
-    if path.suffix.lower() in EXTENSIONS:
+    is_named_so = path.suffix.lower() in (*EXTENSIONS, *UNSUPPORTED_EXTENSIONS)
+    if not path.is_file():
+        return is_named_so and path.is_symlink() and not path.is_dir()  # its target is missing
+    if is_named_so:
         return True
     try:
         with open(path, "rb") as file:
