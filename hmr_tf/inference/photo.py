@@ -22,6 +22,7 @@ from hmr_tf.files.orientation import decode_upright, stored_orientation, upright
 SUPPORTED_FORMATS = "JPEG, PNG, BMP, WebP or TIFF"
 # A file with such an extension counts as a photograph, whatever it contains.
 EXTENSIONS = (".jpg", ".jpeg", ".jfif", ".png", ".bmp", ".webp", ".tif", ".tiff")
+_VIDEOS = (".mp4", ".m4v", ".mov", ".avi", ".mkv", ".webm", ".mpg", ".mpeg", ".wmv")
 MAX_PIXELS = 1 << 27  # 0.4 GB of RGB
 _CONVERT = {
     "HEIC": "save it as JPEG, as with `heif-convert PHOTO.HEIC PHOTO.jpg`, on a Mac "
@@ -107,6 +108,8 @@ def _missing(path):
 
 
 def _not_an_image(path):
+    if path.suffix.lower() in _VIDEOS:
+        return InputError(f"{path} is a video: pass it as --video_path.")
     return InputError(f"{path} is not an image that can be read: give a {SUPPORTED_FORMATS}.")
 
 

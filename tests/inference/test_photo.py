@@ -186,6 +186,12 @@ def test_photo_addresses_and_pipes_are_named_as_such(name, message):
             read(name)
 
 
+def test_photo_that_is_a_video_is_named_so(tmp_path):
+    (tmp_path / "walk.MP4").write_bytes(b"\0\0\0\x20ftypisom" + bytes(50))
+    with pytest.raises(InputError, match=r"walk\.MP4 is a video: pass it as --video_path\.$"):
+        photo.read_size(tmp_path / "walk.MP4")
+
+
 @pytest.mark.parametrize(
     ("image", "remedy"),
     [

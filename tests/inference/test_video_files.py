@@ -65,9 +65,9 @@ def test_video_of_any_name_is_read(name, tmp_path, monkeypatch):
 
 def test_video_path_that_is_no_file_is_refused(tmp_path):
     for path, message in (
-        (tmp_path, "is a folder: pass it as --img_path"),
-        (tmp_path / "img_%02d.png", "no such file"),
-        ("rtsp://camera/1", "no such file"),
+        (tmp_path, "is a folder: pass it as --img_path, or join its frames, as with `ffmpeg -fr"),
+        (tmp_path / "img_%02d.png", "no such file; join its frames, as with `ffmpeg"),
+        ("rtsp://camera/1", "no such file; download it first"),
     ):
         with pytest.raises(InputError, match=message):
             video_files.Video(path)
