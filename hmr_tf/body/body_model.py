@@ -89,10 +89,15 @@ def find(path=""):
     folder = Path(given or "models")
     if given and not folder.is_dir():
         return folder
-    file = _first_file(folder, NAMES)
+    file = next(filter(Path.is_file, _places(folder, NAMES)), None)
     if given and file is None:
         raise InputError(f"The folder {folder} holds no SMPL model: none of {', '.join(NAMES)}.")
     return file or BUILT_IN
+
+
+def _places(folder, names):
+    """The paths that the files may have, in smplx's folder smpl/ too."""
+    return (place / name for place in (folder, folder / "smpl") for name in names)
 
 
 def find_gendered(folder):
@@ -107,17 +112,14 @@ def find_gendered(folder):
             f"--smpl_model_dir={folder} is not a folder: name the one with the SMPL files of the "
             f"genders, as {GENDERED_NAMES['female'][0]} and {GENDERED_NAMES['male'][0]}."
         )
-    paths = {gender: _first_file(folder, names) for gender, names in GENDERED_NAMES.items()}
+    paths = {
+        gender: next(filter(Path.is_file, _places(folder, names)), None)
+        for gender, names in GENDERED_NAMES.items()
+    }
     if not (paths["female"] or paths["male"]):
         names = ", ".join(GENDERED_NAMES["female"] + GENDERED_NAMES["male"])
         raise InputError(f"--smpl_model_dir={folder} holds no female or male SMPL model: {names}.")
     return {gender: path for gender, path in paths.items() if path}
-
-
-def _first_file(folder, names):
-    """The file of the first of `names` in a folder or in its folder smpl/; None: there is none."""
-    files = (place / name for place in (folder, folder / "smpl") for name in names)
-    return next((file for file in files if file.is_file()), None)
 
 
 def built_in(digest=None):
@@ -136,7 +138,7 @@ def built_in(digest=None):
     return BUILT_IN_1_0
 
 
-def read_model(path=BUILT_IN, regressor_path=""):
+def read_model(path=BUILT_IN, regressor_path="", warns=True):
     """Reads an SMPL model: .npz with SMPL's keys, or .pkl as published (Python 2, chumpy).
 
     Args:
@@ -144,6 +146,7 @@ def read_model(path=BUILT_IN, regressor_path=""):
       regressor_path: file with the regressor of the 19 keypoints, see `keypoint_regressor.read`.
         Empty: the one in the SMPL file; for the official files, which have none, joints and face
         vertices.
+      warns: whether a warning says that joints and vertices are used.
 
     Returns:
       BodyModel, with the first ten betas of a file that has more.
@@ -168,7 +171,7 @@ def read_model(path=BUILT_IN, regressor_path=""):
         raise InputError(
             f"{path} is not an SMPL model: it holds a {type(content).__name__}, not a dict."
         )
-    return from_content(content, path, regressor_path)
+    return from_content(content, path, regressor_path, warns)
 
 
 def digest(body):
@@ -213,13 +216,13 @@ def rest_joints(body, betas):
     return template + np.tensordot(np.asarray(betas, np.float64), per_beta, axes=1)
 
 
-def from_content(content, path, regressor_path=""):
+def from_content(content, path, regressor_path="", warns=True):
     """As `read_model`, from the dict in a file; `path` is its name in messages."""
     missing = [key for key in _REQUIRED_KEYS if key not in content]
     if missing:
         raise InputError(f"{path} is not an SMPL model: it lacks {', '.join(missing)}.")
     try:
-        body = _model_from_arrays(content, regressor_path)
+        body = _model_from_arrays(content, regressor_path, warns)
         _check_shapes(body)
         _check_rest_pose(body)
     except InputError as error:
@@ -243,7 +246,7 @@ def warn_of_another_body(body, training_digest, path):
         )
 
 
-def _model_from_arrays(content, regressor_path):
+def _model_from_arrays(content, regressor_path, warns):
     arrays = {key: safe_pickle.to_array(content[key]) for key in _REQUIRED_KEYS}
     other = _OTHER_MODELS.get(arrays["kintree_table"].shape[-1])
     if other:
@@ -255,11 +258,12 @@ def _model_from_arrays(content, regressor_path):
         regressor = safe_pickle.to_array(content[keypoint_regressor.KEY])
     else:
         regressor = keypoint_regressor.from_joint_regressor(arrays["J_regressor"])
-        logging.warning(
-            "The SMPL file has no %s: SMPL's joints and six of its vertices are used as the 19 "
-            "keypoints. HMR's file has it, or pass --keypoint_regressor=FILE.",
-            keypoint_regressor.KEY,
-        )
+        if warns:
+            logging.warning(
+                "The SMPL file has no %s: SMPL's joints and six of its vertices are used as the 19 "
+                "keypoints. HMR's file has it, or pass --keypoint_regressor=FILE.",
+                keypoint_regressor.KEY,
+            )
     return BodyModel(
         v_template=arrays["v_template"],
         shapedirs=arrays["shapedirs"][..., :NUM_BETAS],

@@ -94,6 +94,28 @@ def nearest_rotation(matrix):
     return u @ vt
 
 
+def angle_between(first, second):
+    """Angles of the rotations from one to the other: twice (..., 3, 3) numpy -> (...,) radians."""
+    relative = first @ np.swapaxes(second, -1, -2)
+    antisymmetric = relative - np.swapaxes(relative, -1, -2)
+    sine = np.linalg.norm(antisymmetric[..., (2, 0, 1), (1, 2, 0)], axis=-1)
+    return np.arctan2(sine, np.trace(relative, axis1=-2, axis2=-1) - 1)
+
+
+def global_rotations(rotations, parents):
+    """(B, J, 3, 3) numpy, each joint's relative to its parent -> relative to the root's frame.
+
+    Args:
+      rotations: the root's first.
+      parents: J numbers of parents, each before its children; -1 for the root.
+    """
+    chained = np.array(rotations, float)
+    for joint, parent in enumerate(parents):
+        if parent >= 0:
+            chained[:, joint] = chained[:, parent] @ chained[:, joint]
+    return chained
+
+
 def reflect(rotations, mirror):
     """Rotations of the mirrored body (x becomes -x): M R M with left and right swapped.
 
