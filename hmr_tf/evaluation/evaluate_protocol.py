@@ -95,6 +95,7 @@ def evaluate(plan, hmr, load_path, batch_size, output_dir, engine=None):
         "model_digest": digest,
         "commit": results.commit(),
         "options": plan.options,
+        "used": dict(measured.used),
         "counts": {"sequences": len(plan.frames.paths), "frames": len(people.file)},
         "missing": plan.missing,
         "metrics": {**measured.metrics, **times},

@@ -56,6 +56,74 @@ def auc(distance, thresholds=AUC_M):
     return float(below.mean() / distance.size)
 
 
+def acceleration_error(predicted, truth, follows):
+    """Mean distance of the joints' accelerations, metres per frame squared.
+
+    Args:
+      predicted, truth: (N, K, 3) of frames in order, each body's root at the origin.
+      follows: (N,) bool, whether a frame is the next one after the frame before it.
+
+    Returns:
+      (N,) of the middle one of three frames; nan where it has no neighbour.
+
+    Source: `compute_error_accel` of human_dynamics and VIBE (`lib/utils/eval_utils.py:22-50`).
+    """
+    error = np.full(len(predicted), np.nan)
+    difference = predicted - truth
+    second = difference[:-2] - 2 * difference[1:-1] + difference[2:]
+    has_both = follows[1:-1] & follows[2:]
+    error[1:-1][has_both] = np.linalg.norm(second[has_both], axis=-1).mean(axis=-1)
+    return error
+
+
+def jerk(joints, file, frames_per_second):
+    """Mean length of the joints' third derivative, metres per second cubed.
+
+    Args:
+      joints: (N, K, 3) of frames in order.
+      file: (N,) number of the file of each; four frames of one file count as neighbours.
+      frames_per_second: rate.
+
+    Returns:
+      (N,) of the last of four frames; nan for the first three of each file.
+    """
+    lengths = np.full(len(joints), np.nan)
+    third = joints[3:] - 3 * joints[2:-1] + 3 * joints[1:-2] - joints[:-3]
+    lengths[3:] = np.linalg.norm(third, axis=-1).mean(axis=-1) * frames_per_second**3
+    lengths[3:][file[3:] != file[:-3]] = np.nan
+    return lengths
+
+
+def area_under_pck(distance, thresholds):
+    """Each point's part of the area under a PCK curve that joins the thresholds by lines.
+
+    Args:
+      distance: any shape, unit of the thresholds.
+      thresholds: (T,) ascending whole numbers from 0; one counts the points at or below it.
+
+    Returns:
+      float array of that shape, in 0..1; the mean over points is the area.
+    """
+    weights = np.ones(len(thresholds))
+    weights[[0, -1]] = 0.5
+    area = np.append(np.cumsum(weights[::-1])[::-1], 0.0) / weights.sum()
+    return area[np.searchsorted(thresholds, distance, side="left")]
+
+
+def scale_aligned(predicted, truth):
+    """`predicted` with the mean and the spread of `truth`, without rotation: twice (B, V, 3).
+
+    Source: akashsengupta1997/STRAPS-3DHumanShapePose `scale_and_translation_transform_batch`.
+    """
+
+    def mean_and_spread(points):
+        mean = points.mean(axis=1, keepdims=True)
+        return mean, np.sqrt(np.square(points - mean).sum(axis=(1, 2), keepdims=True))
+
+    (mean, spread), (true_mean, true_spread) = map(mean_and_spread, (predicted, truth))
+    return (predicted - mean) * (true_spread / spread) + true_mean
+
+
 def percentiles(errors):
     """(B,) -> {50: median, 75: ..., ...} by linear interpolation."""
     return dict(zip(PERCENTILES, np.percentile(errors, PERCENTILES).tolist()))

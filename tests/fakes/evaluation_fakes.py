@@ -1,14 +1,20 @@
 """Test sets of a few synthetic people, and a model of their truth, with errors on request."""
 
+import json
+
 import cv2
 import numpy as np
 import tensorflow as tf
+from absl import flags
+from absl.testing import flagsaver
 from tensorflow import keras
 
+from hmr_tf import main
 from hmr_tf.body import body_model, camera
 from hmr_tf.body.skeleton import KEYPOINTS, LSP_JOINTS, MPI_INF_3DHP_JOINTS, SMPL_JOINTS
 from hmr_tf.body.smpl import SMPL
-from hmr_tf.data import record
+from hmr_tf.data import record, smpl_truth
+from hmr_tf.evaluation import evaluate_protocol
 from hmr_tf.networks.hmr import HMR
 from tests.fakes import image_records
 
@@ -73,13 +79,14 @@ def thetas(seed=0):
 
 
 def truth_of(model):
-    """dict of all people's joints (19), smpl_joints (24), keypoints_px (in the stored image)."""
+    """dict of joints3d (19), smpl_joints (24), keypoints_px (in the stored image), theta (85)."""
     last = HMR.predictions_from_thetas(model, [model.encoder.thetas])[0]
     keypoints_px = camera.pixels_from_norm(last.keypoints2d_norm.numpy(), STORED)
     return {
         "joints3d": last.joints3d.numpy().astype(float),
         "smpl_joints": last.smpl_joints.numpy().astype(float),
         "keypoints_px": keypoints_px,
+        "theta": last.theta.numpy().astype(float),
     }
 
 
@@ -158,6 +165,59 @@ def _record_3dhp(person, truth, ray, rotation, universal_scale):
         lsp_joints=lsp,
         reference=record.Reference(joints, universal, activity=1 + person % 3),
     )
+
+
+def write_smpl_truth(data_dir, dataset, sequences, truth, genders, **changes):
+    """{name of the file: numbers of people}, frames in order, with their SMPL labels.
+
+    Args:
+      genders: names, given to the files in turn.
+      changes: fields of `record.ImageRecord` that are to be others.
+    """
+    for number, (sequence, people) in enumerate(sequences.items()):
+        records = [
+            image_record(
+                person,
+                truth,
+                reference=smpl_label(person, truth, genders[number % len(genders)], frame),
+                **changes,
+            )
+            for frame, person in enumerate(people)
+        ]
+        image_records.write(data_dir / dataset / "test" / f"{sequence}.tfrecord", records)
+
+
+def smpl_label(person, truth, gender, frame):
+    """The SmplTruth of a person 4 m in front of the camera."""
+    transl = np.array([0.2, 0.1, 4.0])
+    return smpl_truth.SmplTruth(
+        pose=truth["theta"][person, 3:75].reshape(24, 3),
+        betas=truth["theta"][person, 75:],
+        transl=transl,
+        gender=gender,
+        smpl_joints=truth["smpl_joints"][person] + transl,
+        camera=np.array([1000.0, 1000.0, 112.0, 112.0]),
+        frame=frame,
+    )
+
+
+def evaluate(oracle, folder, monkeypatch, **values):
+    """Runs --mode=evaluate on `folder/data` with flags `values`; gives results.json."""
+    if not flags.FLAGS.is_parsed():
+        flags.FLAGS(["test"])
+    monkeypatch.setattr(evaluate_protocol, "TIMED_IMAGES", 2)
+    monkeypatch.setattr("hmr_tf.cli.evaluate.load", lambda options: oracle)
+    options = {
+        "mode": "evaluate",
+        "load_path": load_path(folder / "run"),
+        "data_dir": str(folder / "data"),
+        "output_dir": str(folder / "output"),
+        "batch_size": 16,
+        **values,
+    }
+    with flagsaver.flagsaver(**options):
+        main.main(["main"])
+    return json.loads((folder / "output" / "results.json").read_text())
 
 
 def smallest_rotation(ray):

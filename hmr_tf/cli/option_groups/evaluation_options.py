@@ -13,10 +13,14 @@ PROTOCOLS = (
     "h36m_p2",
     "mpi_inf_3dhp",
     "lsp_parts",
+    "3dpw",
+    "emdb",
+    "ssp3d",
     "keypoints2d",
     "coco_keypoints",
     "body_errors",
 )
+VARIANTS = ("hmr", "spin", "vibe", "pare", "4dhumans", "official")
 
 _export = functools.partial(option, modes="export")
 _evaluate = functools.partial(option, modes="evaluate")
@@ -41,8 +45,9 @@ class EvaluationOptions:
 
     protocol: str = _evaluate(
         "",
-        "Table of the paper to measure; or, on any --datasets, keypoints2d, or body_errors: mesh, "
-        "joints and keypoints; or, on photographs, coco_keypoints. Not given: body_errors.",
+        "Table of the paper to measure; 3dpw, emdb or ssp3d; on any --datasets, keypoints2d, or "
+        "body_errors: mesh, joints and keypoints; on photographs, coco_keypoints. Not given: "
+        "body_errors.",
         choices=PROTOCOLS,
         heading="Evaluation",
     )
@@ -51,8 +56,8 @@ class EvaluationOptions:
     )
     root: str = _evaluate(
         "",
-        "Origin of both bodies before distances are taken, for h36m and mpi_inf_3dhp: the middle "
-        "of the hips, or the pelvis joint. Not given: hips.",
+        "Origin of both bodies before distances are taken, for h36m, mpi_inf_3dhp, 3dpw and emdb: "
+        "the middle of the hips, or the pelvis joint. Not given: hips, or that of the --variant.",
         choices=("hips", "pelvis"),
     )
     joints: tuple[str, ...] = _evaluate(
@@ -75,6 +80,25 @@ class EvaluationOptions:
         None,
         "Rotate bodies of mpi_inf_3dhp from the crop's view to the camera's, as Mehta et al. Not "
         "given: on.",
+    )
+    variant: str = _evaluate(
+        "",
+        "Whose way to measure 3dpw: joints, regressor, origin, meshes and frames. Not given: hmr "
+        "with --smpl_model_dir, official (SMPL's 24 joints) without.",
+        choices=VARIANTS,
+    )
+    smpl_model_dir: str = _evaluate(
+        "",
+        "Folder of the SMPL models of the genders, as SMPL_FEMALE.npz and SMPL_MALE.npz, that show "
+        "the labels of 3dpw, emdb and ssp3d. Empty: joints only.",
+    )
+    joint_regressor: str = _evaluate(
+        "",
+        "Regressor of joints from the mesh, for 3dpw: J_regressor_h36m.npy (spin, vibe, pare) or "
+        "SMPL_to_J19.pkl (4dhumans).",
+    )
+    silhouette_dir: str = _evaluate(
+        "", "Folder of SSP-3D's silhouettes, for ssp3d. Empty: not compared."
     )
     segmentation_dir: str = _evaluate(
         "", "Folder of UPi-S1h with im1001_segmentation.png and so on, for lsp_parts."

@@ -1,11 +1,20 @@
 """The protocols: files, joints and metrics of the paper's tables, and the published numbers."""
 
+import re
 from pathlib import Path
 from typing import Callable, NamedTuple
 
 from hmr_tf.body.skeleton import LSP_JOINTS, MPI_INF_3DHP_JOINTS
 from hmr_tf.data import h36m_names, record, shards
-from hmr_tf.evaluation.protocols import body_errors, joints3d, keypoints2d, segmentation
+from hmr_tf.evaluation.protocols import (
+    body_errors,
+    joints3d,
+    keypoints2d,
+    segmentation,
+    shape_errors,
+    smpl_errors,
+    smpl_variants,
+)
 from hmr_tf.files.errors import InputError
 
 _UNPAIRED = "paper, unpaired"
@@ -26,6 +35,7 @@ class Protocol(NamedTuple):
     published: dict  # source -> {metric: number}
     decode: Callable = record.decode_labels  # serialized record -> its labels
     joints: tuple = ()  # names that --joints may have
+    resolve: Callable = dict  # options -> the same, with what empty ones mean
     # Whether results.json has the metrics at its top level too, as before version 1.1.
     has_top_level_metrics: bool = False
 
@@ -51,6 +61,22 @@ def _sequences(data_dir, dataset, names):
     paths = {path.stem: path for path in shards.find(data_dir, dataset, "test")}
     missing = [name for name in names if name not in paths]
     return [paths[name] for name in names if name in paths], missing
+
+
+def _videos(dataset, names):
+    """Finds the files SEQUENCE_p0.tfrecord, SEQUENCE_p1.tfrecord ..., one for each person."""
+
+    def find(data_dir, options):
+        paths = shards.find(data_dir, dataset, "test")
+        sequences = [re.sub(r"_p\d+$", "", path.stem) for path in paths]
+        wanted = [path for path, sequence in zip(paths, sequences) if sequence in names]
+        return wanted, [name for name in names if name not in sequences]
+
+    return find
+
+
+def _photographs(data_dir, options):
+    return shards.find(data_dir, "ssp3d", "test"), []
 
 
 def _shards(data_dir, options):
@@ -138,6 +164,41 @@ PROTOCOLS = {
             },
         },
     ),
+    "3dpw": Protocol(
+        title="3DPW, test set",
+        find=_videos("3dpw", smpl_variants.TEST_SEQUENCES_3DPW),
+        options=dict.fromkeys(("variant", "root", "smpl_model_dir", "joint_regressor"), ""),
+        check=smpl_errors.check,
+        score=smpl_errors.score,
+        ranked_by="pa_mpjpe_mm",
+        published={
+            "HMR, in SPIN": {"pa_mpjpe_mm": 81.3},
+            "HMR, mmhuman3d": {"mpjpe_mm": 112.34, "pa_mpjpe_mm": 67.53},
+        },
+        decode=smpl_errors.decode,
+        resolve=smpl_variants.resolve_3dpw,
+    ),
+    "emdb": Protocol(
+        title="EMDB 1",
+        find=_videos("emdb", smpl_variants.TEST_SEQUENCES_EMDB),
+        options=dict.fromkeys(("root", "smpl_model_dir"), ""),
+        check=smpl_errors.check,
+        score=smpl_errors.score,
+        ranked_by="mpjpe_mm",
+        published={},
+        decode=smpl_errors.decode,
+        resolve=smpl_variants.resolve_emdb,
+    ),
+    "ssp3d": Protocol(
+        title="SSP-3D, body shape",
+        find=_photographs,
+        options={"smpl_model_dir": None, "silhouette_dir": ""},
+        check=shape_errors.check,
+        score=shape_errors.score,
+        ranked_by="pve_t_sc_mm",
+        published={},
+        decode=smpl_errors.decode,
+    ),
     "keypoints2d": Protocol(
         title="2D keypoints",
         find=_shards,
@@ -189,7 +250,7 @@ def options_from_flags(name, given):
       dict flag -> value, for every flag of the protocol.
 
     Raises:
-      InputError: a flag of another protocol, a missing flag, or a wrong value.
+      InputError: a flag of another protocol or variant, a missing flag, or a wrong value.
     """
     protocol = PROTOCOLS[name]
     given = {flag: value for flag, value in given.items() if value not in (None, (), "")}
@@ -203,7 +264,7 @@ def options_from_flags(name, given):
         raise InputError(f"--protocol={name} needs --{missing[0]}; see --help --mode=evaluate.")
     if "joints" in given:
         joints3d.check_joint_names(given["joints"], protocol.joints)
-    return options
+    return protocol.resolve(options)
 
 
 def find(name, data_dir, options, allow_missing):

@@ -72,6 +72,7 @@ class Scores(NamedTuple):
     tables: dict  # "action", "sequence", "joint" ... -> {row: {metric: number}}
     errors: dict  # name -> (N,) of each person; nan where there is no label
     terms: Mapping = MappingProxyType({})
+    used: Mapping = MappingProxyType({})  # what was measured: subject -> words, where flags vary it
 
 
 def mean_terms(values, factor=1.0):

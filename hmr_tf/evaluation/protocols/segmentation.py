@@ -41,7 +41,7 @@ def read(folder, filename, size):
       InputError: no PNG, of another size, damaged, or with other numbers.
     """
     mask_path, parts_path = paths(folder, filename)
-    mask, labels = (_read_png(path, size) for path in (mask_path, parts_path))
+    mask, labels = (read_png(path, size) for path in (mask_path, parts_path))
     if not np.isin(labels, [*range(_NUM_LABELS), metrics.IGNORED]).all():
         raise InputError(
             f"{parts_path} has other numbers than 0 to {_NUM_LABELS - 1} and "
@@ -50,24 +50,37 @@ def read(folder, filename, size):
     return Truth(mask > 0, labels)
 
 
-def _read_png(path, size):
-    """(H, W) uint8; the header is checked before the picture is decoded."""
+def read_png(path, size=None, max_side=None):
+    """The grey values of a PNG file: (H, W) uint8; the header is checked before it is decoded.
+
+    Args:
+      path: Path.
+      size: (height, width) that it must have; None: any.
+      max_side: the longest side that is decoded; None: any.
+
+    Raises:
+      InputError: no PNG, of another size, or damaged.
+    """
     try:
         content = path.read_bytes()
     except OSError as error:
         raise InputError(f"{path} cannot be read: {error.strerror}.") from error
     stored_size = tuple(int.from_bytes(content[i : i + 4], "big") for i in (20, 16))
     if not content.startswith(b"\x89PNG\r\n\x1a\n") or content[12:16] != b"IHDR":
-        raise InputError(f"{path} is not a PNG file: unpack UPi-S1h again.")
-    if stored_size != tuple(size):
+        raise InputError(f"{path} is not a PNG file: unpack it again.")
+    if size is not None and stored_size != tuple(size):
         raise InputError(
             f"{path} has {stored_size[1]} x {stored_size[0]} pixels, its image {size[1]} x "
             f"{size[0]}: use the small LSP images (150 px people), for which UPi-S1h was made."
         )
+    if max_side is not None and max(stored_size) > max_side:
+        raise InputError(
+            f"{path} has {stored_size[1]} x {stored_size[0]} pixels: at most {max_side} a side."
+        )
     try:
         return tf.io.decode_png(content, channels=1)[..., 0].numpy()
     except tf.errors.OpError as error:
-        raise InputError(f"{path} is damaged: unpack UPi-S1h again.") from error
+        raise InputError(f"{path} is damaged: unpack it again.") from error
 
 
 def draw(vertices, weak_camera, faces, face_labels, scale_xy, corner_px, image_size, size):
@@ -192,21 +205,25 @@ def _face_labels(smpl, path):
     return body_parts.face_labels_from_weights(smpl.lbs_weights, smpl.faces)
 
 
+def posed(thetas, hmr):
+    """Yields (vertices (V, 3), camera (3,)) of each of (N, 85) predicted bodies."""
+    for start in range(0, len(thetas), _POSED_AT_ONCE):
+        theta = tf.constant(thetas[start : start + _POSED_AT_ONCE])
+        body = hmr.with_mesh(hmr.predictions_from_thetas([theta])[0])
+        yield from zip(body.vertices, body.camera)
+
+
 def _rendered(frames, hmr, face_labels):
     """Yields the part map of each predicted body, at the size of the stored image."""
     predicted, sizes = frames.predicted, frames.truth["size"]
-    for start in range(0, len(sizes), _POSED_AT_ONCE):
-        theta = tf.constant(predicted["theta"][start : start + _POSED_AT_ONCE])
-        body = hmr.with_mesh(hmr.predictions_from_thetas([theta])[0])
-        for row in range(len(theta)):
-            number = start + row
-            yield draw(
-                body.vertices[row],
-                body.camera[row],
-                hmr.smpl.faces,
-                face_labels,
-                predicted["scale_xy"][number],
-                predicted["corner_px"][number],
-                hmr.image_size,
-                tuple(int(side) for side in sizes[number]),
-            )
+    for number, (vertices, weak_camera) in enumerate(posed(predicted["theta"], hmr)):
+        yield draw(
+            vertices,
+            weak_camera,
+            hmr.smpl.faces,
+            face_labels,
+            predicted["scale_xy"][number],
+            predicted["corner_px"][number],
+            hmr.image_size,
+            tuple(int(side) for side in sizes[number]),
+        )

@@ -68,9 +68,11 @@ def _head(content):
     ]
     missing = content["missing"]
     command = " ".join([f"--protocol={content['protocol']}", *options])
+    used = content.get("used", {}).items()
     lines = [
         f"<h1>{_safe(content['title'])}</h1>",
         f"<p><code>{_safe(command)}</code><br>",
+        *(f"{_safe(subject)}: {_safe(words)}<br>" for subject, words in used),
         f"Model: <code>{_safe(content['load_path'])}</code> "
         f"(SHA-256 <code>{_safe(content['model_digest'][:16])}</code>)<br>",
         f"Commit: <code>{_safe(content['commit'] or 'unknown')}</code><br>",

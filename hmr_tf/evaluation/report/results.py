@@ -22,6 +22,17 @@ LABELS = {
     "auc_percent": "AUC, 0 to 150 mm, %",
     "pa_pck_percent": "PCK after alignment, %",
     "pa_auc_percent": "AUC after alignment, %",
+    "acceleration_mm": "acceleration error, mm per frame²",
+    "pve_mm": "PVE (vertices), mm",
+    "pa_pve_mm": "PA-PVE (vertices after alignment), mm",
+    "pve_t_sc_mm": "PVE-T-SC (vertices in rest pose, size corrected), mm",
+    "mpjae_deg": "MPJAE (angles of 9 joints), degrees",
+    "pa_mpjae_deg": "MPJAE after alignment, degrees",
+    "pck_50_percent": "PCK at 50 mm, 12 joints, %",
+    "auc_200_percent": "AUC, 0 to 199 mm, 12 joints, %",
+    "jitter": "jitter, 10 m/s³",
+    "silhouette_iou_percent": "silhouette: IoU of all pixels, %",
+    "silhouette_mean_iou_percent": "silhouette: IoU, mean of the people, %",
     "foreground_accuracy_percent": "silhouette: accuracy, %",
     "foreground_f1": "silhouette: F1",
     "parts_accuracy_percent": "parts: accuracy, %",
@@ -143,7 +154,7 @@ def describe(results):
         *text_table(*metrics_table(results)),
         *filter(None, [describe_bootstrap(results)]),
     ]
-    for title in ("action", "activity", "part", "joint"):
+    for title in ("action", "activity", "part", "gender", "joint"):
         if title in results["tables"]:
             lines += ["", *_group_table(title, results["tables"][title])]
     return "\n".join(lines)
@@ -240,6 +251,7 @@ def commit():
 def _settings(results):
     options = [f"--{name}={format_flag_value(value)}" for name, value in results["options"].items()]
     yield " ".join([f"--protocol={results['protocol']}", *options])
+    yield from (f"{subject}: {words}" for subject, words in results.get("used", {}).items())
     yield f"model: {results['load_path']}; commit: {results['commit'] or 'unknown'}"
 
 
