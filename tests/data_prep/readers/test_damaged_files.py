@@ -7,8 +7,9 @@ import pytest
 
 from data_prep.readers import amass, cmu
 from data_prep.readers.h36m import h36m_layouts, h36m_recordings
+from data_prep.readers.smpl_truth import emdb, pw3d, ssp3d
 from hmr_tf.files.errors import InputError
-from tests.fakes import cmu_fakes, h36m_fakes
+from tests.fakes import cmu_fakes, h36m_fakes, truth_fakes
 
 MUTATIONS = 150
 BYTES = (0, 9, 10, 32, 45, 46, 49, 57, 127, 255)
@@ -45,6 +46,24 @@ def amc(folder):
     return path, lambda: cmu.read_file(path)
 
 
+def pw3d_pickle(folder):
+    content = truth_fakes.content_3dpw([truth_fakes.scene(np.random.default_rng(0), 2)])
+    path = truth_fakes.write_3dpw(folder, content)
+    return path, lambda: pw3d.read_file(path, folder)
+
+
+def emdb_pickle(folder):
+    content = truth_fakes.content_emdb(truth_fakes.scene(np.random.default_rng(0), 2))
+    path = truth_fakes.write_emdb(folder, content)
+    return path, lambda: emdb.read_file(path, "emdb1")
+
+
+def ssp3d_npz(folder):
+    content = truth_fakes.content_ssp3d(np.random.default_rng(0), 2)
+    path = truth_fakes.write_ssp3d(folder, content, height=8, width=8)
+    return path, lambda: list(ssp3d.read(folder, "test"))
+
+
 def mutant(content, rng):
     """Some bytes are others, some are gone."""
     content = bytearray(content)
@@ -56,7 +75,10 @@ def mutant(content, rng):
     return bytes(content)
 
 
-@pytest.mark.parametrize("write", [annot_h5, h36m_npz, metadata_xml, amass_npz, asf, amc])
+FILES = [annot_h5, h36m_npz, metadata_xml, amass_npz, asf, amc, pw3d_pickle, emdb_pickle, ssp3d_npz]
+
+
+@pytest.mark.parametrize("write", FILES)
 def test_readers_name_damage_in_one_line(write, tmp_path, rng):
     path, read = write(tmp_path)
     content, seconds, refusals = path.read_bytes(), [], []

@@ -11,8 +11,9 @@ from data_prep.reader_items import Skipped
 from data_prep.readers import amass, cmu, coco, lsp, mosh, mpii
 from data_prep.readers.h36m import h36m_layouts
 from data_prep.readers.mpi_inf_3dhp import mpi_inf_3dhp_testset, mpi_inf_3dhp_train
+from data_prep.readers.smpl_truth import emdb, pw3d, ssp3d
 from hmr_tf.files.errors import InputError
-from tests.fakes import cmu_fakes, h36m_fakes, mpi_fakes
+from tests.fakes import cmu_fakes, h36m_fakes, mpi_fakes, truth_fakes
 from tests.fakes.dataset_fakes import annotation, write_coco, write_lsp, write_mosh
 
 PYTHON_WORDS = re.compile(
@@ -90,12 +91,29 @@ def _cdf(folder, rng):
     return folder / "S1/MyPoseFeatures/D3_Positions_mono/Eating.54138969.cdf"
 
 
+def _pw3d(folder, rng):
+    content = truth_fakes.content_3dpw([truth_fakes.scene(rng, 2)])
+    return truth_fakes.write_3dpw(folder, content)
+
+
+def _emdb(folder, rng):
+    return truth_fakes.write_emdb(folder, truth_fakes.content_emdb(truth_fakes.scene(rng, 2)))
+
+
+def _ssp3d(folder, rng):
+    return truth_fakes.write_ssp3d(folder, truth_fakes.content_ssp3d(rng, 2))
+
+
 def _collections(module):
     return lambda folder: [item for items in module.read(folder, 0).values() for item in items]
 
 
 def _train(reader):
     return lambda folder: list(reader(folder, "train"))
+
+
+def _test(reader):
+    return lambda folder: list(reader(folder, "test"))
 
 
 # Writes a dataset and returns its file; reads the folder.
@@ -109,11 +127,14 @@ FILES = {
     "cmu.amc": (_amc, _collections(cmu)),
     "annot.mat": (_annot_mat, _train(mpi_inf_3dhp_train.read)),
     "camera.calibration": (_calibration, _train(mpi_inf_3dhp_train.read)),
-    "annot_data.mat": (_testset, lambda folder: list(mpi_inf_3dhp_testset.read(folder, "test"))),
+    "annot_data.mat": (_testset, _test(mpi_inf_3dhp_testset.read)),
     "h36m.npz": (_h36m_npz, _train(h36m_layouts.read)),
     "annot.h5": (_annot_h5, _train(h36m_layouts.read)),
     "metadata.xml": (_metadata, _train(h36m_layouts.read)),
     "h36m.cdf": (_cdf, _train(h36m_layouts.read)),
+    "3dpw.pkl": (_pw3d, _test(pw3d.read)),
+    "emdb.pkl": (_emdb, _test(emdb.read)),
+    "ssp3d.npz": (_ssp3d, _test(ssp3d.read)),
 }
 
 
@@ -129,6 +150,7 @@ def written(tmp_path_factory):
         paths[name].write_bytes(content)
     scipy.io.savemat(root / "text.mat", {name: "text" for name in ("joints", "RELEASE", "frames")})
     arrays = ("poses", "betas", "mocap_framerate", "imgname", "part", "S", "pose", "shape")
+    arrays += ("fnames", "genders", "shapes", "cam_trans", "joints2D")
     np.savez(root / "texts.npz", **{name: np.array(["a", "b"]) for name in arrays})
     np.savez(root / "objects.npz", **{name: np.array([None, {}]) for name in arrays})
     np.savez(root / "numbers.npz", **{name: np.ones(3) for name in arrays})
