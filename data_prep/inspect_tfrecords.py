@@ -21,6 +21,7 @@ from hmr_tf.files.errors import InputError
 # Not absl's global flags: hmr_tf.main's may have the same names in one process.
 OPTIONS = flags.FlagValues()
 COLUMNS = ("dataset", "split", "files", "records", "index", "joints", "SMPL", "points", "facing")
+COLUMNS += ("truth", "truth_px")
 
 
 def _define_flags():
@@ -80,6 +81,12 @@ def _print_table(inspections):
         "further right in\nthe picture, usually well over half: if far fewer, left and right are "
         "swapped"
     )
+    if any(one.num_truth for one in inspections):
+        print(
+            "truth: records with measured SMPL parameters; truth_px: distance of the limbs' "
+            "keypoints from its\nprojected joints, where people are 150 px tall: if it is tens of "
+            "pixels, the camera is wrong"
+        )
 
 
 if __name__ == "__main__":

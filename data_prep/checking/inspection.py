@@ -11,9 +11,13 @@ from tqdm import tqdm
 from data_prep.checking import contact_sheet
 from data_prep.writing import publish
 from hmr_tf.body import skeleton
-from hmr_tf.data import record, shards
+from hmr_tf.data import crop, record, shards, smpl_truth
 from hmr_tf.files.errors import InputError
 
+# Points that both vocabularies have in one place; SMPL's hips lie deeper.
+_LIMBS = [f"{s}_{n}" for s in ("left", "right") for n in "shoulder elbow wrist knee ankle".split()]
+_LIMB_KEYPOINTS = list(skeleton.indices(_LIMBS, skeleton.KEYPOINTS))
+_LIMB_JOINTS = list(skeleton.indices(_LIMBS, skeleton.SMPL_JOINTS))
 _LEFT, _RIGHT = skeleton.indices(("left_shoulder", "right_shoulder"), skeleton.KEYPOINTS)
 
 
@@ -32,6 +36,9 @@ class Inspection(NamedTuple):
     num_facing: int  # of these, people whose left shoulder is further right in the picture
     faults: list  # of text, one line each
     samples: list  # some of the people, from `record.decode`
+    num_truth: int = 0  # records with SMPL parameters as measured
+    # Median of the people's mean distances between keypoints and projected joints of the truth.
+    truth_px: float = np.nan  # pixels of the stored image
 
     def row(self):
         """Cells of a table, one for each of `inspect_tfrecords.COLUMNS`."""
@@ -39,8 +46,10 @@ class Inspection(NamedTuple):
         facing = f"{self.num_facing / self.num_shoulders:.0%}" if self.num_shoulders else "-"
         index = "none" if self.num_indexed < 0 else self.num_indexed
         points = f"{mean:.1f}" if self.num_points else "-"
-        row = (self.dataset, self.split, self.num_files, self.num_records, index)
-        return [str(cell) for cell in (*row, self.num_joints, self.num_smpl, points, facing)]
+        truth_px = "-" if np.isnan(self.truth_px) else f"{self.truth_px:.1f}"
+        row = (self.dataset, self.split, self.num_files, self.num_records, index, self.num_joints)
+        row += (self.num_smpl, points, facing, self.num_truth, truth_px)
+        return [str(cell) for cell in row]
 
 
 def inspect_people(dataset, split, files, num_drawn):
@@ -54,10 +63,10 @@ def inspect_people(dataset, split, files, num_drawn):
     Returns:
       Inspection.
     """
-    counts = dict.fromkeys(("joints", "smpl", "points", "shoulders", "facing"), 0)
-    samples, num_records, faults = [], {}, []
+    counts = dict.fromkeys(("joints", "smpl", "points", "shoulders", "facing", "truth"), 0)
+    samples, num_records, faults, distances_px = [], {}, [], []
     drawn = _evenly(files, num_drawn)
-    for number, sample in enumerate(_read(files, record.decode, num_records, faults, dataset)):
+    for number, sample in enumerate(_read(files, _decode, num_records, faults, dataset)):
         if number in drawn:
             samples.append(sample)
         x, labelled = sample["keypoints_px"][:, 0], sample["keypoints_px"][:, 2] > 0
@@ -67,6 +76,8 @@ def inspect_people(dataset, split, files, num_drawn):
         counts["points"] += int(labelled.sum())
         counts["shoulders"] += has_shoulders
         counts["facing"] += has_shoulders and x[_LEFT] > x[_RIGHT]
+        counts["truth"] += bool(np.isfinite(sample["truth_pose"]).all())
+        distances_px += _truth_distance_px(sample)
     num_indexed, wrong = _compare_with_index(files, num_records)
     values = {f"num_{name}": int(value) for name, value in counts.items()}
     return Inspection(
@@ -78,7 +89,29 @@ def inspect_people(dataset, split, files, num_drawn):
         **values,
         faults=faults + wrong,
         samples=samples,
+        truth_px=np.median(distances_px) if distances_px else np.nan,
     )
+
+
+def _decode(serialized):
+    return {**record.decode(serialized), **smpl_truth.decode_smpl_truth(serialized)}
+
+
+def _truth_distance_px(sample):
+    """Mean distance of the limbs' keypoints from the projected joints of the truth.
+
+    Returns:
+      [pixels of the stored image]; [] where there are no joints or no keypoints.
+    """
+    joints = sample["truth_smpl_joints"][_LIMB_JOINTS]
+    labelled = sample["keypoints_px"][_LIMB_KEYPOINTS, 2] > 0
+    if not labelled.any() or not (joints[:, 2] > 0).all():  # NaN: not known
+        return []
+    focal_px, principal_px = np.split(sample["truth_camera"], 2)
+    source_px = joints[:, :2] / joints[:, 2:] * focal_px + principal_px
+    placement = crop.Crop(sample["truth_scale_xy"], sample["truth_corner_px"], size=None)
+    offsets = crop.to_crop(source_px, placement) - sample["keypoints_px"][_LIMB_KEYPOINTS, :2]
+    return [np.linalg.norm(offsets[labelled], axis=1).mean()]
 
 
 def inspect_mocap(dataset, files):

@@ -9,10 +9,12 @@ import pytest
 from data_prep import inspect_tfrecords
 from data_prep.checking import contact_sheet
 from data_prep.reader_items import LabelledPerson, MocapPose
+from data_prep.readers.smpl_truth import pw3d
 from data_prep.writing import convert_split
 from data_prep.writing.shard_files import ShardNames
 from hmr_tf.body import skeleton
 from hmr_tf.rendering import drawing
+from tests.fakes import truth_fakes
 from tests.fakes.commands import run_command
 from tests.fakes.conversions import job
 
@@ -68,7 +70,38 @@ def test_inspect_tfrecords_counts_records(run, data_dir):
     expected = dict(files="3", records="5", index="5", joints="5", SMPL="0", points="14.0")
     assert {name: values["lsp", name] for name in expected} == expected
     assert values["lsp", "facing"] == "80%"
+    assert [values["lsp", name] for name in ("truth", "truth_px")] == ["0", "-"]
     assert [values["CMU", name] for name in ("records", "index", "SMPL")] == ["2", "2", "2"]
+
+
+def openpose_of(scene):
+    """(N, 3, 18) the limbs' keypoints where the scene's joints are projected; no others."""
+    points = np.zeros((len(scene.pose), 3, 18))
+    for column, name in enumerate(pw3d.OPENPOSE_18):
+        if name in skeleton.SMPL_JOINTS and "hip" not in name and name != "neck":
+            points[:, :2, column] = scene.joints_px[:, skeleton.SMPL_JOINTS.index(name)]
+            points[:, 2, column] = 1
+    return points
+
+
+def test_inspect_tfrecords_compares_smpl_truth_with_keypoints(run, tmp_path, rng):
+    scene = truth_fakes.scene(rng, 5)
+    content = truth_fakes.content_3dpw([scene], poses2d=[openpose_of(scene)])
+    truth_fakes.write_3dpw(tmp_path, content)
+    content["cam_poses"] = scene.extrinsics.copy()
+    content["cam_poses"][:, 0, 3] += 1  # a metre to the right
+    truth_fakes.write_3dpw(tmp_path, content, split="train")
+    for split, least, most in (("test", 0, 0.01), ("train", 20, np.inf)):
+        items = pw3d.read(tmp_path, split)
+        names = ShardNames(split, is_by_sequence=True)
+        folder = tmp_path / "3dpw" / split
+        convert_split.convert(job(folder=folder, split=split, shard_names=names), items)
+        code, printed = run(data_dir=tmp_path, datasets="3dpw", split=split)
+        assert code == 0
+        values = table(printed)
+        assert values["3dpw", "truth"] == "5"
+        assert least <= float(values["3dpw", "truth_px"]) <= most
+        assert "the camera is wrong" in printed
 
 
 def damage(path, position, value=None):

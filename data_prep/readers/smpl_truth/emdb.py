@@ -26,9 +26,10 @@ from hmr_tf.files.errors import InputError
 FLAGS = {"test": "emdb1", "emdb2": "emdb2"}
 SUFFIX = "_data.pkl"
 MISFIT_PX = 2.0
+MAX_SIDE_PX = 2**16  # of an image
 MISFIT = "frames whose kp2d do not fit trans: the translation is approximate"
-_KEYS = {
-    "it": ("gender", "good_frames_mask", "smpl", "camera", "kp2d", "bboxes", *FLAGS.values()),
+_KEYS = ("gender", "good_frames_mask", "smpl", "camera", "kp2d", "bboxes", *FLAGS.values())
+_KEYS_OF_PARTS = {
     "smpl": ("poses_root", "poses_body", "trans", "betas"),
     "camera": ("intrinsics", "extrinsics", "width", "height"),
     "bboxes": ("bboxes",),
@@ -68,18 +69,25 @@ def read(data_dir, split):
         raise InputError(f"there are no P0/*/P0_*{SUFFIX} in {data_dir}: pass EMDB's folder")
     yield from files_by_extension.skipped_hidden_files(listed, ".pkl")
     for path in paths:
-        try:
-            sequence = read_file(path, FLAGS[split])
-        except InputError as error:
-            yield Skipped("sequence file unreadable", str(error))
-            continue
-        if sequence is None:
-            yield Skipped(f"sequence not in {FLAGS[split]}", str(path), is_problem=False)
-        elif not (path.parent / "images").is_dir():
-            yield Skipped("folder of images missing", str(path.parent / "images"))
-        else:
-            name = f"{path.name.removesuffix(SUFFIX)}_p0"
-            yield from _frames(sequence, path.parent / "images", name)
+        yield from _read_sequence(path, FLAGS[split])
+
+
+def _read_sequence(path, flag):
+    name, images = f"{path.parts[-3]}_{path.parts[-2]}", path.parent / "images"
+    if path.name != f"{name}{SUFFIX}":
+        yield Skipped(f"file is not called {{subject}}_{{sequence}}{SUFFIX}", str(path))
+        return
+    try:
+        sequence = read_file(path, flag)
+    except InputError as error:
+        yield Skipped("sequence file unreadable", str(error))
+        return
+    if sequence is None:
+        yield Skipped(f"sequence not in {flag}", str(path), is_problem=False)
+    elif not images.is_dir():
+        yield Skipped("folder of images missing", str(images))
+    else:
+        yield from _frames(sequence, images, f"{name}_p0")
 
 
 def read_file(path, flag):
@@ -88,12 +96,12 @@ def read_file(path, flag):
     Raises:
       InputError: unreadable, or arrays are missing or have other shapes.
     """
-    content = sequence_files.load(path, _KEYS["it"])
+    content = sequence_files.load(path, _KEYS)
     with sequence_files.named(path):
         if not sequence_files.numbers(content[flag], flag, ()):
             return None
-        for part in ("smpl", "camera", "bboxes"):
-            sequence_files.check_keys(content[part], _KEYS[part], name=part)
+        for part, keys in _KEYS_OF_PARTS.items():
+            sequence_files.check_keys(content[part], keys, name=part)
         return _sequence(content, content["smpl"], content["camera"])
 
 
@@ -112,17 +120,14 @@ def _sequence(content, smpl, camera):
     body = rows(smpl["poses_body"], "poses_body", 3 * (NUM_JOINTS - 1))
     if not isinstance(content["gender"], str) or content["gender"] not in GENDERS:
         raise InputError(f"its gender is not one of {', '.join(GENDERS)}")
-    size = (
-        int(sequence_files.finite(camera[side], side, ()).clip(1, 2**16))
-        for side in ("height", "width")
-    )
+    sides = [sequence_files.finite(camera[side], side, ()) for side in ("height", "width")]
     return Sequence(
         bodies=camera_frame.Bodies(np.hstack([root, body]).reshape(-1, NUM_JOINTS, 3), trans),
         betas=sequence_files.finite(smpl["betas"], "betas", (NUM_BETAS,)),
         gender=content["gender"],
         extrinsics=rows(camera["extrinsics"], "extrinsics", 4, 4),
         intrinsics=sequence_files.finite(camera["intrinsics"], "intrinsics", (3, 3)),
-        size=tuple(size),
+        size=tuple(int(side.clip(1, MAX_SIDE_PX)) for side in sides),
         joints_px=rows(content["kp2d"], "kp2d", NUM_JOINTS, 2),
         boxes_px=rows(content["bboxes"]["bboxes"], "bboxes", 4),
         is_good=rows(content["good_frames_mask"], "good_frames_mask") > 0,

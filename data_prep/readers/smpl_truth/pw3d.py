@@ -67,7 +67,7 @@ def read(data_dir, split):
     if split not in FOLDERS:
         raise InputError(f"3dpw has no split {split}: pass --split=train, val or test")
     root = Path(data_dir)
-    listed = list((root / "sequenceFiles" / FOLDERS[split]).glob("*"))
+    listed = list((root / "sequenceFiles" / FOLDERS[split]).glob("*.pkl"))
     paths = files_by_extension.files_with_extension(listed, ".pkl")
     if not paths:
         raise InputError(
@@ -100,8 +100,8 @@ def read_file(path, images):
     content = sequence_files.load(path, _KEYS)
     with sequence_files.named(path):
         poses = sequence_files.people(content["poses"], "poses")
-        if len(poses) > MAX_PEOPLE:
-            raise InputError(f"it has {len(poses):,} people; at most {MAX_PEOPLE} are read")
+        if not 0 < len(poses) <= MAX_PEOPLE:
+            raise InputError(f"it has {len(poses):,} people; 1 to {MAX_PEOPLE} are read")
         extrinsics = sequence_files.numbers(content["cam_poses"], "cam_poses", (None, 4, 4))
         if len(extrinsics) > sequence_files.MAX_FRAMES:
             raise InputError(
@@ -163,7 +163,9 @@ def _frames(scene, actor, name):
             yield Skipped("SMPL parameters or camera pose not usable", f"{name}, {image}")
         else:
             # Without 2D keypoints there is no box; VIBE leaves out frames with 6 or fewer.
-            yield truth_people.labelled_person(image, actor.points[row], truths[row], sequence=name)
+            yield truth_people.labelled_person(
+                image, actor.points[row], truths[row], sequence=name, has_face=True
+            )
     if num_misfits:
         yield IndexNote(MISFIT, num_misfits)
 

@@ -101,4 +101,6 @@ def _person(image, labels, gender):
     )
     points_px, confidences = np.split(labels["joints2D"], [2], axis=1)
     points = truth_people.keypoints(points_px, confidences[:, 0], skeleton.COCO_KEYPOINTS)
-    return truth_people.labelled_person(image, points, truth, labelled_size=(IMAGE_PX, IMAGE_PX))
+    return truth_people.labelled_person(
+        image, points, truth, labelled_size=(IMAGE_PX, IMAGE_PX), has_face=True
+    )

@@ -36,7 +36,6 @@ def labelled_person(image, points, truth, box_px=None, **more):
         image,
         points[:, :2],
         labelled,
-        has_face=True,
         crop_rule=CROP,
         scale=crop.PERSON_PX / diagonal,
         box_px=box_px,

@@ -1,5 +1,7 @@
 """EMDB: bodies in camera coordinates from world coordinates and projected joints; faults named."""
 
+import shutil
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -40,6 +42,7 @@ def test_emdb_bodies_are_in_camera_coordinates(scene, tmp_path):
         assert truth.camera.tolist() == truth_fakes.CAMERA
         assert (truth.frame, truth.gender) == (frame, "female")
         assert np.isnan(truth.smpl_joints).all()
+        assert not person.has_face
         assert person.sequence == "P1_14_outdoor_climb_p0"
         assert person.image.endswith(f"P1/14_outdoor_climb/images/{frame:05d}.jpg")
         for index, name in enumerate(skeleton.KEYPOINTS):
@@ -181,6 +184,19 @@ def test_emdb_broken_sequence_is_named_and_the_others_are_read(fault, scene, tmp
     assert skipped.where.startswith(f"{path}: ")
     assert message in skipped.where
     assert len(people_of(people)) == 4
+
+
+def test_emdb_copies_of_a_sequence_are_problems(scene, tmp_path):
+    path = truth_fakes.write_emdb(tmp_path, truth_fakes.content_emdb(scene))
+    shutil.copytree(path.parent, path.parent.with_name("copy"))
+    shutil.copy(path, path.with_name("P1_backup_data.pkl"))
+    out = tmp_path / "out"
+    assert run_command(to_tfrecords, dataset="emdb", split="test", data_dir=tmp_path,
+                       output_dir=out) == 1  # fmt: skip
+    assert len(list((out / "emdb/test").glob("*.tfrecord"))) == 1
+    skipped = [item.where for item in read(tmp_path) if isinstance(item, Skipped)]
+    backup = path.with_name("P1_backup_data.pkl")
+    assert sorted(skipped) == sorted([str(path.parent.with_name("copy") / path.name), str(backup)])
 
 
 def test_emdb_truncated_pickle_is_named(scene, tmp_path):

@@ -67,11 +67,12 @@ def test_3dpw_vertices_of_smpl_are_in_camera_coordinates(scenes, tmp_path):
 
 def test_3dpw_keypoints_are_matched_by_name(scenes, tmp_path):
     points = truth_fakes.standing_openpose(3)
-    points[:, 2, pw3d.OPENPOSE_18.index("left_knee")] = 0.2  # seen, but not confident
+    points[:, 2, pw3d.OPENPOSE_18.index("left_knee")] = 0.2  # detected with a low confidence
     points[:, :, pw3d.OPENPOSE_18.index("right_eye")] = 0
     content = truth_fakes.content_3dpw(scenes[:1], poses2d=[points])
     truth_fakes.write_3dpw(tmp_path, content)
     person = read(tmp_path)[1]
+    assert person.has_face
     for index, name in enumerate(skeleton.KEYPOINTS):
         label = {"head_top": 0, "right_eye": 0, "left_knee": 1}.get(name, 2)
         assert person.labelled[index] == label, name
@@ -241,7 +242,8 @@ FAULTS = {
     "texts": (_put("trans", [["a"] * 3] * 3, 0), "trans are not an array of numbers"),
     "ragged": (_put("trans", [[1, 2, 3], [1]], 0), "trans are not an array of numbers"),
     "a number": (_put("poses", 7), "poses are not a list of people"),
-    "a crowd": (_put("poses", [np.zeros((3, 72))] * 17), "it has 17 people; at most 16"),
+    "a crowd": (_put("poses", [np.zeros((3, 72))] * 17), "it has 17 people; 1 to 16 are read"),
+    "no person": (_put("poses", []), "it has 0 people"),
 }
 
 
