@@ -16,7 +16,7 @@ from typing import NamedTuple
 import numpy as np
 
 from data_prep.reader_items import IndexNote, Skipped
-from data_prep.readers import files_by_extension
+from data_prep.readers import files_by_extension, frame_numbering
 from data_prep.readers.smpl_truth import camera_frame, sequence_files, truth_people
 from hmr_tf.body import skeleton
 from hmr_tf.data.smpl_truth import GENDERS, NUM_BETAS, NUM_JOINTS, SmplTruth
@@ -143,8 +143,11 @@ def _frames(sequence, images, name):
     points = truth_people.keypoints(
         sequence.joints_px, np.ones(sequence.joints_px.shape[:2]), skeleton.SMPL_JOINTS
     )
+    first = frame_numbering.first_number(
+        lambda number: _image(images, number).is_file(), len(sequence.is_good), default=0
+    )
     for row, is_good in enumerate(sequence.is_good):
-        image = str(images / f"{row:05d}.jpg")
+        image = str(_image(images, row + first))
         if not is_good:
             yield Skipped("not in good_frames_mask", f"{name}, {image}", is_problem=False)
         elif not is_usable[row]:
@@ -158,8 +161,14 @@ def _frames(sequence, images, name):
                 sequence=name,
                 labelled_size=sequence.size,
             )
+    if first:  # the dataset's begin with 0
+        yield IndexNote(f"images numbered from {first}", len(sequence.is_good))
     if num_misfits:
         yield IndexNote(MISFIT, num_misfits)
+
+
+def _image(images, number):
+    return images / f"{number:05d}.jpg"
 
 
 def _box(sequence, row):

@@ -16,7 +16,7 @@ from typing import NamedTuple
 import numpy as np
 
 from data_prep.reader_items import IndexNote, Skipped
-from data_prep.readers import files_by_extension
+from data_prep.readers import files_by_extension, frame_numbering
 from data_prep.readers.smpl_truth import camera_frame, sequence_files, truth_people
 from hmr_tf.body import skeleton
 from hmr_tf.data.smpl_truth import NUM_BETAS, NUM_JOINTS, SmplTruth
@@ -154,8 +154,11 @@ def _frames(scene, actor, name):
     is_usable = camera_frame.are_rigid(scene.extrinsics)
     is_usable &= camera_frame.are_small(*actor.bodies, actor.smpl_joints)
     truths, num_misfits = _truths(scene, actor, np.flatnonzero(actor.has_camera & is_usable))
+    first = frame_numbering.first_number(
+        lambda number: _image(scene, number).is_file(), len(actor.has_camera), default=0
+    )
     for row, has_camera in enumerate(actor.has_camera):
-        image = str(scene.images / f"image_{row:05d}.jpg")
+        image = str(_image(scene, row + first))
         if not has_camera:
             # SPIN leaves these out too, `pw3d.py:26-39`.
             yield Skipped("camera pose invalid", f"{name}, {image}", is_problem=False)
@@ -166,8 +169,14 @@ def _frames(scene, actor, name):
             yield truth_people.labelled_person(
                 image, actor.points[row], truths[row], sequence=name, has_face=True
             )
+    if first:  # the dataset's begin with 0
+        yield IndexNote(f"images numbered from {first}", len(actor.has_camera))
     if num_misfits:
         yield IndexNote(MISFIT, num_misfits)
+
+
+def _image(scene, number):
+    return scene.images / f"image_{number:05d}.jpg"
 
 
 def _truths(scene, actor, rows):

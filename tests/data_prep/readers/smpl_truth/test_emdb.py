@@ -53,6 +53,17 @@ def test_emdb_bodies_are_in_camera_coordinates(scene, tmp_path):
                 np.testing.assert_array_equal(person.keypoints_px[index], expected)
 
 
+def test_emdb_images_that_are_numbered_from_1_are_found(scene, tmp_path):
+    truth_fakes.write_emdb(tmp_path, truth_fakes.content_emdb(scene))
+    images = tmp_path / "P1/14_outdoor_climb/images"
+    for number in (3, 2, 1, 0):
+        (images / f"{number:05d}.jpg").rename(images / f"{number + 1:05d}.jpg")
+    items = read(tmp_path)
+    names = [person.image[-9:] for person in people_of(items)]
+    assert names == ["00001.jpg", "00002.jpg", "00003.jpg", "00004.jpg"]
+    assert IndexNote("images numbered from 1", 4) in items
+
+
 def test_emdb_keypoints_that_do_not_fit_are_noted(scene, tmp_path):
     content = truth_fakes.content_emdb(scene)
     content["kp2d"] = scene.joints_px + np.array([[[0, 0]], [[0, 0]], [[40, 0]], [[0, 30]]])

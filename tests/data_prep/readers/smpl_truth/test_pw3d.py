@@ -51,6 +51,17 @@ def test_3dpw_joints_are_in_camera_coordinates(scenes, tmp_path):
         assert person.lsp_joints is None
 
 
+def test_3dpw_images_that_are_numbered_from_1_are_found(scenes, tmp_path):
+    truth_fakes.write_3dpw(tmp_path, truth_fakes.content_3dpw(scenes))
+    images = tmp_path / "imageFiles/street_00"
+    for number in (2, 1, 0):
+        (images / f"image_{number:05d}.jpg").rename(images / f"image_{number + 1:05d}.jpg")
+    items = read(tmp_path)
+    names = [person.image[-15:] for person in people_of(items)]
+    assert names == ["image_00001.jpg", "image_00002.jpg", "image_00003.jpg"] * 2
+    assert IndexNote("images numbered from 1", 3) in items
+
+
 def test_3dpw_vertices_of_smpl_are_in_camera_coordinates(scenes, tmp_path):
     truth_fakes.write_3dpw(tmp_path, truth_fakes.content_3dpw(scenes))
     smpl = SMPL(body_model.read_model(tiny_body.write(tmp_path / "body.npz")))
