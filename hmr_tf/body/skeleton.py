@@ -73,6 +73,8 @@ OPENPOSE_KEYPOINTS = (
     *("left_big_toe", "left_small_toe", "left_heel"),
     *("right_big_toe", "right_small_toe", "right_heel"),
 )
+# OpenPose's 18 of its COCO model, as 3DPW's poses2d have them.
+OPENPOSE_18_KEYPOINTS = tuple(name for name in OPENPOSE_KEYPOINTS[:19] if name != "pelvis")
 # The 17 joints of Human3.6M that are in use; its "nose" lies at the front of the upper neck.
 H36M_JOINTS = (
     *("pelvis", "right_hip", "right_knee", "right_ankle", "left_hip", "left_knee", "left_ankle"),

@@ -103,8 +103,10 @@ def predict_photographs(model, paths, folder, formats, boxes=None, camera=None, 
     from tqdm import tqdm
 
     from hmr_tf.exporters import photo_outputs
+    from hmr_tf.exporters.annotations import coco_json
 
-    written, problems = [], []
+    written, problems, annotated = [], [], []
+    file_names = coco_json.file_names(paths)
     names, is_alone = photo_outputs.distinct_names(paths), len(paths) == 1
     # The search has traced the network, the refinement's loop needs a graph.
     is_network_used_once = is_alone and not model.refine and (model.detector or boxes is not None)
@@ -123,6 +125,8 @@ def predict_photographs(model, paths, folder, formats, boxes=None, camera=None, 
             with _without_graphs(is_network_used_once):
                 predictions = model.predict_batch(images, boxes_of_images, **camera or {})
             for (path, image, _), people in zip(readable, predictions):
+                if not isinstance(people, InputError):
+                    annotated.append(coco_json.annotated(file_names[path], image, people))
                 if isinstance(people, InputError) or not people:
                     errors[path].append(people or InputError(_NO_PERSON))
                     continue
@@ -135,6 +139,8 @@ def predict_photographs(model, paths, folder, formats, boxes=None, camera=None, 
                 for error in of_path
             ]
             bar.update(len(batch))
+    if any(image.boxes for image in annotated):
+        written += output_formats.write_photographs(folder, formats, annotated)
     return written, problems
 
 

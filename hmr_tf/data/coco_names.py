@@ -7,6 +7,9 @@ from hmr_tf.body import skeleton
 from hmr_tf.files.errors import InputError
 
 PERSON, PERSON_ID = "person", 1  # COCO's; the id counts only where a file names no categories
+# The area of a person without a mask: this share of the box, as mmpose
+# (`base_coco_style_dataset.py`) and Ultralytics take it.
+AREA_OF_BOX = 0.53
 # Other names of `skeleton.KEYPOINTS`: of PoseTrack, MPII, CrowdPose and Halpe.
 _ALIASES = {
     "head_bottom": "neck",

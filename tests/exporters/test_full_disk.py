@@ -1,12 +1,14 @@
 """A disk that is full in the middle of a file: no half of it, and the reason."""
 
 import errno
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from hmr_tf.body import body_model
 from hmr_tf.exporters import motion_outputs, output_formats, photo_outputs
+from hmr_tf.exporters.annotations import coco_json
 from hmr_tf.inference import video_files
 from hmr_tf.inference.model import Model
 from tests.fakes import tiny_hmr
@@ -33,6 +35,9 @@ def clip():
 @pytest.mark.parametrize("wanted", output_formats.names("photo"))
 def test_full_disk_leaves_no_half_file_of_any_format(wanted, scene, clip, tmp_path):
     def write(stem):
+        if output_formats.FORMATS[wanted].photographs:
+            images = [coco_json.annotated("me.jpg", PICTURE, scene.people)]
+            return output_formats.write_photographs(Path(stem).parent, [wanted], images)
         return output_formats.write(stem, [wanted], "photo", scene, lambda _: clip)
 
     (tmp_path / "whole").mkdir()

@@ -56,7 +56,7 @@ def test_output_formats_name_functions_that_exist(name):
     references = [reference for reference in output_formats.FORMATS[name] if reference]
     assert references
     for reference in references:
-        module, function = reference.split(".")
+        module, _, function = reference.rpartition(".")
         module = importlib.import_module(f"hmr_tf.exporters.{module}")
         assert callable(getattr(module, function))
 

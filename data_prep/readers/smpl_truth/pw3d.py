@@ -23,9 +23,9 @@ from hmr_tf.data.smpl_truth import NUM_BETAS, NUM_JOINTS, SmplTruth
 from hmr_tf.files.errors import InputError
 
 FOLDERS = {"train": "train", "val": "validation", "test": "test"}
-# OpenPose's 18: the first of BODY_25 without the middle of the hips.
-OPENPOSE_18 = tuple(name for name in skeleton.OPENPOSE_KEYPOINTS[:19] if name != "pelvis")
+OPENPOSE_18 = skeleton.OPENPOSE_18_KEYPOINTS
 GENDERS = {"m": "male", "f": "female"}
+_GENDERS = {**GENDERS, "neutral": "neutral"}  # the last: of predictions, --write=3dpw
 CONFIDENT = 0.3  # VIBE's VIS_THRESH, `threedpw_utils.py:40`@2ba005c; SPIN takes all above 0
 MAX_PEOPLE = 16  # the dataset has one or two
 MISFIT_M = 0.01
@@ -136,13 +136,13 @@ def _actor(content, num_frames):
     if len(betas) < NUM_BETAS:
         raise InputError(f"its betas hold {len(betas)} numbers, not {NUM_BETAS}")
     gender = content["genders"]
-    if not isinstance(gender, str) or gender not in GENDERS:
-        raise InputError("its genders are not m or f")
+    if not isinstance(gender, str) or gender not in _GENDERS:
+        raise InputError("its genders are not m, f or neutral")
     points = rows["poses2d"].swapaxes(1, 2)
     return Actor(
         bodies=camera_frame.Bodies(rows["poses"].reshape(-1, NUM_JOINTS, 3), rows["trans"]),
         betas=betas[:NUM_BETAS],
-        gender=GENDERS[gender],
+        gender=_GENDERS[gender],
         smpl_joints=rows["jointPositions"].reshape(-1, NUM_JOINTS, 3),
         points=truth_people.keypoints(points[..., :2], points[..., 2], OPENPOSE_18, CONFIDENT),
         has_camera=rows["campose_valid"] > 0,

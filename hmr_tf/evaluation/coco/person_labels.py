@@ -13,10 +13,6 @@ from hmr_tf.data import coco_names, photograph_paths
 from hmr_tf.files.errors import InputError
 from hmr_tf.inference import boxes, openpose
 
-# OKS needs the area of a person's mask. Files without it: this share of the box, as mmpose
-# (`base_coco_style_dataset.py`) and Ultralytics take it.
-AREA_OF_BOX = 0.53
-
 
 class CocoPerson(NamedTuple):
     """A person as annotated."""
@@ -111,7 +107,7 @@ def _people_by_image(annotations, columns):
             box = _box(entry.get("bbox"))
             area = entry.get("area")
             if area is None:
-                area, from_boxes = AREA_OF_BOX * box[2] * box[3], from_boxes + 1
+                area, from_boxes = coco_names.AREA_OF_BOX * box[2] * box[3], from_boxes + 1
             elif not _is_number(area) or area < 0:
                 raise InputError(f"has the area {str(area)[:40]}")
         except InputError as error:

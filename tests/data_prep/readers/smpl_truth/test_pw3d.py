@@ -249,7 +249,7 @@ FAULTS = {
     "fewer people": (_put("betas", [np.zeros(10)]), "betas are of 1 people, not 2"),
     "few betas": (_put("betas", np.zeros(4), 0), "betas hold 4 numbers, not 10"),
     "25 points": (_put("poses2d", np.zeros((3, 3, 25)), 0), "poses2d hold 3 x 3 x 25 numbers"),
-    "gender": (_put("genders", ["m", "x"]), "genders are not m or f"),
+    "gender": (_put("genders", ["m", "x"]), "genders are not m, f or neutral"),
     "texts": (_put("trans", [["a"] * 3] * 3, 0), "trans are not an array of numbers"),
     "ragged": (_put("trans", [[1, 2, 3], [1]], 0), "trans are not an array of numbers"),
     "a number": (_put("poses", 7), "poses are not a list of people"),

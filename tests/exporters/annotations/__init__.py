@@ -1,0 +1,1 @@
+"""Tests of the files in the forms of annotated datasets."""
