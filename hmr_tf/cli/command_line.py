@@ -5,6 +5,7 @@ by SIGTERM, 1 with a traceback a bug of the program. Imports no TensorFlow, so t
 """
 
 import contextlib
+import errno
 import gc
 import os
 import signal
@@ -78,6 +79,10 @@ def run(main, flag_values=flags.FLAGS, argv=None, help_text=None):
         _end(" ".join(str(error).splitlines()))
     except flags.Error as error:
         _end(flag_errors.explain(error, flag_values))
+    except OSError as error:
+        if error.errno != errno.ENAMETOOLONG:
+            raise
+        _end(f"{error.filename} cannot be used: {error.strerror}.")
     except KeyboardInterrupt:
         sys.stderr.write("stopped\n")
         sys.exit(130)

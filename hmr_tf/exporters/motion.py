@@ -34,7 +34,8 @@ def from_arrays(name, betas, rotations, transl=None, frames=None):
       frames: (N,) rising whole numbers; None: 0, 1, 2, ...
 
     Raises:
-      ValueError: no frames, a wrong shape, a number that is not finite, frames that do not rise.
+      ValueError: no frames, a wrong shape, a number that is not finite, matrices that are no
+        rotations, such as mirrored ones, frames that do not rise.
     """
     rotations = np.asarray(rotations, np.float64)
     number, num_joints = len(rotations), len(SMPL_JOINTS)
@@ -54,6 +55,12 @@ def from_arrays(name, betas, rotations, transl=None, frames=None):
             raise ValueError(
                 f"{argument} of {name!r} must be {shape}, finite; received shape {array.shape}"
             )
+    products = rotations @ np.swapaxes(rotations, -1, -2)
+    if np.abs(products - np.eye(3)).max(initial=0) > 0.01 or (np.linalg.det(rotations) < 0).any():
+        raise ValueError(
+            f"rotations of {name!r} must be rotation matrices; some are scaled, empty or mirrored, "
+            "as those of a left-handed program such as Unity are"
+        )
     if not number or (np.diff(frames) <= 0).any():
         raise ValueError(f"frames of {name!r} must rise, at least one; received {frames}")
     return Motion(name, betas, rotations, transl, frames.astype(int))

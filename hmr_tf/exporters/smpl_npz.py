@@ -23,8 +23,10 @@ def write_smpl_npz(path, motion, body, fps=30.0, up_axis="y"):
       up_axis: "y" or "z".
 
     Raises:
-      ValueError: fps is not positive, or another up_axis.
+      ValueError: fps is not positive, another up_axis, a name without .npz.
     """
+    if not str(path).endswith(".npz"):  # numpy would add it
+        raise ValueError(f"path must end with .npz; received {path}")
     if not 0 < fps < np.inf:
         raise ValueError(f"fps must be positive; received {fps}")
     motion = rotate_frame(without_gaps(motion), from_y_up(up_axis), body)

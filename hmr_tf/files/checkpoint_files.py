@@ -72,13 +72,13 @@ def read_params(folder):
 
 
 def refuse_pattern(path, flag):
-    """InputError for a path of checkpoints that TensorFlow would read as a pattern."""
+    """InputError for a path of checkpoints or a SavedModel that TensorFlow reads as a pattern."""
     path = Path(path).absolute()
     refused = [part for part in path.parts[1:] for sign in _PATTERN_SIGNS if sign in part]
     if refused:
         raise InputError(
             f"--{flag}={path}: TensorFlow takes {' '.join(_PATTERN_SIGNS)} in the path of a "
-            f"checkpoint for a pattern; rename {refused[0]}, or name another folder."
+            f"checkpoint or SavedModel for a pattern; rename {refused[0]}, or name another folder."
         )
 
 

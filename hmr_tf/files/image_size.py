@@ -11,8 +11,9 @@ _TIFF_WIDTH, _TIFF_HEIGHT = 256, 257
 
 
 # Brands of ISO's media files (bytes 8 to 12, after "ftyp") that are pictures.
+_HEIC_BRANDS = b"heic heix heim heis hevc hevm hevs hevx mif1 mif2 msf1".split()
 _BRANDS = {
-    **dict.fromkeys((b"heic", b"heix", b"hevc", b"heim", b"heis", b"mif1", b"msf1"), "HEIC"),
+    **dict.fromkeys(_HEIC_BRANDS, "HEIC"),
     **dict.fromkeys((b"avif", b"avis"), "AVIF"),
     b"crx ": "camera raw",
 }
@@ -27,7 +28,15 @@ _UNSUPPORTED_SIGNATURES = {
     **dict.fromkeys((b"II\x2b\0", b"MM\0\x2b"), "BigTIFF"),
 }
 # Their files are TIFF's, which hold a preview first.
-_RAW_EXTENSIONS = (".arw", ".cr2", ".dng", ".nef", ".nrw", ".orf", ".pef", ".rw2", ".srw")
+_RAW_EXTENSIONS = tuple(
+    ".3fr .arw .cr2 .dcr .dng .erf .gpr .iiq .kdc .nef .nrw .orf .pef .rw2 .srf .srw".split()
+)
+# Of files that are pictures, too, but are not read.
+UNSUPPORTED_EXTENSIONS = (
+    *_RAW_EXTENSIONS,
+    *".heic .heif .hif .avif .gif .jp2 .j2k .jxl .psd .cr3 .mrw .raf .x3f".split(),
+    *".exr .hdr .pgm .pnm .ppm .svg .tga".split(),
+)
 HEAD_BYTES = 16
 
 
@@ -47,7 +56,7 @@ def unsupported_format(head, extension=""):
       head: the first `HEAD_BYTES` bytes of the file.
       extension: of the file's name, as ".dng".
     """
-    if extension.lower() in _RAW_EXTENSIONS:
+    if extension.lower() in _RAW_EXTENSIONS and head[:2] in (b"II", b"MM"):
         return "camera raw"
     if head[4:8] == b"ftyp":
         return _BRANDS.get(head[8:12])

@@ -3,7 +3,6 @@
 `hmr_tf.load` returns a `Model`; `--mode=predict` for photographs and videos calls it, too.
 """
 
-import copy
 import numbers
 import os
 
@@ -21,9 +20,9 @@ from hmr_tf.networks import engines
 from hmr_tf.networks.prediction import prediction_as_dict
 
 _CROPS_PER_CALL = 32  # bounds the memory
-_LARGEST_COLOUR = 2.0  # of a crop: above 1, where interpolation overshoots, and far below 255
 # A person is followed from frame to frame while so many of the windows around it agree.
 MIN_AGREEMENT = 0.6
+_EACH_PROCESS = "call hmr_tf.load() in each process, which multiprocessing's method spawn starts"
 SEARCHED = (
     "No box and no detector: the network searched for one person. For better results, pass "
     "--box=x,y,width,height or make the detector of all people once, "
@@ -54,6 +53,7 @@ class Model:
         self._search = PersonSearch(self.engine.predict, hmr.image_size)
         self._choose = crop_choice.CropChoice(hmr)
         self._has_searched = False
+        self._process = os.getpid()
         self._predict_all_stages = tf.function(
             lambda images: [
                 prediction_as_dict(hmr.with_mesh(stage), hmr.image_size)
@@ -73,9 +73,20 @@ class Model:
 
     def for_threads(self):
         """This model, to be called from several threads at once, see `Engine.for_threads`."""
-        model = copy.copy(self)
-        model.engine = self.engine.for_threads
+        model = object.__new__(Model)
+        vars(model).update(vars(self), engine=self.engine.for_threads)
         return model
+
+    def __reduce_ex__(self, protocol):
+        raise TypeError(f"a Model is not copied, pickled or sent to a process: {_EACH_PROCESS}")
+
+    def _require_own_process(self):
+        """RuntimeError in a forked process: there TensorFlow's threads are missing."""
+        if os.getpid() != self._process:
+            raise RuntimeError(
+                "this process was forked after the network was loaded, where TensorFlow would wait "
+                f"for ever: {_EACH_PROCESS}"
+            )
 
     @property
     def image_size(self):
@@ -140,6 +151,7 @@ class Model:
         Raises:
           ValueError: an array of another shape or type.
         """
+        self._require_own_process()
         by_image = [
             self._crops_or_error(np.asarray(image), image_boxes, focal_px, principal_px)
             for image, image_boxes in zip(images, boxes)
@@ -254,7 +266,8 @@ class Model:
                 "stages=True is for float32 without the flip test: load the model with "
                 "hmr_tf.load(precision='float32', flip_test=False)"
             )
-        images = self._checked_crops(images)
+        self._require_own_process()
+        images = person_crops.checked_crops(images, self.image_size)
         parts = [
             self._predict_stages(images[start : start + _CROPS_PER_CALL], stages)
             for start in range(0, len(images), _CROPS_PER_CALL)
@@ -264,21 +277,6 @@ class Model:
             for stage, names in enumerate(parts[0])
         ]
         return {**joined[-1], "stages": joined} if stages else joined[-1]
-
-    def _checked_crops(self, images):
-        """`images` of `predict_crops` as float32; ValueError for another shape or range."""
-        size = self.image_size
-        if np.asarray(images).dtype == np.uint8:
-            raise ValueError("images must be float32 in [-1, 1]: pixels / 127.5 - 1")
-        images = np.asarray(images, np.float32)
-        if images.ndim != 4 or images.shape[1:] != (size, size, 3) or not len(images):
-            raise ValueError(
-                f"images must be (B, {size}, {size}, 3), B at least 1; received {images.shape}"
-            )
-        largest = max(images.max(), -images.min())
-        if not largest <= _LARGEST_COLOUR:  # also where there is a NaN
-            raise ValueError(f"images must lie in [-1, 1]: pixels / 127.5 - 1; one has {largest}")
-        return images
 
     def _predict_stages(self, images, all_stages):
         if all_stages:

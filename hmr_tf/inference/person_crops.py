@@ -3,11 +3,14 @@
 from typing import NamedTuple
 
 import numpy as np
+from absl import logging
 
 from hmr_tf.body import camera
 from hmr_tf.body.skeleton import KEYPOINTS, SMPL_JOINTS
 from hmr_tf.data.crop import CROP_PX, PERSON_PX, Crop, crop_padded, to_image
 from hmr_tf.inference.boxes import check
+
+_LARGEST_COLOUR = 2.0  # of a crop: above 1, where interpolation overshoots, and far below 255
 
 
 class Person(dict):
@@ -118,6 +121,35 @@ def crop_people(image, boxes, pinhole, image_size):
         PersonCrop(*crop_person(image, box, image_size), box or (0, 0, width, height), pinhole)
         for box in boxes
     ]
+
+
+def checked_crops(images, size):
+    """`images` of `Model.predict_crops` as float32; warns where they look like colours of 0..1.
+
+    Args:
+      images: (B, S, S, 3) in [-1, 1].
+      size: S.
+
+    Raises:
+      ValueError: another shape or range, or uint8.
+    """
+    if np.asarray(images).dtype == np.uint8:
+        raise ValueError("images must be float32 in [-1, 1]: pixels / 127.5 - 1")
+    images = np.asarray(images, np.float32)
+    if images.ndim != 4 or images.shape[1:] != (size, size, 3) or not len(images):
+        raise ValueError(
+            f"images must be (B, {size}, {size}, 3), B at least 1; received {images.shape}"
+        )
+    lowest, highest = images.min(), images.max()
+    if not max(highest, -lowest) <= _LARGEST_COLOUR:  # also where there is a NaN
+        largest = max(highest, -lowest)
+        raise ValueError(f"images must lie in [-1, 1]: pixels / 127.5 - 1; one has {largest}")
+    if lowest >= 0 and highest > 0:
+        logging.warning(
+            "No colour of the crops is below 0: black is -1, white 1. Are they in 0..1? Then pass "
+            "2 * images - 1."
+        )
+    return images
 
 
 def people_from_crops(predicted, person_crops):

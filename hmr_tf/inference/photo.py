@@ -1,6 +1,7 @@
 """Finds and reads photographs: files, folders and patterns."""
 
 import glob
+import os
 import re
 from pathlib import Path
 
@@ -9,12 +10,19 @@ import numpy as np
 
 from hmr_tf.files.errors import InputError
 from hmr_tf.files.image_complete import is_complete
-from hmr_tf.files.image_size import HEAD_BYTES, image_size, is_supported_image, unsupported_format
+from hmr_tf.files.image_size import (
+    HEAD_BYTES,
+    UNSUPPORTED_EXTENSIONS,
+    image_size,
+    is_supported_image,
+    unsupported_format,
+)
 from hmr_tf.files.orientation import decode_upright, stored_orientation, upright_size
 
 SUPPORTED_FORMATS = "JPEG, PNG, BMP, WebP or TIFF"
 # A file with such an extension counts as a photograph, whatever it contains.
 EXTENSIONS = (".jpg", ".jpeg", ".jfif", ".png", ".bmp", ".webp", ".tif", ".tiff")
+_VIDEOS = (".mp4", ".m4v", ".mov", ".avi", ".mkv", ".webm", ".mpg", ".mpeg", ".wmv")
 MAX_PIXELS = 1 << 27  # 0.4 GB of RGB
 _CONVERT = {
     "HEIC": "save it as JPEG, as with `heif-convert PHOTO.HEIC PHOTO.jpg`, on a Mac "
@@ -56,11 +64,11 @@ def _remedy(image):
 def read_image(path):
     """(H, W, 3) uint8 RGB, upright by `files.orientation`; InputError for anything else."""
     path = Path(path)
+    content = _content(path)
+    _check(content, path)
     try:
-        content = _content(path)
-        _check(content, path)
         image = decode_upright(content)
-    except (cv2.error, OSError) as error:
+    except cv2.error as error:
         raise InputError(f"{path} is damaged or too large: give another photograph.") from error
     if image is None:
         raise _not_an_image(path)
@@ -76,17 +84,17 @@ def read_size(path):
       InputError: not a photograph, as for `read_image`.
     """
     path = Path(path)
-    try:
-        content = _content(path)
-    except OSError as error:
-        raise InputError(f"{path} cannot be read: {error.strerror}.") from error
+    content = _content(path)
     return upright_size(*_check(content, path), stored_orientation(content))
 
 
 def _content(path):
     if not path.is_file():
         raise _missing(path)
-    return path.read_bytes()
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise InputError(f"{path} cannot be read: {error.strerror}.") from error
 
 
 def _missing(path):
@@ -100,6 +108,8 @@ def _missing(path):
 
 
 def _not_an_image(path):
+    if path.suffix.lower() in _VIDEOS:
+        return InputError(f"{path} is a video: pass it as --video_path.")
     return InputError(f"{path} is not an image that can be read: give a {SUPPORTED_FORMATS}.")
 
 
@@ -134,9 +144,13 @@ def find(img_path):
       InputError: no such file; the folder or the pattern has no photographs.
     """
     path = Path(img_path)
-    if path.is_dir():
-        shown = [p for p in path.iterdir() if not p.name.startswith(".")]  # as a pattern does
-        paths = sorted(p for p in shown if p.is_file() and _is_photograph(p))
+    try:
+        shown = list(path.iterdir()) if path.is_dir() else None
+    except OSError as error:
+        raise InputError(f"--img_path={path} cannot be read: {error.strerror}.") from error
+    if shown is not None:
+        # Hidden files are left out, as in a pattern.
+        paths = sorted(p for p in shown if not p.name.startswith(".") and _is_photograph(p))
         if not paths:
             raise InputError(f"--img_path={path} holds no photographs ({SUPPORTED_FORMATS}).")
         return paths
@@ -144,7 +158,10 @@ def find(img_path):
         return [path]
     if not glob.has_magic(str(img_path)):
         raise _missing(path)
-    paths = sorted(Path(name) for name in glob.glob(str(img_path)))
+    pattern = str(img_path)
+    if path.parent.is_dir():  # its name may look like a pattern, too
+        pattern = os.path.join(glob.escape(str(path.parent)), path.name)
+    paths = sorted(Path(name) for name in glob.glob(pattern))
     if not paths:
         raise InputError(f"--img_path={img_path} matches no file.")
     return paths
@@ -155,7 +172,10 @@ def _is_photograph(path):
 
     Other files of a folder, such as labels, are not looked at further.
     """
-    if path.suffix.lower() in EXTENSIONS:
+    is_named_so = path.suffix.lower() in (*EXTENSIONS, *UNSUPPORTED_EXTENSIONS)
+    if not path.is_file():
+        return is_named_so and path.is_symlink() and not path.is_dir()  # its target is missing
+    if is_named_so:
         return True
     try:
         with open(path, "rb") as file:

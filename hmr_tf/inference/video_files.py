@@ -22,6 +22,7 @@ _MAX_RATE_HZ = 240.0  # browsers and some cameras state 1000, the unit of their 
 # A video with long pauses is written at a lower rate, with at most so many times its frames.
 _MAX_REPEATS = 10
 _MEASURED_S = 1.0  # of a camera's first frames, whose times decide the rate of its recording
+_JOIN = "join its frames, as with `ffmpeg -framerate 25 -i FOLDER/%06d.jpg video.mp4`"
 
 
 class FrameTimes(NamedTuple):
@@ -172,9 +173,11 @@ def _absolute(path):
       InputError: no such file.
     """
     if Path(path).is_dir():
-        raise InputError(f"--video_path={path} is a folder: pass it as --img_path.")
+        raise InputError(f"--video_path={path} is a folder: pass it as --img_path, or {_JOIN}")
     if not Path(path).is_file():
-        raise InputError(f"--video_path={path}: no such file.")
+        name = str(path)
+        remedy = "; download it first" if "://" in name else f"; {_JOIN}" if "%" in name else "."
+        raise InputError(f"--video_path={path}: no such file{remedy}")
     return str(Path(path).absolute())  # a relative path with ":" would be an address
 
 
@@ -297,6 +300,7 @@ def writer(path, rate_hz):
         videos[0].write(cv2.cvtColor(image, cv2.COLOR_RGB2BGR))
         num_frames += 1
 
+    path = Path(path).absolute()  # see `_absolute`
     with atomic_write(path) as unfinished:
         yield write
         for video in videos:

@@ -81,6 +81,12 @@ def test_command_with_wrong_input_is_one_line_and_exit_2(options, capsys):
     assert capsys.readouterr().err == "error: no file X: use Y\n"
 
 
+def test_command_with_a_name_that_is_too_long_is_one_line_and_exit_2(options, capsys):
+    name = "a" * 300
+    assert run(options, lambda _: open(name)) == 2
+    assert capsys.readouterr().err == f"error: {name} cannot be used: File name too long.\n"
+
+
 def test_command_keeps_the_traceback_of_a_bug(options):
     def main(argv):
         raise ValueError("a bug")

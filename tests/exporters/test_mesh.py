@@ -76,3 +76,10 @@ def test_obj_counts_vertices_from_one(tmp_path):
         *("o person_0", "f 1 2 3"),
         *("o person_1", "f 4 5 6"),
     ]
+
+
+def test_smpl_npz_refuses_a_name_without_its_ending(tmp_path):
+    """numpy adds .npz to the name, so that another file than the given one would be written."""
+    with pytest.raises(ValueError, match=r"path must end with \.npz; received .*anna"):
+        write_smpl_npz(tmp_path / "anna", walker(frames=3), body_model.read_model())
+    assert not list(tmp_path.iterdir())

@@ -108,6 +108,15 @@ def test_motion_takes_axis_angle_and_matrices(rng):
         ({"rotations": np.zeros((0, 72))}, "at least one"),
         ({"transl": np.zeros((3, 3))}, "transl of 'a' must be"),
         ({"frames": [1, 1]}, "frames of 'a' must rise"),
+        ({"rotations": np.tile(1.1 * np.eye(3), (2, 24, 1, 1))}, "must be rotation matrices"),
+        (
+            {"rotations": np.tile(np.diag([1, 1, -1]), (2, 24, 1, 1))},
+            "mirrored, as those of a left",
+        ),
+        (
+            {"rotations": np.zeros((2, 24, 3, 3))},
+            "must be rotation matrices; some are scaled, empty",
+        ),
     ],
 )
 def test_motion_refuses_wrong_arrays(changes, message):

@@ -1,5 +1,9 @@
 """`Model.predict` and `Model.predict_crops`: input, batches, errors."""
 
+import copy
+import os
+import pickle
+
 import numpy as np
 import pytest
 
@@ -45,6 +49,16 @@ def test_predict_crops_refuses_colours_that_are_not_scaled(model, colour):
         model.predict_crops(images)
 
 
+def test_predict_crops_warns_of_colours_from_0_to_1(model, rng, caplog):
+    images = rng.random((2, 16, 16, 3), np.float32)
+    model.predict_crops(2 * images - 1)
+    model.predict_crops(np.zeros_like(images))
+    assert not caplog.records
+    model.predict_crops(images)
+    (line,) = caplog.messages
+    assert "Are they in 0..1? Then pass 2 * images - 1." in line
+
+
 @pytest.mark.parametrize(
     ("camera", "message"),
     [
@@ -87,6 +101,20 @@ def test_predict_takes_the_camera_of_an_earlier_prediction(model, rng):
     (after,) = model.predict(image, boxes=np.array([10, 10, 20, 40], np.float32), **camera)
     assert before.focal_px == 90
     np.testing.assert_allclose(after.transl, before.transl, atol=1e-5)
+
+
+def test_model_refuses_to_predict_in_a_forked_process(model, monkeypatch):
+    monkeypatch.setattr(os, "getpid", lambda: -1)
+    image, crops = np.zeros((60, 60, 3), np.uint8), np.zeros((1, 16, 16, 3), np.float32)
+    for predict in (lambda: model.predict(image), lambda: model.predict_crops(crops)):
+        with pytest.raises(RuntimeError, match=r"forked .*: call hmr_tf\.load\(\) in each process"):
+            predict()
+
+
+@pytest.mark.parametrize("copied", [copy.copy, copy.deepcopy, pickle.dumps])
+def test_model_is_not_copied(model, copied):
+    with pytest.raises(TypeError, match=r"not copied, pickled or sent .* hmr_tf\.load\(\) in each"):
+        copied(model)
 
 
 def test_predict_takes_an_image_of_one_pixel(model):

@@ -65,6 +65,11 @@ def test_photo_paths_of_a_file_a_folder_and_a_pattern(tmp_path):
     assert [p.name for p in photo.find(tmp_path)] == ["a.JPG", "b.png", "d.bmp"]
     assert [p.name for p in photo.find(f"{tmp_path}/*.b*")] == ["d.bmp"]
     assert photo.find(tmp_path / "c.txt") == [tmp_path / "c.txt"]
+    folder = tmp_path / "[v2] *"
+    folder.mkdir()
+    (folder / "[a].png").touch()
+    for pattern in (folder, folder / "[a].png", folder / "*.png", f"{tmp_path}/*v2*/*"):
+        assert photo.find(pattern) == [folder / "[a].png"]
     for path, message in (
         (f"{tmp_path}/*.gif", "matches no file"),
         (f"{tmp_path}/none.jpg", "no such file"),
@@ -111,6 +116,39 @@ def test_photo_folder_is_read_by_content_and_names_what_cannot_be(tmp_path, pict
             photo.read_image(path)
 
 
+def test_photo_folder_names_broken_links_and_pictures_of_other_kinds(tmp_path, picture):
+    jpeg = cv2.imencode(".jpg", picture)[1].tobytes()
+    for name in ("a.dng", "b.heic"):  # read by content
+        (tmp_path / name).write_bytes(jpeg)
+    for name in ("c.exr", "d.HIF", "e.ppm", "f.x3f", "labels.csv", "notes"):
+        (tmp_path / name).write_bytes(b"another kind")
+    for name, target in (("g.jpg", "moved.jpg"), ("h.jpg", "h.jpg"), ("i", "moved"), ("j", ".")):
+        (tmp_path / name).symlink_to(target)
+    files = photo.find(tmp_path)
+    assert "".join(path.stem for path in files) == "abcdefgh"
+    assert [photo.read_image(path).shape for path in files[:2]] == [picture.shape] * 2
+    for path in files[2:6]:
+        with pytest.raises(InputError, match=f"{path.name} is not an image that can be read"):
+            photo.read_image(path)
+    for path in files[6:]:
+        with pytest.raises(InputError, match=f"{path.name}: no such file"):
+            photo.read_image(path)
+
+
+@pytest.mark.parametrize("read", [photo.read_image, photo.read_size])
+def test_photo_without_permission_says_so(tmp_path, picture, monkeypatch, read):
+    def refuse(path):
+        raise PermissionError(13, "Permission denied", str(path))
+
+    cv2.imwrite(str(tmp_path / "a.png"), picture)
+    monkeypatch.setattr(type(tmp_path), "read_bytes", refuse)
+    monkeypatch.setattr(type(tmp_path), "iterdir", refuse)
+    with pytest.raises(InputError, match=r"--img_path=.* cannot be read: Permission denied"):
+        photo.find(tmp_path)
+    with pytest.raises(InputError, match=r"a\.png cannot be read: Permission denied"):
+        read(tmp_path / "a.png")
+
+
 def with_orientation(jpeg, orientation):
     """The JPEG with an EXIF block of that one entry: tag 0x0112, one 16-bit number."""
     entry = struct.pack("<HHIHH", 0x0112, 3, 1, orientation, 0)
@@ -146,6 +184,12 @@ def test_photo_addresses_and_pipes_are_named_as_such(name, message):
     for read in (photo.read_image, photo.read_size):
         with pytest.raises(InputError, match=message):
             read(name)
+
+
+def test_photo_that_is_a_video_is_named_so(tmp_path):
+    (tmp_path / "walk.MP4").write_bytes(b"\0\0\0\x20ftypisom" + bytes(50))
+    with pytest.raises(InputError, match=r"walk\.MP4 is a video: pass it as --video_path\.$"):
+        photo.read_size(tmp_path / "walk.MP4")
 
 
 @pytest.mark.parametrize(

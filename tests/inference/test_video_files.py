@@ -57,13 +57,17 @@ def test_video_of_any_name_is_read(name, tmp_path, monkeypatch):
     path.rename(name)
     with video_files.Video(name) as video:
         assert len(list(video)) == video.num_frames == 3
+    with video_files.writer(Path(f"out_{name}.mp4"), 10) as write:
+        write(still())
+    with video_files.Video(f"out_{name}.mp4") as video:
+        assert len(list(video)) == 1
 
 
 def test_video_path_that_is_no_file_is_refused(tmp_path):
     for path, message in (
-        (tmp_path, "is a folder: pass it as --img_path"),
-        (tmp_path / "img_%02d.png", "no such file"),
-        ("rtsp://camera/1", "no such file"),
+        (tmp_path, "is a folder: pass it as --img_path, or join its frames, as with `ffmpeg -fr"),
+        (tmp_path / "img_%02d.png", "no such file; join its frames, as with `ffmpeg"),
+        ("rtsp://camera/1", "no such file; download it first"),
     ):
         with pytest.raises(InputError, match=message):
             video_files.Video(path)

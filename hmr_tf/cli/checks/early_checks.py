@@ -198,6 +198,10 @@ def _export(options):
         export_folder.check(options.output_dir)
 
 
+def _quickstart(options):
+    checkpoint_files.refuse_pattern(options.output_dir, "output_dir")  # a network is saved there
+
+
 def _import_tf1(options):
     checkpoint_files.check_tf1(options.load_path)
     atomic.check_folder("model_dir", options.model_dir)
@@ -215,5 +219,5 @@ _CHECKS = {
     "fit": (_trained_network, _output_folder),
     "export": (_trained_network, _export, _output_folder),
     "import_tf1": (_import_tf1,),
-    "quickstart": (_output_folder,),
+    "quickstart": (_output_folder, _quickstart),
 }

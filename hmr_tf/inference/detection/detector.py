@@ -10,7 +10,7 @@ import numpy as np
 import tensorflow as tf
 
 from hmr_tf.body.skeleton import COCO_KEYPOINTS
-from hmr_tf.files import optional_models
+from hmr_tf.files import checkpoint_files, optional_models
 from hmr_tf.files.errors import InputError
 from hmr_tf.inference import openpose
 
@@ -50,6 +50,7 @@ class Detector:
             self._detect = self._model.signatures["serving_default"]
             (self._input,) = self._detect.structured_input_signature[1]
         except (OSError, KeyError, ValueError, tf.errors.OpError) as error:
+            checkpoint_files.refuse_pattern(folder, "detector")
             raise InputError(
                 f"--detector={folder} is damaged: make it again with tools.movenet."
             ) from error
