@@ -9,10 +9,14 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow as tf
 
+from hmr_tf.body.skeleton import LSP_JOINTS
+
 NUM_JOINTS, NUM_BETAS = 24, 10
 GENDERS = ("female", "male", "neutral")
 UNKNOWN_GENDER = ""
 PHOTOGRAPH = -1  # the frame of a photograph
+# Visibility of a keypoint that a detector is sure of; 1: labelled, 0: not. Training takes both.
+CONFIDENT = 2
 
 # Key -> feature of each field of SmplTruth, in its order; NaN means absent.
 _FEATURES = {
@@ -24,7 +28,8 @@ _FEATURES = {
     "smpl_truth/camera": tf.io.FixedLenFeature([4], tf.float32, [np.nan] * 4),
     "smpl_truth/frame": tf.io.FixedLenFeature([], tf.int64, PHOTOGRAPH),
 }
-_CROP_FEATURES = {
+_OTHER_FEATURES = {
+    "image/visibility": tf.io.FixedLenFeature([len(LSP_JOINTS)], tf.int64),
     "meta/scale_factors": tf.io.FixedLenFeature([2], tf.float32, [1.0, 1.0]),  # y, x
     "meta/crop_pt": tf.io.FixedLenFeature([2], tf.int64, [0, 0]),
 }
@@ -62,15 +67,17 @@ def decode_smpl_truth(serialized):
     Returns:
       dict: the fields of SmplTruth, as truth_pose (24, 3), truth_betas (10,), truth_transl (3,),
       truth_gender () string, truth_smpl_joints (24, 3), truth_camera (4,), truth_frame () int64:
-      NaN, "" and -1 where a record has none. And where the stored image lies in the source image,
-      as in `crop.Crop`: truth_scale_xy (2,) float32, truth_corner_px (2,) int64.
+      NaN, "" and -1 where a record has none. Where the stored image lies in the source image, as in
+      `crop.Crop`: truth_scale_xy (2,) float32, truth_corner_px (2,) int64. truth_visibility (14,)
+      int64 of the keypoints of LSP_JOINTS: 0, 1 or CONFIDENT.
 
     Raises:
-      tf.errors.InvalidArgumentError: a feature has another size or type.
+      tf.errors.InvalidArgumentError: a feature is missing or has another size or type.
     """
-    parsed = tf.io.parse_single_example(serialized, {**_FEATURES, **_CROP_FEATURES})
+    parsed = tf.io.parse_single_example(serialized, {**_FEATURES, **_OTHER_FEATURES})
     decoded = {
         f"truth_{name}": parsed[key] for name, key in zip(SmplTruth._fields, _FEATURES, strict=True)
     }
     decoded["truth_scale_xy"] = parsed["meta/scale_factors"][::-1]
-    return {**decoded, "truth_corner_px": parsed["meta/crop_pt"]}
+    decoded["truth_corner_px"] = parsed["meta/crop_pt"]
+    return {**decoded, "truth_visibility": parsed["image/visibility"]}

@@ -27,7 +27,8 @@ def truth(rng):
 def person(rng):
     image = rng.integers(0, 256, (30, 40, 3), np.uint8)
     crop = Crop(np.array([0.5, 0.25]), np.array([7, -3]), (30, 40))
-    return image_record(image, rng.uniform(0, 30, (19, 2)), crop=crop)
+    points_px, labelled = rng.uniform(0, 30, (19, 2)), np.arange(19) % 3
+    return image_record(image, points_px, crop=crop, labelled=labelled)
 
 
 def test_smpl_truth_comes_back(person, truth):
@@ -38,6 +39,7 @@ def test_smpl_truth_comes_back(person, truth):
         np.testing.assert_array_equal(decoded.pop(f"truth_{name}"), np.float32(value), name)
     assert decoded.pop("truth_scale_xy").numpy().tolist() == [0.5, 0.25]
     assert decoded.pop("truth_corner_px").numpy().tolist() == [7, -3]
+    assert decoded.pop("truth_visibility").numpy().tolist() == [row % 3 for row in range(14)]
     assert not decoded
 
 

@@ -91,6 +91,7 @@ def people(smpl, genders, models, seed=0):
         "truth_smpl_joints": np.full((count, 24, 3), np.nan, np.float32),
         "truth_frame": frame,
         "keypoints_px": np.ones((count, 19, 3), np.float32),
+        "truth_visibility": np.full((count, 14), 2),
     }
     posed = true_bodies.pose_labels(
         models, np.array(genders)[file], truth["truth_pose"], truth["truth_betas"]
@@ -321,14 +322,14 @@ def test_smpl_errors_of_the_built_in_body_leave_its_mesh_out(files, smpl):
 
 def test_smpl_errors_of_vibe_need_seven_keypoints_of_the_limbs(files, smpl):
     frames, _ = people(smpl, GENDERS, dict.fromkeys(GENDERS, smpl))
-    frames.truth["keypoints_px"][:4, 6:, 2] = 0  # the legs alone
-    frames.truth["keypoints_px"][:2, 6, 2] = 1
+    frames.truth["truth_visibility"][:4, 6:] = 1  # only of the legs a detector is sure
+    frames.truth["truth_visibility"][:2, 6] = 2
     for variant, counted in (("vibe", 28), ("spin", 30)):
         _, options = options_of(files, variant)
         assert smpl_errors.check(frames, options)[0].sum() == counted
-    frames.truth["keypoints_px"][..., 2] = 0
+    frames.truth["truth_visibility"][:] = 1
     _, options = options_of(files, "vibe")
-    with pytest.raises(InputError, match="No frame has the 7 labelled keypoints"):
+    with pytest.raises(InputError, match="No frame has the 7 confident keypoints"):
         smpl_errors.check(frames, options)
 
 

@@ -7,6 +7,7 @@ from data_prep.readers import person_size
 from data_prep.readers.mpi_inf_3dhp import mpi_inf_3dhp_train
 from hmr_tf.body import skeleton
 from hmr_tf.data import crop
+from hmr_tf.data.smpl_truth import CONFIDENT
 
 # The original scales people to 150 px for a crop of 224, also in 3DPW: `src/util/smooth_bbox.py` of
 # its author's human_dynamics. SPIN's box has 1.2 times the larger side (`pw3d.py:42-45`@277892a).
@@ -51,9 +52,9 @@ def keypoints(points_px, confidences, names, confident=0.0):
       points_px: (..., K, 2).
       confidences: (..., K); points of 0 or less are not labelled.
       names: of the K points.
-      confident: points with more confidence are labelled 2, others 1.
+      confident: points with more confidence are labelled CONFIDENT, others 1.
     """
-    labelled = np.where(confidences > confident, 2, 1) * (confidences > 0)
+    labelled = np.where(confidences > confident, CONFIDENT, 1) * (confidences > 0)
     points = np.concatenate([points_px, labelled[..., None]], axis=-1)
     converted = skeleton.convert(points, names, skeleton.KEYPOINTS)
     is_labelled = converted[..., 2:] > 0

@@ -63,11 +63,11 @@ def check(frames, options):
     if options.get("joint_regressor"):
         joint_set = smpl_variants.JOINT_SETS[variant.joints]
         smpl_variants.read_regressor(options["joint_regressor"], joint_set)
-    labelled = frames.truth["keypoints_px"][:, :_LIMBS, 2] > 0
-    is_evaluated = labelled.sum(axis=1) >= variant.least_keypoints
+    is_confident = frames.truth["truth_visibility"][:, :_LIMBS] == smpl_truth.CONFIDENT
+    is_evaluated = is_confident.sum(axis=1) >= variant.least_keypoints
     if not is_evaluated.any():
         raise InputError(
-            f"No frame has the {variant.least_keypoints} labelled keypoints of arms and legs that "
+            f"No frame has the {variant.least_keypoints} confident keypoints of arms and legs that "
             f"--variant={options['variant']} needs: choose another variant."
         )
     return is_evaluated, []

@@ -84,7 +84,7 @@ class Variant(NamedTuple):
     has_gendered_truth: bool  # else the network's body shows the labels too
     vertices_at_root: bool  # else vertices stay where SMPL has them
     vertices_follow_joints: bool  # after alignment: moved by the joints' transform, or their own
-    least_keypoints: int = 0  # labelled ones of the limbs that a frame needs
+    least_keypoints: int = 0  # confident ones of the limbs that a frame needs
     has_pck: bool = False
     has_angles: bool = False
     has_acceleration: bool = True
