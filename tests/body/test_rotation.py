@@ -6,8 +6,11 @@ import tensorflow as tf
 from scipy.spatial.transform import Rotation
 
 from hmr_tf.body.rotation import (
+    angle_between,
     axis_angle_from_matrix,
+    best_similarity,
     euler_zxy_from_matrix,
+    global_rotations,
     matrix_from_axis_angle,
     nearest_rotation,
     procrustes_align,
@@ -106,6 +109,34 @@ def test_procrustes_undoes_a_similarity(rng):
     rotation = Rotation.random(8, random_state=1).as_matrix()
     source = 1.7 * np.einsum("bij,bkj->bki", rotation, target) + rng.normal(size=(8, 1, 3))
     np.testing.assert_allclose(procrustes_align(source, target), target, atol=1e-12)
+
+
+def test_best_similarity_moves_other_points_too(rng):
+    source, others = rng.normal(size=(2, 5, 3)), rng.normal(size=(2, 9, 3))
+    rotation = Rotation.from_rotvec([0.3, -0.8, 0.5])
+    target = 1.7 * rotation.apply(source.reshape(-1, 3)).reshape(2, 5, 3) + 0.4
+    moved = best_similarity(source, target)
+    assert moved.scale == pytest.approx(np.full(2, 1.7))
+    assert moved.rotation == pytest.approx(np.tile(rotation.as_matrix(), (2, 1, 1)))
+    expected = 1.7 * rotation.apply(others.reshape(-1, 3)).reshape(2, 9, 3) + 0.4
+    assert moved.apply(others) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("angle", [0.0, 1e-9, 0.3, QUARTER, 3.0, np.pi])
+def test_angle_between_is_exact_near_nothing_and_half_a_turn(rng, angle):
+    first = Rotation.random(4, random_state=rng)
+    axes = rng.normal(size=(4, 3))
+    axes /= np.linalg.norm(axes, axis=1, keepdims=True)
+    second = Rotation.from_rotvec(angle * axes) * first
+    angles = angle_between(first.as_matrix(), second.as_matrix())
+    assert angles == pytest.approx(np.full(4, angle), abs=1e-14 if angle < 3 else 1e-7)
+
+
+def test_global_rotations_follow_the_parents():
+    quarter = Rotation.from_rotvec([0, 0, QUARTER]).as_matrix()
+    chain = global_rotations(np.tile(quarter, (1, 4, 1, 1)), (-1, 0, 1, 0))
+    angles = angle_between(chain[0], np.eye(3))
+    assert angles == pytest.approx(np.array([1, 2, 1, 2]) * QUARTER)  # three quarters: one back
 
 
 def test_procrustes_never_mirrors(rng):

@@ -125,7 +125,9 @@ def mean_length_mm(points):
 def test_body_errors_of_the_truth_are_zero_and_all_people_count(smpl, truth, files):
     results = evaluate(smpl, truth, files)
     assert results.pop("people") == NUM_PEOPLE
-    assert set(results) == {"keypoints_px", "mpjpe_mm", "pa_mpjpe_mm", "vertices_mm"}
+    assert set(results) == {
+        *("keypoints_px", "mpjpe_mm", "pa_mpjpe_mm", "vertices_mm", "pa_vertices_mm")
+    }
     assert results == pytest.approx(dict.fromkeys(results, 0.0), abs=2e-3)
 
 
@@ -158,10 +160,12 @@ def test_body_errors_align_a_similarity_but_no_mirror(smpl, truth, files):
     results = evaluate(
         smpl, truth, files, move=lambda points: 1.7 * points @ rotation.T + translation
     )
-    assert results["mpjpe_mm"] > 50
-    assert results["pa_mpjpe_mm"] == pytest.approx(0, abs=5e-3)
+    for name in ("mpjpe_mm", "vertices_mm"):
+        assert results[name] > 50
+        assert results[f"pa_{name}"] == pytest.approx(0, abs=5e-3)
     mirrored = evaluate(smpl, truth, files, move=lambda points: points * [-1.0, 1.0, 1.0])
     assert mirrored["pa_mpjpe_mm"] > 10
+    assert mirrored["pa_vertices_mm"] > 10
 
 
 @pytest.mark.parametrize(("translation_px", "expected"), [((2.0, 0.0), 2.0), ((3.0, -4.0), 5.0)])

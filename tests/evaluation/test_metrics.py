@@ -71,3 +71,29 @@ def test_metrics_keypoint_error_is_of_labelled_points():
     error = metrics.keypoint_error(predicted, truth, labelled)
     assert error[0] == pytest.approx(2.5)
     assert np.isnan(error[1])
+
+
+def test_metrics_acceleration_error_needs_three_frames_in_a_row():
+    """One joint of two jumps by 6 mm in frame 2: 3, 6 and 3 mm around it, half for the mean."""
+    truth = np.zeros((7, 2, 3))
+    predicted = np.cumsum(np.ones((7, 2, 3)), axis=0)  # the same speed in all frames
+    predicted[2, 0, 1] += 0.006
+    follows = np.array([False, True, True, True, True, False, True])
+    error = metrics.acceleration_error(predicted, truth, follows)
+    expected = [np.nan, 0.003, 0.006, 0.003, np.nan, np.nan, np.nan]
+    np.testing.assert_allclose(error, expected, atol=1e-12)
+
+
+def test_metrics_jerk_of_a_cubic_motion_is_six():
+    time = np.arange(6) / 30
+    joints = np.zeros((9, 2, 3))
+    joints[:6, 0, 2] = time**3  # metres; the other joint stays
+    file = np.repeat([0, 1], [6, 3])
+    jerk = metrics.jerk(joints, file, frames_per_second=30)
+    np.testing.assert_allclose(jerk, [*[np.nan] * 3, 3, 3, 3, *[np.nan] * 3], atol=1e-8)
+
+
+def test_metrics_area_under_pck_counts_points_at_the_threshold():
+    thresholds = np.arange(5)
+    points = metrics.area_under_pck(np.array([0.0, 0.5, 1.0, 3.999, 4.0, 4.001]), thresholds)
+    assert points.tolist() == [1, 3.5 / 4, 3.5 / 4, 0.125, 0.125, 0]

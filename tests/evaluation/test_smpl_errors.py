@@ -6,14 +6,16 @@ import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
 
+from data_prep import to_tfrecords
 from hmr_tf.body import body_model
 from hmr_tf.body.skeleton import LSP_JOINTS, SMPL_JOINTS, SMPL_PARENTS
-from hmr_tf.evaluation import true_bodies
+from hmr_tf.evaluation import evaluate_protocol, true_bodies
 from hmr_tf.evaluation.evaluation_set import EvaluationSet
 from hmr_tf.evaluation.protocols import protocol_registry, scores, smpl_errors, smpl_variants
 from hmr_tf.files.errors import InputError
 from tests.fakes import evaluation_fakes as fakes
-from tests.fakes import tiny_body
+from tests.fakes import tiny_body, truth_fakes
+from tests.fakes.commands import run_command
 
 VERTICES = 60
 GENDERS = ("female", "male", "neutral")
@@ -412,6 +414,35 @@ def test_smpl_errors_of_the_whole_test_set_from_flags_to_files(
         content = fakes.evaluate(oracle, tmp_path, monkeypatch, **values, allow_missing=True)
         assert len(content["missing"]) == 1
         assert "INCOMPLETE: 1 missing" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("dataset", ["3dpw", "emdb"])
+def test_smpl_errors_of_converted_labels_are_zero(rng, files, smpl, tmp_path, dataset):
+    """The converter's poses, joints and meshes are those of the same camera."""
+    scene = truth_fakes.scene(rng, 6)
+    if dataset == "3dpw":
+        content = truth_fakes.content_3dpw([scene])
+        truth_fakes.write_3dpw(tmp_path / "raw", content, sequence="downtown_arguing_00")
+    else:
+        truth_fakes.write_emdb(tmp_path / "raw", truth_fakes.content_emdb(scene))
+    folders = {"data_dir": tmp_path / "raw", "output_dir": tmp_path / "data"}
+    assert run_command(to_tfrecords, dataset=dataset, split="test", **folders) == 0
+    for given in ({}, {"smpl_model_dir": str(files["same"])}):
+        if not given and dataset == "emdb":  # which has no joints
+            continue
+        plan = evaluate_protocol.plan(dataset, tmp_path / "data", given, allow_missing=True)
+        labels = plan.frames.truth
+        assert labels["truth_frame"].tolist() == list(range(6))
+        pose, betas = labels["truth_pose"].reshape(-1, 72), labels["truth_betas"]
+        camera = np.float32([[1, 0, 0]] * 6)
+        thetas = np.concatenate([camera, pose, betas], axis=1)
+        frames, model = with_predictions(plan.frames, thetas, smpl)
+        metrics = smpl_errors.score(frames, plan.options, model).metrics
+        assert len(metrics) >= 5
+        for name, value in metrics.items():
+            # Float32 lies beyond the threshold 0 of the AUC: its share is 0.25 %.
+            expected = (100, 0.26) if name.endswith("_percent") else (0, 0.02)
+            assert name == "jitter" or value == pytest.approx(expected[0], abs=expected[1]), name
 
 
 def test_smpl_errors_sequences_are_those_of_the_datasets():

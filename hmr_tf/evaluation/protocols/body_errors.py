@@ -30,6 +30,7 @@ DESCRIPTIONS = {
     "mpjpe_mm": f"MPJPE, {len(LSP_JOINTS)} joints, mid-hips at the origin, mm",
     "pa_mpjpe_mm": "the same after Procrustes alignment, mm",
     "vertices_mm": "mean distance of the vertices, pelvis at the origin, mm",
+    "pa_vertices_mm": "the same after Procrustes alignment of the vertices, mm",
 }
 
 
@@ -63,8 +64,8 @@ class Evaluation:
 
         Returns:
           dict of `keypoints_px`; `mpjpe_mm` and `pa_mpjpe_mm` where 3D joints are known;
-          `vertices_mm` where SMPL parameters are; and `people`, the number of people with labelled
-          keypoints.
+          `vertices_mm` and `pa_vertices_mm` where SMPL parameters are; and `people`, the number of
+          people with labelled keypoints.
 
         Raises:
           InputError: a broken record, no person with labels, predictions that are not finite.
@@ -107,11 +108,7 @@ class Evaluation:
                 keypoints_px, labels_px, truth["keypoints2d_norm"][..., 2] > 0
             ),
             **_joint_errors_mm(predicted["lsp_joints"], truth["lsp_joints"], truth["has_joints"]),
-            "vertices_mm": np.where(
-                truth["has_smpl"],
-                1e3 * metrics.mpjpe(predicted["vertices"], truth["vertices"]),
-                np.nan,
-            ),
+            **_vertex_errors_mm(predicted["vertices"], truth["vertices"], truth["has_smpl"]),
         }
 
 
@@ -187,7 +184,7 @@ def score(frames, options, hmr):
             truth["lsp_joints"],
             truth["has_joints"],
         ),
-        "vertices_mm": _vertex_errors_mm(frames, hmr),
+        **_mesh_errors_mm(frames, hmr),
     }
     errors = {name: values for name, values in errors.items() if np.isfinite(values).any()}
 
@@ -199,9 +196,10 @@ def score(frames, options, hmr):
     return scores.Scores(mean_errors(errors), tables, errors)
 
 
-def _vertex_errors_mm(frames, hmr):
-    """(N,) mean distance of the vertices, pelvis at the origin; nan without SMPL parameters."""
-    errors = np.full(len(frames.file), np.nan)
+def _mesh_errors_mm(frames, hmr):
+    """Errors of the meshes of all people, posed a few at a time, see `_vertex_errors_mm`."""
+    names = ("vertices_mm", "pa_vertices_mm")
+    errors = {name: np.full(len(frames.file), np.nan) for name in names}
     labelled = np.flatnonzero(frames.truth["has_smpl"])
     for start in range(0, len(labelled), _POSED_PER_BATCH):
         people = labelled[start : start + _POSED_PER_BATCH]
@@ -210,8 +208,18 @@ def _vertex_errors_mm(frames, hmr):
         rotations = matrix_from_axis_angle(tf.constant(frames.truth["pose"][people]))
         body = hmr.smpl(rotations, tf.constant(frames.truth["betas"][people]))
         vertices, true_vertices = (_centred_vertices(x).numpy() for x in (last, body))
-        errors[people] = 1e3 * metrics.mpjpe(vertices, true_vertices)
+        for name, values in _vertex_errors_mm(vertices, true_vertices, True).items():
+            errors[name][people] = values
     return errors
+
+
+def _vertex_errors_mm(predicted, truth, has_smpl):
+    """Errors of (B, V, 3) vertices, pelvis at the origin; nan without `has_smpl` (B,)."""
+    predicted, truth = (vertices.astype(np.float64) for vertices in (predicted, truth))
+    return {
+        "vertices_mm": np.where(has_smpl, 1e3 * metrics.mpjpe(predicted, truth), np.nan),
+        "pa_vertices_mm": np.where(has_smpl, 1e3 * metrics.pa_mpjpe(predicted, truth), np.nan),
+    }
 
 
 def describe(results):

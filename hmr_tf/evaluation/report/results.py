@@ -42,6 +42,7 @@ LABELS = {
     "keypoints_px": "distance of the keypoints, px of the crop",
     "keypoints_median_px": "the same, median of the people, px",
     "vertices_mm": "mean distance of the vertices, pelvis at the origin, mm",
+    "pa_vertices_mm": "the same after alignment of the vertices, mm",
     "pck_torso_percent": "PCK, half of the torso, %",
     "pck_head_percent": "PCK, half of the head, %",
     "pck_box_percent": "PCK, a fifth of the box, %",
