@@ -138,7 +138,7 @@ def _points(annotation, columns, num_listed, is_binary):
 
 
 def _person(annotation, points, image, path, make_upright):
-    where = f"{image['file_name']}, annotation {annotation.get('id')}"
+    where = f"{image['file_name']}, annotation {coco_names.shown(annotation.get('id'))}"
     if isinstance(points, tuple):
         return Skipped(points[0], where, is_problem=points[1])
     has_mask = bool(annotation.get("segmentation"))

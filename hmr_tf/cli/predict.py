@@ -238,7 +238,7 @@ def _record_and_show(options, model, boxes, path):
     from hmr_tf.inference import video_files
     from hmr_tf.inference.live import webcam_page
 
-    of_frame = boxes.of_frames(path.stem)[0](0) if boxes else None
+    of_frame = boxes.of_frames(path.stem).of_frame(0) if boxes else None
     with webcam_page.WebcamPage(webcam_page.drawer(model, of_frame)) as page:
         sys.stderr.write(f"The webcam with its people: {page.url}\n")
         video_files.record(options.webcam, path, options.num_frames, show=page.show)

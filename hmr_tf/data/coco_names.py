@@ -101,7 +101,12 @@ def category_id(annotation, entries):
 
 
 def _category_name(entry):
-    return str(entry.get("name", "")).strip().lower()
+    return _name_of(entry).strip().lower()
+
+
+def _name_of(category):
+    name = category.get("name")
+    return name if isinstance(name, str) else "" if name is None else shown(name)
 
 
 def person_category_ids(categories, name=""):
@@ -117,7 +122,7 @@ def person_category_ids(categories, name=""):
     Raises:
       InputError: no category has this name, or its id stands for another category too.
     """
-    named = {key: str(entry.get("name", "")) for key, entry in entries_by_id(categories).items()}
+    named = {key: _name_of(entry) for key, entry in entries_by_id(categories).items()}
     _check_distinct_ids(categories)
     category_name = (name or PERSON).strip().lower()
     if not any(named.values()):
@@ -138,9 +143,10 @@ def person_category_ids(categories, name=""):
 def no_people(annotations, ids):
     """Why a file without people has none: the categories of its annotations are others."""
     kinds = {shown(entry.get("category_id")) for entry in annotations if isinstance(entry, dict)}
+    people, others = " or ".join(sorted(map(shown, ids))), ", ".join(sorted(kinds)[:8]) or "none"
     return (
-        f"has no entry of category_id {' or '.join(sorted(map(str, ids)))}, which is a person; it "
-        f"has {', '.join(sorted(kinds)[:8]) or 'no entries'}; pass one of them as --category=ID"
+        f"has no entry of category_id {people}, which is a person; it has {others}; "
+        "pass one of them as --category=ID"
     )
 
 

@@ -11,8 +11,9 @@ from hmr_tf.files.errors import InputError
 # Keypoints with a lower confidence are left out (the original's `vis_thr`).
 THRESHOLD = 0.2
 MAX_BYTES = 2**26
-# Keys of a person's keypoints: before version 1.2 of the format, and since.
-_KEYS = ("pose_keypoints", "pose_keypoints_2d")
+PEOPLE_KEYS = ("people", "bodies")  # the latter is AlphaPose's
+# Keys of a person's keypoints: since version 1.2 of the format, before, and AlphaPose's.
+_KEYS = ("pose_keypoints_2d", "pose_keypoints", "joints")
 _MAX_CONFIDENCE = 2.0  # OpenPose's exceed 1 a little; 2 is COCO's flag for visible
 
 
@@ -87,13 +88,14 @@ def parse(content, threshold=THRESHOLD, named="it"):
       threshold: least confidence of a keypoint.
       named: of the file, for messages.
     """
-    people = content.get("people") if isinstance(content, dict) else None
+    content = content if isinstance(content, dict) else {}
+    people = next((content[key] for key in PEOPLE_KEYS if key in content), None)
     if not isinstance(people, list):
         raise InputError(f"{named} is not a JSON of OpenPose: it has no list of people")
     detections, problems = [], []
     for number, person in enumerate(people):
         try:
-            detection = _detection_in_pixels(_keypoints(person), threshold)
+            detection = detection_from_list(_keypoints(person), threshold)
         except InputError as error:
             problems.append(f"person {number} {error}")
             continue
@@ -106,8 +108,13 @@ def most_confident(detections):
     return max(detections, key=lambda detection: detection.score)
 
 
-def _detection_in_pixels(keypoints, threshold):
-    detection = detection_from_keypoints(keypoints, threshold)
+def detection_from_list(values, threshold=THRESHOLD):
+    """Detection of a list x, y, confidence, x, y, ..., or None; see `detection_from_keypoints`.
+
+    Raises:
+      InputError: other content, or coordinates that are not pixels.
+    """
+    detection = detection_from_keypoints(_triples(values), threshold)
     if detection and max(abs(x) for x in detection.box) <= 1:
         raise InputError(
             "has coordinates between -1 and 1, not pixels; write pixels (openpose "
@@ -117,12 +124,12 @@ def _detection_in_pixels(keypoints, threshold):
 
 
 def _keypoints(person):
-    """(K, 3) x, y, confidence; InputError for other content."""
-    old, new = _KEYS
-    values = (person.get(new) or person.get(old)) if isinstance(person, dict) else None
+    """The list of a person's keypoints; InputError if there is none."""
+    person = person if isinstance(person, dict) else {}
+    values = next((person[key] for key in _KEYS if person.get(key)), None)
     if not values:
         raise InputError(f"has no body keypoints ({' or '.join(_KEYS)})")
-    return _triples(values)
+    return values
 
 
 def _triples(values):

@@ -54,7 +54,8 @@ def predict_video(model, video, boxes=None, focal_px=None, principal_px=None, sm
       InputError: no frame has a person, or --boxes fits no frame.
     """
     path, frames, first_image, problems = Path(video.source), [], None, []
-    boxes_of, names = boxes.of_frames(path.stem, lambda: video.num_frames) if boxes else (None, {})
+    of_frames = boxes.of_frames(path.stem, lambda: video.num_frames) if boxes else None
+    boxes_of = of_frames.of_frame if boxes else None
     predict = functools.partial(
         _predict_images, boxes_of=boxes_of, focal_px=focal_px, principal_px=principal_px
     )
@@ -76,7 +77,9 @@ def predict_video(model, video, boxes=None, focal_px=None, principal_px=None, sm
                 frames.append(people)
                 first_image = image if people and first_image is None else first_image
             bar.update(len(images))
-    problems += video_boxes.names_beyond(names, len(frames), path)
+    if of_frames:
+        problems += of_frames.problems
+        problems += video_boxes.names_beyond(of_frames.names, len(frames), path)
     if first_image is None:
         reason = f" {problems[0]}" if problems else ""
         raise InputError(

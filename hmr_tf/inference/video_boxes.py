@@ -22,15 +22,15 @@ def check(video, boxes):
       InputError: no box is usable in any frame.
     """
     path = Path(video.source)
-    boxes_of, names = boxes.of_frames(path.stem, lambda: video.num_frames)
-    problems, has_usable = [], False
-    for number in (*names, _DEFAULT):
-        good, wrong = usable(boxes_of(number), *video.size)
+    of_frames = boxes.of_frames(path.stem, lambda: video.num_frames)
+    problems, has_usable = list(of_frames.problems), False
+    for number in (*of_frames.names, _DEFAULT):
+        good, wrong = usable(of_frames.of_frame(number), *video.size)
         has_usable |= bool(good)
         frame = "every frame" if number == _DEFAULT else f"frame {number}"
         problems += [f"{frame} of the video: {text}" for text in wrong]
-    if max(names, default=_DEFAULT) >= video.stated_num_frames:
-        problems += names_beyond(names, video.num_frames, path)
+    if max(of_frames.names, default=_DEFAULT) >= video.stated_num_frames:
+        problems += names_beyond(of_frames.names, video.num_frames, path)
     if problems and not has_usable:
         raise InputError(f"{path}: {problems[0]}")
     return problems

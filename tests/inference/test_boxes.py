@@ -18,7 +18,10 @@ def openpose(path, *places):
 def coco(path, annotations, images=("a.jpg",), **more):
     """COCO's JSON; annotations belong to the first image unless they say otherwise."""
     content = {
-        "images": [{"id": number, "file_name": name} for number, name in enumerate(images, 1)],
+        "images": [
+            name if isinstance(name, dict) else {"id": number, "file_name": name}
+            for number, name in enumerate(images, 1)
+        ],
         "annotations": [{"id": i, "image_id": 1, **one} for i, one in enumerate(annotations)],
         **more,
     }
@@ -37,7 +40,7 @@ def test_boxes_of_openpose_of_one_photograph_and_a_folder_of_them(tmp_path):
     folder = tmp_path / "folder"
     folder.mkdir()
     openpose(folder / "a_keypoints.json", (1, 2))
-    openpose(folder / "b_keypoints.json", (3, 4))
+    openpose(folder / "b_keypoints.JSON", (3, 4))
     (folder / "._a_keypoints.json").write_bytes(b"\0\5\x16\7")  # macOS
     assert boxes.read(folder) == boxes.BoxesByName({"a": [(1, 2, 10, 20)], "b": [(3, 4, 10, 20)]})
 
@@ -46,12 +49,14 @@ def test_boxes_of_an_openpose_folder_go_on_without_unusable_files(tmp_path):
     """An empty photograph is none of them."""
     openpose(tmp_path / "a_keypoints.json", (1, 2))
     openpose(tmp_path / "b_keypoints.json")
+    openpose(tmp_path / "a.json", (5, 6))
     (tmp_path / "c_keypoints.json").write_text('{"people": [')
     (tmp_path / "d_keypoints.json").write_text('{"people": [null, {"face_keypoints_2d": []}]}')
     result = boxes.read(tmp_path)
-    assert result.by_name == {"a": [(1, 2, 10, 20)], "b": [], "d": []}
-    assert [text.split(":")[0] for text in result.problems[1:]] == ["d_keypoints.json"] * 2
-    assert "c_keypoints.json is not JSON" in result.problems[0]
+    assert result.by_name == {"a": [(5, 6, 10, 20)], "b": [], "d": []}
+    assert [text.split(":")[0] for text in result.problems[2:]] == ["d_keypoints.json"] * 2
+    assert "a_keypoints.json and a.json are of one photograph" in result.problems[0]
+    assert "c_keypoints.json is not JSON" in result.problems[1]
 
 
 def test_boxes_of_coco(tmp_path):
@@ -110,7 +115,11 @@ def test_boxes_of_coco_without_people_say_which_categories_there_are(tmp_path):
         (person(1, 2, 3, float("nan")), "not finite"),
         (person(0.1, 0.2, 0.3, 0.4), "shares of the photograph, not pixels"),
         (person(1, 2, 3, 4, image_id=99), r"belongs to no image with a file_name \(image_id 99\)"),
-        (person(1, 2, 3, 4, image_id=None), "belongs to no image"),
+        (person(1, 2, 3, 4, image_id=None), r"belongs to no image .*\(image_id null\)"),
+        ({"bbox": "1234"}, "has the box 1234, not four numbers"),
+        ({"bbox": {"x": 1}}, 'has the box {"x": 1}, not four numbers'),
+        ({"bbox": [[1, 2, 3, 4]]}, r"has the box \[1, 2, 3, 4\], not four numbers"),
+        (person(1, 2, 30, 40, bbox_mode=0), "has a box of bbox_mode 0, corners x1, y1, x2, y2"),
     ],
 )
 def test_boxes_of_coco_go_on_without_an_unusable_annotation(tmp_path, wrong, message):
@@ -121,6 +130,90 @@ def test_boxes_of_coco_go_on_without_an_unusable_annotation(tmp_path, wrong, mes
         raise InputError(problem)
     with pytest.raises(InputError, match=message):  # the only one
         boxes.read(coco(tmp_path / "a.json", [wrong]))
+
+
+def test_boxes_of_coco_that_are_corners_are_refused(tmp_path):
+    """By the areas, or because they reach beyond their images."""
+    corners = [person(20, 30, 60, 90, area=40 * 60), person(1, 2, 31, 42, area=1200.0)]
+    with pytest.raises(InputError, match="boxes such as 20,30,60,90, which are corners"):
+        boxes.read(coco(tmp_path / "a.json", corners))
+    corners[1]["area"] = 31 * 42  # not all
+    assert len(boxes.read(coco(tmp_path / "a.json", corners)).by_name["a.jpg"]) == 2
+    corners = [person(220, 60, 370, 550), person(210, 40, 390, 590), person(9, 9, 99, 99)]
+    image = {"id": 1, "file_name": "a.jpg", "width": 400, "height": 600}
+    with pytest.raises(InputError, match="boxes such as 220,60,370,550, which are corners"):
+        boxes.read(coco(tmp_path / "a.json", corners, images=[image]))
+    people = [person(220, 60, 150, 490), person(9, 9, 99, 99)]
+    assert boxes.read(coco(tmp_path / "a.json", people, images=[image])).problems == ()
+
+
+def test_boxes_of_coco_images_of_one_id_are_not_mixed_up(tmp_path):
+    images = [{"id": n, "file_name": name} for n, name in ((1, "a"), ("1", "b"), (2, "c"))]
+    people = [person(1, 2, 3, 4), person(5, 6, 7, 8, image_id=2)]
+    result = boxes.read(coco(tmp_path / "a.json", people, images=images))
+    assert result.by_name == {"b": [], "c": [(5, 6, 7, 8)]}
+    assert result.problems == (
+        "annotation 0 (id 0) belongs to several images: image id 1 is a and b",
+    )
+
+
+def test_boxes_of_coco_without_named_categories_say_which_ids_there_are(tmp_path):
+    path = coco(tmp_path / "a.json", [person(1, 2, 3, 4, category_id=0)], categories=[])
+    with pytest.raises(InputError, match=r"is a person; it has 0; pass .*--category=ID"):
+        boxes.read(path)
+    assert boxes.read(path, "0").by_name == {"a.jpg": [(1, 2, 3, 4)]}
+    named = [{"id": 1, "name": "person"}, {"id": 2, "name": "dog"}]
+    dogs = [person(1, 2, 3, 4, category_id=2), {"bbox": [1, 2, 3, 4]}]
+    assert boxes.read(coco(tmp_path / "a.json", dogs[:1], categories=named)).by_name == {
+        "a.jpg": []
+    }
+    with pytest.raises(InputError, match="has no category_id"):
+        boxes.read(coco(tmp_path / "a.json", dogs, categories=named))
+
+
+KEYPOINTS = [10, 20, 0.9, 40, 80, 0.8, 0, 0, 0]
+
+
+def test_boxes_of_detections_without_a_box_are_those_of_their_keypoints(tmp_path):
+    """COCO's results of keypoints, and older versions of AlphaPose."""
+    content = [{"image_id": "a.jpg", "category_id": 1, "keypoints": KEYPOINTS, "score": 1}]
+    content.append({"image_id": "a.jpg", "keypoints": [x / 100 for x in KEYPOINTS]})
+    (tmp_path / "a.json").write_text(json.dumps(content))
+    result = boxes.read(tmp_path / "a.json")
+    assert result.by_name == {"a.jpg": [(10, 20, 30, 60)]}
+    assert len(result.problems) == 1
+
+
+@pytest.mark.parametrize("key", ["joints", "pose_keypoints_2d"])
+def test_boxes_of_alphapose_by_photograph(key, tmp_path):
+    people = "bodies" if key == "joints" else "people"
+    content = {
+        "a.jpg": {"version": "AlphaPose v0.3", people: [{key: KEYPOINTS}, {key: KEYPOINTS[:2]}]},
+        "b.jpg": {people: []},
+    }
+    (tmp_path / "a.json").write_text(json.dumps(content))
+    result = boxes.read(tmp_path / "a.json")
+    assert result.by_name == {"a.jpg": [(10, 20, 30, 60)], "b.jpg": []}
+    (problem,) = result.problems
+    assert problem.startswith("a.jpg: person 1 has 2 numbers")
+
+
+def test_boxes_of_results_go_by_the_number_of_the_photograph(tmp_path):
+    """COCO's results name images by their ids."""
+    listed = boxes.BoxesByName({"139": [1], "7": [2]})
+    paths = [tmp_path / f"COCO_val2014_{n:012d}.jpg" for n in (139, 7, 8)]
+    assert list(listed.of_photographs(paths).values()) == [[1], [2], []]
+    twice = listed.of_photographs([tmp_path / "a/7.jpg", tmp_path / "b/7.jpg"])
+    assert all(isinstance(value, InputError) for value in twice.values())
+    twice = listed.of_photographs([tmp_path / "a_7.jpg", tmp_path / "b_7.jpg"])
+    assert ["a_7.jpg or" in str(value) for value in twice.values()] == [True, True]
+
+
+def test_boxes_that_are_of_no_photograph_say_whose_they_are(tmp_path):
+    listed = boxes.BoxesByName({name: [1] for name in ("a.jpg", "b.jpg", "c.jpg", "d.jpg")})
+    path = tmp_path / "e.jpg"
+    with pytest.raises(InputError, match=r"no box for it; it names a.jpg, b.jpg, c.jpg, \.\.\."):
+        raise listed.of_photographs([path])[path]
 
 
 def test_boxes_of_a_list_of_detections(tmp_path):
@@ -167,8 +260,8 @@ def test_boxes_of_photographs_that_are_ambiguous_are_refused(tmp_path):
     ],
 )
 def test_boxes_of_frames_go_by_number_from_0_or_1(names, num_frames, first):
-    by_name = boxes.BoxesByName({name: [name] for name in names})
-    of_frame, _ = by_name.of_frames("clip", lambda: num_frames)
+    listed = boxes.BoxesByName({name: [name] for name in names})
+    of_frame = listed.of_frames("clip", lambda: num_frames).of_frame
     assert of_frame(0) == ([] if first == "none" else [first])
 
 
@@ -182,6 +275,13 @@ def test_boxes_of_frames_go_by_number_from_0_or_1(names, num_frames, first):
 def test_boxes_of_frames_without_numbers_are_refused(names, message):
     with pytest.raises(InputError, match=message):
         boxes.BoxesByName({name: [] for name in names}).of_frames("clip")
+
+
+def test_boxes_of_frames_go_on_without_a_name_that_has_no_number():
+    listed = boxes.BoxesByName({"cover.png": [5], "0": [1], "1": [2]}).of_frames("clip", lambda: 2)
+    assert [listed.of_frame(0), listed.of_frame(1)] == [[1], [2]]
+    (problem,) = listed.problems
+    assert problem.startswith("--boxes names cover.png, which is not a frame of clip")
 
 
 CSV = "image,x,y,width,height,score\na.jpg,1,2,3,4,1\na.jpg,5,6,7.5,8,1\n"
@@ -199,11 +299,23 @@ CSV = "image,x,y,width,height,score\na.jpg,1,2,3,4,1\na.jpg,5,6,7.5,8,1\n"
         CSV.replace(",", ", ").replace("image", " Image ").encode(),
         (CSV + ",,,,,\n\n").encode(),
         ("\r\n\n" + CSV.replace(",", ";")).encode(),
+        ("sep=;\r\n" + CSV.replace(",", ";")).encode(),  # Excel's
+        CSV.replace("\n", "\r").encode(),  # old Macs'
+        CSV.encode("utf-16-le"),
+        CSV.encode("utf-16-be"),
+        CSV.replace(",", "\t").replace(".5", ",5").encode(),
     ],
 )
 def test_boxes_of_csv(tmp_path, content):
-    (tmp_path / "a.CSV").write_bytes(content)
-    assert boxes.read(tmp_path / "a.CSV").by_name == {"a.jpg": [(1, 2, 3, 4), (5, 6, 7.5, 8)]}
+    for name in ("a.CSV", "a.tsv", "a.txt", "a"):
+        (tmp_path / name).write_bytes(content)
+        assert boxes.read(tmp_path / name).by_name == {"a.jpg": [(1, 2, 3, 4), (5, 6, 7.5, 8)]}
+
+
+def test_boxes_of_json_with_another_extension(tmp_path):
+    path = coco(tmp_path / "coco.txt", [person(1, 2, 3, 4)])
+    path.write_bytes(b"\xef\xbb\xbf\n" + path.read_bytes())
+    assert boxes.read(path).by_name == {"a.jpg": [(1, 2, 3, 4)]}
 
 
 def test_boxes_of_csv_in_cp1252(tmp_path):
@@ -232,6 +344,14 @@ OTHERS = {
     "deep.json": ("[" * 100_000, "not a JSON"),
     "other.json": ('{"shapes": []}', "not a JSON of OpenPose .* or COCO .*; it has shapes"),
     "empty.json": ('{"images": [], "annotations": []}', "lists no photographs"),
+    "mot.txt": ("1,1,80,60,240,490,1,-1,-1,-1\n", "its first line is 1, 1, 80, 60, 240"),
+    "yolo.txt": ("0 0.5 0.5 0.2 0.9\n", "its first line is 0 0.5 0.5 0.2 0.9"),
+    "corners.csv": ("image,x1,y1,x2,y2\na.jpg,1,2,3,4\n", "its first line is image, x1, y1"),
+    "twice.csv": ("image,x,y,width,height,x\na.jpg,1,2,3,4,5\n", "height, each once"),
+    "mmpose.json": (
+        '[{"keypoints": [], "bbox": []}]',
+        "image_id .*; the first has keypoints, bbox",
+    ),
     "short.csv": ("image,x,y\na.jpg,1,2\n", "its first line is image, x, y"),
     "wrong.csv": ("image,x,y,width,height\na.jpg,1,2,3,four\n", "no usable box; .*line 2"),
     "nothing.csv": ("", "no row below the columns"),

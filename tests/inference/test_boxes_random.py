@@ -11,6 +11,7 @@ import numpy as np
 from hmr_tf.inference import boxes, openpose
 from tests.fakes.random_cases import chance, check_cases, choose
 
+COLUMNS = ("image", "x", "y", "width", "height")
 STEMS = ("a", "im 1", "Fräulein", "IMG_0001", "frame.v2", "日本")
 
 
@@ -57,7 +58,7 @@ def check_csv(rng, folder):
     if not rows:
         return
     delimiter, is_decimal_comma = choose(rng, ",", ";", "\t"), chance(rng)
-    columns = list(rng.permutation([*boxes._COLUMNS, "score", "id"][: choose(rng, 5, 7)]))
+    columns = list(rng.permutation([*COLUMNS, "score", "id"][: choose(rng, 5, 7)]))
     header = [choose(rng, str, str.upper, str.title)(name) for name in columns]
     header = [choose(rng, name, f" {name}") for name in header]
     lines = []
@@ -65,7 +66,7 @@ def check_csv(rng, folder):
         numbers = [choose(rng, f"{x:g}", f"{x:.1f}", f" {x:g}") for x in box]
         if delimiter == ";" and is_decimal_comma:
             numbers = [number.replace(".", ",") for number in numbers]
-        cells = dict(zip(boxes._COLUMNS, (listed[name], *numbers)), score="0.9", id="3")
+        cells = dict(zip(COLUMNS, (listed[name], *numbers)), score="0.9", id="3")
         lines.append([cells[column] for column in columns])
         if chance(rng, 0.1):
             lines.append([""] * len(columns))
@@ -137,6 +138,50 @@ def check_detections(rng, folder):
     check_boxes(folder / "a.json", by_name, folder)
 
 
+def check_results(rng, folder):
+    """COCO's results: image ids; the box, or keypoints that fill it."""
+    numbers = list(dict.fromkeys(rng.integers(0, 10**6, rng.integers(1, 4)).tolist()))
+    form = choose(rng, "{:012d}.jpg", "COCO_val2014_{:012d}.jpg", "im_{}.png")
+    by_name = {
+        form.format(n): [random_box(rng) for _ in range(rng.integers(1, 3))] for n in numbers
+    }
+    entries, kind = [], choose(rng, int, str, float, "{:012d}".format)
+    for number, of_name in zip(numbers, by_name.values()):
+        for box in of_name:
+            entry = {"image_id": kind(number), "category_id": 1, "score": 0.9}
+            if chance(rng):
+                entry["bbox"] = list(box)
+            if chance(rng) or "bbox" not in entry:
+                (entry["keypoints"],) = random_keypoints(rng, box)
+            entries.append(entry)
+    (folder / "a.json").write_text(json.dumps(entries))
+    check_boxes(folder / "a.json", by_name, folder)
+
+
+def check_alphapose(rng, folder):
+    """AlphaPose's dictionary of images, in both of its forms."""
+    by_name, _, listed = random_people(rng)
+    people, key = choose(rng, ("people", "pose_keypoints_2d"), ("bodies", "joints"))
+    content = {
+        listed[name]: {
+            "version": "AlphaPose v0.3",
+            people: [{key: keypoints} for keypoints in random_keypoints(rng, *of_name)],
+        }
+        for name, of_name in by_name.items()
+    }
+    (folder / "a.json").write_text(json.dumps(content))
+    check_boxes(folder / "a.json", by_name, folder)
+
+
+def random_keypoints(rng, *of_people):
+    """For each box a list x, y, confidence, ... that fills it."""
+    of_all = []
+    for box in of_people:
+        person = random_openpose(rng, box)
+        of_all.append(next(person[key] for key in openpose._KEYS if key in person))
+    return of_all
+
+
 def random_openpose(rng, box):
     """A person whose confident keypoints fill the box; 15, 18, 25 or more of them."""
     number = choose(rng, 15, 18, 25, 135)
@@ -193,7 +238,7 @@ def check_frames(rng, folder):
     }
     names = [list(listed)[i] for i in rng.permutation(len(listed))]
     result = boxes.BoxesByName({name: listed[name] for name in names})
-    boxes_of, _ = result.of_frames("walk", lambda: num_frames)
+    boxes_of = result.of_frames("walk", lambda: num_frames).of_frame
     for frame in range(num_frames):
         assert boxes_of(frame) == of_frame.get(frame, []), (form, first, frame)
 
@@ -208,6 +253,14 @@ def test_boxes_of_coco_mean_the_same_in_every_form(tmp_path):
 
 def test_boxes_of_detections_mean_the_same_in_every_form(tmp_path):
     check_cases(check_detections, tmp_path)
+
+
+def test_boxes_of_results_mean_the_same_in_every_form(tmp_path):
+    check_cases(check_results, tmp_path)
+
+
+def test_boxes_of_alphapose_mean_the_same_in_every_form(tmp_path):
+    check_cases(check_alphapose, tmp_path)
 
 
 def test_boxes_of_openpose_mean_the_same_in_every_form(tmp_path):
