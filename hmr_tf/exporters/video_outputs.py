@@ -14,6 +14,7 @@ from hmr_tf.exporters import motion, output_formats
 from hmr_tf.exporters.motion_outputs import Clip
 from hmr_tf.files.atomic import atomic_write
 from hmr_tf.inference import video_files
+from hmr_tf.inference.computed_ahead import computed_ahead
 from hmr_tf.inference.person_crops import Person
 from hmr_tf.inference.video import FRAMES_PER_BATCH, PERSON_ARRAYS, VideoPeople, batches
 from hmr_tf.rendering import panels
@@ -132,7 +133,7 @@ def _draw_frames(people, faces, vertices_of, target):
 
 
 def _computed_ahead(items):
-    return contextlib.closing(video_files.computed_ahead(items, FRAMES_PER_BATCH))
+    return contextlib.closing(computed_ahead(items, FRAMES_PER_BATCH))
 
 
 def _posed(in_frame, vertices_of):

@@ -15,6 +15,7 @@ from tqdm import tqdm
 from hmr_tf.body import camera
 from hmr_tf.files.errors import InputError
 from hmr_tf.inference import tracking, video_boxes, video_files
+from hmr_tf.inference.computed_ahead import computed_ahead
 from hmr_tf.inference.person_crops import Person
 from hmr_tf.networks import engines
 
@@ -60,7 +61,7 @@ def predict_video(model, video, boxes=None, focal_px=None, principal_px=None, sm
         _predict_images, boxes_of=boxes_of, focal_px=focal_px, principal_px=principal_px
     )
     with contextlib.ExitStack() as stack:
-        images_ahead = video_files.computed_ahead(video, FRAMES_PER_BATCH)
+        images_ahead = computed_ahead(video, FRAMES_PER_BATCH)
         stack.callback(images_ahead.close)
         if model.refine or (boxes is None and model.detector is None):
             predicted = _in_order(functools.partial(predict, model), images_ahead, frames)
@@ -85,6 +86,7 @@ def predict_video(model, video, boxes=None, focal_px=None, principal_px=None, sm
         raise InputError(
             f"no person was detected in any of the {len(frames)} frames of {path}.{reason}"
         )
+    video.warn_if_cut_off()
     times = video.frame_times()
     tracks = [
         _smooth_track(

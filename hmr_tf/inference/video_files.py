@@ -3,14 +3,13 @@
 import contextlib
 import functools
 import itertools
-import queue
-import threading
 import time
 from pathlib import Path
 from typing import NamedTuple
 
 import cv2
 import numpy as np
+from absl import logging
 from tqdm import tqdm
 
 from hmr_tf.files import orientation
@@ -154,6 +153,19 @@ class Video:
         """`FrameTimes` of the frames that were yielded so far."""
         return frame_times(self._stamps, self.rate_hz)
 
+    def warn_if_cut_off(self):
+        """Warns, after the last frame, where the file states many more frames in a longer time.
+
+        It is no error: a cut or a variable rate makes statements wrong, too.
+        """
+        times, stated = self.frame_times(), self.stated_num_frames
+        read_s, stated_s = times.seconds[-1] + 1 / times.rate_hz, stated / self.rate_hz
+        if len(times.seconds) < 0.9 * stated and read_s < min(0.9 * stated_s, stated_s - 0.5):
+            logging.warning(
+                "%s states %.1f s, but its frames end after %.1f s: it may be cut off.",
+                *(self.source, stated_s, read_s),
+            )
+
     def close(self):
         """Closes the file; there are no more frames."""
         self._capture.release()
@@ -179,47 +191,6 @@ def _absolute(path):
         remedy = "; download it first" if "://" in name else f"; {_JOIN}" if "%" in name else "."
         raise InputError(f"--video_path={path}: no such file{remedy}")
     return str(Path(path).absolute())  # a relative path with ":" would be an address
-
-
-def computed_ahead(items, most):
-    """Yields the items of an iterable, which a thread computes while earlier ones are used.
-
-    The thread ends with this generator, also where its user stops early. What the iterable raises
-    is raised here.
-
-    Args:
-      items: iterable; only the thread touches it.
-      most: number of items that wait; the thread pauses when there are so many.
-    """
-    waiting, is_over = queue.Queue(most), threading.Event()
-
-    def put(*result):
-        while not is_over.is_set():
-            with contextlib.suppress(queue.Full):
-                waiting.put(result, timeout=0.1)
-                return True
-        return False
-
-    def compute():
-        try:
-            if all(put(item, None) for item in items):
-                put(None, StopIteration())
-        except BaseException as error:
-            put(None, error)
-
-    thread = threading.Thread(target=compute, name=computed_ahead.__name__, daemon=True)
-    thread.start()
-    try:
-        while True:
-            item, error = waiting.get()
-            if isinstance(error, StopIteration):
-                return
-            if error is not None:
-                raise error
-            yield item
-    finally:
-        is_over.set()
-        thread.join()
 
 
 def record(camera_number, path, num_frames=0, show=lambda image: None):

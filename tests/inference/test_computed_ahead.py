@@ -11,8 +11,8 @@ import pytest
 from hmr_tf.exporters import video_outputs
 from hmr_tf.inference import video, video_files
 from hmr_tf.inference.boxes import BoxesByName
+from hmr_tf.inference.computed_ahead import computed_ahead
 from hmr_tf.inference.model import Model
-from hmr_tf.inference.video_files import computed_ahead
 from hmr_tf.networks import engines
 from tests.fakes import tiny_hmr
 

@@ -1,6 +1,7 @@
 """Videos as they are shown: rotated by their rotation tag, each frame at its time."""
 
 import contextlib
+import re
 from pathlib import Path
 
 import cv2
@@ -81,6 +82,24 @@ def test_video_frames_are_counted_where_the_file_states_another_number(tmp_path)
         listed = boxes.BoxesByName({str(number): [number] for number in range(1, 9)})
         boxes_of, _ = listed.of_frames("a", lambda: video.num_frames)
         assert [boxes_of(number) for number in range(8)] == [[n] for n in range(1, 9)]
+
+
+def test_video_that_is_cut_off_is_warned_of(tmp_path, caplog):
+    path = tmp_path / "a.avi"
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*"MJPG"), 10, (48, 32))
+    for number in range(20):
+        writer.write(still(number))
+    writer.release()
+    content = path.read_bytes()
+    middle = [match.start() for match in re.finditer(b"00dc", content)][9]
+    for end, is_cut_off in ((len(content), False), (middle, True)):
+        path.write_bytes(content[:end])
+        caplog.clear()
+        with video_files.Video(path) as video:
+            assert (len(list(video)) < 20) == is_cut_off
+            video.warn_if_cut_off()
+        messages = [record.getMessage() for record in caplog.records]
+        assert any("a.avi states 2.0 s, but its frames end" in m for m in messages) == is_cut_off
 
 
 @pytest.mark.parametrize("stated_hz", [1000, 25, 5])
