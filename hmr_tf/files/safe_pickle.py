@@ -171,7 +171,7 @@ def _frombuffer(content, dtype, shape, order):
 
 
 def _scalar(dtype, content):
-    if not isinstance(dtype, np.dtype) or dtype.kind not in "biufc":
+    if not isinstance(dtype, np.dtype) or dtype.kind not in "biufcSU":
         raise InputError("holds a number of an unknown type")
     return np.frombuffer(_bytes(content), dtype, count=1)[0]
 
@@ -181,6 +181,11 @@ def _encode(text, encoding="latin1"):
     if encoding not in ("latin1", "latin-1"):
         raise InputError(f"holds bytes in the encoding {encoding}")
     return text.encode("latin1")
+
+
+def _empty_bytes():
+    """Python 3 writes empty bytes for Python 2 as this call; with a number it would take memory."""
+    return b""
 
 
 def _bytes(content):
@@ -194,6 +199,7 @@ def _named(modules, name, value):
 # Module names: first Python 2's and old libraries', then today's.
 _ALLOWED = {
     **_named("__builtin__ builtins", "object", object),
+    **_named("__builtin__ builtins", "bytes", _empty_bytes),
     **_named("__builtin__ builtins", "set", set),
     **_named("__builtin__ builtins", "frozenset", frozenset),
     **_named("collections", "OrderedDict", collections.OrderedDict),

@@ -55,7 +55,12 @@ def test_pickle_of_python_2_comes_back(tmp_path, rng):
 def test_pickle_of_python_3_comes_back(protocol, kind, tmp_path, rng):
     dense = np.round(rng.normal(size=(6, 7)), 1) * (rng.uniform(size=(6, 7)) > 0.5)
     value = collections.OrderedDict(
-        dense=dense, sparse=getattr(sparse, kind)(dense), names=np.array(["a", "bc"]), flag=True
+        dense=dense,
+        sparse=getattr(sparse, kind)(dense),
+        names=np.array(["a", "bc"]),
+        flag=np.bool_(True),
+        text=np.str_("male"),
+        none=np.zeros(0),  # its bytes are empty
     )
     path = tmp_path / "new.pkl"
     path.write_bytes(pickle.dumps(value, protocol))
@@ -63,6 +68,9 @@ def test_pickle_of_python_3_comes_back(protocol, kind, tmp_path, rng):
     np.testing.assert_array_equal(safe_pickle.to_array(loaded["dense"]), dense)
     np.testing.assert_array_equal(safe_pickle.to_array(loaded["sparse"]), dense)
     assert loaded["names"].tolist() == ["a", "bc"]
+    assert loaded["flag"] == np.True_
+    assert loaded["text"] == "male"
+    assert loaded["none"].shape == (0,)
 
 
 @pytest.mark.parametrize("protocol", [0, 2, 4])
@@ -90,6 +98,7 @@ def test_pickle_that_runs_a_command_is_refused(protocol, tmp_path):
         b"cchumpy.ch\nCh\n(N}S'state'\nI1\nstb.",  # a state for the class, not for an object
         b"c_codecs\nencode\n(Vx\nVbz2\ntR.",
         b"cnumpy\ndtype\n(S'f8,O'\nI0\nI1\ntR.",
+        b"c__builtin__\nbytes\n(I9999999999\ntR.",
         b"P1\n.",
     ],
 )

@@ -1,5 +1,7 @@
 """Valid files of 3DPW, EMDB and SSP-3D in many forms: types, orders, more keys, frames left out."""
 
+import pickle
+
 import numpy as np
 
 from data_prep.reader_items import LabelledPerson, Skipped
@@ -20,6 +22,14 @@ def as_container(rng, values):
     if len({np.shape(value) for value in values}) == 1 and chance(rng, 0.3):
         return np.array(values)
     return choose(rng, list, tuple)(values)
+
+
+def write_pickle(rng, path, content):
+    """As Python 2 or Python 3 writes it."""
+    if chance(rng):
+        python2_pickle.write(path, content)
+    else:
+        path.write_bytes(pickle.dumps(content, choose(rng, 0, 1, 2, 3, 4, 5)))
 
 
 def in_random_order(rng, content):
@@ -67,7 +77,7 @@ def check_3dpw(rng, folder):
     path = folder / "sequenceFiles/train/a.b_00.pkl"
     path.parent.mkdir(parents=True)
     (folder / "imageFiles" / "a.b_00").mkdir(parents=True)
-    python2_pickle.write(path, content)
+    write_pickle(rng, path, content)
     items = list(pw3d.read(folder, "train"))
     people = [item for item in items if isinstance(item, LabelledPerson)]
     reasons = [item.reason for item in items if isinstance(item, Skipped)]
@@ -128,7 +138,7 @@ def check_emdb(rng, folder):
     subject, sequence = f"P{rng.integers(0, 10)}", f"{rng.integers(0, 99):02d}_a.b"
     path = folder / subject / sequence / f"{subject}_{sequence}_data.pkl"
     (path.parent / "images").mkdir(parents=True)
-    python2_pickle.write(path, content)
+    write_pickle(rng, path, content)
     items = list(emdb.read(folder, "test"))
     if not is_in_split:
         assert [item.reason for item in items] == ["sequence not in emdb1"]
