@@ -10,7 +10,7 @@ from hmr_tf.body.skeleton import KEYPOINTS, SMPL_JOINTS
 from hmr_tf.data.crop import CROP_PX, PERSON_PX, Crop, crop_padded, to_image
 from hmr_tf.inference.boxes import check
 
-_LARGEST_COLOUR = 2.0  # of a crop: above 1, where interpolation overshoots, and far below 255
+LARGEST_COLOUR = 2.0  # of a crop: above 1, where interpolation overshoots, and far below 255
 
 
 class Person(dict):
@@ -141,7 +141,7 @@ def checked_crops(images, size):
             f"images must be (B, {size}, {size}, 3), B at least 1; received {images.shape}"
         )
     lowest, highest = images.min(), images.max()
-    if not max(highest, -lowest) <= _LARGEST_COLOUR:  # also where there is a NaN
+    if not max(highest, -lowest) <= LARGEST_COLOUR:  # also where there is a NaN
         largest = max(highest, -lowest)
         raise ValueError(f"images must lie in [-1, 1]: pixels / 127.5 - 1; one has {largest}")
     if lowest >= 0 and highest > 0:

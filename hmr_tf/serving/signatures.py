@@ -7,6 +7,7 @@ import tensorflow as tf
 
 from hmr_tf.body import camera, skeleton, theta
 from hmr_tf.data import crop
+from hmr_tf.inference.person_crops import LARGEST_COLOUR
 from hmr_tf.networks.prediction import prediction_as_dict
 from hmr_tf.serving import crop_ops, photo_ops
 
@@ -20,7 +21,11 @@ def predict_crops(network, image):
     """`serving_default`: `frozen.Frozen`, (B, S, S, 3) -> dict of named tensors."""
     size = network.image_size
     image = tf.ensure_shape(image, [None, size, size, 3])
-    with tf.control_dependencies([_check_number(MAX_PEOPLE, image, "image", "people")]):
+    scaled = tf.debugging.Assert(
+        tf.reduce_all(tf.abs(image) <= LARGEST_COLOUR),  # refuses NaN, too
+        ["image must lie in [-1, 1]: pixels / 127.5 - 1"],
+    )
+    with tf.control_dependencies([_check_number(MAX_PEOPLE, image, "image", "people"), scaled]):
         return prediction_as_dict(network.predict(tf.identity(image)), size)
 
 

@@ -164,6 +164,15 @@ def test_savedmodel_refuses_wrong_bytes_and_goes_on(served, photo, content):
     assert ask(served, encoded(photo), [BOX])["theta"].shape == (1, 85)
 
 
+@pytest.mark.parametrize("colour", [200.0, -2.5, np.nan])
+def test_savedmodel_refuses_crops_of_unscaled_colours(served, colour):
+    images = np.zeros((2, tiny_hmr.SIZE, tiny_hmr.SIZE, 3), np.float32)
+    served["serving_default"](image=tf.constant(images))
+    images[1, 2, 3, 0] = colour
+    with pytest.raises(tf.errors.InvalidArgumentError, match=r"must lie in \[-1, 1\]"):
+        served["serving_default"](image=tf.constant(images))
+
+
 def test_savedmodel_limits_crops_and_bodies(served):
     size = tiny_hmr.SIZE
     for number in (0, signatures.MAX_PEOPLE + 1):
