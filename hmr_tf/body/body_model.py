@@ -89,15 +89,10 @@ def find(path=""):
     folder = Path(given or "models")
     if given and not folder.is_dir():
         return folder
-    file = next(filter(Path.is_file, _places(folder, NAMES)), None)
+    file = _first_file(folder, NAMES)
     if given and file is None:
         raise InputError(f"The folder {folder} holds no SMPL model: none of {', '.join(NAMES)}.")
     return file or BUILT_IN
-
-
-def _places(folder, names):
-    """The paths that the files may have, in smplx's folder smpl/ too."""
-    return (place / name for place in (folder, folder / "smpl") for name in names)
 
 
 def find_gendered(folder):
@@ -112,14 +107,17 @@ def find_gendered(folder):
             f"--smpl_model_dir={folder} is not a folder: name the one with the SMPL files of the "
             f"genders, as {GENDERED_NAMES['female'][0]} and {GENDERED_NAMES['male'][0]}."
         )
-    paths = {
-        gender: next(filter(Path.is_file, _places(folder, names)), None)
-        for gender, names in GENDERED_NAMES.items()
-    }
+    paths = {gender: _first_file(folder, names) for gender, names in GENDERED_NAMES.items()}
     if not (paths["female"] or paths["male"]):
         names = ", ".join(GENDERED_NAMES["female"] + GENDERED_NAMES["male"])
         raise InputError(f"--smpl_model_dir={folder} holds no female or male SMPL model: {names}.")
     return {gender: path for gender, path in paths.items() if path}
+
+
+def _first_file(folder, names):
+    """The file of the first of `names` in a folder or in its folder smpl/; None: there is none."""
+    files = (place / name for place in (folder, folder / "smpl") for name in names)
+    return next((file for file in files if file.is_file()), None)
 
 
 def built_in(digest=None):

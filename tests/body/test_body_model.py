@@ -161,6 +161,8 @@ def test_find_knows_the_folders_of_smplx(tmp_path, monkeypatch):
     (tmp_path / "models" / "smpl" / "SMPL_NEUTRAL.pkl").touch()
     assert body_model.find() == Path("models/smpl/SMPL_NEUTRAL.pkl")
     assert body_model.find("models") == Path("models/smpl/SMPL_NEUTRAL.pkl")
+    (tmp_path / "models" / "smpl" / "SMPL_MALE.pkl").touch()
+    assert body_model.find_gendered("models")["male"] == Path("models/smpl/SMPL_MALE.pkl")
     (tmp_path / "models" / "SMPL_NEUTRAL.npz").touch()
     assert body_model.find() == Path("models/SMPL_NEUTRAL.npz")
 
