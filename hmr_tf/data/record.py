@@ -47,6 +47,8 @@ _REFERENCE_FEATURES = {
     ),
     "mpi_inf_3dhp/activity": tf.io.FixedLenFeature([], tf.int64, 0),
 }
+# Where the converter stored how the stored image was scaled: y, x. Absent from most 2D records.
+_SCALE = {"meta/scale_factors": tf.io.FixedLenFeature([2], tf.float32, [np.nan] * 2)}
 # The field of tf.train.Feature for values of a type.
 _LISTS = {bytes: "bytes_list", int: "int64_list", float: "float_list"}
 # Keys of 3D joints -> how many there must be.
@@ -222,6 +224,11 @@ def decode_reference(serialized):
     """
     features = tf.io.parse_single_example(serialized, _REFERENCE_FEATURES)
     return dict(zip(Reference._fields, (features[key] for key in _REFERENCE_FEATURES)))
+
+
+def decode_source_scale(serialized):
+    """() string tensor -> (2,) x, y: pixels of the stored image per pixel of its source, or NaN."""
+    return tf.io.parse_single_example(serialized, _SCALE)["meta/scale_factors"][::-1]
 
 
 def decode_mocap(serialized):

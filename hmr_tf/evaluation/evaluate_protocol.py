@@ -6,9 +6,16 @@ from typing import NamedTuple
 import numpy as np
 from tqdm import tqdm
 
-from hmr_tf.evaluation import bootstrap, cached_predictions, evaluation_set, metrics
+from hmr_tf.evaluation import bootstrap, cached_predictions, evaluation_set, metrics, person_groups
 from hmr_tf.evaluation.protocols import protocol_registry, scores
-from hmr_tf.evaluation.report import html_report, people_pictures, results, run_time
+from hmr_tf.evaluation.report import (
+    comparison,
+    html_report,
+    people_pictures,
+    person_errors,
+    results,
+    run_time,
+)
 from hmr_tf.files import atomic
 from hmr_tf.files.errors import InputError
 from hmr_tf.networks import engines
@@ -69,8 +76,8 @@ def evaluate(plan, hmr, load_path, batch_size, output_dir, engine=None):
       hmr: `networks.hmr.HMR`.
       load_path: name of the model in the results.
       batch_size: people per batch.
-      output_dir: Path of an existing folder; results.json, sequences.csv, report.html and
-        predictions/ are written there.
+      output_dir: Path of an existing folder; results.json, people.npz, sequences.csv,
+        report.html and predictions/ are written there.
       engine: `engines.Engine` of `hmr`; None: TensorFlow.
 
     Returns:
@@ -81,11 +88,13 @@ def evaluate(plan, hmr, load_path, batch_size, output_dir, engine=None):
     """
     protocol_spec = protocol_registry.PROTOCOLS[plan.protocol]
     engine, digest = engine or engines.in_tensorflow(hmr), engines.model_digest(hmr)
-    predicted = _predict(plan, engine, hmr.image_size, digest, batch_size, output_dir)
+    predictions_digest = f"{digest}{engine.difference}"
+    predicted = _predict(plan, engine, hmr.image_size, predictions_digest, batch_size, output_dir)
     people = evaluation_set.with_predictions(plan.frames, predicted, plan.is_evaluated)
     measured = protocol_spec.score(people, plan.options, hmr)
     groups = bootstrap.groups(people.clusters)
     intervals = bootstrap.intervals(scores.terms_of(measured), groups)
+    attributes = person_groups.attributes(people)
     times = run_time.measure(engine.predict, _timed_crops(people, hmr.image_size), hmr.smpl.faces)
     content = {
         **(measured.metrics if protocol_spec.has_top_level_metrics else {}),
@@ -110,29 +119,33 @@ def evaluate(plan, hmr, load_path, batch_size, output_dir, engine=None):
             for name, values in measured.errors.items()
         },
         "published": protocol_spec.published,
-        "tables": measured.tables,
+        "tables": {**measured.tables, **person_groups.tables(attributes, measured.errors)},
     }
     pictures = _pictures(
         people, measured.errors[protocol_spec.ranked_by], protocol_spec.ranked_by, hmr
     )
     html = html_report.report(content, measured.errors, protocol_spec.ranked_by, pictures)
     results.write(output_dir, content)
+    person_errors.write(
+        output_dir, person_errors.of(people, measured, attributes, predictions_digest)
+    )
     atomic.write_text(output_dir / html_report.REPORT, html)
     return content
 
 
 def report_files(folder):
     """Names of the report files of an evaluation."""
-    names = (html_report.REPORT, results.RESULTS, results.SEQUENCES)
+    names = (html_report.REPORT, results.RESULTS, results.SEQUENCES, person_errors.FILE)
     return [name for name in names if (folder / name).is_file()]
 
 
 def compare(paths, output_dir):
     """Runs side by side: writes comparison.html into a Path, returns the printed text."""
-    title, header, rows = results.compare(paths)
-    html = html_report.comparison(title, header, rows)
+    compared = comparison.compare(paths)
+    html = html_report.comparison(compared)
     atomic.write_text(output_dir / html_report.COMPARISON, html)
-    return "\n".join([title, "", *results.text_table(header, rows)])
+    table = results.text_table(compared.header, compared.rows)
+    return "\n".join([compared.protocol, "", *table, *compared.notes])
 
 
 def _predict(plan, engine, image_size, digest, batch_size, output_dir):
@@ -141,7 +154,7 @@ def _predict(plan, engine, image_size, digest, batch_size, output_dir):
         return cached_predictions.predict_files(
             engine.predict,
             image_size,
-            f"{digest}{engine.difference}",
+            digest,
             plan.frames,
             folder,
             batch_size,

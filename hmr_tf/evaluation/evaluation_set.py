@@ -1,5 +1,6 @@
 """The people of a test set: their labels and the predictions of a model."""
 
+import hashlib
 import re
 from pathlib import Path
 from typing import NamedTuple
@@ -32,6 +33,19 @@ class EvaluationSet(NamedTuple):
         if len(set(stems)) < len(stems):
             stems = [f"{path.parent.name}/{path.stem}" for path in self.paths]
         return np.array(stems)[self.file]
+
+    @property
+    def data_digest(self):
+        """SHA-256 of who is evaluated and of all labels, but not of the folder's place."""
+        sha256 = hashlib.sha256()
+        sha256.update("\0".join(path.stem for path in self.paths).encode())
+        for name, values in sorted(
+            {**self.truth, "file": self.file, "number": self.number}.items()
+        ):
+            sha256.update(f"{name} {values.dtype} {values.shape}".encode())
+            is_text = values.dtype == object
+            sha256.update(b"\0".join(values) if is_text else np.ascontiguousarray(values).data)
+        return sha256.hexdigest()
 
     @property
     def clusters(self):
@@ -74,7 +88,8 @@ def read(paths, decode):
       InputError: a file without records, a broken file, or one without a feature of `decode`.
     """
     dataset = records(paths).map(
-        lambda file, serialized: (file, decode(serialized)), num_parallel_calls=tf.data.AUTOTUNE
+        lambda file, serialized: (file, _decode_all(decode, serialized)),
+        num_parallel_calls=tf.data.AUTOTUNE,
     )
     try:
         parts = list(dataset.batch(_PARSED_PER_BATCH).as_numpy_iterator())
@@ -94,6 +109,11 @@ def read(paths, decode):
         truth=_concatenated([truth for _, truth in parts]),
         predicted={},
     )
+
+
+def _decode_all(decode, serialized):
+    """The labels of a record, and `source_scale_xy` (2,), see `record.decode_source_scale`."""
+    return {**decode(serialized), "source_scale_xy": record.decode_source_scale(serialized)}
 
 
 def records(paths):

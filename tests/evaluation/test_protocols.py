@@ -22,7 +22,7 @@ from hmr_tf.evaluation.protocols import (
     perspective_correction,
     protocol_registry,
 )
-from hmr_tf.evaluation.report import results
+from hmr_tf.evaluation.report import comparison, results
 from hmr_tf.files.errors import InputError
 from hmr_tf.networks import engines
 from tests.fakes import evaluation_fakes as fakes
@@ -389,9 +389,9 @@ def test_compare_refuses_other_files(tmp_path, content, message):
     if content:
         other.write_text(content)
     with pytest.raises(InputError, match=message):
-        results.compare([tmp_path, other])
+        comparison.compare([tmp_path, other])
     with pytest.raises(InputError, match="two results"):
-        results.compare([tmp_path])
+        comparison.compare([tmp_path])
 
 
 @pytest.fixture
@@ -440,10 +440,11 @@ def test_body_errors_are_printed_and_compared_with_results_of_older_versions(
     assert re.fullmatch(" {7}5 +people", lines[4])
     names = (*body_errors.DESCRIPTIONS, "people", "load_path")
     (tmp_path / "old.json").write_text(json.dumps({name: content[name] for name in names}))
-    title, _, rows = results.compare([tmp_path / "old.json", tmp_path / "output"])
-    assert title == "body_errors"
-    assert ("people with labelled keypoints", "5", "5", "+0.00") in rows
-    assert len(rows) == 5
+    compared = comparison.compare([tmp_path / "old.json", tmp_path / "output"])
+    assert compared.protocol == "body_errors"
+    assert ("people with labelled keypoints", "5", "5", "+0.00", "-", "") in compared.rows
+    assert len(compared.rows) == 5
+    assert "old.json: no people.npz beside it" in compared.notes[0]
 
 
 def one_record(tmp_path, truth, **changes):

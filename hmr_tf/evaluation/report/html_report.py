@@ -57,9 +57,14 @@ def report(content, errors, ranked_by, people):
     return _document(content["title"], parts)
 
 
-def comparison(title, header, rows):
-    """HTML text of runs side by side, see `results.compare`."""
-    return _document(f"{title}: runs compared", [f"<h1>{_safe(title)}</h1>", _table(header, rows)])
+def comparison(compared):
+    """HTML text of runs side by side: of a `comparison.Comparison`."""
+    parts = [
+        f"<h1>{_safe(compared.protocol)}</h1>",
+        _table(compared.header, compared.rows),
+        *(f"<p>{_safe(note)}.</p>" for note in compared.notes),
+    ]
+    return _document(f"{compared.protocol}: runs compared", parts)
 
 
 def _head(content):

@@ -185,44 +185,6 @@ def metrics_table(results):
     return ("", "here", "95 %", *published), rows
 
 
-def compare(paths):
-    """Runs side by side.
-
-    Args:
-      paths: results.json files, or their folders; two or more.
-
-    Returns:
-      (title, header, rows) of text: a column for each run, and differences from the first.
-
-    Raises:
-      InputError: fewer than two files, other files, or different protocols.
-    """
-    if len(paths) < 2:
-        raise InputError("--compare needs two results.json or more, with commas between.")
-    runs = [read(path) for path in paths]
-    protocols = list(dict.fromkeys(run["protocol"] for run in runs))
-    if len(protocols) > 1:
-        raise InputError(f"--compare: the runs are of different protocols, {', '.join(protocols)}.")
-    first, *others = (run["metrics"] for run in runs)
-    rows = []
-    for name, value in first.items():
-        cells = [format_number(value)]
-        for other in others:
-            cells.append(format_number(other.get(name)))
-            is_known = None not in (other.get(name), value)
-            cells.append(f"{other[name] - value:+.2f}" if is_known else "-")
-        rows.append((metric_label(name), *cells))
-    settings = [run.get("options", {}) for run in runs]  # none in versions before 1.1
-    for name in (name for name in settings[0] if all(name in options for options in settings)):
-        values = [format_flag_value(options[name]) for options in settings]
-        if len(set(values)) > 1:  # the table shows the options that differ
-            rows.append((f"--{name}", values[0], *(x for value in values[1:] for x in (value, ""))))
-    header = ["", str(paths[0])]
-    for path in paths[1:]:
-        header += [str(path), "difference"]
-    return protocols[0], tuple(header), rows
-
-
 def text_table(header, rows):
     """Lines of aligned columns: the first to the left, numbers to the right."""
     cells = [[str(cell) for cell in row] for row in (header, *rows)]
