@@ -8,7 +8,7 @@ import numpy as np
 from hmr_tf.files import safe_pickle
 from hmr_tf.files.errors import InputError
 
-MAX_FRAMES = 100_000  # of a sequence: they have 200 to 2,500
+MAX_FRAMES = 20_000  # of a sequence, at 30 Hz 11 minutes; the datasets have a few thousand
 _MAX_NUMBERS = 2**26  # of an array
 
 

@@ -254,6 +254,7 @@ FAULTS = {
     "ragged": (_put("trans", [[1, 2, 3], [1]], 0), "trans are not an array of numbers"),
     "a number": (_put("poses", 7), "poses are not a list of people"),
     "a crowd": (_put("poses", [np.zeros((3, 72))] * 17), "it has 17 people; 1 to 16 are read"),
+    "hours": (_put("cam_poses", np.zeros((20_001, 4, 4))), "20,001 frames; at most 20,000"),
     "no person": (_put("poses", []), "it has 0 people"),
 }
 
