@@ -7,7 +7,11 @@ JPEG_WITHOUT_LENGTH = (0x01, *range(0xD0, 0xD9))
 JPEG_SCAN, JPEG_END = 0xDA, 0xD9
 # Markers of JPEG that begin a frame, with the size in them; C4, C8 and CC are tables.
 _JPEG_FRAMES = set(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
-_TIFF_WIDTH, _TIFF_HEIGHT = 256, 257
+_TIFF_WIDTH, _TIFF_HEIGHT, _TIFF_SAMPLE_FORMAT = 256, 257, 339
+_TIFF_NO_PICTURE = (
+    2,
+    3,
+)  # sample formats: numbers with a sign, fractions; black and white are unknown
 
 
 # Brands of ISO's media files (bytes 8 to 12, after "ftyp") that are pictures.
@@ -143,6 +147,11 @@ def _tiff(content):
         if tag in (_TIFF_WIDTH, _TIFF_HEIGHT):
             code = order + ("H" if kind == 3 else "I")
             sides[tag] = struct.unpack_from(code, content, offset + 8)
+        elif tag == _TIFF_SAMPLE_FORMAT:
+            num_samples, place = struct.unpack_from(order + "II", content, offset + 4)
+            place = place if num_samples > 2 else offset + 8  # two fit into the entry
+            if struct.unpack_from(order + "H", content, place)[0] in _TIFF_NO_PICTURE:
+                return None
     if len(sides) < 2:
         return None
     return sides[_TIFF_HEIGHT][0], sides[_TIFF_WIDTH][0]

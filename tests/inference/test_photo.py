@@ -27,6 +27,16 @@ def test_photo_reads_grey_alpha_and_16_bit_as_rgb(tmp_path, picture):
     np.testing.assert_array_equal(photo.read_image(tmp_path / "colour.png"), picture)
 
 
+@pytest.mark.parametrize("kind", [np.float32, np.int16])
+@pytest.mark.parametrize("num_channels", [1, 3])
+def test_photo_refuses_tiff_of_measurements(tmp_path, picture, kind, num_channels):
+    """Fractions or numbers with a sign: which of them is white is unknown."""
+    path = tmp_path / "depth.tif"
+    cv2.imwrite(str(path), picture[..., :num_channels].astype(kind))
+    with pytest.raises(InputError, match=r"depth\.tif is not an image that can be read"):
+        photo.read_image(path)
+
+
 @pytest.mark.parametrize("content", [b"", b"no image", b"\xff\xd8\xff\xe0 half a jpeg"])
 def test_photo_refuses_what_is_no_image(tmp_path, content):
     path = tmp_path / "photo.jpg"
