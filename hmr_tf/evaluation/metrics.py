@@ -7,6 +7,9 @@ from hmr_tf.body.rotation import procrustes_align
 PCK_M = 0.150  # threshold of MPI-INF-3DHP
 # Thresholds of its AUC, 0 to 150 mm in steps of 5 (`mpii_compute_3d_pck.m` of the dataset's code).
 AUC_M = np.arange(31) * 0.005
+# PCK by the box: share of the longer side, which is enlarged by the factor (4D-Humans).
+BOX_PCK = {"pck10_percent": 0.1, "pck05_percent": 0.05}
+BOX_FACTOR = 1.2
 PERCENTILES = (50, 75, 90, 95, 99)
 IGNORED = 255  # label of pixels that are not evaluated
 

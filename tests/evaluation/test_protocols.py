@@ -247,6 +247,10 @@ def test_keypoints2d_errors_of_a_translation_by_20_px(evaluate, tmp_path, truth)
     boxes = (points.max(1) - points.min(1)).max(1)
     assert measured["pck_box_percent"] == pytest.approx(100 * (0.2 * boxes > 40).mean())
     assert len(content["tables"]["joint"]) == len(KEYPOINTS)
+    for name, share in {"pck05_percent": 0.05, "pck10_percent": 0.1}.items():
+        expected = 100 * (share * 1.2 * boxes > 40).mean()
+        assert measured[name] == pytest.approx(expected)
+        assert content["tables"]["joint"]["nose"][name] == pytest.approx(expected)
 
 
 SIDES = ("left", "right")
@@ -272,6 +276,29 @@ def test_keypoints2d_counts_torsos_of_whole_and_of_cut_off_people(truth):
     measured = keypoints2d.score(people, {}).metrics
     assert measured["torso_whole_percent"] == pytest.approx(200 / 3)
     assert measured["torso_cut_off_percent"] == pytest.approx(50)
+
+
+def test_keypoints2d_box_pck_is_the_mean_of_the_keypoints_shares():
+    """As 4D-Humans: a keypoint that few people have counts as much as the others."""
+    labels = np.zeros((4, 19, 3))
+    labels[..., :2] = np.linspace(0, 100, 19)[:, None]  # the box is 100 px long, enlarged 120
+    labels[..., 2] = 1
+    labels[1:, 3, 2] = 0  # only one person has this one, and it is wrong
+    predicted = labels[..., :2].copy()
+    predicted[0, 3, 0] += 12.5
+    predicted[1, 4, 0] += 6.5
+    people = evaluation_set.EvaluationSet(
+        (Path("lsp_ext/test_000.tfrecord"),),
+        np.zeros(4, int),
+        np.arange(4),
+        {"keypoints_px": labels},
+        {"keypoints_px": predicted, "scale_xy": np.ones((4, 2)), "corner_px": np.zeros((4, 2))},
+    )
+    measured = keypoints2d.score(people, {})
+    assert measured.metrics["pck10_percent"] == pytest.approx(100 * 18 / 19)
+    assert measured.metrics["pck05_percent"] == pytest.approx(100 * (17 + 0.75) / 19)
+    assert measured.tables["joint"]["right_hip"]["pck10_percent"] == 100
+    assert measured.tables["joint"]["left_hip"]["pck10_percent"] == 0
 
 
 def test_keypoints2d_counts_angles_that_motion_capture_does_not_have(evaluate, tmp_path, truth):

@@ -13,8 +13,6 @@ from hmr_tf.body.skeleton import COCO_KEYPOINTS, FACE_KEYPOINTS
 from hmr_tf.evaluation import metrics
 from hmr_tf.evaluation.protocols import scores
 
-BOX_FACTOR = 1.2
-SHARES = {"pck10_percent": 0.1, "pck05_percent": 0.05}
 _LIMBS = [k for k, name in enumerate(COCO_KEYPOINTS) if name not in FACE_KEYPOINTS]
 
 
@@ -31,7 +29,7 @@ def terms(photographs, predictions):
     """
     shape = len(photographs), len(COCO_KEYPOINTS)
     counted = np.zeros(shape)
-    right = {name: np.zeros(shape) for name in SHARES}
+    right = {name: np.zeros(shape) for name in metrics.BOX_PCK}
     for number, (photograph, people) in enumerate(zip(photographs, predictions)):
         labelled = [person for person in photograph.people if person.is_labelled]
         for person, predicted in zip(labelled, people, strict=True):
@@ -41,9 +39,9 @@ def terms(photographs, predictions):
             counted[number] += is_known
             if predicted is None:
                 continue
-            side = BOX_FACTOR * max(person.box[2:])
+            side = metrics.BOX_FACTOR * max(person.box[2:])
             distance = metrics.distances(predicted.keypoints_px, person.keypoints[:, :2])
-            for name, share in SHARES.items():
+            for name, share in metrics.BOX_PCK.items():
                 right[name][number] += is_known & (distance < share * side)
     return {name: scores.Terms(hits, counted, 100.0) for name, hits in right.items()}
 
