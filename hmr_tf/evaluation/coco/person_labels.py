@@ -11,7 +11,7 @@ import numpy as np
 from hmr_tf.body.skeleton import COCO_KEYPOINTS, KEYPOINTS
 from hmr_tf.data import coco_names, photograph_paths
 from hmr_tf.files.errors import InputError
-from hmr_tf.inference import boxes, openpose
+from hmr_tf.inference import box_files, openpose
 
 
 class CocoPerson(NamedTuple):
@@ -62,7 +62,7 @@ def read(path, data_dir, category=""):
       InputError: another kind of file, a wrong entry, or no person with labelled keypoints.
     """
     named = f"--annotations={path}"
-    content = openpose.read_json(path, "annotations", boxes.MAX_BYTES)
+    content = openpose.read_json(path, "annotations", box_files.MAX_BYTES)
     keys = ("images", "annotations")
     if not isinstance(content, dict) or not all(isinstance(content.get(k), list) for k in keys):
         raise InputError(f"{named} is not a file of COCO keypoints: no lists images, annotations.")

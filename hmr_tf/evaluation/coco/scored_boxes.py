@@ -7,7 +7,7 @@ import numpy as np
 
 from hmr_tf.data import coco_names
 from hmr_tf.files.errors import InputError
-from hmr_tf.inference import boxes, openpose
+from hmr_tf.inference import box_files, boxes, openpose
 
 _GIVEN_SCORE = 1.0  # of boxes without a score
 _SHOWN = 3
@@ -45,7 +45,7 @@ def read(path, labels, category=""):
     """
     content = None
     if Path(path).suffix.lower() != ".csv" and not Path(path).is_dir():
-        content = openpose.read_json(path, "boxes", boxes.MAX_BYTES)
+        content = openpose.read_json(path, "boxes", box_files.MAX_BYTES)
     if isinstance(content, list):
         by_photograph, problems = _of_detections(content, labels, category)
     else:
