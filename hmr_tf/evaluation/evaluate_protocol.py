@@ -92,6 +92,7 @@ def evaluate(plan, hmr, load_path, batch_size, output_dir, engine=None):
     predicted = _predict(plan, engine, hmr.image_size, predictions_digest, batch_size, output_dir)
     people = evaluation_set.with_predictions(plan.frames, predicted, plan.is_evaluated)
     measured = protocol_spec.score(people, plan.options, hmr)
+    as_published = protocol_spec.is_as_published(plan.options)
     groups = bootstrap.groups(people.clusters)
     intervals = bootstrap.intervals(scores.terms_of(measured), groups)
     attributes = person_groups.attributes(people)
@@ -118,7 +119,7 @@ def evaluate(plan, hmr, load_path, batch_size, output_dir, engine=None):
             name: metrics.percentiles(values[np.isfinite(values)])
             for name, values in measured.errors.items()
         },
-        "published": protocol_spec.published,
+        "published": protocol_spec.published if as_published else {},
         "tables": {**measured.tables, **person_groups.tables(attributes, measured.errors)},
     }
     pictures = _pictures(

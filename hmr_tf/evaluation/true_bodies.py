@@ -9,7 +9,7 @@ from hmr_tf.body import body_model
 from hmr_tf.body.smpl import SMPL
 from hmr_tf.files.errors import InputError
 
-POSED_AT_ONCE = 32
+POSED_AT_ONCE = 64
 
 
 class PosedBodies(NamedTuple):

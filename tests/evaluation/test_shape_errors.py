@@ -41,6 +41,7 @@ def oracle(smpl):
 @pytest.fixture
 def evaluate(oracle, models, tmp_path, monkeypatch):
     """Runs --protocol=ssp3d on people of some genders, one photograph each."""
+    monkeypatch.setattr(shape_errors, "NUM_PHOTOGRAPHS", len(PEOPLE))
 
     def evaluate_(genders=("female",), **values):
         truth = fakes.truth_of(oracle)
@@ -167,6 +168,10 @@ def test_shape_errors_refuse_other_bodies_missing_and_broken_silhouettes(
     assert content["counts"]["frames"] == 3
     with pytest.raises(InputError, match="needs --smpl_model_dir"):
         evaluate(smpl_model_dir="")
+    monkeypatch.setattr(shape_errors, "NUM_PHOTOGRAPHS", 311)
+    with pytest.raises(InputError, match=r"1 missing \(307 of 311 photographs\)"):
+        evaluate()
+    monkeypatch.setattr(shape_errors, "NUM_PHOTOGRAPHS", len(PEOPLE))
     tiny = tmp_path / "tiny"
     tiny.mkdir()
     tiny_body.write(tiny / "SMPL_FEMALE.npz")

@@ -414,6 +414,12 @@ def test_smpl_errors_of_the_whole_test_set_from_flags_to_files(
         content = fakes.evaluate(oracle, tmp_path, monkeypatch, **values, allow_missing=True)
         assert len(content["missing"]) == 1
         assert "INCOMPLETE: 1 missing" in capsys.readouterr().out
+        published = {"HMR, in SPIN", "HMR, mmhuman3d"} if protocol == "3dpw" else set()
+        assert set(content["published"]) == published
+    content = fakes.evaluate(oracle, tmp_path, monkeypatch, protocol="3dpw", allow_missing=True)
+    assert content["options"]["variant"] == "official"
+    assert content["published"] == {}  # those are of 14 joints
+    assert content["used"]["meshes"].startswith("not compared")
 
 
 @pytest.mark.parametrize("dataset", ["3dpw", "emdb"])

@@ -36,6 +36,8 @@ class Protocol(NamedTuple):
     decode: Callable = record.decode_labels  # serialized record -> its labels
     joints: tuple = ()  # names that --joints may have
     resolve: Callable = dict  # options -> the same, with what empty ones mean
+    # options -> whether the published numbers were measured so.
+    is_as_published: Callable = lambda options: True
     # Whether results.json has the metrics at its top level too, as before version 1.1.
     has_top_level_metrics: bool = False
 
@@ -177,6 +179,7 @@ PROTOCOLS = {
         },
         decode=smpl_errors.decode,
         resolve=smpl_variants.resolve_3dpw,
+        is_as_published=lambda options: options["variant"] != "official",
     ),
     "emdb": Protocol(
         title="EMDB 1",

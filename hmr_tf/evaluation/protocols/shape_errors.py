@@ -10,6 +10,7 @@ from hmr_tf.evaluation import compared_bodies, metrics, true_bodies
 from hmr_tf.evaluation.protocols import scores, segmentation, smpl_errors
 from hmr_tf.files.errors import InputError
 
+NUM_PHOTOGRAPHS = 311
 _MAX_SIDE = 2**14  # of a silhouette, pixels
 
 
@@ -17,7 +18,7 @@ def check(frames, options):
     """Before anything is predicted: which photographs can be evaluated.
 
     Returns:
-      (N,) bool, and the names of the photographs without a silhouette.
+      (N,) bool, and the names of the photographs without a silhouette, and how many have no record.
 
     Raises:
       InputError: a record has no SMPL labels, or a file of the options is wrong.
@@ -25,16 +26,19 @@ def check(frames, options):
     for field in ("truth_pose", "truth_betas"):
         smpl_errors.check_labels(frames, field)
     true_bodies.read_models(options["smpl_model_dir"], np.unique(compared_bodies.genders(frames)))
+    absent = NUM_PHOTOGRAPHS - len(frames.file)
+    missing = [f"{absent} of {NUM_PHOTOGRAPHS} photographs"] if absent > 0 else []
     folder = options["silhouette_dir"]
     if not folder:
-        return np.ones(len(frames.file), bool), []
+        return np.ones(len(frames.file), bool), missing
     if not Path(folder).is_dir():
         raise InputError(f"--silhouette_dir={folder} is not a folder: pass SSP-3D's silhouettes.")
     paths = _silhouettes(frames, folder)
     is_evaluated = np.array([path.is_file() for path in paths])
     for number in np.flatnonzero(is_evaluated):
         read_silhouette(paths[number])
-    return is_evaluated, [path.name for path, has in zip(paths, is_evaluated) if not has]
+    missing += [path.name for path, has in zip(paths, is_evaluated) if not has]
+    return is_evaluated, missing
 
 
 def read_silhouette(path):
