@@ -464,13 +464,13 @@ def test_body_errors_are_printed_and_compared_with_results_of_older_versions(
     lines = capsys.readouterr().out.splitlines()
     text = "mean distance of the 19 keypoints, px of the crop"
     assert re.fullmatch(rf"    5\.00 +\[5\.00, 5\.00\]  {text}", lines[0])
-    assert re.fullmatch(" {7}5 +people", lines[4])
+    assert re.fullmatch(" {7}5 +people", lines[5])
     names = (*body_errors.DESCRIPTIONS, "people", "load_path")
     (tmp_path / "old.json").write_text(json.dumps({name: content[name] for name in names}))
     compared = comparison.compare([tmp_path / "old.json", tmp_path / "output"])
     assert compared.protocol == "body_errors"
     assert ("people with labelled keypoints", "5", "5", "+0.00", "-", "") in compared.rows
-    assert len(compared.rows) == 5
+    assert len(compared.rows) == 6
     assert "old.json: no people.npz beside it" in compared.notes[0]
 
 
