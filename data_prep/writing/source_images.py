@@ -1,7 +1,6 @@
 """Source images: read, rotated upright if the labels require it, compared with the labels."""
 
 import dataclasses
-import math
 from pathlib import Path
 from typing import NamedTuple, Optional
 
@@ -13,6 +12,7 @@ from data_prep.reader_items import IndexNote, VideoFrame
 from data_prep.readers.formats import video_frames
 from hmr_tf.data.smpl_truth import SmplTruth
 from hmr_tf.files import orientation
+from hmr_tf.files.image_size import is_same_shape
 
 JPEG_QUALITY = 95  # TensorFlow's default, which the original used
 _JPEG_START, _PNG_START = b"\xff\xd8", b"\x89PNG"
@@ -99,8 +99,8 @@ def align_labels(person, image):
     # The tool that made the labels may have shown the image as it is stored.
     stored_size = orientation.upright_size(*size, image.orientation)
     is_stored = labelled_size == stored_size
-    if is_stored or not _is_same_shape(labelled_size, size):
-        if not _is_same_shape(labelled_size, stored_size):
+    if is_stored or not is_same_shape(labelled_size, size):
+        if not is_same_shape(labelled_size, stored_size):
             raise SizeError
         points_px = _points_upright(points_px, labelled_size, image.orientation)
         labelled_size = orientation.upright_size(*labelled_size, image.orientation)
@@ -122,13 +122,6 @@ def _scaled_reference(reference, factor_xy):
     if not isinstance(reference, SmplTruth):
         return reference
     return reference._replace(camera=reference.camera * np.tile(factor_xy, 2))
-
-
-def _is_same_shape(labelled_size, size):
-    """Whether one image may be the other in another size, with whole numbers of pixels."""
-    (labelled_height, labelled_width), (height, width) = labelled_size, size
-    difference = abs(labelled_height * width - labelled_width * height)
-    return math.isfinite(difference) and difference <= max(labelled_height, labelled_width)
 
 
 def _points_upright(points_px, stored_size, exif_orientation):

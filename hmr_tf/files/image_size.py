@@ -1,5 +1,6 @@
 """Kind and size of a picture from the first bytes of its file, before memory is taken for it."""
 
+import math
 import struct
 
 # Markers of JPEG that no length follows: TEM, RST0 to RST7, SOI.
@@ -82,6 +83,13 @@ def image_size(content):
             except (struct.error, IndexError, ValueError):
                 return None
     return None
+
+
+def is_same_shape(size, other):
+    """Whether images of these (height, width) may be one in two sizes, in whole pixels."""
+    (height, width), (other_height, other_width) = size, other
+    difference = abs(height * other_width - width * other_height)
+    return math.isfinite(difference) and difference <= max(height, width)
 
 
 def jpeg_markers(content):

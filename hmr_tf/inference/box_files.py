@@ -16,6 +16,18 @@ _TOLERANCE = 0.005  # of an area that a file states
 _MAX_AREA, _MAX_SIDE = 1e12, 1e6  # of images
 
 
+class SizedBoxes(list):
+    """The boxes of an image, and the size that their file states of it.
+
+    Attributes:
+      size: (height, width), or None.
+    """
+
+    def __init__(self, size=None):
+        super().__init__()
+        self.size = size
+
+
 def read_json(content, named, category):
     """Boxes of COCO's annotations, of a list of detections, or of AlphaPose's dictionary of images.
 
@@ -117,9 +129,14 @@ class _Images:
         self._by_id, self._ambiguous = coco_names.images_by_id(entries)
 
     def empty(self):
-        """dict: name of each image -> an empty list."""
-        names = (image.get("file_name") for image in self._by_id.values())
-        return {name: [] for name in names if isinstance(name, str)}
+        """dict: name of each image -> empty SizedBoxes."""
+        images = self._by_id.values()
+        names = (image.get("file_name") for image in images)
+        return {
+            name: SizedBoxes(_size_of(image))
+            for name, image in zip(names, images)
+            if isinstance(name, str)
+        }
 
     def find(self, annotation):
         """Name and (height, width) of an annotation's image; the latter is None if unknown."""
@@ -127,12 +144,18 @@ class _Images:
         if key in self._ambiguous:
             raise InputError(f"belongs to several images: {self._ambiguous[key]}")
         image = self._by_id.get(key, {})
-        name, size = image.get("file_name"), (image.get("height"), image.get("width"))
+        name = image.get("file_name")
         if not isinstance(name, str):
             shown = coco_names.shown(annotation.get("image_id"))
             raise InputError(f"belongs to no image with a file_name (image_id {shown})")
-        is_size = all(isinstance(side, (int, float)) and 0 < side < _MAX_SIDE for side in size)
-        return name, size if is_size else None
+        return name, _size_of(image)
+
+
+def _size_of(image):
+    """(height, width) that COCO's entry of an image states, or None."""
+    size = image.get("height"), image.get("width")
+    is_size = all(isinstance(side, (int, float)) and 0 < side < _MAX_SIDE for side in size)
+    return size if is_size else None
 
 
 def _check_list(annotations):

@@ -7,8 +7,12 @@ import math
 from pathlib import Path
 from typing import Callable, NamedTuple, Optional
 
+import numpy as np
+from absl import logging
+
 from hmr_tf.data.coco_names import shown
 from hmr_tf.files.errors import InputError
+from hmr_tf.files.image_size import is_same_shape
 from hmr_tf.files.listed_paths import ListedPaths, trailing_number
 from hmr_tf.inference import box_files, openpose
 
@@ -178,7 +182,25 @@ def check(box, height, width):
 
 
 def usable(boxes, height, width):
-    """(list of the boxes that `check` accepts, list of what was wrong with the others)."""
+    """(list of the boxes that `check` accepts, list of what was wrong with the others).
+
+    Those of `box_files.SizedBoxes` are scaled to an image of another size; none are accepted if it
+    has another shape.
+    """
+    stated = getattr(boxes, "size", None)
+    if stated and tuple(stated) != (height, width):
+        if not is_same_shape(stated, (height, width)):
+            reason = f"{width} x {height} pixels, but the file of boxes states"
+            return [], [
+                f"It has {reason} {stated[1]:g} x {stated[0]:g}: give boxes of the upright picture."
+            ]
+        logging.log_first_n(
+            logging.WARNING,
+            "Boxes are scaled where their file states another size of an image.",
+            1,
+        )
+        factors = (width / stated[1], height / stated[0]) * 2
+        boxes = [tuple(np.multiply(box, factors).tolist()) for box in boxes]
     good, problems = [], []
     for box in boxes:
         try:

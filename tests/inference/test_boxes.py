@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from hmr_tf.files.errors import InputError
@@ -282,6 +283,34 @@ def test_boxes_of_frames_go_on_without_a_name_that_has_no_number():
     assert [listed.of_frame(0), listed.of_frame(1)] == [[1], [2]]
     (problem,) = listed.problems
     assert problem.startswith("--boxes names cover.png, which is not a frame of clip")
+
+
+@pytest.mark.parametrize(
+    ("stated", "expected"),
+    [
+        ((600, 400), [(40, 60, 20, 30)]),
+        ((300, 200), [(80, 120, 40, 60)]),  # the photograph was made larger since
+        ((400, 600), None),  # the other way: labelled without the orientation
+        ((500, 500), None),
+        ((None, 400), [(40, 60, 20, 30)]),
+        ((0, 400), [(40, 60, 20, 30)]),
+    ],
+)
+def test_boxes_are_compared_with_the_size_that_their_file_states(tmp_path, stated, expected):
+    coco = {
+        "images": [{"id": 1, "file_name": "a.jpg", "height": stated[0], "width": stated[1]}],
+        "annotations": [{"id": 1, "image_id": 1, "category_id": 1, "bbox": [40, 60, 20, 30]}],
+        "categories": [{"id": 1, "name": "person"}],
+    }
+    (tmp_path / "boxes.json").write_text(json.dumps(coco))
+    listed = boxes.read(tmp_path / "boxes.json").of_photographs([Path("a.jpg")])
+    good, problems = boxes.usable(listed[Path("a.jpg")], 600, 400)
+    if expected is None:
+        assert not good
+        assert problems[0].startswith("It has 400 x 600 pixels, but the file of boxes states ")
+    else:
+        assert not problems
+        np.testing.assert_allclose(good, expected, atol=0.1)
 
 
 CSV = "image,x,y,width,height,score\na.jpg,1,2,3,4,1\na.jpg,5,6,7.5,8,1\n"
