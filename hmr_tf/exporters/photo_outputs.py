@@ -1,6 +1,7 @@
 """The output files of a photograph: pictures with the bodies, meshes, arrays, motions."""
 
 import collections
+import itertools
 from pathlib import Path
 from typing import NamedTuple
 
@@ -29,18 +30,26 @@ def distinct_names(paths):
     """Dict: path of a photograph -> name of its output files, a different one for each.
 
     The name is the stem; where several are equal, the extension is added, then folders, then
-    by the number.
+    by the number. Upper case makes no difference: macOS and Windows take such names for one.
     """
     names = {}
-    for number, path in enumerate(paths):
+    for path in paths:
         parts = path.absolute().parts[1:]
         longer = ["_".join(parts[-n:]).replace(".", "_") for n in range(1, len(parts) + 1)]
-        names[path] = [path.stem, *longer, f"{path.stem}_{number}"]
-    counts = collections.Counter(name for candidates in names.values() for name in set(candidates))
-    return {
-        path: next(name for name in candidates if counts[name] == 1)
-        for path, candidates in names.items()
-    }
+        names[path] = [path.stem, *longer]
+    counts = collections.Counter(
+        name for candidates in names.values() for name in {c.casefold() for c in candidates}
+    )
+    distinct = {}
+    for number, (path, candidates) in enumerate(names.items()):
+        numbered = (f"{path.stem}_{number}{'_' * n}" for n in itertools.count())
+        distinct[path] = next(
+            itertools.chain(
+                (name for name in candidates if counts[name.casefold()] == 1),
+                (name for name in numbered if not counts[name.casefold()]),
+            )
+        )
+    return distinct
 
 
 def write(folder, name, scene, formats):

@@ -1,5 +1,7 @@
 """The files of a photograph, read back."""
 
+from pathlib import Path
+
 import cv2
 import numpy as np
 import pytest
@@ -39,3 +41,19 @@ def test_outputs_of_a_photograph_are_readable(tmp_path, model, picture):
         assert arrays["theta"].shape == (2, 85)
         np.testing.assert_array_equal(arrays["vertices"][1], people[1].vertices)
         assert tuple(arrays["joint_names"]) == KEYPOINTS
+
+
+@pytest.mark.parametrize(
+    ("paths", "names"),
+    [
+        (["s/a.jpg", "s/b.jpg"], ["a", "b"]),
+        (["s/a.jpg", "s/a.png"], ["a_jpg", "a_png"]),
+        (["s/a.jpg", "t/a.jpg"], ["s_a_jpg", "t_a_jpg"]),
+        (["s/UP.JPG", "s/up.png"], ["UP_JPG", "up_png"]),  # one name on macOS and Windows
+        (["s/A.jpg", "s/a.jpg", "s/a_1.png"], ["A_0", "a_1_", "a_1"]),
+        (["s.t/a.jpg", "s_t/a.jpg"], ["a_0", "a_1"]),
+    ],
+)
+def test_photo_outputs_have_a_name_each(paths, names):
+    paths = [Path(path) for path in paths]
+    assert photo_outputs.distinct_names(paths) == dict(zip(paths, names))
