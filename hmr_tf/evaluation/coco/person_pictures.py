@@ -43,22 +43,31 @@ def of_representative(photographs, oks, boxes, model):
 def _draw(photograph, person, boxes, model):
     """(S, 2 S, 3) uint8: the photograph around the person with the labels, with the bodies."""
     image = photo.read_image(photograph.path)
-    labels = skeleton.convert(person.keypoints, skeleton.COCO_KEYPOINTS, skeleton.KEYPOINTS)
-    labelled = drawing.draw_keypoints(image, labels[:, :2], labels[:, 2] > 0)
     (people,) = model.predict_batch([image], [boxes]) if boxes != [] else ([],)
     people = [] if isinstance(people, InputError) else people
-    if people and len(model.faces):
-        image = panels.overlay(image, people, model.faces)
-    else:
-        image = panels.skeletons(image, [person["keypoints2d_px"] for person in people])
-    return np.concatenate([_around(person.box, picture) for picture in (labelled, image)], axis=1)
+    bodies = image
+    if len(model.faces):
+        bodies = panels.overlay(image, people, model.faces, with_skeleton=False)
+    labels = skeleton.convert(person.keypoints, skeleton.COCO_KEYPOINTS, skeleton.KEYPOINTS)
+    transform = _square_around(person.box)
+    pictures = [cv2.warpAffine(x, transform, (_SIDE_PX, _SIDE_PX)) for x in (image, bodies)]
+    pictures[0] = _with_keypoints(pictures[0], labels[:, :2], transform, labels[:, 2] > 0)
+    for predicted in people:
+        is_drawn = np.ones(len(skeleton.KEYPOINTS), bool)
+        pictures[1] = _with_keypoints(pictures[1], predicted["keypoints2d_px"], transform, is_drawn)
+    return np.concatenate(pictures, axis=1)
 
 
-def _around(box, picture):
-    """(S, S, 3) the square around a box."""
+def _with_keypoints(picture, keypoints_px, transform, is_drawn):
+    """The keypoints of the photograph drawn in a part of it."""
+    points = keypoints_px @ transform[:, :2].T + transform[:, 2]
+    return drawing.draw_keypoints(picture, points, is_drawn)
+
+
+def _square_around(box):
+    """(2, 3) affine transform of the photograph's pixels to the square around a box."""
     x, y, width, height = box
-    side = _MARGIN * max(width, height)
+    side = _MARGIN * max(width, height, 1)
     scale = _SIDE_PX / side
     corner = np.array([x + width / 2 - side / 2, y + height / 2 - side / 2])
-    transform = np.array([[scale, 0, -scale * corner[0]], [0, scale, -scale * corner[1]]])
-    return cv2.warpAffine(picture, transform, (_SIDE_PX, _SIDE_PX), flags=cv2.INTER_AREA)
+    return np.column_stack([scale * np.eye(2), -scale * corner])

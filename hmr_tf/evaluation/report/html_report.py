@@ -81,7 +81,7 @@ def _head(content):
         f"Model: <code>{_safe(content['load_path'])}</code> "
         f"(SHA-256 <code>{_safe(content['model_digest'][:16])}</code>)<br>",
         f"Commit: <code>{_safe(content['commit'] or 'unknown')}</code><br>",
-        f"{_safe(results.describe_counts(content['counts']))}; timed on "
+        f"{_safe(results.describe_counts(content['counts']))}; computed on "
         f"{_safe(content['device'])}</p>",
     ]
     if missing:
