@@ -18,6 +18,7 @@ from hmr_tf.inference import box_files, openpose
 
 _JSON_STARTS = (b"{", b"[")
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+LARGEST_BOX = 10  # times the photograph's diagonal; of a face's photograph the body has 7 to 9
 
 
 class FrameBoxes(NamedTuple):
@@ -171,7 +172,7 @@ def _is_json(path):
 
 def check(box, height, width):
     """Raises InputError for a box that does not overlap the photograph."""
-    shown = ",".join(f"{value:g}" for value in box)
+    shown = _as_text(box)
     if len(box) != 4 or not all(map(math.isfinite, box)):
         raise InputError(f"The box {shown} is not four numbers: x, y, width, height.")
     x, y, box_width, box_height = box
@@ -181,8 +182,30 @@ def check(box, height, width):
         raise InputError(f"The box {shown} lies outside the {width} x {height} photograph.")
 
 
+def check_given(box, height, width):
+    """As `check`, for a box that the user gives: also refuses one that is far too large."""
+    check(box, height, width)
+    *_, box_width, box_height = box
+    if math.hypot(box_width, box_height) > LARGEST_BOX * math.hypot(width, height):
+        raise InputError(
+            f"The box {_as_text(box)} is more than {LARGEST_BOX} times as large as the {width} x "
+            f"{height} photograph: boxes are in its pixels, not in those of a larger copy."
+        )
+
+
+def _as_text(box):
+    return ",".join(f"{value:g}" for value in box)
+
+
+def are_corners(box, height, width):
+    """Whether a box reaches far out of the photograph, and not if it is read as two corners."""
+    x, y, box_width, box_height = box
+    is_far = x + 0.9 * box_width > width or y + 0.9 * box_height > height
+    return is_far and max(0, x) < box_width <= width and max(0, y) < box_height <= height
+
+
 def usable(boxes, height, width):
-    """(list of the boxes that `check` accepts, list of what was wrong with the others).
+    """(list of the boxes that `check_given` accepts, list of what was wrong with the others).
 
     Those of `box_files.SizedBoxes` are scaled to an image of another size; none are accepted if it
     has another shape.
@@ -204,7 +227,7 @@ def usable(boxes, height, width):
     good, problems = [], []
     for box in boxes:
         try:
-            check(box, height, width)
+            check_given(box, height, width)
             good.append(box)
         except InputError as error:
             problems.append(str(error))

@@ -8,8 +8,12 @@ from absl import logging
 from hmr_tf.body import camera
 from hmr_tf.body.skeleton import KEYPOINTS, SMPL_JOINTS
 from hmr_tf.data.crop import CROP_PX, PERSON_PX, Crop, crop_padded, to_image
-from hmr_tf.inference.boxes import check
+from hmr_tf.inference import boxes as person_boxes
 
+_CORNERS = (
+    "The box %g,%g,%g,%g reaches far out of the %d x %d photograph. Are these the corners x1, y1, "
+    "x2, y2? Needed are x, y, width, height."
+)
 LARGEST_COLOUR = 2.0  # of a crop: above 1, where interpolation overshoots, and far below 255
 
 
@@ -72,7 +76,7 @@ def crop_person(image, box, image_size):
     if box is None:
         middle = np.round(np.array([width, height]) / 2)
         return crop_padded(image, image_size / max(height, width), middle, image_size)
-    check(box, height, width)
+    person_boxes.check(box, height, width)
     x, y, box_width, box_height = box
     person_px = PERSON_PX * image_size / CROP_PX
     scale = person_px / np.hypot(box_width, box_height)
@@ -114,9 +118,14 @@ def crop_people(image, boxes, pinhole, image_size):
       list of PersonCrop.
 
     Raises:
-      InputError: a box is empty or outside the photograph.
+      InputError: a box is empty, outside the photograph or far larger.
     """
     height, width = image.shape[:2]
+    for box in boxes:
+        if box is not None:
+            person_boxes.check_given(box, height, width)
+            if person_boxes.are_corners(box, height, width):
+                logging.log_first_n(logging.WARNING, _CORNERS, 1, *box, width, height)
     return [
         PersonCrop(*crop_person(image, box, image_size), box or (0, 0, width, height), pinhole)
         for box in boxes

@@ -7,6 +7,7 @@ import tensorflow as tf
 
 from hmr_tf.body import camera, skeleton, theta
 from hmr_tf.data import crop
+from hmr_tf.inference.boxes import LARGEST_BOX
 from hmr_tf.inference.person_crops import LARGEST_COLOUR
 from hmr_tf.networks.prediction import prediction_as_dict
 from hmr_tf.serving import crop_ops, photo_ops
@@ -117,13 +118,18 @@ def _check_request(image_bytes, boxes):
 
 
 def _check_boxes(photo_xy, boxes, image_size):
-    """Checks the boxes of one photograph, as `inference.person_crops.crop_person` does."""
+    """Checks the boxes of one photograph, as `inference.person_crops.crop_people` does."""
     inside = (boxes[:, :2] < photo_xy) & (boxes[:, :2] + boxes[:, 2:] > 0)
+    largest = LARGEST_BOX * tf.norm(photo_xy)
     scaled = photo_xy * crop_ops.person_scale(boxes[:, 2:], image_size)
     return [
         tf.debugging.Assert(
             tf.reduce_all(inside),
             ["A box lies outside its photograph, which has the width and height", photo_xy],
+        ),
+        tf.debugging.Assert(
+            tf.reduce_all(tf.norm(boxes[:, 2:], axis=1) <= largest),
+            ["A box is far larger than its photograph, which has the width and height", photo_xy],
         ),
         tf.debugging.Assert(
             tf.reduce_all(tf.reduce_prod(scaled, axis=1) <= crop.MAX_SCALED_PIXELS),

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from absl import logging
 
 from hmr_tf.body import camera
 from hmr_tf.body.skeleton import KEYPOINTS, SMPL_JOINTS
@@ -103,3 +104,24 @@ def test_person_crop_without_a_box_is_the_whole_photograph(picture):
 def test_predict_refuses_boxes_without_pixels(model, picture, box):
     with pytest.raises(InputError, match="The box"):
         model.predict(picture, box)
+
+
+def test_given_boxes_far_larger_than_the_photograph_are_refused(model, picture):
+    """As boxes of a larger copy are; the body of a photographed face is nine times as large."""
+    (person,) = model.predict(picture, (-500, -50, 1200, 1000))
+    assert np.isfinite(person.vertices).all()
+    with pytest.raises(InputError, match=r"more than 10 times as large as the 160 x 90 photograph"):
+        model.predict(picture, (-2000, -50, 4000, 1000))
+
+
+@pytest.mark.parametrize(
+    ("box", "is_warned"),
+    [((60, 20, 120, 80), True), ((60, 20, 60, 60), False), ((60, 20, 110, 40), False)],
+)
+def test_given_corners_are_warned_of(box, is_warned, model, picture, caplog, monkeypatch):
+    monkeypatch.setattr(
+        logging, "log_first_n", lambda level, text, n, *a: logging.log(level, text, *a)
+    )
+    model.predict(picture, box)
+    texts = [text for text in caplog.messages if "Are these the corners x1, y1, x2, y2?" in text]
+    assert len(texts) == is_warned

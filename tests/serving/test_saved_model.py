@@ -148,6 +148,7 @@ def test_savedmodel_has_no_variables_and_its_weights_once(hmr, folder):
         ([(500, 0, 10, 10)], "outside its photograph"),
         ([BOX, (0, -50, 10, 20)], "outside its photograph"),
         ([(0, 0, 1e-4, 1e-4)], "too small"),
+        ([BOX, (-5000, -5000, 10000, 10000)], "far larger than its photograph"),
     ],
 )
 def test_savedmodel_refuses_wrong_boxes_and_goes_on(served, photo, boxes, message):
