@@ -1,14 +1,8 @@
-"""The workers of a training run on several machines: reads TF_CONFIG and waits for them."""
+"""The workers of a training run on several machines, as TF_CONFIG names them."""
 
-import contextlib
 import json
 import re
-import socket
-import threading
-import time
 from typing import NamedTuple
-
-from absl import logging
 
 from hmr_tf.files.errors import InputError
 
@@ -17,10 +11,10 @@ _EXAMPLE = (
     '"index": 0}}\', with another index on each worker'
 )
 _ADDRESS = re.compile(
-    r"(?:[a-z0-9+]+://)?(?P<host>\[[0-9a-fA-F:]+\]|[^:/\s]+):(?P<port>[0-9]{1,5})"
+    r"(?:grpc://)?(?P<host>\[[0-9a-fA-F:.]+\]|[a-zA-Z0-9_.-]+):(?P<port>[0-9]{1,5})"
 )
 _TRAINING = ("chief", "worker")  # in the order in which TensorFlow counts them
-_CONNECT_S, _RETRY_S, _LOOK_S, REPORT_S = 2.0, 1.0, 0.2, 30.0
+_OLD_NAMES = {"master": "chief"}  # as TensorFlow 1 and Kubernetes' TFJob call it
 
 
 class Cluster(NamedTuple):
@@ -28,123 +22,102 @@ class Cluster(NamedTuple):
 
     addresses: tuple  # of str, HOST:PORT
     index: int  # of this process
+    has_chief: bool = False  # the first one is of type chief, not worker
+
+    @property
+    def jobs(self):
+        """dict: type -> addresses, as `tf.train.ClusterSpec` takes them."""
+        first = int(self.has_chief)
+        jobs = {"chief": self.addresses[:first], "worker": self.addresses[first:]}
+        return {name: list(addresses) for name, addresses in jobs.items() if addresses}
+
+    @property
+    def task(self):
+        """(type, index) of this process, as TensorFlow counts them."""
+        is_chief = self.has_chief and self.index == 0
+        return ("chief", 0) if is_chief else ("worker", self.index - self.has_chief)
 
 
 def read_config(text):
-    """`Cluster` of the environment variable TF_CONFIG.
+    """`Cluster` of the environment variable TF_CONFIG; jobs that do not train are left out.
 
     Raises:
       InputError: it is missing or no valid cluster. TensorFlow would train alone, or wait for ever.
     """
-    try:
-        config = json.loads(text)
-        cluster, task = config["cluster"], config["task"]
-        kind, index = task["type"], task.get("index", 0)
-        addresses = {name: list(cluster.get(name) or ()) for name in _TRAINING}
-        index = int(index) if isinstance(index, (int, str)) else -1
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        raise InputError(
-            "--distribute=multi_worker needs the environment variable TF_CONFIG, as " + _EXAMPLE
-        ) from error
+    cluster, task = _parse(text)
+    jobs = {}
+    for name, addresses in cluster.items():
+        jobs.setdefault(_OLD_NAMES.get(name, name), []).extend(_list(name, addresses))
+    addresses = {name: jobs.get(name, []) for name in _TRAINING}
+    kind = _OLD_NAMES.get(task["type"], task["type"])
     if kind not in _TRAINING:
-        raise _invalid(f"the task's type is {kind}; only {' and '.join(_TRAINING)} train")
+        raise _invalid(
+            f"the task's type is {_shown(kind)}; only {' and '.join(_TRAINING)} train: start no "
+            "training there"
+        )
     if len(addresses["chief"]) > 1:
         raise _invalid(f"it has {len(addresses['chief'])} chiefs; one is allowed")
-    if not 0 <= index < len(addresses[kind]):
-        raise _invalid(f"the task's index is {index}, of {len(addresses[kind])} of type {kind}")
-    every = tuple(address for name in _TRAINING for address in addresses[name])
-    for address in every:
-        match = _ADDRESS.fullmatch(address) if isinstance(address, str) else None
-        if not match or not 0 < int(match["port"]) < 65536:
-            raise _invalid(f"the address {address} is not HOST:PORT")
-        if every.count(address) > 1:
-            raise _invalid(f"the address {address} comes twice")
-    return Cluster(every, index + (len(addresses["chief"]) if kind == "worker" else 0))
+    if not addresses[kind]:
+        raise _invalid(f"the cluster has no {kind}; it has: {', '.join(jobs) or 'nothing'}"[:300])
+    index = _index(task, kind, len(addresses[kind]))
+    every = tuple(_address(address) for name in _TRAINING for address in addresses[name])
+    repeated = next((a for n, a in enumerate(every) if a in every[:n]), None)
+    if repeated:
+        raise _invalid(f"the address {repeated} comes twice")
+    has_chief = bool(addresses["chief"])
+    return Cluster(every, index + (has_chief and kind == "worker"), has_chief)
 
 
-def wait_for_workers(cluster, timeout_s=0.0, report_s=REPORT_S):
-    """Returns when every worker was reachable; meanwhile Ctrl-C and SIGTERM work.
-
-    TensorFlow's wait prints nothing and cannot be interrupted. Each worker listens at its address
-    until it has reached all others, then TensorFlow does.
-
-    Args:
-      cluster: Cluster.
-      timeout_s: 0: wait for ever.
-      report_s: seconds between lines that name the missing workers.
-
-    Raises:
-      InputError: workers are missing after `timeout_s`, or this one's port is taken.
-    """
-    start = reported = time.monotonic()
-    others = {i: _Search(a) for i, a in enumerate(cluster.addresses) if i != cluster.index}
-    with _listening(cluster.addresses[cluster.index]):
-        while True:
-            missing = {i: other for i, other in others.items() if not other.is_reached}
-            now = time.monotonic()
-            names = ", ".join(f"{other.address} (worker {i})" for i, other in missing.items())
-            if not missing:
-                return
-            if timeout_s and now - start >= timeout_s:
-                raise InputError(
-                    f"no response within --worker_timeout={timeout_s:g} seconds from {names}: "
-                    "start them, or check the addresses in TF_CONFIG"
-                )
-            if now - reported >= report_s:
-                logging.warning("Waiting for %s since %.0f s", names, now - start)
-                reported = now
-            time.sleep(min(_LOOK_S, report_s))
+def _parse(text):
+    """The dicts "cluster" and "task" of TF_CONFIG."""
+    if not text.strip():
+        raise InputError(
+            "--distribute=multi_worker needs the environment variable TF_CONFIG, as " + _EXAMPLE
+        )
+    try:
+        config = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise _invalid(f"{_shown(text)} is not JSON, which has double quotes") from error
+    if not isinstance(config, dict):
+        raise _invalid(f"{_shown(config)} is no object with cluster and task")
+    for name in ("cluster", "task"):
+        if not isinstance(config.get(name), dict):
+            raise _invalid(f"{name} is {_shown(config[name])}" if name in config else f"no {name}")
+    if not isinstance(config["task"].get("type"), str):
+        raise _invalid("the task has no type")
+    return config["cluster"], config["task"]
 
 
-class _Search(threading.Thread):
-    """Connects to a worker until it listens.
+def _list(name, addresses):
+    if name in (*_TRAINING, *_OLD_NAMES) and not isinstance(addresses, list):
+        raise _invalid(f"{name} is {_shown(addresses)}, not a list of addresses")
+    return addresses if isinstance(addresses, list) else []
 
-    A thread that ends with the program: the search for an unknown host name takes up to half
-    a minute, which no signal ends.
-    """
 
-    def __init__(self, address):
-        super().__init__(daemon=True)
-        self.address = address
-        self.is_reached = False
-        self.start()
+def _index(task, kind, number):
+    """The task's index, a number or its text; it may be left out where there is one task."""
+    value = task.get("index", 0 if number == 1 else None)
+    is_number = isinstance(value, (int, float, str)) and not isinstance(value, bool)
+    match = re.fullmatch(r"([0-9]{1,9})(\.0)?", str(value)) if is_number else None
+    if not match or int(match[1]) >= number:
+        raise _invalid(f"the task's index is {_shown(value)}, of {number} of type {kind}")
+    return int(match[1])
 
-    def run(self):
-        while not _is_reachable(self.address):
-            time.sleep(_RETRY_S)
-        self.is_reached = True
+
+def _address(text):
+    """HOST:PORT in one spelling."""
+    match = _ADDRESS.fullmatch(text) if isinstance(text, str) else None
+    is_host = match and all(0 < len(part) < 64 for part in match["host"].rstrip(".").split("."))
+    if not is_host or not 0 < int(match["port"]) < 65536:
+        raise _invalid(f"the address {_shown(text)} is not HOST:PORT")
+    return f"{match['host'].lower()}:{int(match['port'])}"
 
 
 def _invalid(reason):
     return InputError(f"TF_CONFIG: {reason}; it must be as {_EXAMPLE}")
 
 
-def _host_and_port(address):
-    match = _ADDRESS.fullmatch(address)
-    return match["host"].strip("[]"), int(match["port"])
-
-
-@contextlib.contextmanager
-def _listening(address):
-    """Listens at this worker's address until TensorFlow does, so that others can reach it."""
-    _, port = _host_and_port(address)
-    has_ipv6 = socket.has_dualstack_ipv6()
-    family = socket.AF_INET6 if has_ipv6 else socket.AF_INET
-    try:
-        listener = socket.create_server(("", port), family=family, dualstack_ipv6=has_ipv6)
-    except OSError as error:
-        raise InputError(
-            f"TF_CONFIG: this worker's port {port} cannot be used: {error.strerror}; is another "
-            "training running?"
-        ) from error
-    with listener:
-        yield
-
-
-def _is_reachable(address):
-    """Whether something listens there."""
-    try:
-        with socket.create_connection(_host_and_port(address), timeout=_CONNECT_S):
-            return True
-    except OSError:
-        return False
+def _shown(value):
+    """What a user wrote, in one short line."""
+    text = json.dumps(value)
+    return text if len(text) <= 60 else text[:57] + "..."

@@ -1,12 +1,13 @@
 """The devices of a training run: one, all GPUs of a machine, or those of several machines."""
 
 import os
+import signal
 
 import tensorflow as tf
 from absl import logging
 
 from hmr_tf.files.errors import InputError
-from hmr_tf.training import cluster
+from hmr_tf.training import cluster, cluster_wait
 
 _LOST_WORKER_ERRORS = (
     tf.errors.UnavailableError,
@@ -33,9 +34,28 @@ def strategy(distribute, worker_timeout_s=0.0):
         return tf.distribute.MirroredStrategy(names)
     if distribute == "multi_worker":
         workers = cluster.read_config(os.environ.get("TF_CONFIG", ""))
-        cluster.wait_for_workers(workers, worker_timeout_s)
-        return tf.distribute.MultiWorkerMirroredStrategy()
+        cluster_wait.wait_for_workers(workers, worker_timeout_s)
+        return _connected(workers)
     return tf.distribute.get_strategy()
+
+
+def _connected(workers):
+    """The strategy of a `cluster.Cluster` whose workers wait for each other.
+
+    TensorFlow does not return to Python until it has connected them: Ctrl-C ends the process then.
+    It gets the jobs that train and no others: for an evaluator it would wait for ever.
+    """
+    kind, index = workers.task
+    resolver = tf.distribute.cluster_resolver.SimpleClusterResolver(
+        tf.train.ClusterSpec(workers.jobs), task_type=kind, task_id=index, rpc_layer="grpc"
+    )
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+        return tf.distribute.MultiWorkerMirroredStrategy(cluster_resolver=resolver)
+    finally:
+        for number, handler in before.items():  # TensorFlow sets one for SIGTERM
+            signal.signal(number, handler)
 
 
 def num_workers(strategy):

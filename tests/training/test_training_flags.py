@@ -226,6 +226,6 @@ def test_steps_per_execution_calls_back_at_the_end_of_each_execution(data_dir, m
 @pytest.mark.parametrize("text", ["", "{}", "no json", '{"cluster": {"worker": ["a:1"]}}'])
 def test_multi_worker_needs_a_valid_tf_config(monkeypatch, text):
     monkeypatch.setenv("TF_CONFIG", text)
-    with pytest.raises(InputError, match="needs the environment variable TF_CONFIG, as '") as error:
+    with pytest.raises(InputError, match=r"TF_CONFIG.*, with another index on each") as error:
         distribution.strategy("multi_worker")
     assert "\n" not in str(error.value)
