@@ -19,6 +19,25 @@ endif
 MINUTES ?= 0
 PARTS ?= programs,packages,pythons
 
+# Where TensorFlow has wheels, so that pip need not say it: docs/install.md has the table.
+define CHECK_PYTHON
+import platform, sys, sysconfig
+system, machine, libc = platform.system(), platform.machine(), sysconfig.get_config_var("HOST_GNU_TYPE")
+last = 11 if (system, machine) == ("Darwin", "x86_64") else 13
+reason = ""
+if not (3, 9, 2) <= sys.version_info < (3, last + 1):
+    reason = "Python 3.9 (from 3.9.2) to 3.%d, this is %s" % (last, platform.python_version())
+elif machine not in ("x86_64", "aarch64", "arm64", "AMD64") or sys.maxsize < 2**32:
+    reason = "64-bit x86 and Arm, this is %s %s" % (platform.architecture()[0], machine)
+elif "musl" in (libc or ""):
+    reason = "Linux with glibc, this one has musl"
+elif platform.python_implementation() != "CPython" or sysconfig.get_config_var("Py_GIL_DISABLED"):
+    reason = "CPython with its global lock, this is %s" % platform.python_implementation()
+if reason:
+    sys.exit("hmr_tf runs where TensorFlow does, %s: make PYTHON=python3.11 venv" % reason)
+endef
+export CHECK_PYTHON
+
 .PHONY: quickstart app test test-all docs venv clean
 
 quickstart: venv
@@ -46,7 +65,7 @@ venv: .venv/.installed
 # Changed requirements are installed into the .venv that is there; another PYTHON makes it anew.
 .venv/.installed: requirements.txt
 	@command -v "$(PYTHON)" > /dev/null || { echo "PYTHON=$(PYTHON) is not a program here: make PYTHON=python3.11 venv" >&2; exit 2; }
-	@$(PYTHON) -c 'import sys; sys.exit(0 if (3, 9) <= sys.version_info < (3, 14) else "hmr_tf runs on Python 3.9 to 3.13, for which there is TensorFlow: make PYTHON=python3.11 venv")'
+	@$(PYTHON) -c "$$CHECK_PYTHON"
 	[ "$$(cat .venv/.made-with 2>/dev/null)" = "$(PYTHON) $(GPU)" ] || $(PYTHON) -m venv --clear .venv
 	$(BIN)/python -m pip install --disable-pip-version-check -r requirements.txt $(if $(GPU),'tensorflow[and-cuda]')
 	@echo "$(PYTHON) $(GPU)" > .venv/.made-with

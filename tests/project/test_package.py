@@ -41,15 +41,39 @@ def make(*arguments, cwd):
     return done.returncode, done.stderr
 
 
-@pytest.mark.parametrize("version", ["3, 8, 18", "3, 14, 0"])
-def test_make_refuses_a_python_without_tensorflow_before_pip_does(version, tmp_path):
+LIMITS = {
+    "3.8": ("sys.version_info = (3, 8, 18)", r"3\.9 \(from 3\.9\.2\) to 3\.13, this is"),
+    "3.9.1": ("sys.version_info = (3, 9, 1)", r"Python 3\.9 \(from 3\.9\.2\) to 3\.13"),
+    "3.14": ("sys.version_info = (3, 14, 0)", r"Python 3\.9 \(from 3\.9\.2\) to 3\.13"),
+    "Intel Mac": (
+        'platform.system = lambda: "Darwin"; platform.machine = lambda: "x86_64"; '
+        "sys.version_info = (3, 12, 1)",
+        r"to 3\.11, this is",
+    ),
+    "Power": ('platform.machine = lambda: "ppc64le"', "64-bit x86 and Arm, this is 64bit ppc64le"),
+    "32 bits": ("sys.maxsize = 2**31 - 1", "64-bit x86 and Arm"),
+    "musl": (
+        'sysconfig.get_config_var = {"HOST_GNU_TYPE": "x86_64-pc-linux-musl"}.get',
+        "glibc, this one has musl",
+    ),
+    "PyPy": ('platform.python_implementation = lambda: "PyPy"', "CPython .* this is PyPy"),
+    "threads": ('sysconfig.get_config_var = {"Py_GIL_DISABLED": 1}.get', "CPython with its global"),
+}
+
+
+@pytest.mark.parametrize("name", LIMITS)
+def test_make_names_what_tensorflow_does_not_run_on_before_pip_does(name, tmp_path):
+    change, reason = LIMITS[name]
     python = tmp_path / "python"
-    code = f"import sys; code = sys.argv[2]; sys.version_info = ({version}); exec(code)"
+    code = f"import platform, sys, sysconfig; code = sys.argv[2]; {change}; exec(code)"
     python.write_text(f"#!/bin/sh\nexec {sys.executable} -c '{code}' \"$@\"\n")
     python.chmod(0o755)
     status, error = make("venv", f"PYTHON={python}", cwd=tmp_path)
     assert status
-    assert "hmr_tf runs on Python 3.9 to 3.13" in error
+    first = error.splitlines()[0]
+    assert re.match("hmr_tf runs where TensorFlow does, ", first)
+    assert re.search(reason, first)
+    assert first.endswith("make PYTHON=python3.11 venv")
     assert not (tmp_path / ".venv").exists()
 
 
