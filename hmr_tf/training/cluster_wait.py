@@ -10,6 +10,7 @@ from absl import logging
 from hmr_tf.files.errors import InputError
 
 _CONNECT_S, _RETRY_S, _LOOK_S, REPORT_S = 2.0, 1.0, 0.2, 30.0
+_LAST_S = 2.0  # how long a worker still tells others that it is ready, before TensorFlow listens
 _NAMED = 10  # missing workers in one line
 # End of the line that a worker sends: before it has reached all others, and after.
 _WAITING, _READY = b"waiting", b"ready"
@@ -43,6 +44,7 @@ def wait_for_workers(cluster, timeout_s=0.0, report_s=REPORT_S):
             listener.is_ready = all(other.is_reached for other in others)
             missing = [other for other in others if not other.is_ready]
             if not missing:
+                time.sleep(_LAST_S if others else 0)
                 return
             now = time.monotonic()
             if timeout_s and now - start >= timeout_s:

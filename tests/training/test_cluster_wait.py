@@ -29,6 +29,7 @@ def waiting(monkeypatch):
     """Function: (addresses, indices) -> threads of these workers, which wait at most 20 s."""
     monkeypatch.setattr(cluster_wait, "_RETRY_S", 0.05)
     monkeypatch.setattr(cluster_wait, "_LOOK_S", 0.02)
+    monkeypatch.setattr(cluster_wait, "_LAST_S", 1.0)
     started = []
 
     def start(addresses, indices):
