@@ -60,6 +60,7 @@ def predict_video(model, video, boxes=None, focal_px=None, principal_px=None, sm
     predict = functools.partial(
         _predict_images, boxes_of=boxes_of, focal_px=focal_px, principal_px=principal_px
     )
+    video.warn_if_stretched()
     with contextlib.ExitStack() as stack:
         images_ahead = computed_ahead(video, FRAMES_PER_BATCH)
         stack.callback(images_ahead.close)

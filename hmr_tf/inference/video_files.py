@@ -20,6 +20,7 @@ _DEFAULT_RATE_HZ = 25.0
 _MAX_RATE_HZ = 240.0  # browsers and some cameras state 1000, the unit of their clock
 # A video with long pauses is written at a lower rate, with at most so many times its frames.
 _MAX_REPEATS = 10
+_MAX_STRETCH = 0.05  # of a pixel's width compared with its height
 _MEASURED_S = 1.0  # of a camera's first frames, whose times decide the rate of its recording
 _JOIN = "join its frames, as with `ffmpeg -framerate 25 -i FOLDER/%06d.jpg video.mp4`"
 
@@ -152,6 +153,17 @@ class Video:
     def frame_times(self):
         """`FrameTimes` of the frames that were yielded so far."""
         return frame_times(self._stamps, self.rate_hz)
+
+    def warn_if_stretched(self):
+        """Warns where pixels are not square, as in HDV; they stay, as boxes may be in them."""
+        sides = cv2.CAP_PROP_SAR_NUM, cv2.CAP_PROP_SAR_DEN
+        across, down = (self._capture.get(side) for side in sides)
+        if across > 0 and down > 0 and abs(across / down - 1) > _MAX_STRETCH:
+            logging.warning(
+                "The pixels of %s are not square (%d:%d), people look stretched: convert it, "
+                "`ffmpeg -i VIDEO -vf scale=iw*sar:ih,setsar=1 square.mp4`.",
+                *(self.source, across, down),
+            )
 
     def warn_if_cut_off(self):
         """Warns, after the last frame, where the file states many more frames in a longer time.

@@ -65,3 +65,21 @@ def write_with_matrix(path, images, matrix, rate_hz=10.0):
     struct.pack_into(">9i", content, place, a, b, 0, c, d, 0, 0, 0, 1 << 30)
     path.write_bytes(content)
     return path
+
+
+def with_box(content, name, box):
+    """An MP4 with a box added at the end of its description of samples of this name.
+
+    Its other boxes are as `cv2.VideoWriter` writes them, with the movie's at the end.
+    """
+    content = bytearray(content)
+    parents = [b"moov", b"trak", b"mdia", b"minf", b"stbl", b"stsd", name]
+    places, place = [], 0
+    for parent in parents:
+        place = content.index(parent, place)
+        places.append(place - 4)
+    sizes = [struct.unpack_from(">I", content, at)[0] for at in places]
+    end = places[-1] + sizes[-1]
+    for at, size in zip(places, sizes):
+        struct.pack_into(">I", content, at, size + len(box))
+    return bytes(content[:end]) + box + bytes(content[end:])

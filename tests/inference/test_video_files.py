@@ -2,6 +2,7 @@
 
 import contextlib
 import re
+import struct
 from pathlib import Path
 
 import cv2
@@ -82,6 +83,19 @@ def test_video_frames_are_counted_where_the_file_states_another_number(tmp_path)
         listed = boxes.BoxesByName({str(number): [number] for number in range(1, 9)})
         boxes_of, _ = listed.of_frames("a", lambda: video.num_frames)
         assert [boxes_of(number) for number in range(8)] == [[n] for n in range(1, 9)]
+
+
+@pytest.mark.parametrize(("across", "is_warned"), [(4, True), (3, False)])
+def test_video_of_stretched_pixels_is_warned_of(across, is_warned, tmp_path, caplog):
+    path = videos.write_rotated(tmp_path / "hdv.mp4", [still()] * 3, 0)
+    ratio = struct.pack(">I4sII", 16, b"pasp", across, 3)  # of pixels, 3 high
+    path.write_bytes(videos.with_box(path.read_bytes(), b"mp4v", ratio))
+    with video_files.Video(path) as video:
+        assert len(list(video)) == 3
+    with video_files.Video(path) as video:
+        video.warn_if_stretched()
+    messages = [record.getMessage() for record in caplog.records]
+    assert any("hdv.mp4 are not square (4:3)" in m for m in messages) == is_warned
 
 
 def test_video_that_is_cut_off_is_warned_of(tmp_path, caplog):
