@@ -72,6 +72,8 @@ def run(main, flag_values=flags.FLAGS, argv=None, help_text=None):
         return rest
 
     set_environment()
+    if sys.flags.optimize > 1:
+        _end("Python's option -OO (PYTHONOPTIMIZE=2) removes texts that TensorFlow needs: use -O.")
     try:
         with _sigterm_as_exception():
             app.run(main, argv=argv, flags_parser=parse)
@@ -80,6 +82,8 @@ def run(main, flag_values=flags.FLAGS, argv=None, help_text=None):
     except flags.Error as error:
         _end(flag_errors.explain(error, flag_values))
     except OSError as error:
+        if _is_current_folder_deleted():
+            _end("the current folder was deleted: cd to another one.")
         if error.errno != errno.ENAMETOOLONG:
             raise
         _end(f"{error.filename} cannot be used: {error.strerror}.")
@@ -88,6 +92,13 @@ def run(main, flag_values=flags.FLAGS, argv=None, help_text=None):
         sys.exit(130)
     finally:
         gc.freeze()  # Python would look through TensorFlow's million objects before it ends
+
+
+def _is_current_folder_deleted():
+    try:
+        return not os.path.isdir(os.getcwd())
+    except FileNotFoundError:
+        return True
 
 
 def _end(reason):

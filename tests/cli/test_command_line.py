@@ -1,5 +1,6 @@
 """Every command fails in one line and exit code 2; a bug keeps its traceback."""
 
+import argparse
 import os
 import signal
 
@@ -85,6 +86,22 @@ def test_command_with_a_name_that_is_too_long_is_one_line_and_exit_2(options, ca
     name = "a" * 300
     assert run(options, lambda _: open(name)) == 2
     assert capsys.readouterr().err == f"error: {name} cannot be used: File name too long.\n"
+
+
+def test_command_in_a_deleted_folder_is_one_line_and_exit_2(options, capsys, tmp_path, monkeypatch):
+    folder = tmp_path / "deleted"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    folder.rmdir()
+    assert run(options, lambda argv: os.getcwd()) == 2
+    assert capsys.readouterr().err == "error: the current folder was deleted: cd to another one.\n"
+
+
+def test_command_without_docstrings_is_one_line_and_exit_2(options, capsys, monkeypatch):
+    """TensorFlow cannot be imported with Python's -OO."""
+    monkeypatch.setattr(command_line.sys, "flags", argparse.Namespace(optimize=2))
+    assert run(options, lambda argv: 0) == 2
+    assert capsys.readouterr().err.startswith("error: Python's option -OO (PYTHONOPTIMIZE=2) ")
 
 
 def test_command_keeps_the_traceback_of_a_bug(options):
