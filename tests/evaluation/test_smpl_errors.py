@@ -170,6 +170,34 @@ def test_smpl_errors_of_joints_30_mm_off_are_30(files, smpl):
     assert "pve_mm" not in measured.metrics
 
 
+class Translated(fakes.Oracle):
+    """Its meshes lie 30 mm beside its joints."""
+
+    def with_mesh(self, prediction):
+        last = super().with_mesh(prediction)
+        return last._replace(vertices=last.vertices + np.float32([0, 0.03, 0]))
+
+
+@pytest.mark.parametrize(
+    ("variant", "pve_mm", "aligned_mm"),
+    [
+        # The origin is regressed from the mesh and moves with it,
+        *[("spin", 0, 0), ("4dhumans", 0, 0)],
+        # or there is none, or it is another joint.
+        *[("pare", 30, 0), ("vibe", 30, 0), ("hmr", 30, 0), ("official", 30, 0)],
+        ("emdb", 30, 30),  # the mesh is aligned as the joints are
+    ],
+)
+def test_smpl_errors_of_meshes_30_mm_off_are_30(files, smpl, variant, pve_mm, aligned_mm):
+    _, options = options_of(files, variant, models="same")
+    frames, thetas = people(smpl, GENDERS, dict.fromkeys(GENDERS, smpl))
+    frames, _ = with_predictions(frames, thetas, smpl)
+    metrics = smpl_errors.score(frames, options, Translated(thetas, smpl)).metrics
+    assert metrics["pve_mm"] == pytest.approx(pve_mm, abs=2e-3)
+    assert metrics["pa_pve_mm"] == pytest.approx(aligned_mm, abs=2e-3)
+    assert metrics["mpjpe_mm"] == pytest.approx(0, abs=2e-3)
+
+
 def test_smpl_errors_of_a_wrong_gender_are_those_of_its_body(files, smpl):
     _, options = options_of(files, "hmr")
     models = true_bodies.read_models(files["models"], GENDERS)
@@ -317,6 +345,7 @@ def test_smpl_errors_of_the_built_in_body_leave_its_mesh_out(files, smpl):
     measured = smpl_errors.score(frames, options, model)
     assert set(measured.metrics) == {"mpjpe_mm", "pa_mpjpe_mm", "acceleration_mm"}
     assert "built-in" in measured.used["meshes"]
+    assert "each body's own keypoints" in measured.used["joints"]
     _, options = options_of(files, "spin")
     with pytest.raises(InputError, match="built-in one"):
         smpl_errors.score(frames, options, model)

@@ -210,8 +210,11 @@ def _describe(frames, options, variant, measured):
     """What was measured: {subject: words}."""
     joint_set = smpl_variants.JOINT_SETS[variant.joints]
     hips = "middle of the hips" if variant.root == "hips" else "pelvis"
+    words = joint_set.words
+    if variant.joints == "keypoints" and measured.why_no_mesh:
+        words = "each body's own keypoints, of official SMPL files joints and vertices"
     described = {
-        "joints": f"{len(joint_set.measured)}: {joint_set.words}",
+        "joints": f"{len(joint_set.measured)}: {words}",
         "origin": hips + ("" if variant.vertices_at_root else "; vertices: SMPL's own origin"),
     }
     if options["smpl_model_dir"]:
