@@ -81,7 +81,7 @@ def test_video_frames_are_counted_where_the_file_states_another_number(tmp_path)
         assert video.stated_num_frames != 8
         assert video.num_frames == 8
         listed = boxes.BoxesByName({str(number): [number] for number in range(1, 9)})
-        boxes_of, _ = listed.of_frames("a", lambda: video.num_frames)
+        boxes_of = listed.of_frames("a", lambda: video.num_frames).of_frame
         assert [boxes_of(number) for number in range(8)] == [[n] for n in range(1, 9)]
 
 
