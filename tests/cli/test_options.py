@@ -247,6 +247,12 @@ def test_options_protocols_are_those_of_evaluation():
     assert evaluation_options.PROTOCOLS == tuple(protocol_registry.PROTOCOLS)
 
 
+def test_options_variants_are_those_of_evaluation():
+    from hmr_tf.evaluation.protocols import smpl_variants
+
+    assert evaluation_options.VARIANTS == tuple(smpl_variants.VARIANTS_3DPW)
+
+
 def test_options_engines_are_those_of_networks():
     from hmr_tf.networks import engines
 

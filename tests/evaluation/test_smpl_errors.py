@@ -170,6 +170,15 @@ def test_smpl_errors_of_joints_30_mm_off_are_30(files, smpl):
     assert "pve_mm" not in measured.metrics
 
 
+def test_smpl_errors_of_single_frames_have_no_acceleration(files, smpl):
+    _, options = options_of(files, "hmr", models="same")
+    frames, thetas = people(smpl, GENDERS, dict.fromkeys(GENDERS, smpl))
+    frames.truth["truth_frame"] = 2 * frames.truth["truth_frame"]
+    frames, model = with_predictions(frames, thetas, smpl)
+    measured = smpl_errors.score(frames, options, model)
+    assert "acceleration_mm" not in {*measured.metrics, *measured.errors}
+
+
 class Translated(fakes.Oracle):
     """Its meshes lie 30 mm beside its joints."""
 

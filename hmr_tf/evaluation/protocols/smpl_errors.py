@@ -118,6 +118,7 @@ def score(frames, options, hmr):
             measured.predicted, measured.true, follows(frames)
         )
         errors["acceleration_mm"] = 1e3 * acceleration
+    errors = {name: values for name, values in errors.items() if np.isfinite(values).any()}
     terms = {}
     if variant.has_pck:
         terms.update(_pck_terms(1e3 * unaligned[:, PCK_JOINTS]))
