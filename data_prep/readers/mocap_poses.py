@@ -36,21 +36,24 @@ def shuffled(paths, read_file, seed, reason):
 
 
 def check(path, poses, betas):
-    """Raises InputError unless these are (N, 72) poses and (10,) betas of finite numbers."""
+    """Raises InputError unless these are (N, 72) poses in radians and (10,) betas, finite."""
     if poses.ndim != 2 or poses.shape[1] != 72 or betas.shape != (10,):
         shapes = (" x ".join(map(str, array.shape)) for array in (poses, betas))
         raise InputError("{}: {} poses and {} betas; not N x 72 and 10".format(path, *shapes))
     if not all((np.abs(numbers) < MAX_NUMBER).all() for numbers in (poses, betas)):  # and not NaN
         raise InputError(f"{path}: some poses or betas are not numbers")
+    angles = np.linalg.norm(poses.reshape(len(poses), -1, 3)[:, 1:], axis=-1)  # without the root's
+    if angles.size and np.mean(angles > 2 * np.pi) > 0.05:
+        raise InputError(f"{path}: its angles go to {angles.max():.0f}: degrees, not radians")
 
 
 def rows_at_25_hz(num_rows, rate_hz):
     """Indices of the rows nearest to every 1/25 s; all rows if the rate is lower.
 
     Raises:
-      InputError: the rate is not positive, or far too high.
+      InputError: the rate is below 1 Hz, as the time of a frame is, or far too high.
     """
-    if not 0 < rate_hz < _MAX_HZ:
-        raise InputError(f"its frame rate is {rate_hz} Hz")
+    if not 1 <= rate_hz < _MAX_HZ:
+        raise InputError(f"its frame rate is {rate_hz:g} Hz")
     step = max(rate_hz / HZ, 1.0)
     return np.round(np.arange(0, num_rows - 0.5, step)).astype(int)

@@ -9,12 +9,14 @@ from hmr_tf.body import skeleton
 from hmr_tf.files.errors import InputError
 from tests.fakes.dataset_fakes import convert
 
+UNIT = 2.0**-14  # radians; exact in float32
+
 
 def write(path, num_frames=24, rate=120.0, **more):
-    """Every number of a pose tells its frame and its place: 1000 * frame + 3 * joint + axis."""
+    """A pose's numbers tell frame and place: 1000 * frame + 3 * joint + axis, times UNIT."""
     path.parent.mkdir(parents=True, exist_ok=True)
     arrays = {
-        "poses": 1000.0 * np.arange(num_frames)[:, None] + np.arange(156),
+        "poses": UNIT * (1000.0 * np.arange(num_frames)[:, None] + np.arange(156)),
         "betas": np.arange(16.0),
         "gender": np.array("male"),
         "mocap_framerate": np.array(rate),
@@ -36,7 +38,8 @@ def folder(tmp_path):
 
 
 def poses(items):
-    return np.array([item.pose for item in items if isinstance(item, MocapPose)])
+    """Of the MocapPoses among the items, in units of UNIT."""
+    return np.array([item.pose / UNIT for item in items if isinstance(item, MocapPose)])
 
 
 def test_amass_collections_are_the_top_folders(folder):
@@ -50,7 +53,7 @@ def test_amass_collections_are_the_top_folders(folder):
 def test_amass_body_joints_hands_and_the_first_ten_betas(folder):
     items = amass.read(folder, 0)["neutrSMPL_KIT"]
     first = min((i for i in items if isinstance(i, MocapPose)), key=lambda item: item.pose[0])
-    joints = first.pose.reshape(24, 3)[:, 0] / 3
+    joints = first.pose.reshape(24, 3)[:, 0] / UNIT / 3
     np.testing.assert_array_equal(joints[:22], range(22))
     hands = dict(zip(skeleton.SMPL_JOINTS, joints))
     assert (hands["left_hand"], hands["right_hand"]) == (22, 37)
@@ -64,6 +67,7 @@ def test_amass_body_joints_hands_and_the_first_ten_betas(folder):
         (100, "mocap_frame_rate", [0, 4, 8, 12, 16, 20]),
         ([25.0], "mocap_framerate", list(range(24))),
         (10.0, "mocap_framerate", list(range(24))),
+        (1.0, "mocap_framerate", list(range(24))),
     ],
 )
 def test_amass_25_hz(rate, name, frames, tmp_path):
@@ -81,7 +85,7 @@ def test_amass_order_is_shuffled_by_the_seed(folder):
 
 
 def test_amass_genders_are_noted(folder):
-    write(folder / "CMU" / "03" / "x.npz", num_frames=1, gender=np.array(b"female"))
+    write(folder / "CMU" / "03" / "x.npz", num_frames=1, gender=np.array(b"Female"))
     write(folder / "CMU" / "04" / "x.npz", num_frames=1, gender=None)
     items = list(amass.read(folder, 0)["neutrSMPL_CMU"])
     assert [item for item in items if isinstance(item, IndexNote)] == [
@@ -100,6 +104,8 @@ BROKEN = {
     "no betas": {"betas": None},
     "no rate": {"mocap_framerate": None},
     "a rate of 0": {"mocap_framerate": np.array(0.0)},
+    "the time of a frame for its rate": {"mocap_framerate": np.array(1 / 120)},
+    "degrees": {"poses": np.degrees(np.random.default_rng(0).normal(size=(4, 156)))},
     "a rate that is not a number": {"mocap_framerate": np.array(np.nan)},
     "several rates": {"mocap_framerate": np.array([120.0, 60.0])},
     "SMPL": {"poses": np.zeros((4, 72))},
