@@ -5,6 +5,7 @@ one matrix product; what remains is the kinematic chain of 24 joints and the ski
 kept by component, (B, 3, N), so that every step of the skinning runs along the vertices.
 """
 
+import hashlib
 from typing import NamedTuple, Optional
 
 import numpy as np
@@ -80,6 +81,13 @@ class SMPL(tf.Module):
     def lbs_weights(self):
         """(V, 24) numpy skinning weights."""
         return self._weights.numpy().T
+
+    def mesh_digest(self):
+        """SHA-256 of what meshes are made from, but not of the faces."""
+        sha256 = hashlib.sha256()
+        for variable in (self._rest_joints, self._blend, self._weights):
+            sha256.update(np.ascontiguousarray(variable.numpy()).data)
+        return sha256.hexdigest()
 
     def joints_only(self, pose, betas):
         """As `__call__`, but never builds the mesh: all that training needs."""

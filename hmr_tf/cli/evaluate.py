@@ -28,7 +28,8 @@ def _compare(options):
     from hmr_tf.evaluation import evaluate_protocol
 
     with output_folder(options) as folder:
-        print(evaluate_protocol.compare(options.compare, folder))
+        print(evaluate_protocol.compare(options.compare, folder, options.smpl_model_path))
+        print(f"\nwritten to {folder}: comparison.html")
 
 
 def _evaluate(options):

@@ -13,6 +13,7 @@ from hmr_tf.files import atomic
 from hmr_tf.files.errors import InputError
 from hmr_tf.files.sha256 import file_digest
 
+FOLDER = "predictions"  # below --output_dir
 # Version of the files; changes with their content and with how it is computed.
 _FORMAT = 3
 # Field -> its name in `networks.prediction.prediction_as_dict`.
@@ -60,6 +61,16 @@ def predict_files(
         _write(files[number], keys[number], content)
         contents[number] = content
     return contents
+
+
+def read_kept(folder, path, digest):
+    """The predictions of one TFRecord file that `predict_files` kept; None without them.
+
+    Args:
+      folder, digest: as of `predict_files`.
+      path: of the TFRecord file; it must exist.
+    """
+    return _read(_file(Path(folder), path), f"{_FORMAT} {digest} {file_digest(path)}")
 
 
 def _predict(predict, image_size, paths, batch_size, progress):

@@ -10,6 +10,7 @@ from hmr_tf.evaluation import bootstrap, cached_predictions, evaluation_set, met
 from hmr_tf.evaluation.protocols import protocol_registry, scores
 from hmr_tf.evaluation.report import (
     comparison,
+    comparison_page,
     html_report,
     people_pictures,
     person_errors,
@@ -21,7 +22,6 @@ from hmr_tf.files.errors import InputError
 from hmr_tf.networks import engines
 
 TIMED_IMAGES = 20  # for the run time
-PREDICTIONS = "predictions"  # folder below --output_dir
 
 
 class Plan(NamedTuple):
@@ -128,7 +128,7 @@ def evaluate(plan, hmr, load_path, batch_size, output_dir, engine=None):
     html = html_report.report(content, measured.errors, protocol_spec.ranked_by, pictures)
     results.write(output_dir, content)
     person_errors.write(
-        output_dir, person_errors.of(people, measured, attributes, predictions_digest)
+        output_dir, person_errors.of(people, measured, attributes, hmr, predictions_digest)
     )
     atomic.write_text(output_dir / html_report.REPORT, html)
     return content
@@ -140,17 +140,32 @@ def report_files(folder):
     return [name for name in names if (folder / name).is_file()]
 
 
-def compare(paths, output_dir):
-    """Runs side by side: writes comparison.html into a Path, returns the printed text."""
+def compare(paths, output_dir, smpl_model_path=""):
+    """Runs side by side, person by person.
+
+    Args:
+      paths: results.json files, or their folders; two or more.
+      output_dir: Path of an existing folder; comparison.html is written there.
+      smpl_model_path: SMPL file of the bodies to draw; empty: as `body_model.find`.
+
+    Returns:
+      The printed text.
+
+    Raises:
+      InputError: fewer than two files, other files, or different protocols.
+    """
     compared = comparison.compare(paths)
-    html = html_report.comparison(compared)
-    atomic.write_text(output_dir / html_report.COMPARISON, html)
+    protocol_spec = protocol_registry.PROTOCOLS.get(compared.protocol)
+    html = comparison_page.page(
+        compared, protocol_spec.ranked_by if protocol_spec else "", smpl_model_path
+    )
+    atomic.write_text(output_dir / comparison_page.COMPARISON, html)
     table = results.text_table(compared.header, compared.rows)
     return "\n".join([compared.protocol, "", *table, *compared.notes])
 
 
 def _predict(plan, engine, image_size, digest, batch_size, output_dir):
-    folder, total = Path(output_dir) / PREDICTIONS, len(plan.frames.file)
+    folder, total = Path(output_dir) / cached_predictions.FOLDER, len(plan.frames.file)
     with tqdm(total=total, desc="Predicting", unit="person", disable=None) as bar:
         return cached_predictions.predict_files(
             engine.predict,

@@ -1,16 +1,34 @@
 """Two runs on the same people: paired intervals of the differences, files of their errors."""
 
+import json
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from hmr_tf.evaluation import bootstrap, evaluation_set
+from hmr_tf.evaluation import bootstrap, evaluation_set, person_groups
 from hmr_tf.evaluation.protocols import scores
-from hmr_tf.evaluation.report import comparison, person_errors, results
+from hmr_tf.evaluation.report import (
+    changed_people,
+    comparison,
+    comparison_page,
+    person_errors,
+    results,
+)
 from hmr_tf.files.errors import InputError
 
 NUM_PEOPLE, NUM_SEQUENCES = 120, 12
+
+
+class Model:
+    """What is kept of a model."""
+
+    image_size = 112
+
+    class smpl:
+        @staticmethod
+        def mesh_digest():
+            return "of no body"
 
 
 def people_of_sequences(label=1.0):
@@ -20,7 +38,7 @@ def people_of_sequences(label=1.0):
     return evaluation_set.EvaluationSet(
         tuple(Path(f"h36m/test/S9_Walking_{k}_cam0.tfrecord") for k in range(NUM_SEQUENCES)),
         sequence[order],
-        np.arange(NUM_PEOPLE) // NUM_SEQUENCES,
+        np.arange(NUM_PEOPLE) % (NUM_PEOPLE // NUM_SEQUENCES),
         {
             "label": np.full(NUM_PEOPLE, label),
             "filename": np.array([b"a.jpg"] * NUM_PEOPLE, object),
@@ -36,12 +54,18 @@ def write_run(folder, errors, label=1.0, metric=None):
     measured = scores.Scores(
         metrics, {}, {"mpjpe_mm": errors}, {"mpjpe_median_mm": scores.Median(errors)}
     )
-    attributes = {"heading": np.where(errors > errors.mean(), "behind", "front")}
+    attributes = {
+        "heading": np.where(errors > errors.mean(), person_groups.BACK, person_groups.FRONT)
+    }
     people = people_of_sequences(label)
-    kept = person_errors.of(people, measured, attributes, predictions_digest="digest")
+    kept = person_errors.of(people, measured, attributes, Model, predictions_digest="digest")
     person_errors.write(folder, kept)
     metrics = {**metrics, "mpjpe_mm": metrics["mpjpe_mm"] if metric is None else metric}
-    results.write(folder, {"protocol": "h36m_p2", "metrics": metrics})
+    tables = {
+        "heading": {person_groups.BACK: {"frames": 9, "mpjpe_mm": 0.0}},
+        "joint": {"neck <b>": {"mpjpe_mm": float(errors[0])}},
+    }
+    results.write(folder, {"protocol": "h36m_p2", "metrics": metrics, "tables": tables})
     return kept
 
 
@@ -84,6 +108,46 @@ def test_comparison_interval_is_that_of_the_difference_of_each_person(tmp_path, 
     assert cells_of([tmp_path / "a", tmp_path / "b"])[0][4] == f"[{low:+.2f}, {high:+.2f}]"
 
 
+def test_comparison_page_has_people_and_tables_side_by_side(tmp_path, errors, rng):
+    other = errors + rng.normal(size=NUM_PEOPLE)
+    write_run(tmp_path / "a", errors)
+    write_run(tmp_path / "b", other)
+    page = comparison_page.page(comparison.compare([tmp_path / "a", tmp_path / "b"]), "mpjpe_mm")
+    assert page.count("<svg") == 1
+    share = 100 * np.mean(other < errors)
+    assert f"for {share:.1f} % of the people" in page
+    person = np.argmin(other - errors)
+    assert page.index("Gained most") < page.index(f"({np.min(other - errors):+.2f}); S9_Walking_")
+    assert f"S9_Walking_{person // 10}_cam0.tfrecord, record {person % 10 + 1}, a.jpg" in page
+    assert "not drawn, as its TFRecord or its predictions" in page
+    assert "neck &lt;b&gt;" in page
+    # Groups are those of the first run, also where the second run's table has other ones.
+    behind = errors > errors.mean()
+    mean = (other - errors)[behind].mean()
+    assert f"<td>{person_groups.BACK}</td><td>{behind.sum()}</td>" in page
+    assert f"<td>{mean:+.2f}</td>" in page
+
+
+def test_comparison_page_of_older_and_foreign_results_has_the_metrics(tmp_path, errors):
+    write_run(tmp_path / "a", errors)
+    (tmp_path / "b").mkdir()
+    for tables in (None, [], {"joint": 3}, {"joint": {"neck": []}}, {"joint": {"x": {"y": "z"}}}):
+        content = {"protocol": "h36m_p2", "metrics": {"mpjpe_mm": 90.0}, "tables": tables}
+        (tmp_path / "b" / "results.json").write_text(json.dumps(content))
+        compared = comparison.compare([tmp_path / "a", tmp_path / "b"])
+        page = comparison_page.page(compared, "mpjpe_mm")
+        assert "90.00" in page
+        assert "Person by person" not in page
+        assert "By joint" not in page
+
+
+def test_changed_people_are_of_different_groups():
+    difference = np.array([-9, -8, -1, 0, np.nan, 3, 5, 4.0])
+    groups = np.array([0, 0, 1, 1, 2, 2, 2, 0])
+    assert changed_people.most_changed(difference, groups, 3) == ([0, 2], [6, 7])
+    assert changed_people.most_changed(difference, groups, 1) == ([0], [6])
+
+
 @pytest.mark.parametrize("case", ["older", "other labels", "of another evaluation"])
 def test_comparison_without_the_same_people_has_no_intervals(tmp_path, errors, case):
     write_run(tmp_path / "a", errors)
@@ -107,6 +171,8 @@ def test_person_errors_are_read_as_written(tmp_path, errors):
     kept = person_errors.read(tmp_path / "a")
     assert kept.data_digest == written.data_digest
     assert kept.predictions_digest == "digest"
+    assert kept.mesh_digest == "of no body"
+    assert kept.image_size == 112
     np.testing.assert_array_equal(kept.errors["mpjpe_mm"], errors)
     np.testing.assert_array_equal(kept.attributes["heading"], written.attributes["heading"])
     np.testing.assert_array_equal(kept.groups.names, written.groups.names)

@@ -401,6 +401,32 @@ def test_compare_shows_runs_side_by_side(tmp_path, capsys):
     assert "+3.20" in (tmp_path / "comparison.html").read_text()
 
 
+def test_compare_draws_people_from_kept_predictions(evaluate, tmp_path, truth):
+    """Bodies with the model's own SMPL file, keypoints without it, a sentence without files."""
+    fakes.write_h36m(tmp_path / "data", P2_FEW, truth)
+    for output, factor in (("a", 1.1), ("b", 1.2)):
+        evaluate("h36m_p1", {"move": about_the_hips(factor)}, output=output)
+    body = str(next(tmp_path.parent.glob("body*/tiny.npz")))
+    names = ("its TFRecord or its predictions have changed", "from the side", "keypoints")
+
+    def page(smpl_model_path=""):
+        evaluate_protocol.compare([tmp_path / "a", tmp_path / "b"], tmp_path, smpl_model_path)
+        return (tmp_path / "comparison.html").read_text()
+
+    drawn = page(body)
+    assert drawn.count("data:image/jpeg;base64,") == 3  # one of each recording; no person gained
+    assert [name in drawn for name in names] == [False, True, False]
+    assert "By action" in drawn
+    drawn = page()
+    assert drawn.count("data:image/jpeg;base64,") == 3
+    assert [name in drawn for name in names] == [False, False, True]
+    for path in (tmp_path / "b" / "predictions").iterdir():
+        path.unlink()
+    drawn = page()
+    assert "data:image/jpeg;base64," not in drawn
+    assert [name in drawn for name in names] == [True, False, False]
+
+
 @pytest.mark.parametrize(
     ("content", "message"),
     [

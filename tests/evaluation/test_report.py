@@ -58,6 +58,21 @@ def test_charts_lines_are_at_their_numbers():
     assert "a &amp; b" in svg
 
 
+def test_charts_scatter_has_one_scale_and_the_diagonal():
+    svg = charts.scatter(np.array([0.0, 10.0, 5.0]), np.array([0.0, 5.0, 50.0]), "a & b", "c")
+    (points,) = re.findall(r'<path d="((?:M[\d. ]+h0)+)"', svg)
+    points = np.array([point.split() for point in re.findall(r"M([\d. ]+)h0", points)], float)
+    end = points[2, 1]  # the top, as 50 is beyond the 99th percentile
+    assert end == 12
+    left, floor = points[0]
+    assert (points[1, 0] - left) / (440 - left) == pytest.approx(
+        2 * (floor - points[1, 1]) / (floor - end), rel=1e-2
+    )
+    assert "a &amp; b" in svg
+    many = charts.scatter(np.arange(1e5), np.arange(1e5), "x", "y")
+    assert len(many) < 2e5
+
+
 @pytest.mark.parametrize("values", [np.zeros(3), np.array([5.0]), np.array([1e-9, 1e9])])
 def test_charts_of_extreme_numbers_are_valid(values):
     for svg in (charts.histogram(values, "mm"), charts.percentile_curve(values, "mm")):

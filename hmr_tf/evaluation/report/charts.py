@@ -7,6 +7,7 @@ import numpy as np
 _WIDTH, _HEIGHT = 460, 240
 _LEFT, _BOTTOM, _TOP, _RIGHT = 52, 40, 12, 20
 _ROW = 26  # of bars
+_MAX_POINTS = 4000  # of a scatter
 _STYLE = "font:11px sans-serif"
 
 
@@ -42,6 +43,27 @@ def percentile_curve(values, unit):
     ]
     curve = f'<polyline points="{" ".join(points)}" fill="none" stroke="#27a" stroke-width="2"/>'
     return _frame([curve], (0, end), (0, 100), unit, "% of the people")
+
+
+def scatter(x, y, x_label, y_label):
+    """Points over axes of one scale that begin at zero, and the diagonal, where both are equal.
+
+    Of many points an even part is drawn; points beyond the 99th percentile lie on the edge.
+
+    Args:
+      x, y: (N,) finite numbers.
+      x_label, y_label: texts of the axes.
+    """
+    end = _round_up(np.percentile(np.concatenate([x, y]), 99))
+    shown = np.linspace(0, len(x) - 1, min(len(x), _MAX_POINTS)).astype(int)
+    points = "".join(
+        f"M{_x(min(x[k], end), end):.1f} {_y(min(y[k], end), end):.1f}h0" for k in shown
+    )
+    style = 'fill="none" stroke="#27a" stroke-width="3.5" stroke-linecap="round" opacity="0.45"'
+    diagonal = f'<path d="M{_x(0, end):.1f} {_y(0, end):.1f}L{_x(end, end):.1f} {_y(end, end):.1f}"'
+    diagonal += ' stroke="#c33" stroke-dasharray="4 3"/>'
+    parts = [f'<path d="{points}" {style}/>', diagonal]
+    return _frame(parts, (0, end), (0, end), x_label, y_label)
 
 
 def lines(series, x_label, y_label):

@@ -4,6 +4,7 @@ import cv2
 import numpy as np
 import tensorflow as tf
 
+from hmr_tf.body.theta import split
 from hmr_tf.evaluation import cached_predictions
 from hmr_tf.rendering import drawing, render
 
@@ -18,20 +19,30 @@ def draw(frames, person, hmr):
     """
     path = frames.paths[frames.file[person]]
     image = cached_predictions.read_crop(path, frames.number[person], hmr.image_size)
-    pixels = drawing.uint8_from_norm(image)
-    keypoints = frames.predicted["keypoints_px"][person]
-    marked = drawing.draw_keypoints(pixels.numpy(), keypoints, np.ones(len(keypoints), bool))
-    if not len(hmr.smpl.faces):
-        return np.concatenate([pixels.numpy(), marked], axis=1)
-    theta = tf.constant(frames.predicted["theta"][person][None])
-    body = hmr.with_mesh(hmr.predictions_from_thetas([theta])[0])
-    overlay, _ = render.render_body(
-        body.vertices, body.camera, hmr.smpl.faces, hmr.image_size, background=pixels[None]
-    )
-    side, _ = render.render_body(
-        render.side_view(body.vertices), body.camera, hmr.smpl.faces, hmr.image_size
-    )
-    return np.concatenate([pixels.numpy(), overlay[0], side[0]], axis=1)
+    pixels = drawing.uint8_from_norm(image).numpy()
+    predicted = {name: values[person] for name, values in frames.predicted.items()}
+    return np.concatenate([pixels, *draw_prediction(pixels, predicted, hmr.smpl)], axis=1)
+
+
+def draw_prediction(pixels, predicted, smpl):
+    """The body over the crop and from the side; without faces to draw only the keypoints.
+
+    Args:
+      pixels: (S, S, 3) uint8 crop.
+      predicted: dict of one person's theta (85,) and keypoints_px (19, 2).
+      smpl: `body.smpl.SMPL`, or None to draw the keypoints.
+
+    Returns:
+      list of one or two (S, S, 3) uint8.
+    """
+    keypoints = predicted["keypoints_px"]
+    if smpl is None or not len(smpl.faces):
+        return [drawing.draw_keypoints(pixels, keypoints, np.ones(len(keypoints), bool))]
+    camera, pose, betas = split(tf.constant(predicted["theta"][None]))
+    vertices, size = smpl(pose, betas).vertices, len(pixels)
+    overlay, _ = render.render_body(vertices, camera, smpl.faces, size, background=pixels[None])
+    side, _ = render.render_body(render.side_view(vertices), camera, smpl.faces, size)
+    return [overlay[0], side[0]]
 
 
 def encode_jpeg(picture):

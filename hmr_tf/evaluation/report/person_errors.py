@@ -11,10 +11,10 @@ from hmr_tf.files.errors import InputError
 
 FILE = "people.npz"
 _FORMAT = 1
-_TEXTS = ("data_digest", "predictions_digest")
+_TEXTS = ("data_digest", "predictions_digest", "mesh_digest")
 _PER_PERSON = ("group", "shard", "number", "filename")
 _KEYS = (
-    *("format", "groups", "paths", "errors", "sums", "medians", "attributes"),
+    *("format", "image_size", "groups", "paths", "errors", "sums", "medians", "attributes"),
     *_TEXTS,
     *_PER_PERSON,
 )
@@ -25,6 +25,8 @@ class PersonErrors(NamedTuple):
 
     data_digest: str  # of people and labels: only runs on the same people are compared
     predictions_digest: str  # of the files in the folder of predictions
+    mesh_digest: str  # of the model's body, `SMPL.mesh_digest`
+    image_size: int  # side of the model's crops, pixels
     groups: bootstrap.Groups
     paths: np.ndarray  # of the TFRecord files
     shard: np.ndarray  # (N,) index in `paths`
@@ -35,13 +37,14 @@ class PersonErrors(NamedTuple):
     attributes: dict  # as `person_groups.attributes`
 
 
-def of(people, measured, attributes, predictions_digest):
+def of(people, measured, attributes, hmr, predictions_digest):
     """PersonErrors of an evaluation.
 
     Args:
       people: EvaluationSet with predictions.
       measured: Scores.
       attributes: of `person_groups.attributes`.
+      hmr: the model.
       predictions_digest: digest that `cached_predictions.predict_files` was given.
     """
     groups = bootstrap.groups(people.clusters)
@@ -49,6 +52,8 @@ def of(people, measured, attributes, predictions_digest):
     return PersonErrors(
         data_digest=people.data_digest,
         predictions_digest=predictions_digest,
+        mesh_digest=hmr.smpl.mesh_digest(),
+        image_size=hmr.image_size,
         groups=groups,
         paths=np.array([str(path.resolve()) for path in people.paths]),
         shard=people.file,
@@ -70,6 +75,7 @@ def write(folder, people):
     medians = {name: term for name, term in people.terms.items() if name not in sums}
     arrays = {
         "format": _FORMAT,
+        "image_size": people.image_size,
         **{name: getattr(people, name) for name in (*_TEXTS, "paths", *_PER_PERSON[1:])},
         "groups": people.groups.names,
         "group": people.groups.of_person,
@@ -121,6 +127,7 @@ def _people_from_arrays(path, head):
     sums = {name: _sums(path, name, num_groups) for name in head["sums"].tolist()}
     medians = {name: scores.Median(x) for name, x in per_person("medians", "f").items()}
     return PersonErrors(
+        image_size=int(head["image_size"]),
         groups=bootstrap.Groups(head["groups"], head["group"]),
         errors=per_person("errors", "f"),
         terms={**sums, **medians},
