@@ -12,8 +12,9 @@ from hmr_tf.data import record
 from hmr_tf.files.errors import InputError
 
 _PARSED_PER_BATCH = 256
-# Stems of files: test_000, train_0000_wmeta; downtown_arguing_00_p0, S9_Eating_0_cam3.
-_SHARD = re.compile(r"(train|val|validation|test|trainval)_\d+(_wmeta)?")
+# Stems of files: test_000, train_0000_wmeta, held_000 of a user's split; sequences are called
+# downtown_arguing_00_p0, S9_Eating_0_cam3, TS1.
+_SHARD = re.compile(r"[a-z]+_\d{3,}(_wmeta)?")
 _PERSON_OR_CAMERA = re.compile(r"_(p|cam)\d+$")
 
 

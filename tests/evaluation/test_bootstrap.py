@@ -207,7 +207,7 @@ def test_clusters_are_sequences_of_all_cameras_and_people_or_photographs():
     paths = ["lsp/test_000.tfrecord", "lsp/test_001.tfrecord"]
     expected = ["a.jpg", "a.jpg", "b.jpg"]
     assert clusters(paths, [0, 0, 1], expected) == (expected, "photographs")
-    paths = ["x/lsp/test_000.tfrecord", "x/coco/val_001_wmeta.tfrecord", "x/coco/TS1.tfrecord"]
+    paths = ["x/lsp/test_000.tfrecord", "x/coco/held_001_wmeta.tfrecord", "x/coco/TS1.tfrecord"]
     names, kind = clusters(paths, [0, 1, 2], ["a.jpg"] * 3)
     assert names == ["x/lsp/a.jpg", "x/coco/a.jpg", "x/coco/TS1"]
     assert kind == "sequences and photographs"
