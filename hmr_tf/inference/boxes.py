@@ -107,6 +107,10 @@ class BoxesByName(NamedTuple):
         if problems and not names:
             raise InputError(problems[0])
         first = _first_number(names, count_frames)
+        if names and 0 not in names:
+            logging.log_first_n(
+                logging.WARNING, "--boxes names no frame 0: its frames count from %d.", 1, first
+            )
         names = {number - first: name for number, name in names.items()}
 
         def boxes_of(number):

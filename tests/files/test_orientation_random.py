@@ -67,6 +67,7 @@ def random_jpeg(rng):
         segment(b"a comment", 0xFE),
         segment(b"Photoshop 3.0\0", 0xED),
         segment(b"http://ns.adobe.com/xmp/extension/\0" + bytes(40)),
+        b"\0no segment\xff\0" + bytes(rng.integers(0, 10_000)),
         b"\xff\xff" + segment(bytes(65), 0xDB)[1:],  # a fill byte
     ]
     for _ in range(rng.integers(0, 6)):

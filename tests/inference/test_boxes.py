@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from hmr_tf.files.errors import InputError
+from hmr_tf.files.listed_paths import trailing_number
 from hmr_tf.inference import boxes
 
 
@@ -260,10 +261,16 @@ def test_boxes_of_photographs_that_are_ambiguous_are_refused(tmp_path):
         (["a/0.jpg"], 3, "a/0.jpg"),
     ],
 )
-def test_boxes_of_frames_go_by_number_from_0_or_1(names, num_frames, first):
+def test_boxes_of_frames_go_by_number_from_0_or_1(names, num_frames, first, monkeypatch):
+    said = []
+    monkeypatch.setattr(boxes.logging, "log_first_n", lambda *args: said.append(args[1] % args[3]))
     listed = boxes.BoxesByName({name: [name] for name in names})
     of_frame = listed.of_frames("clip", lambda: num_frames).of_frame
     assert of_frame(0) == ([] if first == "none" else [first])
+    counted_from = int(trailing_number(first) or 0) if first != "none" else 0
+    has_0 = any(trailing_number(name) == 0 for name in names)
+    expected = f"--boxes names no frame 0: its frames count from {counted_from}."
+    assert said == ([] if has_0 else [expected])
 
 
 @pytest.mark.parametrize(
