@@ -7,6 +7,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+from absl import logging
 
 from hmr_tf.files.errors import InputError
 from hmr_tf.files.image_complete import is_complete
@@ -22,6 +23,7 @@ from hmr_tf.files.orientation import decode_upright, stored_orientation, upright
 SUPPORTED_FORMATS = "JPEG, PNG, BMP, WebP or TIFF"
 # A file with such an extension counts as a photograph, whatever it contains.
 EXTENSIONS = (".jpg", ".jpeg", ".jfif", ".png", ".bmp", ".webp", ".tif", ".tiff")
+_NEARLY_BLACK = 16  # of 255: 12 bits in 16 have 15, a photograph of the night has lights
 _VIDEOS = (".mp4", ".m4v", ".mov", ".avi", ".mkv", ".webm", ".mpg", ".mpeg", ".wmv")
 MAX_PIXELS = 1 << 27  # 0.4 GB of RGB
 _CONVERT = {
@@ -72,6 +74,14 @@ def read_image(path):
         raise InputError(f"{path} is damaged or too large: give another photograph.") from error
     if image is None:
         raise _not_an_image(path)
+    brightest = image.max()
+    if 0 < brightest <= _NEARLY_BLACK:
+        logging.warning(
+            "%s is nearly black: its brightest colour is %d of 255. Where it holds 10 or 12 bits "
+            "in 16, scale them.",
+            path,
+            brightest,
+        )
     return cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
 
 
@@ -110,7 +120,8 @@ def _missing(path):
 def _not_an_image(path):
     if path.suffix.lower() in _VIDEOS:
         return InputError(f"{path} is a video: pass it as --video_path.")
-    return InputError(f"{path} is not an image that can be read: give a {SUPPORTED_FORMATS}.")
+    bits = " of 8 or 16 bits without sign" if path.suffix.lower() in (".tif", ".tiff") else ""
+    return InputError(f"{path} is not an image that can be read: give a {SUPPORTED_FORMATS}{bits}.")
 
 
 def _check(content, path):

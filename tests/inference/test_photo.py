@@ -33,8 +33,16 @@ def test_photo_refuses_tiff_of_measurements(tmp_path, picture, kind, num_channel
     """Fractions or numbers with a sign: which of them is white is unknown."""
     path = tmp_path / "depth.tif"
     cv2.imwrite(str(path), picture[..., :num_channels].astype(kind))
-    with pytest.raises(InputError, match=r"depth\.tif is not an image that can be read"):
+    with pytest.raises(InputError, match=r"depth\.tif is not an .* TIFF of 8 or 16 bits without"):
         photo.read_image(path)
+
+
+def test_photo_of_12_bits_in_16_is_warned_of(tmp_path, picture, caplog):
+    for name, factor in (("dark", 16), ("whole", 257), ("black", 0)):
+        cv2.imwrite(str(tmp_path / f"{name}.png"), picture.astype(np.uint16) * factor)
+        assert photo.read_image(tmp_path / f"{name}.png").shape == picture.shape
+    (line,) = caplog.messages
+    assert "dark.png is nearly black: its brightest colour is 15 of 255" in line
 
 
 @pytest.mark.parametrize("content", [b"", b"no image", b"\xff\xd8\xff\xe0 half a jpeg"])
