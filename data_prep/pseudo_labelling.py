@@ -94,6 +94,11 @@ def _read_landmarks(path, num_people):
                 f"--landmarks={path}: {key} has shape {arrays[key].shape}, and the "
                 f"{num_people} records need {(num_people, *shape)}: is it for other records?"
             )
+        kind = "U" if key == "filename" else "biuf"
+        if arrays[key].dtype.kind not in kind:
+            raise InputError(
+                f"--landmarks={path}: {key} must hold {'text' if kind == 'U' else 'numbers'}."
+            )
         if key != "filename" and not np.isfinite(arrays[key]).all():
             raise InputError(f"--landmarks={path}: {key} holds numbers that are not finite.")
     return FileLandmarks(path, hashlib.sha256(path.read_bytes()).hexdigest(), **arrays)

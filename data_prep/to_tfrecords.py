@@ -16,7 +16,7 @@ from absl import flags
 
 from data_prep.sources import SOURCES
 from hmr_tf.cli import command_line
-from hmr_tf.files.errors import InputError
+from hmr_tf.files.errors import InputError, printable
 
 # Not absl's global flags: hmr_tf.main's may have the same names in one process.
 OPTIONS = flags.FlagValues()
@@ -237,7 +237,7 @@ def _dry_run(job, items):
 def _report(tally, where=""):
     """Writes the first unusable entries, and how many there are."""
     for problem in tally.problems[:_SHOWN_PROBLEMS]:
-        sys.stderr.write("error: {reason}: {where}\n".format(**problem))
+        sys.stderr.write("error: {}\n".format(printable("{reason}: {where}".format(**problem))))
     if tally.num_problems:
         sys.stderr.write(f"error: left out, with such reasons: {tally.num_problems}{where}\n")
 

@@ -5,7 +5,7 @@ import numpy as np
 from hmr_tf.data import crop
 
 
-@np.errstate(over="ignore")  # a point at 1e300 is skipped later, with a reason
+@np.errstate(over="ignore", invalid="ignore")  # points at 1e300 are skipped later, with a reason
 def diagonal(keypoints_px, labelled):
     """Diagonal of the labelled points' box, pixels.
 
@@ -17,7 +17,7 @@ def diagonal(keypoints_px, labelled):
     return np.linalg.norm(high - low)
 
 
-@np.errstate(over="ignore")
+@np.errstate(over="ignore", invalid="ignore")
 def mean_length(keypoints_px, labelled, pairs):
     """Mean distance of the pairs whose points are both labelled, pixels; None if there are none.
 

@@ -246,6 +246,14 @@ def warn_of_another_body(body, training_digest, path):
 
 def _model_from_arrays(content, regressor_path, warns):
     arrays = {key: safe_pickle.to_array(content[key]) for key in _REQUIRED_KEYS}
+    for key, array in arrays.items():
+        num_sides = 3 if key in ("shapedirs", "posedirs") else 2
+        if array.ndim != num_sides or (not array.size and key != "f"):
+            raise InputError(
+                f"{key} has shape {array.shape}, an SMPL model's has {num_sides} sides."
+            )
+        if not np.isfinite(array).all():
+            raise InputError(f"{key} holds numbers that are not finite.")
     other = _OTHER_MODELS.get(arrays["kintree_table"].shape[-1])
     if other:
         raise InputError(f"this is {other}; download SMPL, whose names begin with SMPL_ or basic")

@@ -17,7 +17,7 @@ from absl import app, flags
 
 from hmr_tf.cli import recipes
 from hmr_tf.cli.checks import flag_errors
-from hmr_tf.files.errors import InputError
+from hmr_tf.files.errors import InputError, printable
 from hmr_tf.serving import suppress_output
 
 _HELP = ("-h", "-?", *(dash + word for dash in ("-", "--") for word in ("help", "helpfull")))
@@ -78,7 +78,7 @@ def run(main, flag_values=flags.FLAGS, argv=None, help_text=None):
         with _sigterm_as_exception():
             app.run(main, argv=argv, flags_parser=parse)
     except InputError as error:
-        _end(" ".join(str(error).splitlines()))
+        _end(error)
     except flags.Error as error:
         _end(flag_errors.explain(error, flag_values))
     except OSError as error:
@@ -103,7 +103,7 @@ def _is_current_folder_deleted():
 
 def _end(reason):
     """Ends the command for wrong input."""
-    sys.stderr.write(f"error: {reason}\n")
+    sys.stderr.write(f"error: {printable(reason)}\n")
     sys.exit(2)
 
 

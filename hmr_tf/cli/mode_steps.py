@@ -10,7 +10,7 @@ from hmr_tf.cli.checks import early_checks
 from hmr_tf.cli.command_line import timed_phase, write_and_load_tensorflow
 from hmr_tf.data import shards
 from hmr_tf.files import atomic, checkpoint_files
-from hmr_tf.files.errors import InputError
+from hmr_tf.files.errors import InputError, printable
 
 # Linux has one of these where there is a GPU: of NVIDIA, of AMD, of Windows' Linux.
 _GPU_DEVICES = ("/dev/nvidiactl", "/dev/kfd", "/dev/dxg")
@@ -118,7 +118,7 @@ def os_errors_as_input_errors(options):
 def report_left_out(problems):
     """Writes what was left out, a line for each of `problems`; returns the exit code."""
     for problem in problems:
-        sys.stderr.write(f"error: {problem}\n")
+        sys.stderr.write(f"error: {printable(problem)}\n")
     if problems:
         sys.stderr.write(f"error: left out for the reasons above: {len(problems)}\n")
     return 1 if problems else 0

@@ -7,3 +7,9 @@ class InputError(Exception):
     The message is one line: what was wrong, what is allowed, what to do. Commands print it and exit
     with code 2.
     """
+
+
+def printable(text):
+    """A message in one line; control characters of files, which could steer a terminal, are "?"."""
+    line = " ".join(str(text).splitlines())
+    return "".join(letter if letter.isprintable() else "?" for letter in line)

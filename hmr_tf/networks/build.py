@@ -120,7 +120,10 @@ def read_mean_params(path):
                     f"--mean_params_path={path}: pose is {shapes['pose']} and shape "
                     f"{shapes['shape']}, not (72,) and (10,)."
                 )
-            return tuple(np.asarray(file[key], np.float32) for key in shapes)
+            arrays = tuple(np.asarray(file[key], np.float32) for key in shapes)
+            if not all(np.isfinite(array).all() for array in arrays):
+                raise InputError(f"--mean_params_path={path} holds numbers that are not finite.")
+            return arrays
     except (OSError, KeyError, TypeError, ValueError, AttributeError) as error:
         is_file = os.path.isfile(path)
         reason = ", with pose (72,) and shape (10,)" if is_file else ": no such file"

@@ -9,7 +9,7 @@ from absl import flags
 
 from hmr_tf.cli import command_line
 from hmr_tf.files import atomic
-from hmr_tf.files.errors import InputError
+from hmr_tf.files.errors import InputError, printable
 
 
 @pytest.fixture
@@ -144,3 +144,7 @@ def test_help_of_another_form_gets_the_arguments(options, capsys):
 
     assert run(options, main, "--help", "--count=5", help_text=lambda x: f"{x[1]}\n") == 0
     assert capsys.readouterr().out == "--count=5\n"
+
+
+def test_printable_messages_cannot_steer_a_terminal():
+    assert printable(InputError("a\nb\x1b[31m\0 人")) == "a b?[31m? 人"

@@ -170,11 +170,14 @@ def _bone(lines, in_degrees):
     direction = np.array(fields["direction"], float)
     *angles, letters = fields["axis"] if len(fields["axis"]) > 3 else [*fields["axis"], "XYZ"]
     if len(angles) != 3 or sorted(letters.lower()) != ["x", "y", "z"]:
-        raise InputError(f"axis {fields['axis']}")
-    axes = Rotation.from_euler(letters.lower(), np.array(angles, float), in_degrees)
+        raise InputError(f"axis {' '.join(fields['axis'])}")
+    angles = np.array(angles, float)
+    if not np.isfinite(angles).all():
+        raise InputError(f"axis {' '.join(fields['axis'])}")
+    axes = Rotation.from_euler(letters.lower(), angles, in_degrees)
     length = np.linalg.norm(direction)
     if direction.shape != (3,) or not 0 < length < np.inf:
-        raise InputError(f"direction {fields['direction']}")
+        raise InputError(f"direction {' '.join(fields['direction'])}")
     (name,) = fields["name"]
     return name, Bone(direction / length, axes, _channels(fields.get("dof", ())))
 

@@ -107,8 +107,9 @@ def _read_arrays(path):
     missing = [name for name in ("imgname", "part", "S") if name not in arrays]
     if missing:
         raise InputError(f"{path} has no {', '.join(missing)}: files of SPIN and mmpose have")
-    num_rows, num_joints = len(arrays["imgname"]), arrays["S"].shape[1:2]
-    num_joints = num_joints[0] if num_joints else 0
+    num_rows, num_joints = (
+        next(iter(sides), 0) for sides in (arrays["imgname"].shape, arrays["S"].shape[1:])
+    )
     shapes = {
         "imgname": (num_rows,),
         "part": (num_rows, num_joints, 3),

@@ -70,7 +70,7 @@ LABELS = {
     "people": "people with labelled keypoints",
 }
 RESULTS, SEQUENCES = "results.json", "sequences.csv"
-_MAX_BYTES = 2**26
+_MAX_BYTES, _MAX_INTEGER = 2**26, 2**63
 _MAX_SHOWN = 5  # names of missing sequences; results.json and the report have all
 
 
@@ -128,16 +128,19 @@ def read(path):
         if "metrics" not in content and "keypoints_px" in content:  # before version 1.1
             numbers = {name: value for name, value in content.items() if name in LABELS}
             content = {**content, "protocol": "body_errors", "metrics": numbers}
-        if not (isinstance(content["metrics"], dict) and isinstance(content["protocol"], str)):
-            raise TypeError("metrics and protocol have other types")
+        kinds = {"metrics": dict, "protocol": str, "options": dict}
+        content.setdefault("options", {})  # none in versions before 1.1
+        if not all(isinstance(content[name], kind) for name, kind in kinds.items()):
+            raise TypeError("metrics, protocol or options have other types")
         for name, value in content["metrics"].items():
-            if not (value is None or type(value) in (int, float)):
+            is_number = type(value) is float or (type(value) is int and abs(value) < _MAX_INTEGER)
+            if not (value is None or is_number):
                 raise InputError(
                     f"--compare={path}: its metric {name} is not a number; pass a results.json of "
                     "--mode=evaluate."
                 )
         return content
-    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise InputError(
             f"--compare={path} is not a results.json of --mode=evaluate: it needs a protocol and "
             "metrics, which are numbers."
@@ -229,7 +232,7 @@ def format_flag_value(value):
     """A flag's value as on the command line; 14 and 17 for the usual joints."""
     if isinstance(value, (tuple, list)):
         numbers = {tuple(names): str(len(names)) for names in (LSP_JOINTS, MPI_INF_3DHP_JOINTS)}
-        return numbers.get(tuple(value), ",".join(map(str, value)))
+        return numbers.get(tuple(map(str, value)), ",".join(map(str, value)))
     return str(value)
 
 
