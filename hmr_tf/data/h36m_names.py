@@ -18,7 +18,7 @@ def sequence_name(subject, action, trial, camera):
 
 
 def sequences_to_test(trials, cameras):
-    """Names of the test subjects' recordings without the corrupt one, in the original's order."""
+    """Names of the test subjects' recordings without the corrupt one, by action and subject."""
     names = [
         sequence_name(subject, action, trial, camera)
         for action in ACTIONS

@@ -26,7 +26,7 @@ FOLDERS = {"train": "train", "val": "validation", "test": "test"}
 OPENPOSE_18 = skeleton.OPENPOSE_18_KEYPOINTS
 GENDERS = {"m": "male", "f": "female"}
 _GENDERS = {**GENDERS, "neutral": "neutral"}  # the last: of predictions, --write=3dpw
-CONFIDENT = 0.3  # VIBE's VIS_THRESH, `threedpw_utils.py:40`@2ba005c; SPIN takes all above 0
+CONFIDENT = 0.3  # VIBE's VIS_THRESH, `threedpw_utils.py:39`@2ba005c; SPIN takes all above 0
 MAX_PEOPLE = 16  # the dataset has one or two
 MISFIT_M = 0.01
 _KEYS = ("poses", "trans", "jointPositions", "betas", "genders", "poses2d", "cam_poses")
@@ -160,7 +160,7 @@ def _frames(scene, actor, name):
     for row, has_camera in enumerate(actor.has_camera):
         image = str(_image(scene, row + first))
         if not has_camera:
-            # SPIN leaves these out too, `pw3d.py:26-39`.
+            # SPIN leaves these out too, `pw3d.py:28-40`.
             yield Skipped("camera pose invalid", f"{name}, {image}", is_problem=False)
         elif not is_usable[row]:
             yield Skipped("SMPL parameters or camera pose not usable", f"{name}, {image}")

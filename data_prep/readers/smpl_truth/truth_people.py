@@ -10,7 +10,7 @@ from hmr_tf.data import crop
 from hmr_tf.data.smpl_truth import CONFIDENT
 
 # The original scales people to 150 px for a crop of 224, also in 3DPW: `src/util/smooth_bbox.py` of
-# its author's human_dynamics. SPIN's box has 1.2 times the larger side (`pw3d.py:42-45`@277892a).
+# its author's human_dynamics. SPIN's box has 1.2 times the larger side (`pw3d.py:44-49`@277892a).
 CROP = mpi_inf_3dhp_train.CROP._replace(min_inside=0)
 
 
