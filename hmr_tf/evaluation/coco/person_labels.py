@@ -13,6 +13,8 @@ from hmr_tf.data import coco_names, photograph_paths
 from hmr_tf.files.errors import InputError
 from hmr_tf.inference import box_files, openpose
 
+MAX_NUMBER = 1e9  # pixels, or square pixels; larger ones are errors in the file
+
 
 class CocoPerson(NamedTuple):
     """A person as annotated."""
@@ -126,11 +128,11 @@ def _keypoints(listed, pairs, num_listed):
         return keypoints
     try:
         values = np.array(listed, float).reshape(num_listed, 3)  # null: NaN
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError) as error:
         raise InputError(f"has keypoints that are not {num_listed} times x, y, v") from error
     flags = np.nan_to_num(values[:, 2]).clip(0)
-    if not np.isfinite(values[flags > 0]).all():
-        raise InputError("has a labelled keypoint that is not a number")
+    if not (np.abs(values[flags > 0]) < MAX_NUMBER).all():
+        raise InputError("has a labelled keypoint that is not a number of pixels")
     values = np.where(flags[:, None] > 0, values, 0.0)
     for index, column in pairs:
         keypoints[index] = values[column]
@@ -145,7 +147,8 @@ def _box(values):
 
 
 def _is_number(value):
-    return isinstance(value, (int, float)) and bool(np.isfinite(value))
+    """Whether a value is a number of a size that an image can have."""
+    return isinstance(value, (int, float)) and -MAX_NUMBER < value < MAX_NUMBER
 
 
 def _photographs(entries, people, data_dir):

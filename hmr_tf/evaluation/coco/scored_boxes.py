@@ -85,9 +85,9 @@ def _of_detections(entries, labels, category):
 
 
 def _scored_box(entry):
-    values = [*(entry.get("bbox") or ()), entry.get("score", _GIVEN_SCORE)]
+    values = entry.get("bbox"), entry.get("score", _GIVEN_SCORE)
     try:
-        *box, score = (float(value) for value in values)
+        box, score = [float(value) for value in values[0]], float(values[1])
     except (TypeError, ValueError, OverflowError):
         box, score = (), 0.0
     if len(box) != 4 or not np.isfinite([*box, score]).all() or min(box[2:]) <= 0:

@@ -218,7 +218,10 @@ def test_coco_keypoints_of_a_file_with_other_keypoints(tmp_path):
         ({"bbox": None}, "annotation 0 .* has no bbox"),
         ({"area": "large"}, "annotation 0 .* has the area large"),
         ({"keypoints": [1, 2, 2]}, "annotation 0 .* not 17 times x, y, v"),
-        ({"keypoints": [float("nan"), 2, 2] * 17}, "labelled keypoint that is not a number"),
+        (
+            {"keypoints": [float("nan"), 2, 2] * 17},
+            "labelled keypoint that is not a number of pixels",
+        ),
         ({"image_id": 9}, "image that is not listed, image_id 9"),
         ({"keypoints": [0] * 51}, "no person with labelled keypoints"),
     ],
