@@ -107,7 +107,13 @@ def test_results_text_has_settings_metrics_and_missing_sequences():
     assert "INCOMPLETE: 1 missing" in text
     assert re.search(r"MPJPE, mm +50\.00 +\[45\.00, 55\.50\] +56\.80", text)
     assert re.search(r"given the box, ms +10\.00 +-\n", text)
-    assert "95 % intervals: bootstrap over 3 sequences, 1000 resamples" in text
+    assert (
+        "95 % intervals: bootstrap over 3 sequences, 1000 resamples; so few give too narrow" in text
+    )
+    many = {**RESULTS, "bootstrap": {**RESULTS["bootstrap"], "groups": 20}}
+    assert results.describe(many).endswith(
+        "1000 resamples\n\nby joint  mpjpe_mm  pa_mpjpe_mm\nneck         40.00            -"
+    )
     one = {**RESULTS, "intervals": {}, "bootstrap": {**RESULTS["bootstrap"], "groups": 1}}
     assert "no 95 % intervals: they need two sequences or more" in results.describe(one)
     assert re.search(r"neck +40\.00 +-", text)

@@ -119,5 +119,7 @@ class EvaluationOptions:
         "photographs.",
     )
     compare: tuple[str, ...] = _evaluate(
-        (), "results.json files of one protocol, to put side by side; no model needed."
+        (),
+        "results.json files of one protocol, to put side by side, person by person, with intervals "
+        "of the differences; no model needed.",
     )

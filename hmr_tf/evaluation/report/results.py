@@ -71,6 +71,7 @@ LABELS = {
 }
 RESULTS, SEQUENCES = "results.json", "sequences.csv"
 _MAX_BYTES, _MAX_INTEGER = 2**26, 2**63
+_FEW_GROUPS = 20  # docs/evaluation.md has how often their intervals hold the truth
 _MAX_SHOWN = 5  # names of missing sequences; results.json and the report have all
 
 
@@ -98,9 +99,10 @@ def describe_bootstrap(results):
         return ""
     if settings["groups"] < 2:
         return f"no 95 % intervals: they need two {settings['of']} or more"
+    caution = "; so few give too narrow intervals" if settings["groups"] < _FEW_GROUPS else ""
     return (
         f"95 % intervals: bootstrap over {settings['groups']} {settings['of']}, "
-        f"{settings['resamples']} resamples"
+        f"{settings['resamples']} resamples{caution}"
     )
 
 
