@@ -26,7 +26,7 @@ def resolve(arguments):
     """Arguments of a command, with each --flagfile=FILE as `find` finds it.
 
     Raises:
-      InputError: such a file is no text.
+      InputError: such a file is no text, or begins with a byte order mark.
     """
     return [_resolve(argument) for argument in arguments]
 
@@ -43,7 +43,8 @@ def _resolve(argument):
 
 def _check_text(path):
     try:
-        Path(path).read_text(encoding="utf-8")
+        if Path(path).read_text(encoding="utf-8").startswith("\ufeff"):
+            raise InputError(f"--flagfile={path} begins with a byte order mark: save it without.")
     except UnicodeDecodeError as error:
         raise InputError(
             f"--flagfile={path} is not a text file with a flag on each line."

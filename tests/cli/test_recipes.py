@@ -46,6 +46,12 @@ def test_recipes_refuse_a_file_that_cannot_be_read(tmp_path, monkeypatch):
         recipes.resolve(["hmr", f"--flagfile={tmp_path / 'mine.flags'}"])
 
 
+def test_recipes_refuse_a_byte_order_mark(tmp_path):
+    (tmp_path / "notepad.flags").write_text("--mode=predict\r\n", encoding="utf-8-sig")
+    with pytest.raises(InputError, match=r"notepad\.flags begins with a byte order mark: save it"):
+        recipes.resolve([f"--flagfile={tmp_path / 'notepad.flags'}"])
+
+
 def test_recipes_and_converter_of_the_quickstart_are_there():
     assert Path(recipes.find(quickstart.FLAGFILE)).is_file()
     assert (recipes.ROOT / quickstart.CONVERTER).is_file()
