@@ -98,11 +98,33 @@ def pinhole_of(image, focal_px=None, principal_px=None):
         if number == 1 and values[0] <= 0:
             raise ValueError(f"{name} must be above 0; received {given!r}")
     height, width = image.shape[:2]
+    _warn_of_other_units(focal_px, principal_px, max(height, width))
     focal_px = None if focal_px is None else np.ravel(focal_px)[0]
     pinhole = camera.default_pinhole(height, width, CROP_PX, focal_px)
     if principal_px is None:
         return pinhole
     return pinhole._replace(principal_px=tuple(np.ravel(principal_px).astype(float)))
+
+
+def _warn_of_other_units(focal_px, principal_px, longer_px):
+    """A warning for a focal length in millimetres, a principal point in shares of the size."""
+    if focal_px is not None and np.ravel(focal_px)[0] < longer_px / 5:  # 136 degrees
+        logging.log_first_n(
+            logging.WARNING,
+            "A focal length of %g px is short for a photograph of %d px: is it in millimetres? "
+            "Pixels are millimetres * photograph's width / sensor's width.",
+            1,
+            np.ravel(focal_px)[0],
+            longer_px,
+        )
+    if principal_px is not None and longer_px > 2 and np.abs(principal_px).max() <= 1:
+        logging.log_first_n(
+            logging.WARNING,
+            "The principal point %g,%g is the photograph's corner: it is needed in pixels, not in "
+            "shares of width and height.",
+            1,
+            *np.ravel(principal_px),
+        )
 
 
 def crop_people(image, boxes, pinhole, image_size):

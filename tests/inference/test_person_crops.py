@@ -25,6 +25,11 @@ def model(tmp_path_factory):
     return Model(*tiny_hmr.with_body(tmp_path_factory.mktemp("body")))
 
 
+def log_each(level, text, number, *values):
+    """In place of absl's `log_first_n`, which logs once in a process."""
+    logging.log(level, text, *values)
+
+
 def projected(points, pinhole):
     return pinhole.focal_px * points[:, :2] / points[:, 2:] + pinhole.principal_px
 
@@ -112,6 +117,21 @@ def test_given_boxes_far_larger_than_the_photograph_are_refused(model, picture):
     assert np.isfinite(person.vertices).all()
     with pytest.raises(InputError, match=r"more than 10 times as large as the 160 x 90 photograph"):
         model.predict(picture, (-2000, -50, 4000, 1000))
+
+
+@pytest.mark.parametrize(
+    ("camera", "text"),
+    [
+        ({"focal_px": 28}, "A focal length of 28 px is short for a photograph of 160 px"),
+        ({"principal_px": (0.5, 0.5)}, "The principal point 0.5,0.5 is the photograph's corner"),
+        ({"focal_px": 100, "principal_px": (80, 45)}, None),
+    ],
+)
+def test_camera_in_other_units_is_warned_of(camera, text, picture, caplog, monkeypatch):
+    monkeypatch.setattr(logging, "log_first_n", log_each)
+    person_crops.pinhole_of(picture, **camera)
+    assert len(caplog.messages) == (text is not None)
+    assert not text or text in caplog.messages[0]
 
 
 @pytest.mark.parametrize(
