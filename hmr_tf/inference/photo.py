@@ -23,6 +23,7 @@ from hmr_tf.files.orientation import decode_upright, stored_orientation, upright
 SUPPORTED_FORMATS = "JPEG, PNG, BMP, WebP or TIFF"
 # A file with such an extension counts as a photograph, whatever it contains.
 EXTENSIONS = (".jpg", ".jpeg", ".jfif", ".png", ".bmp", ".webp", ".tif", ".tiff")
+_WRITTEN = re.compile(r"(.+?)_(?:overlay|panels|transparent|person_\d+_measures)\.png")
 _NEARLY_BLACK = 16  # of 255: 12 bits in 16 have 15, a photograph of the night has lights
 _VIDEOS = (".mp4", ".m4v", ".mov", ".avi", ".mkv", ".webm", ".mpg", ".mpeg", ".wmv")
 MAX_PIXELS = 1 << 27  # 0.4 GB of RGB
@@ -162,6 +163,7 @@ def find(img_path):
     if shown is not None:
         # Hidden files are left out, as in a pattern.
         paths = sorted(p for p in shown if not p.name.startswith(".") and _is_photograph(p))
+        paths = _without_predictions(paths)
         if not paths:
             raise InputError(f"--img_path={path} holds no photographs ({SUPPORTED_FORMATS}).")
         return paths
@@ -176,6 +178,19 @@ def find(img_path):
     if not paths:
         raise InputError(f"--img_path={img_path} matches no file.")
     return paths
+
+
+def _without_predictions(paths):
+    """Paths of a folder without pictures that a prediction wrote: a_overlay.png beside a.jpg."""
+    stems = {path.stem for path in paths}
+    written = [
+        path for path in paths if (name := _WRITTEN.fullmatch(path.name)) and name[1] in stems
+    ]
+    if written:
+        logging.warning(
+            "%d pictures of earlier predictions are left out, as %s.", len(written), written[0].name
+        )
+    return [path for path in paths if path not in written]
 
 
 def _is_photograph(path):

@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
+from hmr_tf.exporters import output_formats
 from hmr_tf.files.errors import InputError
 from hmr_tf.inference import photo
 
@@ -246,3 +247,19 @@ def test_photo_remedies_give_the_same_photograph(picture):
         np.testing.assert_allclose(result.astype(int), picture, atol=1)
     grey = picture[..., 0]
     photo.check_array(np.repeat(grey.reshape(*grey.shape[:2], 1), 3, axis=2))
+
+
+def test_photo_folder_without_the_pictures_of_earlier_predictions(tmp_path, picture, caplog):
+    written = ("a_overlay", "a_panels", "a_transparent", "a_person_0_measures")
+    photographs = ("a.jpg", "b_overlay.png", "c_overlay.jpg", "c.png")
+    for name in (*photographs, *(f"{name}.png" for name in written)):
+        cv2.imwrite(str(tmp_path / name), picture)
+    assert [path.name for path in photo.find(tmp_path)] == sorted(photographs)
+    (line,) = caplog.messages
+    assert line == "4 pictures of earlier predictions are left out, as a_overlay.png."
+
+
+def test_photo_knows_the_names_of_all_pictures_of_predictions():
+    for name in ("overlay", "panels", "transparent"):
+        assert name in output_formats.names("photo")
+        assert photo._WRITTEN.fullmatch(f"me_{name}.png")
