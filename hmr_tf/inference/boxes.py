@@ -18,6 +18,7 @@ from hmr_tf.inference import box_files, openpose
 
 _JSON_STARTS = (b"{", b"[")
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+_LOW_SCORE = 0.3  # of a detection; the threshold that demos of detectors take
 LARGEST_BOX = 10  # times the photograph's diagonal; of a face's photograph the body has 7 to 9
 
 
@@ -155,6 +156,8 @@ def read(path, category=""):
             boxes = [detection.box for detection in people.detections]
             return BoxesByName({}, boxes, tuple(people.problems))
         by_name, problems = box_files.read_json(content, f"--boxes={path}", category)
+        if isinstance(content, list):
+            _warn_of_low_scores(content)
         result = BoxesByName(by_name, problems=tuple(problems))
     else:
         by_name, problems = box_files.read_csv(path)
@@ -172,6 +175,20 @@ def _is_json(path):
         return path.suffix.lower() == ".json"
     with open(path, "rb") as file:
         return file.read(1000).removeprefix(_BYTE_ORDER_MARK).lstrip().startswith(_JSON_STARTS)
+
+
+def _warn_of_low_scores(detections):
+    """A warning where a detector's results also list what it hardly believes to be people."""
+    scores = [entry.get("score") for entry in detections if isinstance(entry, dict)]
+    low = sum(isinstance(score, (int, float)) and score < _LOW_SCORE for score in scores)
+    if low:
+        logging.warning(
+            "%d of %d detections have a score below %g: they are predicted as the others. Leave "
+            "them out of the file where they are no people.",
+            low,
+            len(detections),
+            _LOW_SCORE,
+        )
 
 
 def check(box, height, width):

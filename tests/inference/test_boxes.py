@@ -414,3 +414,16 @@ def test_boxes_refuse_other_files_in_plain_words(tmp_path, name):
 def test_boxes_refuse_a_folder_without_json(tmp_path):
     with pytest.raises(InputError, match="holds no JSON"):
         boxes.read(tmp_path)
+
+
+def test_boxes_of_low_scores_are_warned_of_and_read(tmp_path, caplog):
+    """A detector's results for COCO list everything with a score over 0.001."""
+    entry = {"image_id": "a.jpg", "category_id": 1, "bbox": [1, 2, 3, 4]}
+    path = tmp_path / "detections.json"
+    for scores, text in (
+        ((0.9, 2.9), None),
+        ((0.9, 0.05, 0.001), "2 of 3 detections have a score"),
+    ):
+        path.write_text(json.dumps([{**entry, "score": score} for score in scores]))
+        assert boxes.read(path).by_name == {"a.jpg": [(1, 2, 3, 4)] * len(scores)}
+        assert [text in message for message in caplog.messages] == [True] * (text is not None)
