@@ -108,4 +108,5 @@ def read_file(path):
 def _gender(array):
     """male, female, neutral or unknown. Some files hold text, some bytes."""
     text = str(array.astype("U").ravel()[0]).lower() if array.size else ""
+    text = re.sub(r"b'(.*)'", r"\1", text)  # of bytes written as text
     return text if text in ("male", "female", "neutral") else "unknown"

@@ -4,6 +4,8 @@ import numpy as np
 
 from hmr_tf.data import crop
 
+_SMALLEST_BODY_M, _LARGEST_BODY_M, _MAX_M = 0.2, 20.0, 1e4
+
 
 @np.errstate(over="ignore", invalid="ignore")  # points at 1e300 are skipped later, with a reason
 def diagonal(keypoints_px, labelled):
@@ -31,3 +33,13 @@ def mean_length(keypoints_px, labelled, pairs):
         if labelled[first] and labelled[second]
     ]
     return np.mean(lengths) if lengths else None
+
+
+@np.errstate(over="ignore", invalid="ignore")
+def is_in_another_unit(joints):
+    """Whether the box of (J, 3) joints in metres is no body's: they are millimetres or the like.
+
+    False for joints that are not finite, or are far too large: they are no numbers.
+    """
+    diagonal_m = np.linalg.norm(np.ptp(joints, axis=0))
+    return bool(diagonal_m < _SMALLEST_BODY_M or _LARGEST_BODY_M < diagonal_m < _MAX_M)

@@ -234,6 +234,8 @@ def person(image, points_px, joints, **more):
     diagonal = person_size.diagonal(keypoints_px, labelled)
     if diagonal == 0:
         return Skipped("keypoints all in one place", str(image))
+    if person_size.is_in_another_unit(joints):
+        return Skipped("joints in another unit than the dataset's", str(image))
     return LabelledPerson(
         image,
         keypoints_px,

@@ -60,7 +60,8 @@ def check_amass(rng, folder):
     poses[:, 0, 0] = np.arange(number)
     betas = rng.normal(size=choose(rng, 10, 16, 300))
     gender = choose(rng, "male", "female", "neutral", "")
-    text = choose(rng, np.array(gender), np.array(gender.encode()), np.array([gender]))
+    forms = (np.array(gender), np.array(gender.encode()), np.array([gender]))
+    text = choose(rng, *forms, np.array(str(gender.encode())))
     arrays = {
         "poses": poses.reshape(number, -1).astype(choose(rng, np.float64, np.float32)),
         "betas": betas[None] if chance(rng, 0.3) else betas,

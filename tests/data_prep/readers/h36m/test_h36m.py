@@ -441,3 +441,14 @@ def test_h36m_npz_images_may_be_numbered_from_0(tmp_path):
     assert note == IndexNote("images numbered from 0 in h36m_train.npz", 2)
     assert [p.image[-10:-4] for p in labelled] == ["000000", "000005"]
     assert [p.filename[-10:-4] for p in labelled] == ["000001", "000006"]
+
+
+def test_h36m_npz_of_millimetres_is_a_problem(tmp_path):
+    """SPIN's and mmpose's files hold metres."""
+    name = "S1_Eating.54138969_000001.jpg"
+    path = h36m_fakes.write_npz(tmp_path, [name])
+    joints = np.load(path)["S"] * [1000, 1000, 1000, 1]
+    h36m_fakes.write_npz(tmp_path, [name], S=joints)
+    (skipped,) = (x for x in h36m_layouts.read(tmp_path, "train") if isinstance(x, Skipped))
+    assert skipped.reason == "joints in another unit than the dataset's"
+    assert skipped.is_problem

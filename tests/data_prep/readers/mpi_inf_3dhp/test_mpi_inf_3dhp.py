@@ -399,3 +399,12 @@ def test_mpi_inf_3dhp_annotations_may_count_frames_from_1(tmp_path, rng):
     write_frames(tmp_path / "S1" / "Seq1", 3)
     records, _ = convert(mpi_inf_3dhp_train.read(tmp_path, "train"))
     assert [brightness(record) for record in records] == [grey(i)[0, 0, 0] for i in range(3)]
+
+
+def test_mpi_inf_3dhp_joints_of_metres_are_problems(tmp_path, rng):
+    points, joints = standing_3dhp(1, rng)
+    folder = tmp_path / "S1" / "Seq1"
+    write_sequence(folder, points, joints / 1000)
+    write_frame(folder / "imageFrames/video_0/frame_000001.jpg", 0)
+    with pytest.raises(InputError, match=r"no usable frame .*joints in another unit than the data"):
+        list(mpi_inf_3dhp_train.read(tmp_path, "train"))
