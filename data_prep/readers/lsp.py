@@ -46,6 +46,7 @@ def _read_joints(data_dir, dataset):
     if not path.is_file():
         raise InputError(f"there is no {path}: pass the folder with joints.mat as --data_dir")
     joints = matlab.load(path, ["joints"])["joints"]
+    joints = matlab.with_axes(joints, 3) if joints.shape == _SHAPES[dataset] else joints
     _check_shape(path, joints.shape, dataset)
     numbers = matlab.numbers(joints)
     if numbers.size != joints.size:

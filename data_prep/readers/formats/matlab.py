@@ -59,6 +59,11 @@ def field(item, name):
     return getattr(item, name, np.empty((0, 0))) if _is_struct(item) else np.empty((0, 0))
 
 
+def with_axes(array, num_axes):
+    """The array with that many axes: MATLAB leaves out those of length 1 at the end."""
+    return array.reshape(array.shape + (1,) * (num_axes - array.ndim))
+
+
 def numbers(array):
     """Numbers of an array in one row; an empty row for anything else."""
     return np.ravel(array) if _kind(array) in "biuf" else np.empty(0)
@@ -106,6 +111,8 @@ class _Hdf5:
         self._left_bytes = MAX_BYTES
 
     def read(self, item, depth=0):
+        if not isinstance(item, h5py.Dataset):
+            raise InputError("structs in version 7.3: save it in MATLAB with -v7")
         is_cell = h5py.check_ref_dtype(item.dtype) is h5py.Reference
         self._left_bytes -= max(item.dtype.itemsize, 8) * item.size
         if self._left_bytes < 0 or depth > MAX_DEPTH:

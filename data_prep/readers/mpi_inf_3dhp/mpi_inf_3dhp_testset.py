@@ -115,7 +115,7 @@ def _read_annotations(path):
 
 def _by_frame(array, num_frames, num_axes):
     """(axes, 17, 1, N), as in MATLAB -> (N, 17, axes)."""
-    expected = (num_axes, len(JOINTS), 1, num_frames)
+    array, expected = matlab.with_axes(array, 4), (num_axes, len(JOINTS), 1, num_frames)
     if array.shape != expected:
         shape, expected = (" x ".join(map(str, sides)) for sides in (array.shape, expected))
         raise InputError(f"an array of {shape} numbers, not {expected}")

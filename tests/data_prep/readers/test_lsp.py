@@ -95,7 +95,7 @@ def test_lsp_unusable_people_are_counted(tmp_path, joints):
         (lsp.read_extended, (14, 4, 2), "14 x 3 x images, at most 100000$"),
         (lsp.read_extended, (14, 3, 100_001), "14 x 3 x 100001 numbers"),
         (lsp.read_extended, (5000, 5000), "5000 x 5000 numbers"),
-        (lsp.read, (3, 14), "3 x 14 x images, at most 100000$"),
+        (lsp.read, (3, 15), "3 x 14 x images, at most 100000$"),
     ],
 )
 def test_lsp_other_datasets_matrix_is_refused(read, shape, hint, tmp_path):
@@ -170,3 +170,11 @@ def test_lsp_hidden_files_of_macos_are_counted_and_the_images_read(tmp_path, joi
     assert tally.problems == [
         {"reason": "hidden file", "where": str(folder / "images" / "._im00001.jpg")}
     ]
+
+
+def test_lsp_of_one_image_has_no_third_axis(tmp_path, joints):
+    """MATLAB leaves out axes of length 1 at the end."""
+    folder = write_lsp(tmp_path, joints[..., :1], digits=5)
+    scipy.io.savemat(folder / "joints.mat", {"joints": joints[..., 0]})
+    (person,) = lsp.read_extended(folder, "train")
+    np.testing.assert_array_equal(person.keypoints_px[:14], joints[:, :2, 0])

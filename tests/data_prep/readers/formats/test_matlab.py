@@ -206,3 +206,10 @@ def test_matlab_unknown_types_are_refused(tmp_path):
     path.write_bytes(content.replace(tag, struct.pack("<2I", 77, NUMBERS.nbytes)))
     with pytest.raises(InputError, match="of an unknown type"):
         matlab.load(path, ["x"])
+
+
+def test_matlab_structs_of_version_7_3_are_refused_in_words(tmp_path):
+    with h5py.File(tmp_path / "a.mat", "w") as file:
+        file.create_group("RELEASE")["annolist"] = 1.0
+    with pytest.raises(InputError, match=r"structs in version 7\.3: save it in MATLAB with -v7"):
+        matlab.load(tmp_path / "a.mat", ["RELEASE"])

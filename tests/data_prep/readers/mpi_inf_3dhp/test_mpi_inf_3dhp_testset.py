@@ -175,3 +175,12 @@ def test_mpi_inf_3dhp_testset_images_may_be_numbered_from_0(tmp_path, labels):
     items = read(tmp_path)
     assert [p.image[-10:] for p in people(items)] == ["000000.jpg", "000001.jpg", "000002.jpg"]
     assert IndexNote("images numbered from 0", 3) in items
+
+
+def test_mpi_inf_3dhp_testset_of_one_frame_has_fewer_axes(tmp_path, labels):
+    """MATLAB leaves out axes of length 1 at the end."""
+    points, joints = (array[:1] for array in labels)
+    more = {"annot2": points[0], "annot3": joints[0], "univ_annot3": joints[0]}
+    write_testset_sequence(tmp_path / "TS1", points, joints, valid=[1], **more)
+    (person,) = people(read(tmp_path))
+    np.testing.assert_allclose(person.reference.joints, joints[0] / 1000)
