@@ -4,7 +4,7 @@ import numpy as np
 
 from hmr_tf.data import crop
 
-_SMALLEST_BODY_M, _LARGEST_BODY_M, _MAX_M = 0.2, 20.0, 1e4
+_SMALLEST_BODY_M, _LARGEST_BODY_M, _MAX_M = 0.1, 20.0, 1e4
 
 
 @np.errstate(over="ignore", invalid="ignore")  # points at 1e300 are skipped later, with a reason
