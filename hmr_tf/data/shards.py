@@ -175,6 +175,9 @@ def _matching(data_dir, pattern, remedy):
             f"no shards match {data_dir / pattern} (folders there: {', '.join(present) or 'none'})"
             f": {remedy}"
         )
+    for path in files:
+        if not path.stat().st_size:  # TensorFlow would read no record of it and go on
+            raise InputError(f"{path} is empty: copy it again, or convert the dataset again.")
     return files
 
 

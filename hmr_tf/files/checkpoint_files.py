@@ -9,6 +9,7 @@ from pathlib import Path
 from hmr_tf.files.errors import InputError
 
 PARAMS = "params.json"
+_MAX_PARAMS_BYTES = 1 << 20
 _LIST = "checkpoint"  # the file of a folder in which TensorFlow lists its checkpoints
 # TensorFlow writes a checkpoint to such a folder, but does not find it there, nor delete it later.
 _PATTERN_SIGNS = ("[", "*", "?", "\\")
@@ -34,8 +35,21 @@ def has_list(folder):
 
 
 def no_checkpoint(folder):
-    """The InputError of a folder without a checkpoint."""
-    return InputError(f"--load_path={folder} holds no checkpoint: train one with --mode=train.")
+    """The InputError of a folder whose list names no checkpoint that is there."""
+    remedy = "train one with --mode=train."
+    if any(Path(folder).glob("*.data-*")):
+        remedy = "part of its files are missing; copy the whole folder."
+    for index in sorted(Path(folder).glob("*.index")):
+        remedy = f"{Path(folder) / _LIST} names none; pass --load_path={index.with_suffix('')}"
+    return InputError(f"--load_path={folder} holds no checkpoint: {remedy}")
+
+
+def damaged_list(folder):
+    """The InputError of a folder whose list of checkpoints cannot be read."""
+    return InputError(
+        f"{Path(folder) / _LIST}, which lists the checkpoints of its folder, is damaged: pass one "
+        f"of them, as --load_path={Path(folder) / 'ckpt-1000'}, or name another folder."
+    )
 
 
 def check_tf1(prefix):
@@ -62,8 +76,12 @@ def read_params(folder):
     """
     path = Path(folder) / PARAMS
     try:
-        return json.loads(path.read_text())
-    except (OSError, ValueError) as error:
+        with open(path, "rb") as file:
+            content = file.read(_MAX_PARAMS_BYTES + 1)
+        if len(content) > _MAX_PARAMS_BYTES:
+            raise ValueError
+        return json.loads(content)
+    except (OSError, ValueError, RecursionError) as error:
         reason = f": {error.strerror}" if isinstance(error, OSError) else ": it is not JSON"
         raise InputError(
             f"{path}, which states how the network was built, cannot be read{reason}. Import a "

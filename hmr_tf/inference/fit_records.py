@@ -41,6 +41,7 @@ def fit_dataset(hmr, discriminator, files, data_dir, output_dir, batch_size, num
       Fitted.
 
     Raises:
+      InputError: a broken record.
       OSError: output_dir cannot be written.
     """
     fitter = fitting.Fitter(hmr.smpl, _prior(discriminator) if discriminator is not None else None)
@@ -51,9 +52,7 @@ def fit_dataset(hmr, discriminator, files, data_dir, output_dir, batch_size, num
     with tqdm(desc="Fitting", total=shards.count_records(files), unit=" people") as bar:
         for path in files:
             batches = []
-            for (batch,) in pipeline.validation_dataset(
-                {"": [path]}, batch_size=batch_size, image_size=hmr.image_size
-            ):
+            for batch in _batches(path, batch_size, hmr.image_size):
                 initial_theta = hmr(batch["image"], training=False)[-1].theta
                 fit = fitter(batch["keypoints2d_norm"], initial_theta, num_steps)
                 batches.append(_labels(fit, batch["keypoints2d_norm"]))
@@ -65,6 +64,17 @@ def fit_dataset(hmr, discriminator, files, data_dir, output_dir, batch_size, num
             except tf.errors.OpError as error:  # of the target: the source was read before
                 raise OSError(error.message) from error
     return _finish(files, folder, rows, counts)
+
+
+def _batches(path, batch_size, image_size):
+    """Yields the batches of a shard; InputError for a broken record."""
+    files = {"": [path]}
+    dataset = pipeline.validation_dataset(files, batch_size=batch_size, image_size=image_size)
+    try:
+        for (batch,) in dataset:
+            yield batch
+    except tf.errors.OpError as error:
+        raise pipeline.explain_data_error(error, files) or error from error
 
 
 def _prior(discriminator):

@@ -8,9 +8,12 @@ from hmr_tf.body import body_model
 from hmr_tf.files import checkpoint_files
 from hmr_tf.files.checkpoint_files import PARAMS
 from hmr_tf.files.errors import InputError
-from hmr_tf.networks import build, released_weights
+from hmr_tf.networks import build, encoder, released_weights
 from hmr_tf.networks.build import Architecture
 from hmr_tf.networks.discriminator import Discriminator
+
+# Allowed in a params.json.
+_IMG_SIZES, _NUM_STAGES = range(8, 4097), range(1, 101)
 
 MAX_TO_KEEP = 3  # checkpoints of a run, the newest ones
 STEP = "step"  # in a checkpoint: the number of training steps done
@@ -33,10 +36,18 @@ def find(load_path):
     path = Path(load_path)
     if not path.is_dir():
         return str(path)
-    prefix = tf.train.latest_checkpoint(str(path))
+    prefix = newest(path)
     if prefix is None:
         raise checkpoint_files.no_checkpoint(path)
     return prefix
+
+
+def newest(folder):
+    """The prefix of a folder's newest checkpoint; None without one; InputError: a damaged list."""
+    try:
+        return tf.train.latest_checkpoint(str(folder))
+    except (ValueError, tf.errors.OpError) as error:
+        raise checkpoint_files.damaged_list(folder) from error
 
 
 def read_params(prefix):
@@ -48,6 +59,11 @@ def read_params(prefix):
         raise InputError(
             f"{path} must state how the network was built ({', '.join(kinds)}), and does not."
         )
+    allowed = {"encoder": encoder.ENCODERS, "img_size": _IMG_SIZES, "num_stage": _NUM_STAGES}
+    for name, values in allowed.items():
+        if params[name] not in values:
+            listed = f"{values[0]} to {values[-1]}" if type(values) is range else ", ".join(values)
+            raise InputError(f"{path}: {name} is {params[name]!r:.60}; allowed are {listed}.")
     return params
 
 
@@ -179,6 +195,15 @@ def restore(prefix, parts, strict=True):
         status = tf.train.Checkpoint(**parts).restore(prefix).expect_partial()
         if strict:
             status.assert_existing_objects_matched()
-    except (tf.errors.OpError, AssertionError, ValueError) as error:
+    except IndexError as error:  # a file shorter than its index states
+        raise InputError(
+            f"Checkpoint {prefix} is damaged, its end is missing: copy all its files again."
+        ) from error
+    except AssertionError as error:  # names objects of Python
+        raise InputError(
+            f"Checkpoint {prefix} does not fit this network: it lacks variables of "
+            f"{', '.join(parts)}. Is the {PARAMS} beside it that of another training?"
+        ) from error
+    except (tf.errors.OpError, ValueError) as error:
         reason = str(error).strip().splitlines()[0]
         raise InputError(f"Checkpoint {prefix} does not fit this network: {reason}") from error

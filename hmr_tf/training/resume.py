@@ -6,7 +6,6 @@ import time
 from pathlib import Path
 from typing import NamedTuple
 
-import tensorflow as tf
 from absl import logging
 
 from hmr_tf.body import body_model
@@ -62,7 +61,7 @@ def run_folder(options, resumed):
     folder = Path(options.model_dir) if options.model_dir else old or new
     checkpoint_files.refuse_pattern(folder, "model_dir")
     is_same = old and folder.resolve() == old.resolve()
-    if not is_same and tf.train.latest_checkpoint(str(folder)):
+    if not is_same and checkpoint.newest(folder):
         raise checkpoint_files.another_run(folder)
     return folder
 

@@ -177,3 +177,9 @@ def test_shards_without_an_index_are_counted_once(tmp_path, monkeypatch):
     with tf.io.TFRecordWriter(str(path)) as writer:
         writer.write(b"another")
     assert shards.count_records([path]) == 1
+
+
+def test_shards_name_an_empty_file(data_dir):
+    (data_dir / "lsp_ext" / "train_001.tfrecord").write_bytes(b"")
+    with pytest.raises(InputError, match=r"train_001\.tfrecord is empty: copy it again"):
+        shards.find(data_dir, "lsp_ext")

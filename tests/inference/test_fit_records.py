@@ -9,6 +9,7 @@ import tensorflow as tf
 from hmr_tf.body import theta
 from hmr_tf.cli.fit import summary
 from hmr_tf.data import record, shards
+from hmr_tf.files.errors import InputError
 from hmr_tf.inference import fit_records
 from hmr_tf.networks.hmr import mean_theta
 from tests.fakes import full_disk, tiny_hmr
@@ -35,6 +36,15 @@ def records(tmp_path, rng):
         ]
         write(tmp_path / "data" / "coco" / f"train_{shard:03d}.tfrecord", people)
     return hmr, tmp_path
+
+
+def test_fit_names_a_record_that_is_damaged(records):
+    hmr, folder = records
+    files = shards.find(folder / "data", "coco")
+    content = files[1].read_bytes()
+    files[1].write_bytes(content[:-9] + bytes([content[-9] ^ 255]) + content[-8:])
+    with pytest.raises(InputError, match=r"train_001\.tfrecord: record 3 is corrupt"):
+        list(fit_records._batches(files[1], 2, hmr.image_size))
 
 
 def test_fit_records_get_their_bodies(records):
