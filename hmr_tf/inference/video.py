@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 import tensorflow as tf
+from absl import logging
 from tqdm import tqdm
 
 from hmr_tf.body import camera
@@ -20,6 +21,7 @@ from hmr_tf.inference.person_crops import Person
 from hmr_tf.networks import engines
 
 FRAMES_PER_BATCH = 8  # frames whose people are one batch
+_MIN_STILL_FRAMES, _MIN_STILL_S = 10, 0.9
 _BODIES_AT_ONCE = 512  # of a track, posed after smoothing
 # The arrays of each person that are kept: all but the mesh, which would fill the memory.
 PERSON_ARRAYS = (
@@ -87,8 +89,8 @@ def predict_video(model, video, boxes=None, focal_px=None, principal_px=None, sm
         raise InputError(
             f"no person was detected in any of the {len(frames)} frames of {path}.{reason}"
         )
-    video.warn_if_cut_off()
     times = video.frame_times()
+    warn_of_end(video, times)
     tracks = [
         _smooth_track(
             model.hmr.smpl,
@@ -100,6 +102,32 @@ def predict_video(model, video, boxes=None, focal_px=None, principal_px=None, sm
         for track in tracking.track_people(frames)
     ]
     return VideoPeople(path, tracks, times, first_image, problems)
+
+
+def warn_of_end(video, times):
+    """Warns of a video that may be cut off, or not be read to its end.
+
+    It states many more frames in a longer time, though a cut or a variable rate makes statements
+    wrong, too; or its end stands still, as OpenCV's frames do after a recorder changed their size.
+
+    Args:
+      video: `video_files.Video` after its last frame.
+      times: its `video_files.FrameTimes`.
+    """
+    stated, seconds = video.stated_num_frames, times.seconds
+    read_s, stated_s = seconds[-1] + 1 / times.rate_hz, stated / video.rate_hz
+    if len(seconds) < 0.9 * stated and read_s < min(0.9 * stated_s, stated_s - 0.5):
+        logging.warning(
+            "%s states %.1f s, but its frames end after %.1f s: it may be cut off.",
+            *(video.source, stated_s, read_s),
+        )
+    still_s = seconds[-1] - seconds[-1 - video.num_still]
+    if video.num_still >= _MIN_STILL_FRAMES and still_s >= _MIN_STILL_S:
+        logging.warning(
+            "The last %.1f s of %s stand still. If its frames change their size there, convert it "
+            "first, `ffmpeg -i VIDEO video.mp4`.",
+            *(still_s, video.source),
+        )
 
 
 class _Predicted(NamedTuple):

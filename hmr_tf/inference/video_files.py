@@ -99,6 +99,7 @@ class Video:
             else orientation.video_orientation(source, clockwise_deg)
         )
         self._stamps = []  # seconds, of the frames that were yielded
+        self.num_still = 0  # how many of the newest frames are equal to the one before
         self._next = self._next_stamp = None
         if self._capture.isOpened():
             self._read_next()
@@ -136,7 +137,10 @@ class Video:
             self._stamps.append(self._next_stamp)
             image = cv2.cvtColor(self._next, cv2.COLOR_BGR2RGB)
             yield orientation.make_upright(image, self._orientation)
+            before = self._next
             self._read_next()
+            if self._next is not None:
+                self.num_still = self.num_still + 1 if np.array_equal(before, self._next) else 0
 
     def _read_next(self):
         _, self._next = self._capture.read()  # None after the last frame
@@ -163,19 +167,6 @@ class Video:
                 "The pixels of %s are not square (%d:%d), people look stretched: convert it, "
                 "`ffmpeg -i VIDEO -vf scale=iw*sar:ih,setsar=1 square.mp4`.",
                 *(self.source, across, down),
-            )
-
-    def warn_if_cut_off(self):
-        """Warns, after the last frame, where the file states many more frames in a longer time.
-
-        It is no error: a cut or a variable rate makes statements wrong, too.
-        """
-        times, stated = self.frame_times(), self.stated_num_frames
-        read_s, stated_s = times.seconds[-1] + 1 / times.rate_hz, stated / self.rate_hz
-        if len(times.seconds) < 0.9 * stated and read_s < min(0.9 * stated_s, stated_s - 0.5):
-            logging.warning(
-                "%s states %.1f s, but its frames end after %.1f s: it may be cut off.",
-                *(self.source, stated_s, read_s),
             )
 
     def close(self):

@@ -12,6 +12,7 @@ import pytest
 from hmr_tf.files import orientation
 from hmr_tf.files.errors import InputError
 from hmr_tf.inference import boxes, video_files
+from hmr_tf.inference.video import warn_of_end
 from tests.fakes import videos
 
 PAUSE = [0, 40, 80, 120, 1120, 1160, 1200, 1240]
@@ -111,9 +112,21 @@ def test_video_that_is_cut_off_is_warned_of(tmp_path, caplog):
         caplog.clear()
         with video_files.Video(path) as video:
             assert (len(list(video)) < 20) == is_cut_off
-            video.warn_if_cut_off()
+            warn_of_end(video, video.frame_times())
         messages = [record.getMessage() for record in caplog.records]
         assert any("a.avi states 2.0 s, but its frames end" in m for m in messages) == is_cut_off
+
+
+@pytest.mark.parametrize(("num_still", "is_warned"), [(20, True), (8, False)])
+def test_video_that_stands_still_at_its_end_is_warned_of(num_still, is_warned, tmp_path, caplog):
+    """So does one whose frames change their size: OpenCV repeats the last one it can give."""
+    images = [*(still(number) for number in range(10)), *[still(10)] * num_still]
+    path = videos.write_matroska(tmp_path / "a.mkv", images, range(0, 50 * len(images), 50))
+    with video_files.Video(path) as video:
+        assert len(list(video)) == len(images)
+        warn_of_end(video, video.frame_times())
+    messages = [record.getMessage() for record in caplog.records]
+    assert any("a.mkv stand still" in message for message in messages) == is_warned
 
 
 @pytest.mark.parametrize("stated_hz", [1000, 25, 5])
