@@ -5,6 +5,7 @@ with replacement: each metric of the drawn people is one resample, and the middl
 the interval (Efron and Tibshirani 1993, chapter 13, percentile interval).
 """
 
+import hashlib
 from typing import NamedTuple
 
 import numpy as np
@@ -12,6 +13,7 @@ import numpy as np
 from hmr_tf.evaluation.protocols import scores
 
 RESAMPLES, SEED, PERCENT = 1000, 0, 95
+_DIGESTED = 3  # resamples of `draws_digest`
 _WEIGHTS_AT_ONCE = 2**22  # of resamples times groups, to bound the memory
 
 
@@ -60,9 +62,12 @@ def intervals(terms, people):
     Returns:
       name -> [low, high]; None where no resample has the labels. Empty with one group.
     """
-    if len(people.names) < 2:
-        return {}
-    return {name: interval(values) for name, values in resample(terms, people).items()}
+    return intervals_of(resample(terms, people))
+
+
+def intervals_of(resamples):
+    """`intervals` of the resamples of `resample`."""
+    return {name: interval(values) for name, values in resamples.items()}
 
 
 def interval(values):
@@ -77,31 +82,15 @@ def interval(values):
 def resample(terms, people):
     """Metrics of the resamples: name -> (R,), of the same resamples for all.
 
-    Args as `intervals`.
+    Args and groups as in `intervals`.
     """
-    return resample_groups(sum_by_group(terms, people), people)
-
-
-def sum_by_group(terms, people):
-    """The same terms with each `Terms` summed by group: (N, A) -> (G, A)."""
-    return {
-        name: term._replace(
-            numerator=_group_sums(term.columns()[0], people),
-            denominator=_group_sums(term.columns()[1], people),
-        )
-        if isinstance(term, scores.Terms)
-        else term
-        for name, term in terms.items()
-    }
-
-
-def resample_groups(terms, people):
-    """As `resample`, of the terms of `sum_by_group`."""
+    if len(people.names) < 2:
+        return {}
     sums = {name: term for name, term in terms.items() if isinstance(term, scores.Terms)}
     others = {
         name: _of_group_weights(term, people) for name, term in terms.items() if name not in sums
     }
-    columns = [part for term in sums.values() for part in term.columns()]
+    columns = [_group_sums(part, people) for term in sums.values() for part in term.columns()]
     ends = np.cumsum([part.shape[1] for part in columns])[:-1]
     columns = np.concatenate(columns, axis=1) if columns else None
     resamples = {name: [] for name in terms}
@@ -113,6 +102,12 @@ def resample_groups(terms, people):
         for name, function in others.items():
             resamples[name].append(np.array([function(row) for row in weights], float))
     return {name: np.concatenate(values) for name, values in resamples.items()}
+
+
+def draws_digest(num_groups):
+    """SHA-256 of the first resamples: those of two runs are only paired if it is the same."""
+    first = next(_draws(num_groups))[:_DIGESTED]
+    return hashlib.sha256(f"{RESAMPLES} {first.shape}".encode() + first.tobytes()).hexdigest()
 
 
 def _draws(num_groups):

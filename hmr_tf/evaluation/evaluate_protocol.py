@@ -94,7 +94,7 @@ def evaluate(plan, hmr, load_path, batch_size, output_dir, engine=None):
     measured = protocol_spec.score(people, plan.options, hmr)
     as_published = protocol_spec.is_as_published(plan.options)
     groups = bootstrap.groups(people.clusters)
-    intervals = bootstrap.intervals(scores.terms_of(measured), groups)
+    resamples = bootstrap.resample(scores.terms_of(measured), groups)
     attributes = person_groups.attributes(people)
     times = run_time.measure(engine.predict, _timed_crops(people, hmr.image_size), hmr.smpl.faces)
     content = {
@@ -109,7 +109,7 @@ def evaluate(plan, hmr, load_path, batch_size, output_dir, engine=None):
         "counts": {"sequences": len(plan.frames.paths), "frames": len(people.file)},
         "missing": plan.missing,
         "metrics": {**measured.metrics, **times},
-        "intervals": intervals,
+        "intervals": bootstrap.intervals_of(resamples),
         "bootstrap": bootstrap.settings(groups, people.is_by_photograph),
         "engine": engine.name,
         "precision": engine.precision,
@@ -127,9 +127,13 @@ def evaluate(plan, hmr, load_path, batch_size, output_dir, engine=None):
     )
     html = html_report.report(content, measured.errors, protocol_spec.ranked_by, pictures)
     results.write(output_dir, content)
-    person_errors.write(
-        output_dir, person_errors.of(people, measured, attributes, hmr, predictions_digest)
+    kept = person_errors.of(people, measured.errors, resamples, attributes)
+    kept = kept._replace(
+        predictions_digest=predictions_digest,
+        mesh_digest=hmr.smpl.mesh_digest(),
+        image_size=hmr.image_size,
     )
+    person_errors.write(output_dir, kept)
     atomic.write_text(output_dir / html_report.REPORT, html)
     return content
 

@@ -20,17 +20,6 @@ from hmr_tf.files.errors import InputError
 NUM_PEOPLE, NUM_SEQUENCES = 120, 12
 
 
-class Model:
-    """What is kept of a model."""
-
-    image_size = 112
-
-    class smpl:
-        @staticmethod
-        def mesh_digest():
-            return "of no body"
-
-
 def people_of_sequences(label=1.0):
     """EvaluationSet of twelve sequences without predictions."""
     sequence = np.arange(NUM_PEOPLE) % NUM_SEQUENCES
@@ -58,14 +47,20 @@ def write_run(folder, errors, label=1.0, metric=None):
         "heading": np.where(errors > errors.mean(), person_groups.BACK, person_groups.FRONT)
     }
     people = people_of_sequences(label)
-    kept = person_errors.of(people, measured, attributes, Model, predictions_digest="digest")
+    resamples = bootstrap.resample(scores.terms_of(measured), bootstrap.groups(people.clusters))
+    kept = person_errors.of(people, measured.errors, resamples, attributes)
+    kept = kept._replace(predictions_digest="digest", mesh_digest="of no body", image_size=112)
     person_errors.write(folder, kept)
     metrics = {**metrics, "mpjpe_mm": metrics["mpjpe_mm"] if metric is None else metric}
     tables = {
         "heading": {person_groups.BACK: {"frames": 9, "mpjpe_mm": 0.0}},
         "joint": {"neck <b>": {"mpjpe_mm": float(errors[0])}},
     }
-    results.write(folder, {"protocol": "h36m_p2", "metrics": metrics, "tables": tables})
+    intervals = bootstrap.intervals_of(resamples)
+    if metric is not None:
+        intervals["mpjpe_mm"] = [metric, metric]
+    content = {"protocol": "h36m_p2", "metrics": metrics, "intervals": intervals, "tables": tables}
+    results.write(folder, content)
     return kept
 
 
@@ -101,10 +96,10 @@ def test_comparison_is_paired_by_sequence(tmp_path, errors, rng):
 
 def test_comparison_interval_is_that_of_the_difference_of_each_person(tmp_path, errors, rng):
     other = errors + rng.normal(size=NUM_PEOPLE)
-    first = write_run(tmp_path / "a", errors)
+    write_run(tmp_path / "a", errors)
     write_run(tmp_path / "b", other)
     terms = {"x": scores.mean_terms(other - errors)}
-    low, high = bootstrap.intervals(terms, first.groups)["x"]
+    low, high = bootstrap.intervals(terms, bootstrap.groups(people_of_sequences().clusters))["x"]
     assert cells_of([tmp_path / "a", tmp_path / "b"])[0][4] == f"[{low:+.2f}, {high:+.2f}]"
 
 
@@ -148,7 +143,9 @@ def test_changed_people_are_of_different_groups():
     assert changed_people.most_changed(difference, groups, 1) == ([0], [6])
 
 
-@pytest.mark.parametrize("case", ["older", "other labels", "of another evaluation"])
+@pytest.mark.parametrize(
+    "case", ["older", "other labels", "of another evaluation", "of another version"]
+)
 def test_comparison_without_the_same_people_has_no_intervals(tmp_path, errors, case):
     write_run(tmp_path / "a", errors)
     label, metric = (
@@ -156,6 +153,9 @@ def test_comparison_without_the_same_people_has_no_intervals(tmp_path, errors, c
         (99.0 if case == "of another evaluation" else None),
     )
     write_run(tmp_path / "b", errors + 1, label=label, metric=metric)
+    if case == "of another version":
+        kept = person_errors.read(tmp_path / "b")
+        person_errors.write(tmp_path / "b", kept._replace(draws_digest="0"))
     if case == "older":
         (tmp_path / "b" / person_errors.FILE).unlink()
     cells, compared = cells_of([tmp_path / "a", tmp_path / "b"])
@@ -175,9 +175,10 @@ def test_person_errors_are_read_as_written(tmp_path, errors):
     assert kept.image_size == 112
     np.testing.assert_array_equal(kept.errors["mpjpe_mm"], errors)
     np.testing.assert_array_equal(kept.attributes["heading"], written.attributes["heading"])
-    np.testing.assert_array_equal(kept.groups.names, written.groups.names)
-    for name, term in written.terms.items():
-        assert scores.unweighted(kept.terms[name]) == scores.unweighted(term)
+    np.testing.assert_array_equal(kept.group, written.group)
+    assert set(kept.resamples) == {"mpjpe_mm", "mpjpe_median_mm"}
+    for name, values in written.resamples.items():
+        np.testing.assert_array_equal(kept.resamples[name], values)
     assert person_errors.read(tmp_path) is None
 
 
@@ -195,8 +196,9 @@ def test_person_errors_refuse_damaged_and_foreign_files(tmp_path, errors):
         {"errors": np.array(["absent"])},
         {"errors/mpjpe_mm": np.zeros(3)},
         {"errors/mpjpe_mm": content["filename"]},
-        {"sums/mpjpe_mm/numerator": np.zeros(NUM_SEQUENCES)},
-        {"groups": np.zeros(NUM_SEQUENCES)[:0]},
+        {"resamples/mpjpe_mm": np.zeros(3)},
+        {"group": np.zeros(NUM_PEOPLE)},
+        {"attributes/heading": np.zeros(NUM_PEOPLE)},
         {"paths": np.array(3)},
     )
     for change in changes:

@@ -16,7 +16,7 @@ from hmr_tf.evaluation.coco import (
     scored_boxes,
 )
 from hmr_tf.evaluation.protocols import protocol_registry, scores
-from hmr_tf.evaluation.report import html_report, results, run_time
+from hmr_tf.evaluation.report import html_report, person_errors, results, run_time
 from hmr_tf.files import atomic
 from hmr_tf.files.errors import InputError
 from hmr_tf.inference import boxes, photo
@@ -24,7 +24,12 @@ from hmr_tf.networks import engines
 
 PROTOCOL = "coco_keypoints"
 COCO_RESULTS = "coco_results.json"
-FILES = (html_report.REPORT, results.RESULTS, COCO_RESULTS)  # below --output_dir
+FILES = (
+    html_report.REPORT,
+    results.RESULTS,
+    person_errors.FILE,
+    COCO_RESULTS,
+)  # below --output_dir
 RANKED_BY = "oks_error"
 _PHOTOGRAPHS_PER_BATCH = 8
 _DECIMALS = 2  # of a pixel, in COCO_RESULTS; the figures are of these numbers
@@ -106,8 +111,8 @@ def evaluate(plan, model, load_path, output_dir):
       plan: PhotographPlan.
       model: `inference.model.Model`; with its detector, if the plan has no boxes.
       load_path: name of the model in the results.
-      output_dir: Path of an existing folder; results.json, report.html and coco_results.json are
-        written there.
+      output_dir: Path of an existing folder; results.json, people.npz, report.html and
+        coco_results.json are written there.
 
     Returns:
       The dict of results.json, and a list of str, one for each box or photograph left out.
@@ -117,6 +122,8 @@ def evaluate(plan, model, load_path, output_dir):
     """
     predictions, problems = _predict(plan, model)
     measured, terms, oks = _measure(plan, predictions)
+    groups = bootstrap.groups(np.arange(len(oks)))
+    resamples = bootstrap.resample(terms, groups)
     content = {
         "protocol": PROTOCOL,
         "title": protocol_registry.PROTOCOLS[PROTOCOL].title,
@@ -125,7 +132,9 @@ def evaluate(plan, model, load_path, output_dir):
         "commit": results.commit(),
         "options": plan.options,
         "missing": plan.missing,
-        **_figures(plan, measured, terms, predictions),
+        **_figures(plan, measured, predictions),
+        "intervals": bootstrap.intervals_of(resamples),
+        "bootstrap": bootstrap.settings(groups, np.ones(len(oks), bool)),
         "engine": model.engine.name,
         "precision": model.engine.precision,
         "flip_test": model.engine.flip_test,
@@ -135,6 +144,7 @@ def evaluate(plan, model, load_path, output_dir):
     pictures = person_pictures.of_representative(plan.labels.photographs, oks, plan.boxes, model)
     html = html_report.report(content, measured.errors, RANKED_BY, pictures)
     results.write(output_dir, content)
+    person_errors.write(output_dir, _person_errors(plan.labels, measured.errors, resamples, oks))
     atomic.write_text(output_dir / COCO_RESULTS, _coco_results(plan.labels, predictions))
     atomic.write_text(output_dir / html_report.REPORT, html)
     return content, [*plan.problems, *problems]
@@ -155,22 +165,35 @@ def _measure(plan, predictions):
     return scores.Scores(values, tables, errors), {**measured.terms, **more}, measured.oks
 
 
-def _figures(plan, measured, terms, predictions):
-    num_photographs = len(plan.labels.photographs)
-    groups = bootstrap.groups(np.arange(num_photographs))
+def _figures(plan, measured, predictions):
     return {
         "counts": {
-            "photographs": num_photographs,
+            "photographs": len(plan.labels.photographs),
             "people": len(measured.errors[RANKED_BY]),
             "predictions": sum(map(len, _without_none(predictions))),
             "areas_from_boxes": plan.labels.num_areas_from_boxes,
         },
         "metrics": measured.metrics,
-        "intervals": bootstrap.intervals(terms, groups),
-        "bootstrap": bootstrap.settings(groups, np.ones(num_photographs, bool)),
         "percentiles": {name: metrics.percentiles(x) for name, x in measured.errors.items()},
         "tables": measured.tables,
     }
+
+
+def _person_errors(labels, errors, resamples, oks):
+    """PersonErrors of the labelled people of all photographs."""
+    photograph = np.repeat(np.arange(len(oks)), [len(people) for people in oks])
+    names = np.array([photograph.file_name for photograph in labels.photographs])
+    return person_errors.PersonErrors(
+        data_digest=person_labels.digest(labels),
+        draws_digest=bootstrap.draws_digest(len(oks)),
+        group=photograph,
+        paths=names,
+        shard=photograph,
+        number=np.concatenate([np.arange(len(people)) for people in oks]),
+        filename=names[photograph],
+        errors=errors,
+        resamples=resamples,
+    )
 
 
 def _without_none(predictions):

@@ -3,6 +3,7 @@
 An evaluation refuses a file with a wrong entry: without it the figures would be of other people.
 """
 
+import hashlib
 from pathlib import Path
 from typing import NamedTuple, Optional
 
@@ -46,6 +47,18 @@ class CocoLabels(NamedTuple):
     photographs: list  # of CocoPhotograph, by image id
     category_id: object  # of people
     num_areas_from_boxes: int  # people without an area
+
+
+def digest(labels):
+    """SHA-256 of the photographs' names and of all labels of the CocoLabels."""
+    sha256 = hashlib.sha256()
+    for photograph in labels.photographs:
+        sha256.update(repr((photograph.image_id, photograph.file_name)).encode())
+        for person in photograph.people:
+            sha256.update(
+                repr(tuple(person._replace(keypoints=person.keypoints.tolist()))).encode()
+            )
+    return sha256.hexdigest()
 
 
 def read(path, data_dir, category=""):

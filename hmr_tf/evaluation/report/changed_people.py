@@ -22,7 +22,7 @@ def most_changed(difference, groups, count):
 
     Args:
       difference: (N,) of the errors; nan is left out.
-      groups: (N,) numbers of the groups of `bootstrap.Groups`: frames of a sequence look alike.
+      groups: (N,) numbers of the groups of `bootstrap.Groups`; frames of a sequence look alike.
       count: how many of each at most.
 
     Returns:

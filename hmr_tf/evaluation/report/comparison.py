@@ -3,10 +3,7 @@
 from pathlib import Path
 from typing import NamedTuple, Optional
 
-import numpy as np
-
 from hmr_tf.evaluation import bootstrap
-from hmr_tf.evaluation.protocols import scores
 from hmr_tf.evaluation.report import person_errors, results
 from hmr_tf.files.errors import InputError
 
@@ -59,8 +56,7 @@ def compare(paths):
     header = ["", runs[0].name]
     for run in runs[1:]:
         header += [run.name, "difference", "95 %", ""]
-    resamples = _resamples(runs)
-    rows = [_row(name, runs, resamples) for name in runs[0].content["metrics"]]
+    rows = [_row(name, runs) for name in runs[0].content["metrics"]]
     return Comparison(protocols[0], tuple(header), [*rows, *_rows_of_options(runs)], notes[:], runs)
 
 
@@ -74,51 +70,35 @@ def _why_not_paired(run, first):
     """Text; empty for a run with the same people as the first."""
     if run.people is None:
         return f"no {person_errors.FILE} beside it"
-    metrics = run.content["metrics"]
-    for name, term in run.people.terms.items():
-        values = (metrics.get(name), scores.unweighted(term))
-        if not np.allclose(*(np.nan if x is None else x for x in values), 1e-6, equal_nan=True):
-            return f"its {person_errors.FILE} is of another evaluation"
+    if bootstrap.intervals_of(run.people.resamples) != run.content.get("intervals"):
+        return f"its {person_errors.FILE} is of another evaluation"
     if first.people is not None and run.people.data_digest != first.people.data_digest:
         return f"other people or labels than {first.name}"
+    if first.people is not None and run.people.draws_digest != first.people.draws_digest:
+        return "its resamples are of another version of NumPy or of this program"
     return ""
 
 
-def _resamples(runs):
-    """By run: name of a metric -> (R,); all of the same sequences. None without people."""
-    if runs[0].people is None or len(runs[0].people.groups.names) < 2:
-        return [None] * len(runs)
-    terms = {
-        (number, name): term
-        for number, run in enumerate(runs)
-        if run.people is not None
-        for name, term in run.people.terms.items()
-    }
-    values = bootstrap.resample_groups(terms, runs[0].people.groups)
-    return [
-        None if run.people is None else {name: values[number, name] for name in run.people.terms}
-        for number, run in enumerate(runs)
-    ]
-
-
-def _row(metric, runs, resamples):
+def _row(metric, runs):
     values = [run.content["metrics"].get(metric) for run in runs]
     cells = [results.format_number(values[0])]
-    for value, resample in zip(values[1:], resamples[1:]):
+    for value, run in zip(values[1:], runs[1:]):
         is_known = None not in (value, values[0])
         cells += [
             results.format_number(value),
             f"{value - values[0]:+.2f}" if is_known else "-",
-            *_uncertainty(metric, resamples[0], resample),
+            *_uncertainty(metric, runs[0].people, run.people),
         ]
     return (results.metric_label(metric), *cells)
 
 
 def _uncertainty(metric, first, other):
     """The interval of a difference as text, and whether it holds zero."""
-    if first is None or other is None or not (metric in first and metric in other):
+    if first is None or other is None:
         return "-", ""
-    interval = bootstrap.interval(other[metric] - first[metric])
+    if not (metric in first.resamples and metric in other.resamples):
+        return "-", ""
+    interval = bootstrap.interval(other.resamples[metric] - first.resamples[metric])
     if interval is None:
         return "-", ""
     low, high = interval

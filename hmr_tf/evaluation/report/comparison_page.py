@@ -66,7 +66,7 @@ def _by_person(first, other, ranked_by, smpl_model_path):
         f"better: for {100 * better:.1f} % of the people; worse for {100 * worse:.1f} %. "
         f"Median difference {np.median(difference[known]):+.2f}.</p></div>"
     )
-    people = changed_people.most_changed(difference, first.people.groups.of_person, _NUM_CHANGED)
+    people = changed_people.most_changed(difference, first.people.group, _NUM_CHANGED)
     pictures = changed_people.Pictures((first, other), smpl_model_path)
     for title, chosen in zip(("Gained most", "Lost most"), people):
         yield f"<h2>{title}</h2>"

@@ -16,6 +16,7 @@ from hmr_tf import main
 from hmr_tf.body import body_model, skeleton
 from hmr_tf.body.skeleton import COCO_KEYPOINTS, KEYPOINTS
 from hmr_tf.evaluation.coco import evaluate_photographs, person_labels, scored_boxes
+from hmr_tf.evaluation.report import comparison, comparison_page, results
 from hmr_tf.files.errors import InputError
 from hmr_tf.inference.detection.detector import DetectedPerson
 from hmr_tf.inference.model import Model
@@ -97,10 +98,10 @@ def test_coco_keypoints_of_the_labels_have_every_figure_100(evaluate, tmp_path, 
     assert "AP (OKS" in out
     html = (tmp_path / "output" / "report.html").read_text()
     assert html.count("data:image/jpeg") == 4
-    results = json.loads((tmp_path / "output" / "coco_results.json").read_text())
+    predicted = json.loads((tmp_path / "output" / "coco_results.json").read_text())
     with contextlib.redirect_stdout(io.StringIO()):
         truth = COCO(str(tmp_path / "labels.json"))
-        evaluation = COCOeval(truth, truth.loadRes(results), "keypoints")
+        evaluation = COCOeval(truth, truth.loadRes(predicted), "keypoints")
         evaluation.evaluate()
     oks = [evaluation.ious[image_id, 1].item() for image_id in BOXES]
     assert oks == pytest.approx([1.0] * 4, abs=1e-5)
@@ -117,6 +118,29 @@ def test_coco_keypoints_count_who_must_be_predicted(evaluate, labelled):
     _, content = evaluate([*labelled[1], *extras])
     assert content["metrics"]["ap_percent"] == pytest.approx(100, abs=0.02)
     assert content["counts"]["people"] == content["counts"]["predictions"] == 4
+
+
+def test_coco_keypoints_runs_are_compared_person_by_person(evaluate, tmp_path, oracle):
+    """With an interval of the difference of the APs, though they are no sums over people."""
+    outputs = [tmp_path / "output", tmp_path / "second"]
+    evaluate()
+    outputs[0].rename(tmp_path / "first")
+    outputs[0] = tmp_path / "first"
+    oracle._translation_norm += 0.1  # all keypoints are further off
+    evaluate()
+    (tmp_path / "output").rename(outputs[1])
+    compared = comparison.compare(outputs)
+    assert compared.notes == []
+    rows = {row[0]: row[1:] for row in compared.rows}
+    for metric in ("ap_percent", "oks_percent"):
+        difference, interval, word = rows[results.metric_label(metric)][2:]
+        assert float(difference) < -1
+        low, high = map(float, interval.strip("[]").split(", "))
+        assert low <= float(difference) <= high < 0
+        assert word == comparison.BEYOND
+    page = comparison_page.page(compared, "oks_error")
+    assert "worse for 100.0 %" in page
+    assert f"{min(BOXES):012d}.png" in page
 
 
 def test_coco_keypoints_boxes_with_unknown_ids_are_named(evaluate, tmp_path, capsys):
@@ -139,8 +163,8 @@ def test_coco_keypoints_boxes_with_unknown_ids_are_named(evaluate, tmp_path, cap
     assert "lies outside the 240 x 200 photograph" in error
     assert content["metrics"]["ar_percent"] == pytest.approx(75, abs=0.02)  # 2 has no box
     assert content["metrics"]["ap_percent"] == pytest.approx(100 * 76 / 101, abs=0.02)
-    results = json.loads((tmp_path / "output" / "coco_results.json").read_text())
-    assert [(entry["image_id"], entry["score"]) for entry in results] == [
+    predicted = json.loads((tmp_path / "output" / "coco_results.json").read_text())
+    assert [(entry["image_id"], entry["score"]) for entry in predicted] == [
         *((1, 0.55), (3, 0.65), (7, 0.85))
     ]
     path.write_text(json.dumps(boxes[3:4]))
@@ -181,8 +205,8 @@ def test_coco_keypoints_of_a_detector(tmp_path, labelled, oracle, body):
     assert content["counts"]["predictions"] == 3
     assert content["metrics"]["ar50_percent"] == 75
     assert "pck05_percent" not in content["metrics"]
-    results = json.loads((output / "coco_results.json").read_text())
-    assert [entry["score"] for entry in results] == [0.2, 0.3, 0.7]
+    predicted = json.loads((output / "coco_results.json").read_text())
+    assert [entry["score"] for entry in predicted] == [0.2, 0.3, 0.7]
 
 
 def test_coco_keypoints_of_a_file_with_other_keypoints(tmp_path):
