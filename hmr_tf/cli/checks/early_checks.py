@@ -181,8 +181,10 @@ def _evaluation(options):
         raise InputError(
             "--protocol=coco_keypoints needs --annotations: the JSON of COCO's keypoints."
         )
-    if options.annotations and not Path(options.annotations).is_file():
-        raise InputError(f"--annotations={options.annotations}: no such file.")
+    for flag in ("annotations", "boxes"):
+        path = getattr(options, flag)
+        if path and not Path(path).exists():
+            raise InputError(f"--{flag}={path}: no such file.")
     for flag in _FOLDERS:
         path = getattr(options, flag)
         if path and not Path(path).is_dir():

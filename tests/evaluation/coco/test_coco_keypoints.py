@@ -263,6 +263,8 @@ def test_coco_keypoints_refuse_wrong_flags(evaluate, tmp_path):
         evaluate(path="")
     with pytest.raises(InputError, match=r"--annotations=none.json: no such file"):
         evaluate(path="none.json")
+    with pytest.raises(InputError, match=r"--boxes=none.json: no such file"):
+        evaluate(boxes="none.json")
     given = {"annotations": "a", "boxes": "b", "detector": "m"}
     with pytest.raises(InputError, match="--boxes and --detector both"):
         evaluate_photographs.plan(tmp_path, given, allow_missing=False)
