@@ -2,8 +2,12 @@
 
 from pathlib import Path
 
+import numpy as np
+
 from hmr_tf.cli.mode_steps import announce_and_load_tensorflow, load, output_folder, require_flags
 from hmr_tf.files.errors import InputError
+
+_POSED_AT_ONCE = 256  # people
 
 
 def fit(options):
@@ -32,6 +36,23 @@ def fit(options):
                 options.fit_steps,
             )
             print(summary(name, fitted, hmr.image_size))
+            if options.fit_coco:
+                print(write_coco(fitted.folder, paths, hmr))
+
+
+def write_coco(folder, files, hmr):
+    """Writes the people in fits.npz as COCO keypoints; returns the path."""
+    from hmr_tf.body import camera
+    from hmr_tf.exporters.annotations import fitted_records
+
+    with np.load(folder / "fits.npz") as fits:
+        thetas, is_fitted = fits["theta"], fits["is_fitted"]
+    parts = [
+        thetas[start : start + _POSED_AT_ONCE] for start in range(0, len(thetas), _POSED_AT_ONCE)
+    ]
+    keypoints_norm = [hmr.predictions_from_thetas([part])[0].keypoints2d_norm for part in parts]
+    keypoints_px = camera.pixels_from_norm(np.concatenate(keypoints_norm), hmr.image_size)
+    return fitted_records.write(folder, files, keypoints_px, is_fitted, hmr.image_size)
 
 
 def summary(name, fitted, image_size):

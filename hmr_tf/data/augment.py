@@ -62,6 +62,25 @@ def no_jitter(scale=1.0):
     return Jitter(tf.zeros([2]), tf.constant(scale, tf.float32), tf.constant(False))
 
 
+def place_crop(stored_size, centre_px, scale, image_size):
+    """Where the network's input lies in a stored image.
+
+    Args:
+      stored_size: (2,) int, height and width.
+      centre_px: (2,) of the crop, in the stored image.
+      scale: as in Jitter.
+      image_size: S, pixels of the square crop.
+
+    Returns:
+      (2,) int size of the scaled image, its (2,) factors x, y, the crop's (2,) int corner in it.
+    """
+    scaled_size = tf.maximum(tf.cast(tf.cast(stored_size, tf.float32) * scale, tf.int32), 1)
+    # The size is cut to whole pixels, so the factors of the two axes differ a little.
+    scale_xy = (tf.cast(scaled_size, tf.float32) / tf.cast(stored_size, tf.float32))[::-1]
+    centre = tf.cast(centre_px * scale_xy, tf.int32)
+    return scaled_size, scale_xy, centre - image_size // 2
+
+
 def crop_image(sample, translation_px, scale, flip, image_size):
     """Cuts the network's input out of one sample.
 
@@ -74,11 +93,8 @@ def crop_image(sample, translation_px, scale, flip, image_size):
       (S, S, 3) float32 in [-1, 1], and its Placement.
     """
     stored_size = stored_image.size_of(sample["image"])
-    scaled_size = tf.maximum(tf.cast(tf.cast(stored_size, tf.float32) * scale, tf.int32), 1)
-    # The size is cut to whole pixels, so the factors of the two axes differ a little.
-    scale_xy = (tf.cast(scaled_size, tf.float32) / tf.cast(stored_size, tf.float32))[::-1]
-    centre = tf.cast((sample["center_px"] + translation_px) * scale_xy, tf.int32)
-    corner = centre - image_size // 2
+    centre_px = sample["center_px"] + translation_px
+    scaled_size, scale_xy, corner = place_crop(stored_size, centre_px, scale, image_size)
     image = _window(sample["image"], stored_size, scaled_size, corner[::-1], flip, image_size)
     return image, Placement(scale_xy, tf.cast(corner, tf.float32), flip)
 

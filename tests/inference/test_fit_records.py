@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from hmr_tf.body import theta
-from hmr_tf.cli.fit import summary
+from hmr_tf.body import skeleton, theta
+from hmr_tf.cli.fit import summary, write_coco
 from hmr_tf.data import record, shards
 from hmr_tf.files.errors import InputError
 from hmr_tf.inference import fit_records
@@ -75,6 +75,15 @@ def test_fit_records_get_their_bodies(records):
         np.testing.assert_allclose(sample["lsp_joints"], joints, atol=1e-5)
     index = json.loads((folder / "new" / "coco" / "fitted_index.json").read_text())
     assert index["fitted"] == 4
+    coco = json.loads(write_coco(done.folder, files, hmr).read_text())
+    assert len(coco["annotations"]) == 4
+    with np.load(done.folder / "fits.npz") as fits:
+        prediction = hmr.predictions_from_thetas([tf.constant(fits["theta"][is_fitted])])[0]
+    points = np.reshape([entry["keypoints"] for entry in coco["annotations"]], (4, 17, 3))[..., :2]
+    expected = skeleton.convert(
+        112 * (1 + prediction.keypoints2d_norm.numpy()), skeleton.KEYPOINTS, skeleton.COCO_KEYPOINTS
+    )
+    np.testing.assert_allclose(points, expected, atol=2e-3)
 
 
 def test_fit_records_full_disk_leaves_no_half_of_a_shard(records, monkeypatch):

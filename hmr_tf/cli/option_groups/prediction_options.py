@@ -69,6 +69,11 @@ class PredictionOptions:
         "tools.blazepose).",
     )
     fit_steps: int = option(250, "Steps of gradient descent.", modes="fit", least=5)
+    fit_coco: bool = option(
+        False,
+        "Also write the fitted people as COCO keypoints, with the images of the records.",
+        modes="fit",
+    )
     write: tuple[str, ...] = _predict(
         ("overlay", "obj", "npz"),
         f"Output formats of photographs: {', '.join(output_formats.names('photo'))}. "
