@@ -13,3 +13,8 @@ def printable(text):
     """A message in one line; control characters of files, which could steer a terminal, are "?"."""
     line = " ".join(str(text).splitlines())
     return "".join(letter if letter.isprintable() else "?" for letter in line)
+
+
+def reason_of_file_error(message):
+    """The reason alone of TensorFlow's message "PATH; No space left on device [Op:SaveV2]"."""
+    return message.rpartition("; ")[2].partition(" [Op:")[0]

@@ -11,6 +11,7 @@ from tqdm import tqdm
 from hmr_tf.body import fitting, theta
 from hmr_tf.data import pipeline, record, shards
 from hmr_tf.files import atomic
+from hmr_tf.files.errors import reason_of_file_error
 
 # People with fewer labelled points or a larger mean error (1: half the crop) get no 3D labels.
 MIN_LABELLED = 8
@@ -62,7 +63,7 @@ def fit_dataset(hmr, discriminator, files, data_dir, output_dir, batch_size, num
             try:
                 _write_shard(path, folder / path.name, rows[-1])
             except tf.errors.OpError as error:  # of the target: the source was read before
-                raise OSError(error.message) from error
+                raise OSError(reason_of_file_error(error.message)) from error
     return _finish(files, folder, rows, counts)
 
 

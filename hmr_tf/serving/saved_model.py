@@ -17,6 +17,7 @@ import tensorflow as tf
 
 from hmr_tf.body import skeleton, theta
 from hmr_tf.files import atomic
+from hmr_tf.files.errors import reason_of_file_error
 from hmr_tf.serving import export_folder, frozen, signatures, suppress_output, warmup
 
 EXTRA = "assets.extra"  # TF Serving's folder of warm-up requests
@@ -113,7 +114,7 @@ def _new_folder(path):
             raise
         shutil.rmtree(older, ignore_errors=True)
     except tf.errors.OpError as error:
-        raise OSError(error.message) from error
+        raise OSError(reason_of_file_error(error.message)) from error
     finally:
         shutil.rmtree(work, ignore_errors=True)
 

@@ -96,7 +96,7 @@ def test_fit_records_full_disk_leaves_no_half_of_a_shard(records, monkeypatch):
             write(*arguments)
 
     monkeypatch.setattr(fit_records, "_write_shard", write_into_little_room)
-    with pytest.raises(OSError, match="File too large"):
+    with pytest.raises(OSError, match=r"^File too large$"):
         fit_records.fit_dataset(hmr, None, files, folder / "data", folder / "new", 2, 1)
     assert not list((folder / "new" / "coco").iterdir())
 

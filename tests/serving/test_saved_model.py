@@ -21,7 +21,7 @@ from hmr_tf.networks import encoder
 from hmr_tf.networks.engines import network_function
 from hmr_tf.networks.prediction import prediction_as_dict
 from hmr_tf.serving import frozen, saved_model, signatures, tflite, warmup
-from tests.fakes import tiny_hmr
+from tests.fakes import full_disk, tiny_hmr
 
 BOX = (40.0, 10.0, 30.0, 60.0)
 OF_PHOTOS = {"pose", "global_orient", "body_pose", "transl", "focal_px", "principal_px"}
@@ -335,6 +335,17 @@ def test_savedmodel_appears_whole_or_not_at_all(hmr, folder, tmp_path, monkeypat
     with pytest.raises(InputError, match="mine is a file: name a folder"):
         saved_model.export(hmr, tmp_path / "mine")
     assert (tmp_path / "mine").read_text() == "mine"
+
+
+def test_export_on_a_full_disk_says_the_reason_alone(tmp_path):
+    variable = tf.Variable(tf.zeros([9_999]))
+    with (
+        full_disk.room_for(5_000),
+        pytest.raises(OSError, match=r"^File too large$"),
+        saved_model._new_folder(tmp_path / "1") as new,
+    ):
+        tf.train.Checkpoint(a=variable).write(str(new / "variables"))
+    assert not list(tmp_path.iterdir())
 
 
 def test_savedmodel_that_waits_since_a_killed_export_is_put_back(tmp_path):
