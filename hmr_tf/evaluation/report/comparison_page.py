@@ -80,6 +80,8 @@ def _figure(pictures, people, person, errors, label):
     place = str(people.paths[people.shard[person]]).rsplit("/", 1)[-1]
     caption = f"{label} {errors[0]:.2f}, other run {errors[1]:.2f} ({errors[1] - errors[0]:+.2f}); "
     caption += f"{place}, record {people.number[person] + 1}, {people.filename[person]}"
+    if not people.predictions_digest:  # of photographs, whose predictions are not kept
+        return f"<p>{html_parts.safe(caption)}</p>"
     picture = pictures.draw(person)
     if picture is None:
         text = "not drawn, as its TFRecord or its predictions have changed or are not there"

@@ -140,6 +140,7 @@ def test_coco_keypoints_runs_are_compared_person_by_person(evaluate, tmp_path, o
         assert word == comparison.BEYOND
     page = comparison_page.page(compared, "oks_error")
     assert "worse for 100.0 %" in page
+    assert "not drawn" not in page
     assert f"{min(BOXES):012d}.png" in page
 
 
