@@ -36,4 +36,4 @@ def check_landmarks(rng, folder):
 
 
 def test_landmarks_mean_the_same_in_every_form(tmp_path):
-    check_cases(check_landmarks, tmp_path, 500)
+    check_cases(check_landmarks, tmp_path)

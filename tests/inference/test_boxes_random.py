@@ -256,11 +256,11 @@ def test_boxes_of_detections_mean_the_same_in_every_form(tmp_path):
 
 
 def test_boxes_of_results_mean_the_same_in_every_form(tmp_path):
-    check_cases(check_results, tmp_path)
+    check_cases(check_results, tmp_path, 500)
 
 
 def test_boxes_of_alphapose_mean_the_same_in_every_form(tmp_path):
-    check_cases(check_alphapose, tmp_path)
+    check_cases(check_alphapose, tmp_path, 500)
 
 
 def test_boxes_of_openpose_mean_the_same_in_every_form(tmp_path):
