@@ -1,5 +1,6 @@
 """Checkpoints of trained networks: find, read how they were built, restore."""
 
+import shutil
 from pathlib import Path
 
 import tensorflow as tf
@@ -15,6 +16,7 @@ from hmr_tf.networks.discriminator import Discriminator
 # Allowed in a params.json.
 _IMG_SIZES, _NUM_STAGES = range(8, 4097), range(1, 101)
 
+_NAME = "ckpt"
 MAX_TO_KEEP = 3  # checkpoints of a run, the newest ones
 STEP = "step"  # in a checkpoint: the number of training steps done
 # In the params.json that `training.tf1_import` writes: the path of the original's checkpoint.
@@ -161,9 +163,12 @@ def manager(parts, folder, max_to_keep=MAX_TO_KEEP):
     """The tf.train.CheckpointManager that writes `parts` (name -> trackable) into a folder.
 
     A checkpoint is valid once the file named `checkpoint` lists it, which is written last, whole.
+    What a killed process left unfinished is removed.
     """
+    for left_over in Path(folder).glob(f"{_NAME}-*_temp"):
+        shutil.rmtree(left_over, ignore_errors=True)
     return tf.train.CheckpointManager(
-        tf.train.Checkpoint(**parts), str(folder), max_to_keep, checkpoint_name="ckpt"
+        tf.train.Checkpoint(**parts), str(folder), max_to_keep, checkpoint_name=_NAME
     )
 
 

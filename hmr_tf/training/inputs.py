@@ -9,6 +9,9 @@ from hmr_tf.data import pipeline, record_stream, shards
 from hmr_tf.files.errors import InputError
 from hmr_tf.training import distribution
 
+# What the system says where a file cannot grow: of the disk, a user's quota, a file's limit.
+_FULL_DISK = ("No space left", "Disk quota exceeded", "File too large")
+
 
 class Files(NamedTuple):
     """Dataset name -> shard paths."""
@@ -108,7 +111,7 @@ def input_error(error, files, strategy):
     """InputError if the data, the disk or another worker caused `error`, else None."""
     if not isinstance(error, tf.errors.OpError):
         return None
-    if "No space left" in str(error):
+    if any(reason in str(error) for reason in _FULL_DISK):
         return InputError("The disk of --model_dir is full: make room, resume with --load_path.")
     images = shards.Split(files.training, files.validation)
     return distribution.lost_worker_error(error, strategy) or pipeline.explain_data_error(

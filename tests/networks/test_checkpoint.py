@@ -30,6 +30,15 @@ def folder(saved, tmp_path):
     return shutil.copytree(saved, tmp_path / "run")
 
 
+def test_checkpoint_half_saved_by_a_killed_process_is_removed(folder):
+    half = folder / "ckpt-6_temp" / "part-00000-of-00001.data-00000-of-00001"
+    half.parent.mkdir()
+    half.write_bytes(b"half")
+    manager = checkpoint.manager(parts(), folder)
+    assert not half.parent.exists()
+    assert manager.latest_checkpoint == str(folder / "ckpt-5")
+
+
 def one_line(error):
     assert str(error.value).isprintable()
     return str(error.value)

@@ -13,7 +13,7 @@ from hmr_tf.networks import build, checkpoint, encoder, initial_weights
 from hmr_tf.networks.build import Architecture
 from hmr_tf.training import run
 from hmr_tf.training.trainer import Trainer
-from tests.fakes import tiny_hmr, tiny_run
+from tests.fakes import full_disk, tiny_hmr, tiny_run
 
 
 @pytest.fixture(scope="module")
@@ -149,6 +149,15 @@ def test_run_refuses_a_model_dir_that_cannot_be_written(data_dir, tmp_path):
         with pytest.raises(InputError, match=r"--model_dir=.*file.* cannot be written: ") as error:
             run.train(tiny_run.options(data_dir, folder))
         assert "\n" not in str(error.value)
+
+
+def test_run_on_a_full_disk_is_one_line(data_dir, tmp_path):
+    with (
+        full_disk.room_for(60_000),
+        pytest.raises(InputError, match="disk of --model_dir is full: make room, resume with"),
+    ):
+        run.train(tiny_run.options(data_dir, tmp_path / "run"))
+    assert not checkpoint.newest(tmp_path / "run")
 
 
 @pytest.mark.parametrize(
