@@ -10,7 +10,7 @@ BOX_SIZES_PX = (64, 128, 256, 512)  # ends of the groups
 _ANKLES = ("right_ankle", "left_ankle")
 _LEGS = (*_ANKLES, "right_knee", "left_knee")
 WHOLE, PARTLY, CUT_OFF = "both ankles in the picture", "part of the legs", "no leg"
-_UNLABELLED = "no label"
+_UNLABELLED, _UNKNOWN = "no label", "not known"
 FRONT, RIGHT, LEFT, BACK = (
     "faces the camera",
     "seen from the right",
@@ -59,7 +59,7 @@ def tables(attributes, errors):
 
 def _order(name):
     if name == "box size":
-        return (*map(_size_name, range(len(BOX_SIZES_PX) + 1)), _UNLABELLED)
+        return (*map(_size_name, range(len(BOX_SIZES_PX) + 1)), _UNKNOWN)
     if name == "truncation":
         return (WHOLE, PARTLY, CUT_OFF, _UNLABELLED)
     return (FRONT, RIGHT, LEFT, BACK, LYING)
@@ -98,7 +98,7 @@ def _box_sizes(people):
     is_known = labelled.any(1) & np.isfinite(scale).all(1)
     side = np.where(is_known, (high - low).max(1), 0.0)
     names = np.array([_size_name(k) for k in range(len(BOX_SIZES_PX) + 1)])
-    return np.where(is_known, names[np.digitize(side, BOX_SIZES_PX)], _UNLABELLED)
+    return np.where(is_known, names[np.digitize(side, BOX_SIZES_PX)], _UNKNOWN)
 
 
 def _truncations(people):

@@ -111,4 +111,4 @@ def test_box_sizes_are_in_pixels_of_the_source():
         source_scale_xy=scale,
     )
     groups = person_groups.attributes(people)["box size"].tolist()
-    assert groups == ["128 to 256 px", "0 to 64 px", "from 512 px", "no label"]
+    assert groups == ["128 to 256 px", "0 to 64 px", "from 512 px", "not known"]

@@ -40,7 +40,7 @@ LABELS = {
     "wrong_pixels_percent": "wrong pixels, %",
     "f1": "F1",
     "keypoints_px": "distance of the keypoints, px of the crop",
-    "keypoints_median_px": "the same, median of the people, px",
+    "keypoints_median_px": "distance of the keypoints, median of the people, px",
     "vertices_mm": "mean distance of the vertices, pelvis at the origin, mm",
     "pa_vertices_mm": "the same after alignment of the vertices, mm",
     "pck_torso_percent": "PCK, half of the torso, %",
