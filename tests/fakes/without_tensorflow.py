@@ -70,8 +70,8 @@ def run(commands, folder):
 
 
 def write_shard(path, records):
-    """An empty shard whose index states the number of its records."""
+    """A shard of no records, though not empty, whose index states their number."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.touch()
+    path.write_bytes(bytes(8))
     index = {"shards": [{"file": path.name, "records": records}]}
     path.with_name(f"{path.stem}_index.json").write_text(json.dumps(index))
