@@ -42,7 +42,7 @@ def check(path, poses, betas):
         raise InputError("{}: {} poses and {} betas; not N x 72 and 10".format(path, *shapes))
     if not all((np.abs(numbers) < MAX_NUMBER).all() for numbers in (poses, betas)):  # and not NaN
         raise InputError(f"{path}: some poses or betas are not numbers")
-    angles = np.linalg.norm(poses.reshape(len(poses), -1, 3)[:, 1:], axis=-1)  # without the root's
+    angles = np.linalg.norm(poses.reshape(-1, 24, 3)[:, 1:], axis=-1)  # without the root's
     if angles.size and np.mean(angles > 2 * np.pi) > 0.05:
         raise InputError(f"{path}: its angles go to {angles.max():.0f}: degrees, not radians")
 

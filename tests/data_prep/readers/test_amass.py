@@ -77,6 +77,11 @@ def test_amass_25_hz(rate, name, frames, tmp_path):
     assert sorted(all_poses[:, 0] // 1000) == frames
 
 
+def test_amass_file_without_frames_is_read(tmp_path):
+    path = write(tmp_path / "CMU" / "01" / "x.npz", poses=np.zeros((0, 156)))
+    assert [len(array) for array in amass.read_file(path)[:2]] == [0, 10]
+
+
 def test_amass_order_is_shuffled_by_the_seed(folder):
     first, again, other = (poses(amass.read(folder, s)["neutrSMPL_CMU"]) for s in (0, 0, 1))
     np.testing.assert_array_equal(first, again)
