@@ -13,6 +13,11 @@ _MAX_PARAMS_BYTES = 1 << 20
 _LIST = "checkpoint"  # the file of a folder in which TensorFlow lists its checkpoints
 # TensorFlow writes a checkpoint to such a folder, but does not find it there, nor delete it later.
 _PATTERN_SIGNS = ("[", "*", "?", "\\")
+_OTHER_NETWORKS = {
+    **dict.fromkeys((".pt", ".pth"), "PyTorch"),
+    **dict.fromkeys((".h5", ".hdf5", ".keras"), "Keras"),
+    **{".onnx": "ONNX", ".tflite": "TensorFlow Lite", ".safetensors": "safetensors"},
+}
 
 
 def check(load_path):
@@ -23,6 +28,12 @@ def check(load_path):
         if not has_list(path):
             raise no_checkpoint(path)
     elif not path.with_name(path.name + ".index").is_file():
+        kind = _OTHER_NETWORKS.get(path.suffix.lower())
+        if kind:
+            raise InputError(
+                f"--load_path={load_path} is of {kind}, of which no networks are read: give a "
+                "--model_dir of a training run; without --load_path the released network is used."
+            )
         raise InputError(
             f"No checkpoint at --load_path={load_path}: give a --model_dir of a training run or a "
             "prefix such as logs/run/ckpt-1000, without .index."
@@ -37,6 +48,8 @@ def has_list(folder):
 def no_checkpoint(folder):
     """The InputError of a folder whose list names no checkpoint that is there."""
     remedy = "train one with --mode=train."
+    if (Path(folder) / "saved_model.pb").is_file():
+        remedy = "it is an exported model; give the checkpoint from which it was exported."
     if any(Path(folder).glob("*.data-*")):
         remedy = "part of its files are missing; copy the whole folder."
     for index in sorted(Path(folder).glob("*.index")):

@@ -149,9 +149,11 @@ class Model:
           box that is empty or outside the photograph.
 
         Raises:
-          ValueError: an array of another shape or type.
+          ValueError: an array of another shape or type, not as many boxes as images.
         """
         self._require_own_process()
+        if len(images) != len(boxes):
+            raise ValueError(f"boxes must be one list or None for each of {len(images)} images")
         by_image = [
             self._crops_or_error(np.asarray(image), image_boxes, focal_px, principal_px)
             for image, image_boxes in zip(images, boxes)

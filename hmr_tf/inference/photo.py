@@ -49,6 +49,8 @@ def _remedy(image):
         return "cv2.imread returns None for a file that it cannot read"
     if kind == "S":
         return "decode the file's bytes first, or pass its path"
+    if kind == "U":
+        return "pass one path after the other"
     if kind == "f":
         return "scale colours of 0..1 by np.clip(image * 255, 0, 255).astype(np.uint8)"
     if image.dtype == np.uint16:

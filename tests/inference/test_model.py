@@ -94,6 +94,12 @@ def test_predict_refuses_boxes_that_are_no_numbers(model, boxes):
         model.predict(image, boxes=boxes)
 
 
+def test_predict_batch_refuses_boxes_of_fewer_images(model):
+    image = np.zeros((60, 60, 3), np.uint8)
+    with pytest.raises(ValueError, match="boxes must be one list or None for each of 2 images"):
+        model.predict_batch([image, image], [None])
+
+
 def test_predict_takes_the_camera_of_an_earlier_prediction(model, rng):
     image = rng.integers(0, 256, (60, 80, 3), np.uint8)
     (before,) = model.predict(image, boxes=np.array([[10, 10, 20, 40]]), focal_px=np.array([90.0]))

@@ -215,6 +215,7 @@ def test_photo_that_is_a_video_is_named_so(tmp_path):
     ("image", "remedy"),
     [
         (None, "cv2.imread returns None for a file that it cannot read"),
+        (["a.jpg", "b.jpg"], "pass one path after the other"),
         (b"\xff\xd8", "decode the file's bytes first, or pass its path"),
         (np.zeros((5, 6, 3)), r"np\.clip\(image \* 255, 0, 255\)\.astype\(np\.uint8\)"),
         (np.zeros((5, 6, 3), np.uint16), r"\(image // 257\)\.astype\(np\.uint8\)"),

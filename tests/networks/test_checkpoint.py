@@ -79,6 +79,14 @@ def test_checkpoint_names_what_a_folder_lacks(folder, lost, remedy):
     one_line(error)
 
 
+def test_checkpoint_of_another_kind_is_named(tmp_path):
+    with pytest.raises(InputError, match=r"hmr2\.PTH is of PyTorch, of which no networks are read"):
+        checkpoint.find(tmp_path / "hmr2.PTH")
+    (tmp_path / "saved_model.pb").touch()
+    with pytest.raises(InputError, match="holds no checkpoint: it is an exported model; give the"):
+        checkpoint.find(tmp_path)
+
+
 @pytest.mark.parametrize("content", [b"", b"\xf1\xff\0" * 9, b'all_model_checkpoint_paths: "a"'])
 def test_checkpoint_list_that_is_damaged_is_named(folder, content):
     (folder / "checkpoint").write_bytes(content)
