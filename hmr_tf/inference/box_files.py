@@ -246,6 +246,8 @@ def read_csv(path):
             try:
                 if not cells["image"]:
                     raise InputError("names no image")
+                if any(cell.strip() for cell in row.get(None, ())):
+                    raise InputError("has more cells than the first line; commas in its numbers?")
                 by_name.setdefault(cells["image"], []).append(box_of_values(values))
             except InputError as error:
                 problems.append(f"line {rows.reader.line_num} {error}")
@@ -307,8 +309,8 @@ def _delimiter(text):
 def box_of_values(values):
     """A list of four numbers or texts -> (x, y, width, height); InputError for other content."""
     try:
-        if not isinstance(values, (list, tuple)):
-            raise TypeError
+        if not isinstance(values, (list, tuple)) or any("_" in str(value) for value in values):
+            raise TypeError  # Python takes 1_0 for 10
         x, y, width, height = (float(value) for value in values)
     except (TypeError, ValueError, OverflowError) as error:
         is_list = isinstance(values, (list, tuple))

@@ -362,12 +362,12 @@ def test_boxes_of_csv_in_cp1252(tmp_path):
 
 def test_boxes_of_csv_go_on_without_an_unusable_line(tmp_path):
     lines = ["image,x,y,width,height", "", "a.jpg,1,2,3,four", "b.jpg,1", ",1,2,3,4"]
-    lines.append("c.jpg,1,2,3,4")
+    lines += ["d.jpg,1,5,2,3,4", "e.jpg,1_0,2,3,4", "c.jpg,1,2,3,4,"]
     (tmp_path / "a.csv").write_text("\n".join(lines))
     result = boxes.read(tmp_path / "a.csv")
     assert result.by_name["c.jpg"] == [(1, 2, 3, 4)]
     assert [text.split(" has")[0].split(" names")[0] for text in result.problems] == [
-        f"line {number}" for number in (3, 4, 5)
+        f"line {number}" for number in (3, 4, 5, 6, 7)
     ]
 
 
