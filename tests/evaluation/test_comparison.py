@@ -191,6 +191,7 @@ def test_person_errors_refuse_damaged_and_foreign_files(tmp_path, errors):
         person_errors.read(tmp_path / "a")
     changes = (
         {"format": 2},
+        {"image_size": 2**30},
         {"shard": content["shard"] + 99},
         {"group": content["group"][:-1]},
         {"errors": np.array(["absent"])},

@@ -12,6 +12,7 @@ from hmr_tf.files.errors import InputError
 
 FILE = "people.npz"
 _FORMAT = 1
+_MAX_SIZE_PX = 4096  # of crops; larger ones would need much memory to draw
 _TEXTS = ("data_digest", "draws_digest", "predictions_digest", "mesh_digest")
 _PER_PERSON = ("group", "shard", "number", "filename")
 # Field -> the kind of its arrays, one for each name.
@@ -100,6 +101,7 @@ def _people_from_arrays(path, head):
         named[field] = {name: arrays[key] for name, key in keys.items()}
         count = bootstrap.RESAMPLES if field == "resamples" else num_people
         _check([x.shape == (count,) and x.dtype.kind == kind for x in named[field].values()])
+    _check([0 <= int(head["image_size"]) <= _MAX_SIZE_PX])
     texts = {name: str(head[name]) for name in _TEXTS}
     return PersonErrors(**{**head, **texts, **named, "image_size": int(head["image_size"])})
 
