@@ -18,6 +18,13 @@ from hmr_tf.files.errors import InputError
 
 _NO_POSES = re.compile(r"shape\.npz|.*_stagei\.npz")  # body shape only
 _RATES = ("mocap_framerate", "mocap_frame_rate")
+_COLLECTIONS = {
+    *("ACCAD", "BMLhandball", "BMLmovi", "BMLrub", "BioMotionLab_NTroje", "CMU", "CNRS", "DFaust"),
+    *("DFaust_67", "DanceDB", "EKUT", "EyesJapanDataset", "Eyes_Japan_Dataset", "GRAB", "HDM05"),
+    *("HUMAN4D", "HumanEva", "KIT", "MPI_HDM05", "MPI_Limits", "MPI_mosh", "MoSh", "PosePrior"),
+    *("SFU", "SOMA", "SSM", "SSM_synced", "TCDHands", "TCD_handMocap", "TotalCapture"),
+    *("Transitions", "Transitions_mocap", "WEIZMANN"),
+}
 _NUM_JOINTS = 52
 _SMPL_JOINTS = (*range(22), 22, 37)  # the body's, then the first of each hand
 _NUM_BETAS = 10
@@ -40,7 +47,8 @@ def read(data_dir, seed):
       InputError: there are no files.
     """
     data_dir = Path(data_dir).resolve()
-    is_collection = bool(_pose_files(data_dir.glob("*/*")))
+    names = {path.parent.name for path in _pose_files(data_dir.glob("*/*"))}
+    is_collection = bool(names - _COLLECTIONS)  # else the collections have no folders of subjects
     folders = [data_dir] if is_collection else sorted(p for p in data_dir.iterdir() if p.is_dir())
     files, hidden = {}, {}
     for folder in folders:
@@ -81,7 +89,7 @@ def read_file(path):
     Raises:
       InputError: unreadable, or poses, betas or frame rate are missing or of another form.
     """
-    arrays = safe_npz.load(path, ("poses", "betas", "gender", *_RATES), _MAX_BYTES)
+    arrays = safe_npz.load(path, ("poses", "betas", *_RATES), _MAX_BYTES)
     rate = next((arrays[name] for name in _RATES if name in arrays), None)
     if rate is None or "poses" not in arrays or "betas" not in arrays:
         raise InputError(f"{path} has no poses, betas or {_RATES[0]}")
@@ -102,11 +110,15 @@ def read_file(path):
         raise InputError(f"{path}: {error}") from error
     poses = poses[rows].reshape(-1, _NUM_JOINTS, 3)[:, _SMPL_JOINTS].reshape(-1, 72)
     mocap_poses.check(path, poses, betas)
-    return poses, betas, _gender(arrays.get("gender", np.array("")))
+    return poses, betas, _gender(path)
 
 
-def _gender(array):
-    """male, female, neutral or unknown. Some files hold text, some bytes."""
+def _gender(path):
+    """male, female, neutral or unknown. Some files hold text, some bytes, some objects."""
+    try:
+        array = safe_npz.load(path, ("gender",), _MAX_BYTES).get("gender", np.array(""))
+    except InputError:
+        return "unknown"
     text = str(array.astype("U").ravel()[0]).lower() if array.size else ""
     text = re.sub(r"b'(.*)'", r"\1", text)  # of bytes written as text
     return text if text in ("male", "female", "neutral") else "unknown"

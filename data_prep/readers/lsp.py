@@ -51,7 +51,14 @@ def _read_joints(data_dir, dataset):
     numbers = matlab.numbers(joints)
     if numbers.size != joints.size:
         raise InputError(f"{path} holds joints that are not numbers")
+    if 0 < np.nanmax(np.abs(_places(joints, dataset)), initial=0) <= 1:
+        raise InputError(f"{path} holds places between -1 and 1, not pixels; multiply by the sizes")
     return numbers.reshape(joints.shape).astype(float)
+
+
+def _places(joints, dataset):
+    """The x and y of a matrix."""
+    return joints[:2] if dataset == "lsp" else joints[:, :2]
 
 
 def _check_shape(path, shape, dataset):

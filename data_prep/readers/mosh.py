@@ -30,10 +30,11 @@ def read(data_dir, seed):
       InputError: there are no pickles.
     """
     data_dir = Path(data_dir)
-    is_collection = bool(files_by_extension.files_with_extension(data_dir.glob("*/*"), ".pkl"))
-    folders = [data_dir] if is_collection else sorted(data_dir.glob("neutrSMPL_*"))
+    folders = sorted(path for path in data_dir.glob("neutrSMPL_*") if path.is_dir()) or [data_dir]
     files = {
-        folder.resolve().name: files_by_extension.files_with_extension(folder.glob("*/*"), ".pkl")
+        folder.resolve().name: files_by_extension.files_with_extension(
+            [*folder.glob("*"), *folder.glob("*/*")], ".pkl"
+        )
         for folder in folders
     }
     hidden = {

@@ -170,3 +170,14 @@ def test_amass_extensions_in_capitals_and_hidden_files(folder):
     hidden, *items = amass.read(folder, 0)["neutrSMPL_CMU"]
     assert hidden == Skipped("hidden file", str(file.parent / f"._{file.name}"))
     assert len(poses(items)) == 10
+
+
+def test_amass_collections_without_folders_of_subjects(tmp_path):
+    for name in ("CMU/a_poses.npz", "KIT/b_poses.npz"):
+        write(tmp_path / name, num_frames=1)
+    assert list(amass.read(tmp_path, 0)) == ["neutrSMPL_CMU", "neutrSMPL_KIT"]
+
+
+def test_amass_gender_of_objects_is_unknown(tmp_path):
+    write(tmp_path / "x.npz", num_frames=1, gender=np.array(["male"], object))
+    assert amass.read_file(tmp_path / "x.npz")[2] == "unknown"

@@ -178,3 +178,11 @@ def test_lsp_of_one_image_has_no_third_axis(tmp_path, joints):
     scipy.io.savemat(folder / "joints.mat", {"joints": joints[..., 0]})
     (person,) = lsp.read_extended(folder, "train")
     np.testing.assert_array_equal(person.keypoints_px[:14], joints[:, :2, 0])
+
+
+def test_lsp_shares_of_the_image_are_refused(tmp_path, joints):
+    joints[:, :2] /= 30
+    with pytest.raises(InputError, match="places between -1 and 1, not pixels"):
+        list(lsp.read_extended(write_lsp(tmp_path / "a", joints), "train"))
+    with pytest.raises(InputError, match="places between -1 and 1, not pixels"):
+        list(lsp.read(write_lsp(tmp_path / "b", joints.transpose(1, 0, 2)), "train"))

@@ -101,3 +101,10 @@ def test_mosh_extensions_in_capitals_and_hidden_files(tmp_path, rng):
     hidden, *poses = mosh.read(tmp_path, 0)["neutrSMPL_CMU"]
     assert hidden == Skipped("hidden file", str(folder / "._a.pkl"))
     assert len(poses) == 2
+
+
+def test_mosh_collection_without_folders_of_subjects(tmp_path, rng):
+    write_mosh(tmp_path / "neutrSMPL_CMU" / "a.pkl", rng.normal(size=(4, 72)))
+    write_mosh(tmp_path / "neutrSMPL_jointLim" / "01" / "a.pkl", rng.normal(size=(2, 72)))
+    counts = {name: len(list(items)) for name, items in mosh.read(tmp_path, 0).items()}
+    assert counts == {"neutrSMPL_CMU": 4, "neutrSMPL_jointLim": 2}
