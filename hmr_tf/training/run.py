@@ -17,7 +17,7 @@ from hmr_tf.files.errors import InputError
 from hmr_tf.networks import build, checkpoint
 from hmr_tf.training import build_trainer, distribution, inputs, resume
 from hmr_tf.training.callbacks import checkpoints, progress
-from hmr_tf.training.callbacks.build_callbacks import build_callbacks
+from hmr_tf.training.callbacks.build_callbacks import LOGS, build_callbacks
 
 
 def train(options):
@@ -110,9 +110,11 @@ def _make_folder(options, resumed, strategy, body_digest):
     params = {**dataclasses.asdict(options), checkpoint.BODY_DIGEST: body_digest}
     try:
         folder.mkdir(parents=True, exist_ok=True)
+        (folder / LOGS).mkdir(exist_ok=True)
         atomic.write_text(folder / checkpoint.PARAMS, json.dumps(params, indent=2) + "\n")
     except OSError as error:
-        raise InputError(f"--model_dir={folder} cannot be written: {error.strerror}") from error
+        reason = f"{error.strerror} ({Path(error.filename2 or error.filename or folder).name})"
+        raise InputError(f"--model_dir={folder} cannot be written: {reason}") from error
     return folder
 
 

@@ -151,6 +151,16 @@ def test_run_refuses_a_model_dir_that_cannot_be_written(data_dir, tmp_path):
         assert "\n" not in str(error.value)
 
 
+@pytest.mark.parametrize("name", ["tensorboard", "params.json"])
+def test_run_refuses_a_model_dir_that_holds_another_thing_of_that_name(data_dir, tmp_path, name):
+    if name == "tensorboard":
+        (tmp_path / name).write_text("no folder")
+    else:
+        (tmp_path / name).mkdir()
+    with pytest.raises(InputError, match=rf"--model_dir=.* cannot be written: .*\({name}\)$"):
+        run.train(tiny_run.options(data_dir, tmp_path))
+
+
 def test_run_on_a_full_disk_is_one_line(data_dir, tmp_path):
     with (
         full_disk.room_for(60_000),

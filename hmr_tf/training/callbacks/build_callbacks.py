@@ -13,6 +13,8 @@ from hmr_tf.training.callbacks import (
     validation,
 )
 
+LOGS = "tensorboard"  # folder in that of a run
+
 
 def build_callbacks(*, options, files, folder, last_step, batch, parts, stop, strategy):
     """The callbacks of `fit()` but for those that save and stop.
@@ -28,7 +30,7 @@ def build_callbacks(*, options, files, folder, last_step, batch, parts, stop, st
       strategy: tf.distribute.Strategy; only its chief writes and logs.
     """
     is_chief = distribution.is_chief(strategy)
-    logs = folder / "tensorboard"
+    logs = folder / LOGS
     writer = tf.summary.create_file_writer(str(logs))
     tensorboard_scalars.write_flags(writer, options.training_flags())
     has_bar = progress.on_terminal() and is_chief
