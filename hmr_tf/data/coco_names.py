@@ -25,9 +25,14 @@ _UNUSED_OF_SIDES = (
     *("eye_inner", "eye_outer", "mouth", "pinky", "index"),  # MediaPipe's
 )
 _UNUSED = {
+    *("root", "center_hip", "center_shoulder", "neck_base"),  # JRDB's, Human3.6M's
     *("pelvis", "hip", "mid_hip", "thorax", "spine", "chest", "head", "chin", "sternum"),
     *(f"{side}_{part}" for side in ("left", "right") for part in _UNUSED_OF_SIDES),
 }
+# COCO-WholeBody's faces and hands.
+_UNUSED_PARTS = re.compile(
+    r"face_\d+|(left|right)_hand_(root|\d+)|(left|right)_\w*(thumb|finger)\d+"
+)
 _SIDES = {"left": "left", "l": "left", "right": "right", "r": "right"}
 
 
@@ -183,7 +188,7 @@ def keypoint_columns(names):
     unknown = [
         shown(name)
         for name, known in zip(names, standard)
-        if known not in skeleton.KEYPOINTS and known not in _UNUSED
+        if known not in (*skeleton.KEYPOINTS, *_UNUSED) and not _UNUSED_PARTS.fullmatch(known)
     ]
     if unknown:
         raise InputError(
@@ -203,8 +208,11 @@ def keypoint_columns(names):
 
 
 def _standard_name(name):
-    """ "Left Shoulder", "leftShoulder", "LShoulder", "shoulder_left" -> "left_shoulder"."""
+    """ "Left Shoulder", "leftShoulder", "LShoulder", "lshoulder", ... -> "left_shoulder"."""
     words = re.sub(r"(?<=[a-z])(?=[A-Z])|(?<=^[LR])(?=[A-Z][a-z])", "_", name.strip())
+    words = re.sub(
+        r"^(left|right|[lr])(?=(shoulder|elbow|wrist|hip|knee|ankle)$)", r"\1_", words, flags=re.I
+    )
     words = [word for word in re.split(r"[\W_]+", words.lower()) if word]
     side = next((_SIDES[word] for word in words if word in _SIDES), None)
     rest = [word for word in words if word not in _SIDES]

@@ -76,6 +76,21 @@ def test_coco_names_are_shown_in_one_short_line(value, text):
     assert coco_names.shown(value) == text
 
 
+@pytest.mark.parametrize(
+    ("name", "keypoint"),
+    [
+        *(("Rknee", "right_knee"), ("lshoulder", "left_shoulder"), ("rightWrist", "right_wrist")),
+        *(("leftankle", "left_ankle"), ("center hip", None), ("root", None), ("face-67", None)),
+        *(("left_hand_root", None), ("right_pinky_finger4", None), ("left_thumb1", None)),
+    ],
+)
+def test_coco_names_keypoints_of_other_datasets(name, keypoint):
+    columns = coco_names.keypoint_columns(["nose", name])
+    assert [skeleton.KEYPOINTS[i] for i, place in columns.items() if place] == [keypoint][
+        : keypoint is not None
+    ]
+
+
 def test_coco_names_keypoints_of_openpose_and_mediapipe():
     names = ["Nose", "Neck", "RShoulder", "MidHip", "LBigToe", "REar", "left_eye_inner"]
     known = {skeleton.KEYPOINTS[i]: names[j] for i, j in coco_names.keypoint_columns(names).items()}
