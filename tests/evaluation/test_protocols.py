@@ -301,6 +301,27 @@ def test_keypoints2d_box_pck_is_the_mean_of_the_keypoints_shares():
     assert measured.tables["joint"]["left_hip"]["pck10_percent"] == 0
 
 
+def test_keypoints2d_pck_leaves_out_a_box_of_a_single_label():
+    """Its side is 0, and no keypoint is nearer than that; as mmpose and 4D-Humans leave it out."""
+    labels = np.zeros((3, 19, 3))
+    labels[..., :2] = np.linspace(0, 100, 19)[:, None]
+    labels[0, :, 2] = 1
+    labels[1:, 7, 2] = 1
+    predicted = labels[..., :2].copy()
+    predicted[0, 7, 0] += 30  # wrong: over 20 px
+    people = evaluation_set.EvaluationSet(
+        (Path("coco/val_000.tfrecord"),),
+        np.zeros(3, int),
+        np.arange(3),
+        {"keypoints_px": labels},
+        {"keypoints_px": predicted, "scale_xy": np.ones((3, 2)), "corner_px": np.zeros((3, 2))},
+    )
+    measured = keypoints2d.score(people, {}).metrics
+    assert measured["keypoints_px"] == pytest.approx(30 / 21)  # these two count in the distance
+    for name in ("pck_box_percent", "pck05_percent", "pck10_percent"):
+        assert measured[name] == pytest.approx(100 * 18 / 19)
+
+
 def test_keypoints2d_counts_angles_that_motion_capture_does_not_have(evaluate, tmp_path, truth):
     write(tmp_path / "data" / "lsp" / "test_000.tfrecord", [fakes.image_record(0, truth)])
     content, _ = evaluate("keypoints2d", datasets=["lsp"])

@@ -37,10 +37,11 @@ def score(frames, options):
 
     PCK: the share of keypoints nearer to their label than half of the torso (shoulder to opposite
     hip, the longer of the two), half of the head (neck to its top) or a fifth of the longer side of
-    the labels' box. People without the labels for a length are left out of its PCK. Their mean is
-    over all labelled keypoints. Another one is that of 4D-Humans: 5 and 10 % of the longer side of
-    the labels' box enlarged by 1.2, the mean of the keypoints' shares; its LSP-extended has this
-    box (`hmr2/datasets/preprocess/lspet_to_npz.py:31-36`@6ec7965), its COCO the annotated one.
+    the labels' box. People without the labels for a length, or whose length is 0 (the box of a
+    single label), are left out of its PCK. Their mean is over all labelled keypoints. Another one
+    is that of 4D-Humans: 5 and 10 % of the longer side of the labels' box enlarged by 1.2, the mean
+    of the keypoints' shares; its LSP-extended has this box
+    (`hmr2/datasets/preprocess/lspet_to_npz.py:31-36`@6ec7965), its COCO the annotated one.
 
     Torso: the share of people whose predicted shoulder-to-hip length, in the picture, is within
     15 % of the labelled one; of those with both ankles labelled ("whole"), and of those with no
@@ -111,8 +112,9 @@ def _pck_terms(distance, lengths, labelled):
 def _box_terms(distance, box_px, labelled):
     """Terms of the PCKs of 4D-Humans, with a column for each keypoint."""
     side_px = metrics.BOX_FACTOR * box_px[:, None]
+    counts = labelled & np.isfinite(side_px)
     return {
-        name: scores.Terms((distance < share * side_px) * labelled, labelled * 1.0, 100.0)
+        name: scores.Terms((distance < share * side_px) * counts, counts * 1.0, 100.0)
         for name, share in metrics.BOX_PCK.items()
     }
 
@@ -154,15 +156,15 @@ def _mean(distance, counts):
 
 
 def _lengths(pixels, labelled):
-    """{"torso", "head", "box": (N,) pixels, nan where a label is missing}"""
+    """{"torso", "head", "box": (N,) pixels, nan where a label is missing or the length is 0}"""
     low = np.where(labelled[..., None], pixels, np.inf).min(1)
     high = np.where(labelled[..., None], pixels, -np.inf).max(1)
-    box = np.where(labelled.any(1), (high - low).max(1), np.nan)
-    return {
+    lengths = {
         "torso": _longest(_TORSO, pixels, labelled),
         "head": _longest(_HEAD, pixels, labelled),
-        "box": box,
+        "box": np.where(labelled.any(1), (high - low).max(1), np.nan),
     }
+    return {name: np.where(length > 0, length, np.nan) for name, length in lengths.items()}
 
 
 def _longest(bones, pixels, labelled):
