@@ -25,6 +25,15 @@ FORMATS = ("overlay", "obj", "npz", "glb", "bvh", "amass")
 MODES = {"predict": 4, "evaluate": 2, "fit": 2, "export": 1}
 
 
+class OfEndedProcess:
+    """The module `os` of another process, which has ended."""
+
+    getpid = staticmethod(lambda: ENDED_PROCESS)
+
+    def __getattr__(self, name):
+        return getattr(os, name)
+
+
 class Killed(BaseException):
     """Ends a run as SIGKILL does: nothing catches it, nothing is cleaned up."""
 
@@ -77,7 +86,7 @@ def killed_at(number, monkeypatch):
         return rename(source, target)
 
     with monkeypatch.context() as patch, contextlib.suppress(Killed):
-        patch.setattr(atomic.os, "getpid", lambda: ENDED_PROCESS)
+        patch.setattr(atomic, "os", OfEndedProcess())  # not of `Model`, which refuses to be forked
         patch.setattr(os, "replace", replace)
         patch.setattr(Path, "replace", lambda path, target: os.replace(path, target))
         patch.setattr(Path, "unlink", lambda *_, **__: None)
