@@ -185,14 +185,13 @@ def find(img_path):
 def _without_predictions(paths):
     """Paths of a folder without pictures that a prediction wrote: a_overlay.png beside a.jpg."""
     stems = {path.stem for path in paths}
-    written = [
-        path for path in paths if (name := _WRITTEN.fullmatch(path.name)) and name[1] in stems
-    ]
+    named = [(path, _WRITTEN.fullmatch(path.name)) for path in paths]
+    written = [path for path, name in named if name and name[1] in stems]
     if written:
         logging.warning(
             "%d pictures of earlier predictions are left out, as %s.", len(written), written[0].name
         )
-    return [path for path in paths if path not in written]
+    return sorted(set(paths).difference(written))
 
 
 def _is_photograph(path):
