@@ -162,16 +162,9 @@ def _person(annotation, points, image, path, make_upright):
         has_face=True,
         crop_rule=CROP,
         scale=scale,
-        labelled_size=_size(image),
+        labelled_size=coco_names.image_size(image, MAX_IMAGE_PX),
         make_upright=make_upright,
     )
-
-
-def _size(image):
-    """(height, width) of the image according to the file, or None."""
-    size = image.get("height"), image.get("width")
-    is_size = all(isinstance(side, (int, float)) and 0 < side <= MAX_IMAGE_PX for side in size)
-    return size if is_size else None
 
 
 def _mask_height(annotation, image):
@@ -185,7 +178,7 @@ def _mask_height(annotation, image):
         mask = [polygon for polygon in mask if len(polygon) >= 6]
         if not mask:
             return _box_height(annotation)
-        if _size(image) is None:
+        if coco_names.image_size(image, MAX_IMAGE_PX) is None:
             return np.ptp([y for polygon in mask for y in polygon[1::2]])
     _check_mask(mask, image)
     if isinstance(mask, list):  # polygons

@@ -10,6 +10,7 @@ PERSON, PERSON_ID = "person", 1  # COCO's; the id counts only where a file names
 # The area of a person without a mask: this share of the box, as mmpose
 # (`base_coco_style_dataset.py`) and Ultralytics take it.
 AREA_OF_BOX = 0.53
+_MAX_SIDE = 1e6  # of an image, pixels
 # Other names of `skeleton.KEYPOINTS`: of PoseTrack, MPII, CrowdPose and Halpe.
 _ALIASES = {
     "head_bottom": "neck",
@@ -85,6 +86,42 @@ def images_by_id(entries):
         for key, of_id in names.items()
         if len(of_id) > 1
     }
+
+
+def image_size(image, largest=_MAX_SIDE):
+    """(height, width) that COCO's entry of an image states, or None; sides up to `largest`."""
+    size = image.get("height"), image.get("width")
+    is_size = all(isinstance(side, (int, float)) and 0 < side <= largest for side in size)
+    return size if is_size else None
+
+
+class Images:
+    """The images that COCO's JSON lists.
+
+    Attributes:
+      sizes: dict: name of each image -> its `image_size`.
+    """
+
+    def __init__(self, entries):
+        """Args: entries: the file's "images"."""
+        self._by_id, self._ambiguous = images_by_id(entries)
+        self.sizes = {
+            image["file_name"]: image_size(image)
+            for image in self._by_id.values()
+            if isinstance(image.get("file_name"), str)
+        }
+
+    def find(self, annotation):
+        """Name and `image_size` of an annotation's image; InputError if none or several fit."""
+        key = entry_id(annotation.get("image_id"))
+        if key in self._ambiguous:
+            raise InputError(f"belongs to several images: {self._ambiguous[key]}")
+        image = self._by_id.get(key, {})
+        name = image.get("file_name")
+        if not isinstance(name, str):
+            stated = shown(annotation.get("image_id"))
+            raise InputError(f"belongs to no image with a file_name (image_id {stated})")
+        return name, image_size(image)
 
 
 def category_id(annotation, entries):

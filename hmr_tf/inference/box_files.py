@@ -13,7 +13,7 @@ _COLUMNS = ("image", "x", "y", "width", "height")
 _DELIMITERS = ",;\t"
 _CORNERS = "corners x1, y1, x2, y2; needed are x, y, width, height"
 _TOLERANCE = 0.005  # of an area that a file states
-_MAX_AREA, _MAX_SIDE = 1e12, 1e6  # of images
+_MAX_AREA = 1e12  # of an image
 
 
 class SizedBoxes(list):
@@ -49,7 +49,7 @@ def read_json(content, named, category):
     is_list = isinstance(content, list)
     annotations = content if is_list else _coco_annotations(content, named)
     try:
-        images = None if is_list else _Images(content["images"])
+        images = None if is_list else coco_names.Images(content["images"])
         categories = None if is_list else content.get("categories")
         ids = coco_names.person_category_ids(categories, category)
         if is_list:
@@ -57,12 +57,14 @@ def read_json(content, named, category):
     except InputError as error:
         raise InputError(f"{named}: {error}") from error
     entries = coco_names.entries_by_id(categories)
-    by_name, problems, boxes, has_people = images.empty() if images else {}, [], [], False
+    sizes = images.sizes if images else {}
+    by_name = {name: SizedBoxes(size) for name, size in sizes.items()}
+    problems, boxes, has_people = [], [], False
     for number, annotation in enumerate(annotations):
         try:
             if not isinstance(annotation, dict):
                 raise InputError("is not a dictionary")
-            if not _is_person(annotation, entries, ids):
+            if not is_person(annotation, entries, ids):
                 continue
             has_people = True
             if coco_names.is_crowd(annotation):
@@ -122,42 +124,6 @@ def _coco_annotations(content, named):
     return content["annotations"]
 
 
-class _Images:
-    """The images that COCO's JSON lists."""
-
-    def __init__(self, entries):
-        self._by_id, self._ambiguous = coco_names.images_by_id(entries)
-
-    def empty(self):
-        """dict: name of each image -> empty SizedBoxes."""
-        images = self._by_id.values()
-        names = (image.get("file_name") for image in images)
-        return {
-            name: SizedBoxes(_size_of(image))
-            for name, image in zip(names, images)
-            if isinstance(name, str)
-        }
-
-    def find(self, annotation):
-        """Name and (height, width) of an annotation's image; the latter is None if unknown."""
-        key = coco_names.entry_id(annotation.get("image_id"))
-        if key in self._ambiguous:
-            raise InputError(f"belongs to several images: {self._ambiguous[key]}")
-        image = self._by_id.get(key, {})
-        name = image.get("file_name")
-        if not isinstance(name, str):
-            shown = coco_names.shown(annotation.get("image_id"))
-            raise InputError(f"belongs to no image with a file_name (image_id {shown})")
-        return name, _size_of(image)
-
-
-def _size_of(image):
-    """(height, width) that COCO's entry of an image states, or None."""
-    size = image.get("height"), image.get("width")
-    is_size = all(isinstance(side, (int, float)) and 0 < side < _MAX_SIDE for side in size)
-    return size if is_size else None
-
-
 def _check_list(annotations):
     """Raises InputError for lists of other programs."""
     entries = [entry for entry in annotations if isinstance(entry, dict)]
@@ -178,7 +144,7 @@ def _listed_name(annotation):
     return str(key)
 
 
-def _is_person(annotation, categories, ids):
+def is_person(annotation, categories, ids):
     """Whether an annotation is of a person; InputError if that is not stated."""
     kind = coco_names.category_id(annotation, categories)
     if kind is None:

@@ -10,6 +10,7 @@ from typing import Callable, NamedTuple, Optional
 import numpy as np
 from absl import logging
 
+from hmr_tf.data import coco_names
 from hmr_tf.data.coco_names import shown
 from hmr_tf.files.errors import InputError
 from hmr_tf.files.image_size import is_same_shape
@@ -149,7 +150,7 @@ def read(path, category=""):
     path = Path(path)
     if path.is_dir():
         result = _read_folder(path)
-    elif _is_json(path):
+    elif is_json(path):
         content = openpose.read_json(path, "boxes", box_files.MAX_BYTES)
         if isinstance(content, dict) and any(key in content for key in openpose.PEOPLE_KEYS):
             people = openpose.read(path, flag="boxes")
@@ -157,7 +158,7 @@ def read(path, category=""):
             return BoxesByName({}, boxes, tuple(people.problems))
         by_name, problems = box_files.read_json(content, f"--boxes={path}", category)
         if isinstance(content, list):
-            _warn_of_low_scores(content)
+            _warn_of_low_scores(content, category)
         result = BoxesByName(by_name, problems=tuple(problems))
     else:
         by_name, problems = box_files.read_csv(path)
@@ -170,23 +171,26 @@ def read(path, category=""):
     return result
 
 
-def _is_json(path):
+def is_json(path):
+    """Whether a file of boxes is JSON, by its name or its first bytes, and not a CSV."""
     if path.suffix.lower() in (".json", ".csv", ".tsv") or not path.is_file():
         return path.suffix.lower() == ".json"
     with open(path, "rb") as file:
         return file.read(1000).removeprefix(_BYTE_ORDER_MARK).lstrip().startswith(_JSON_STARTS)
 
 
-def _warn_of_low_scores(detections):
+def _warn_of_low_scores(entries, category):
     """A warning where a detector's results also list what it hardly believes to be people."""
-    scores = [entry.get("score") for entry in detections if isinstance(entry, dict)]
+    ids = coco_names.person_category_ids(None, category)
+    people = [x for x in entries if isinstance(x, dict) and box_files.is_person(x, {}, ids)]
+    scores = [person.get("score") for person in people]
     low = sum(isinstance(score, (int, float)) and score < _LOW_SCORE for score in scores)
     if low:
         logging.warning(
             "%d of %d detections have a score below %g: they are predicted as the others. Leave "
             "them out of the file where they are no people.",
             low,
-            len(detections),
+            len(people),
             _LOW_SCORE,
         )
 

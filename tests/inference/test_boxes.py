@@ -427,3 +427,8 @@ def test_boxes_of_low_scores_are_warned_of_and_read(tmp_path, caplog):
         path.write_text(json.dumps([{**entry, "score": score} for score in scores]))
         assert boxes.read(path).by_name == {"a.jpg": [(1, 2, 3, 4)] * len(scores)}
         assert [text in message for message in caplog.messages] == [True] * (text is not None)
+    caplog.clear()
+    dog = {**entry, "category_id": 18, "score": 0.01}
+    path.write_text(json.dumps([{**entry, "score": 0.9}, dog]))
+    assert boxes.read(path).by_name == {"a.jpg": [(1, 2, 3, 4)]}
+    assert not caplog.messages

@@ -254,7 +254,7 @@ def _with_boxes(model, images, boxes_of_images):
         usable.append([])
         for k, scored in enumerate(scored_of_image):
             try:
-                boxes.check(scored.box, *image.shape[:2])
+                boxes.check_given(scored.box, *image.shape[:2])
                 usable[-1].append(k)
             except InputError as error:
                 errors[-1].append(error)

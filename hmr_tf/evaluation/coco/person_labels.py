@@ -83,7 +83,7 @@ def read(path, data_dir, category=""):
         raise InputError(f"{named} is not a file of COCO keypoints: no lists images, annotations.")
     try:
         columns, category_id = _columns_by_category(content.get("categories"), category)
-        people, from_boxes = _people_by_image(content["annotations"], columns)
+        people, from_boxes = _people_by_image(content, columns)
         photographs = _photographs(content["images"], people, data_dir)
     except InputError as error:
         raise InputError(f"{named}: {error}") from error
@@ -109,26 +109,27 @@ def _columns_by_category(categories, name):
     return columns, next(iter(columns))
 
 
-def _people_by_image(annotations, columns):
+def _people_by_image(content, columns):
     """({image id: list of CocoPerson}, how many of them have no area)."""
     people, from_boxes = {}, 0
-    for number, annotation in enumerate(annotations):
+    categories = coco_names.entries_by_id(content.get("categories"))
+    for number, annotation in enumerate(content["annotations"]):
         entry = annotation if isinstance(annotation, dict) else {}
-        if coco_names.entry_id(entry.get("category_id")) not in columns:
+        category_id = coco_names.category_id(entry, categories)
+        if category_id not in columns:
             continue
         try:
-            pairs, num_listed = columns[coco_names.entry_id(entry["category_id"])]
+            pairs, num_listed = columns[category_id]
             keypoints = _keypoints(entry.get("keypoints"), pairs, num_listed)
             box = _box(entry.get("bbox"))
             area = entry.get("area")
             if area is None:
                 area, from_boxes = coco_names.AREA_OF_BOX * box[2] * box[3], from_boxes + 1
             elif not _is_number(area) or area < 0:
-                raise InputError(f"has the area {str(area)[:40]}")
+                raise InputError(f"has the area {coco_names.shown(area)}")
         except InputError as error:
-            raise InputError(
-                f"annotation {number} (id {entry.get('id', 'none')}) {error}"
-            ) from error
+            shown = coco_names.shown(entry.get("id", "none"))
+            raise InputError(f"annotation {number} (id {shown}) {error}") from error
         person = CocoPerson(keypoints, box, float(area), coco_names.is_crowd(entry))
         people.setdefault(coco_names.entry_id(entry.get("image_id")), []).append(person)
     return people, from_boxes
@@ -155,7 +156,7 @@ def _keypoints(listed, pairs, num_listed):
 def _box(values):
     is_box = isinstance(values, list) and len(values) == 4 and all(map(_is_number, values))
     if not is_box:
-        raise InputError(f"has no bbox x, y, width, height, but {str(values)[:60]}")
+        raise InputError(f"has no bbox x, y, width, height, but {coco_names.shown(values)}")
     return tuple(map(float, values))
 
 
@@ -172,11 +173,13 @@ def _photographs(entries, people, data_dir):
         if key is None or not isinstance(entry.get("file_name"), str):
             raise InputError(f"images[{number}] has no id or no file_name")
         if key in images:
-            raise InputError(f"two images have the id {key}")
+            raise InputError(f"two images have the id {coco_names.shown(key)}")
         images[key] = entry
     unknown = [key for key in people if key not in images]
     if unknown:
-        raise InputError(f"annotations of an image that is not listed, image_id {unknown[0]}")
+        raise InputError(
+            f"annotations of an image that is not listed, image_id {coco_names.shown(unknown[0])}"
+        )
     labelled = {k: entry for k, entry in images.items() if entry.get("is_labeled", True)}
     paths = _paths(data_dir, {key: entry["file_name"] for key, entry in labelled.items()})
     return [
@@ -184,7 +187,7 @@ def _photographs(entries, people, data_dir):
             image_id=key,
             file_name=labelled[key]["file_name"],
             path=paths[key],
-            size=_size(labelled[key]),
+            size=coco_names.image_size(labelled[key]),
             people=people.get(key, []),
         )
         for key in sorted(labelled, key=_by_kind)
@@ -203,11 +206,6 @@ def _paths(data_dir, names):
         else Path(path)
         for key, path in paths.items()
     }
-
-
-def _size(entry):
-    size = entry.get("height"), entry.get("width")
-    return tuple(map(int, size)) if all(map(_is_number, size)) else None
 
 
 def _by_kind(key):

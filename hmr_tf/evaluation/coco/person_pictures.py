@@ -7,6 +7,7 @@ from hmr_tf.body import skeleton
 from hmr_tf.evaluation.protocols import scores
 from hmr_tf.evaluation.report import people_pictures, results
 from hmr_tf.files.errors import InputError
+from hmr_tf.inference import boxes as person_boxes
 from hmr_tf.inference import photo
 from hmr_tf.rendering import drawing, panels
 
@@ -43,6 +44,8 @@ def of_representative(photographs, oks, boxes, model):
 def _draw(photograph, person, boxes, model):
     """(S, 2 S, 3) uint8: the photograph around the person with the labels, with the bodies."""
     image = photo.read_image(photograph.path)
+    if boxes is not None:
+        boxes, _ = person_boxes.usable(boxes, *image.shape[:2])
     (people,) = model.predict_batch([image], [boxes]) if boxes != [] else ([],)
     people = [] if isinstance(people, InputError) else people
     bodies = image

@@ -44,7 +44,7 @@ def read(path, labels, category=""):
       InputError: the file is missing, of another form, or has no box in these photographs.
     """
     content = None
-    if Path(path).suffix.lower() != ".csv" and not Path(path).is_dir():
+    if boxes.is_json(Path(path)):
         content = openpose.read_json(path, "boxes", box_files.MAX_BYTES)
     if isinstance(content, list):
         by_photograph, problems = _of_detections(content, labels, category)
@@ -91,7 +91,7 @@ def _scored_box(entry):
     except (TypeError, ValueError, OverflowError):
         box, score = (), 0.0
     if len(box) != 4 or not np.isfinite([*box, score]).all() or min(box[2:]) <= 0:
-        raise InputError(f"has no bbox and score that are numbers, but {str(values)[:80]}")
+        raise InputError(f"has no bbox and score that are numbers, but {coco_names.shown(values)}")
     return ScoredBox(tuple(box), score)
 
 
@@ -104,5 +104,8 @@ def _of_other_file(path, photographs, category):
         if isinstance(listed, InputError):
             problems.append(str(listed))
             listed = []
+        elif photograph.size:  # else the size is known when the photograph is read
+            listed, wrong = boxes.usable(listed, *photograph.size)
+            problems += [f"{photograph.path}: {reason}" for reason in wrong]
         by_photograph.append([ScoredBox(tuple(box), _GIVEN_SCORE) for box in listed])
     return by_photograph, problems

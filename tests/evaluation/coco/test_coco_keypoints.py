@@ -173,6 +173,47 @@ def test_coco_keypoints_boxes_with_unknown_ids_are_named(evaluate, tmp_path, cap
         evaluate(boxes=str(path))
 
 
+def test_coco_keypoints_box_far_too_large_does_not_cost_the_others(evaluate, tmp_path, capsys):
+    people = [{"image_id": key, "category_id": 1, "bbox": box} for key, box in BOXES.items()]
+    path = tmp_path / "boxes.json"
+    path.write_text(json.dumps([*people, {**people[0], "bbox": [0, 0, 9000, 9000]}]))
+    code, content = evaluate(boxes=str(path))
+    assert code == 1
+    assert content["counts"]["predictions"] == len(BOXES)
+    assert "more than 10 times as large as the 240 x 200 photograph" in capsys.readouterr().err
+
+
+def test_coco_keypoints_boxes_of_a_smaller_copy_are_scaled(evaluate, tmp_path):
+    """Boxes of COCO's form state the size of their images, as for predictions."""
+    images = {key: (f"{key:012d}.png", HEIGHT // 2, WIDTH // 2) for key in BOXES}
+    people = [
+        coco_files.annotation(key, [[0, 0, 0]], bbox=[side / 2 for side in box])
+        for key, box in BOXES.items()
+    ]
+    path = coco_files.write(tmp_path / "boxes.json", images, people)
+    code, content = evaluate(boxes=path)
+    assert code == 0
+    assert content["metrics"]["ap_percent"] == pytest.approx(100, abs=0.02)
+
+
+def test_coco_keypoints_boxes_of_a_table_need_no_csv_in_their_name(evaluate, tmp_path):
+    rows = [f"{key:012d}.png\t" + "\t".join(map(str, box)) for key, box in BOXES.items()]
+    path = tmp_path / "boxes.tsv"
+    path.write_text("\n".join(["image\tx\ty\twidth\theight", *rows]))
+    code, content = evaluate(boxes=str(path))
+    assert code == 0
+    assert content["metrics"]["ap_percent"] == pytest.approx(100, abs=0.02)
+
+
+@pytest.mark.parametrize("category_id", ["person", None])
+def test_coco_keypoints_of_people_by_the_name_of_their_category(tmp_path, category_id):
+    """Some files write the name in place of the id, or nothing where there is one category."""
+    entry = coco_files.annotation(1, np.full((17, 3), 2), category_id=category_id)
+    path = coco_files.write(tmp_path / "labels.json", {1: ("a.jpg", 10, 10)}, [entry])
+    (photograph,) = person_labels.read(path, tmp_path).photographs
+    assert len(photograph.people) == 1
+
+
 def test_coco_keypoints_missing_photographs_are_refused_unless_allowed(evaluate, tmp_path):
     missing = tmp_path / "photos" / "val2017" / f"{2:012d}.png"
     missing.unlink()
@@ -240,7 +281,7 @@ def test_coco_keypoints_of_a_file_with_other_keypoints(tmp_path):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"bbox": None}, "annotation 0 .* has no bbox"),
+        ({"bbox": None}, "annotation 0 .* has no bbox x, y, width, height, but null"),
         ({"area": "large"}, "annotation 0 .* has the area large"),
         ({"keypoints": [1, 2, 2]}, "annotation 0 .* not 17 times x, y, v"),
         (
