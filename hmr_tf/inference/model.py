@@ -201,7 +201,7 @@ class Model:
         if not crops_of_people:
             return []
         pixels = np.stack([crop.pixels for person in crops_of_people for crop in person.crops])
-        predicted = self.predict_crops(pixels.astype(np.float32) / 127.5 - 1.0)
+        predicted = self._predict_in_parts(pixels.astype(np.float32) / 127.5 - 1.0)
         predicted, crops = self._choose(predicted, crops_of_people)
         if images is not None:
             predicted = self._refine(predicted, images, [crop.crop for crop in crops], motion)
@@ -269,7 +269,10 @@ class Model:
                 "hmr_tf.load(precision='float32', flip_test=False)"
             )
         self._require_own_process()
-        images = person_crops.checked_crops(images, self.image_size)
+        return self._predict_in_parts(person_crops.checked_crops(images, self.image_size), stages)
+
+    def _predict_in_parts(self, images, stages=False):
+        """`predict_crops` of (B, S, S, 3) float32 that were checked."""
         parts = [
             self._predict_stages(images[start : start + _CROPS_PER_CALL], stages)
             for start in range(0, len(images), _CROPS_PER_CALL)

@@ -59,6 +59,11 @@ def test_predict_crops_warns_of_colours_from_0_to_1(model, rng, caplog):
     assert "Are they in 0..1? Then pass 2 * images - 1." in line
 
 
+def test_predict_does_not_warn_of_a_bright_photograph(model, caplog):
+    model.predict(np.full((40, 30, 3), 200, np.uint8), [(5, 5, 20, 30)])
+    assert not caplog.messages
+
+
 @pytest.mark.parametrize(
     ("camera", "message"),
     [
