@@ -10,6 +10,7 @@ os.environ.pop("SMPL_MODEL_PATH", None)  # the tests know which body they mean
 
 import numpy as np
 import pytest
+from absl import logging
 
 from hmr_tf.cli import command_line
 
@@ -21,6 +22,14 @@ SHARED = ROOT.parent / "shared"
 @pytest.fixture
 def rng():
     return np.random.default_rng(0)
+
+
+@pytest.fixture(autouse=True)
+def logging_as_imported():
+    """absl's logger as a new process has it: commands of earlier tests set its level."""
+    logger = logging.get_absl_logger()
+    logger.setLevel("NOTSET")
+    logger.propagate = True
 
 
 @pytest.fixture(autouse=True)

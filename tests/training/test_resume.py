@@ -158,7 +158,8 @@ def test_resume_accepts_a_moved_body_and_refuses_another(tmp_path):
     body = tiny_body.write(tmp_path / "body.npz")
     single = {k: v.astype("f4") for k, v in tiny_body.arrays().items() if v.dtype == float}
     same = tiny_body.write(tmp_path / "same.npz", **single)
-    other = tiny_body.write(tmp_path / "other.npz", v_template=np.ones((60, 3)))
+    template = tiny_body.arrays()["v_template"]
+    other = tiny_body.write(tmp_path / "other.npz", v_template=1.1 * template)
     regressor = tmp_path / "regressor.npy"
     np.save(regressor, np.full((19, 60), 1 / 60))
     known = {checkpoint.BODY_DIGEST: body_model.digest(body_model.read_model(body))}
