@@ -163,8 +163,9 @@ def test_predict_crops_does_not_depend_on_the_batch(model, rng):
 
 def test_predict_gives_the_network_rgb_from_minus_one_to_one(model, monkeypatch, rng):
     """Parity fact 1 of the original: 2 * (x / 255 - 0.5), as in training."""
-    crops, original = [], model.predict_crops
-    monkeypatch.setattr(model, "predict_crops", lambda x: [crops.append(x), original(x)][1])
+    crops, predict = [], model.engine.predict
+    engine = model.engine._replace(predict=lambda x: [crops.append(x), predict(x)][1])
+    monkeypatch.setattr(model, "engine", engine)
     picture = rng.integers(0, 256, size=(tiny_hmr.SIZE, tiny_hmr.SIZE, 3), dtype=np.uint8)
     picture[0, :3] = [(255, 0, 0), (0, 255, 0), (0, 0, 255)]
     model.predict(picture, [None])
