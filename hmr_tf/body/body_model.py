@@ -8,8 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from absl import logging
 
-from hmr_tf.body import keypoint_regressor
-from hmr_tf.body.skeleton import KEYPOINTS, SMPL_JOINTS
+from hmr_tf.body import body_checks, keypoint_regressor
 from hmr_tf.body.theta import NUM_BETAS
 from hmr_tf.files import safe_npz, safe_pickle
 from hmr_tf.files.errors import InputError
@@ -19,8 +18,6 @@ _NAMES_IN_DIGEST = {"lbs_weights": "weights"}
 _REQUIRED_KEYS = (
     *("v_template", "shapedirs", "posedirs", "J_regressor", "weights", "f", "kintree_table"),
 )
-# By number of joints: what is downloaded beside SMPL and has the same keys.
-_OTHER_MODELS = {5: "FLAME", 16: "MANO", 52: "SMPL-H", 55: "SMPL-X"}
 _NO_PARENT = 2**32 - 1  # -1 as an unsigned number, as the files have it
 VARIABLE = "SMPL_MODEL_PATH"
 # File names in the order of preference: HMR's, then the official ones.
@@ -221,8 +218,8 @@ def from_content(content, path, regressor_path="", warns=True):
         raise InputError(f"{path} is not an SMPL model: it lacks {', '.join(missing)}.")
     try:
         body = _model_from_arrays(content, regressor_path, warns)
-        _check_shapes(body)
-        _check_rest_pose(body)
+        body_checks.check_shapes(body)
+        body_checks.check_rest_pose(body)
     except InputError as error:
         raise InputError(f"{path}: {error}") from error
     return body
@@ -246,17 +243,7 @@ def warn_of_another_body(body, training_digest, path):
 
 def _model_from_arrays(content, regressor_path, warns):
     arrays = {key: safe_pickle.to_array(content[key]) for key in _REQUIRED_KEYS}
-    for key, array in arrays.items():
-        num_sides = 3 if key in ("shapedirs", "posedirs") else 2
-        if array.ndim != num_sides or (not array.size and key != "f"):
-            raise InputError(
-                f"{key} has shape {array.shape}, an SMPL model's has {num_sides} sides."
-            )
-        if not np.isfinite(array).all():
-            raise InputError(f"{key} holds numbers that are not finite.")
-    other = _OTHER_MODELS.get(arrays["kintree_table"].shape[-1])
-    if other:
-        raise InputError(f"this is {other}; download SMPL, whose names begin with SMPL_ or basic")
+    body_checks.check_arrays(arrays)
     parents = arrays["kintree_table"][0]
     if regressor_path:
         regressor = keypoint_regressor.read(regressor_path)
@@ -281,41 +268,3 @@ def _model_from_arrays(content, regressor_path, warns):
         parents=np.where(parents == _NO_PARENT, -1, parents).astype(np.int32),
         topology=str(content.get("topology", "smpl")),
     )
-
-
-def _check_shapes(body):
-    num_vertices, num_joints = len(body.v_template), len(SMPL_JOINTS)
-    expected = {
-        "v_template": (num_vertices, 3),
-        "shapedirs": (num_vertices, 3, NUM_BETAS),
-        "posedirs": (num_vertices, 3, 9 * (num_joints - 1)),
-        "joint_regressor": (num_joints, num_vertices),
-        "lbs_weights": (num_vertices, num_joints),
-        "keypoint_regressor": (len(KEYPOINTS), num_vertices),
-        "faces": (len(body.faces), 3),
-        "parents": (num_joints,),
-    }
-    for name, shape in expected.items():
-        array = getattr(body, name)
-        if array.shape != shape:
-            raise InputError(f"{name} has shape {array.shape}, an SMPL model needs {shape}.")
-        if not np.isfinite(array).all():
-            raise InputError(f"{name} holds numbers that are not finite.")
-    if len(body.faces) and not 0 <= body.faces.min() <= body.faces.max() < num_vertices:
-        raise InputError(f"a face names a vertex outside 0..{num_vertices - 1}.")
-    if body.parents[0] != -1 or not all(0 <= p < j for j, p in enumerate(body.parents[1:], 1)):
-        raise InputError("kintree_table is not a tree in which every parent comes first.")
-
-
-def _check_rest_pose(body):
-    """InputError for a body that is not in metres with y up, or whose skin has no joints."""
-    _, height, depth = np.ptp(body.v_template, axis=0)
-    if not 0.1 < height < 10:
-        raise InputError(
-            f"the body is {height:.3g} units tall, so not in metres: scale v_template, shapedirs "
-            "and posedirs."
-        )
-    if depth > height:
-        raise InputError("the body is taller along z than along y: SMPL's rest pose has y up.")
-    if np.abs(body.lbs_weights.sum(axis=1) - 1).max() > 0.1:
-        raise InputError("the skinning weights of some vertices do not add up to 1.")
