@@ -82,7 +82,10 @@ def read_json(content, named, category):
         raise InputError(f"{named} lists no photographs")
     if _are_corners(boxes):
         shown = ",".join(f"{value:g}" for value in boxes[0][0])
-        raise InputError(f"{named} has boxes such as {shown}, which are {_CORNERS}")
+        raise InputError(
+            f"{named} has boxes such as {shown}, which are {_CORNERS}; boxes that do reach so far "
+            "out of their images are read with an area, width * height, in each annotation"
+        )
     return by_name, problems
 
 
