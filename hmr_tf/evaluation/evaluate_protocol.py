@@ -92,7 +92,6 @@ def evaluate(plan, hmr, load_path, batch_size, output_dir, engine=None):
     predicted = _predict(plan, engine, hmr.image_size, predictions_digest, batch_size, output_dir)
     people = evaluation_set.with_predictions(plan.frames, predicted, plan.is_evaluated)
     measured = protocol_spec.score(people, plan.options, hmr)
-    as_published = protocol_spec.is_as_published(plan.options)
     groups = bootstrap.groups(people.clusters)
     resamples = bootstrap.resample(scores.terms_of(measured), groups)
     attributes = person_groups.attributes(people)
@@ -100,26 +99,19 @@ def evaluate(plan, hmr, load_path, batch_size, output_dir, engine=None):
     content = {
         **(measured.metrics if protocol_spec.has_top_level_metrics else {}),
         "protocol": plan.protocol,
-        "title": protocol_spec.title,
-        "load_path": str(load_path),
-        "model_digest": digest,
-        "commit": results.commit(),
-        "options": plan.options,
+        **results.run_entries(
+            protocol_spec.title, plan, load_path, digest, engine, run_time.device()
+        ),
         "used": dict(measured.used),
         "counts": {"sequences": len(plan.frames.paths), "frames": len(people.file)},
-        "missing": plan.missing,
         "metrics": {**measured.metrics, **times},
         "intervals": bootstrap.intervals_of(resamples),
         "bootstrap": bootstrap.settings(groups, people.is_by_photograph),
-        "engine": engine.name,
-        "precision": engine.precision,
-        "flip_test": engine.flip_test,
-        "device": run_time.device(),
         "percentiles": {
             name: metrics.percentiles(values[np.isfinite(values)])
             for name, values in measured.errors.items()
         },
-        "published": protocol_spec.published if as_published else {},
+        "published": _published(protocol_spec, plan.options),
         "tables": {**measured.tables, **person_groups.tables(attributes, measured.errors)},
     }
     pictures = _pictures(
@@ -127,8 +119,7 @@ def evaluate(plan, hmr, load_path, batch_size, output_dir, engine=None):
     )
     html = html_report.report(content, measured.errors, protocol_spec.ranked_by, pictures)
     results.write(output_dir, content)
-    kept = person_errors.of(people, measured.errors, resamples, attributes)
-    kept = kept._replace(
+    kept = person_errors.of(people, measured.errors, resamples, attributes)._replace(
         predictions_digest=predictions_digest,
         mesh_digest=hmr.smpl.mesh_digest(),
         image_size=hmr.image_size,
@@ -136,6 +127,10 @@ def evaluate(plan, hmr, load_path, batch_size, output_dir, engine=None):
     person_errors.write(output_dir, kept)
     atomic.write_text(output_dir / html_report.REPORT, html)
     return content
+
+
+def _published(protocol_spec, options):
+    return protocol_spec.published if protocol_spec.is_as_published(options) else {}
 
 
 def report_files(folder):

@@ -124,22 +124,16 @@ def evaluate(plan, model, load_path, output_dir):
     measured, terms, oks = _measure(plan, predictions)
     groups = bootstrap.groups(np.arange(len(oks)))
     resamples = bootstrap.resample(terms, groups)
+    protocol_spec, digest = protocol_registry.PROTOCOLS[PROTOCOL], engines.model_digest(model.hmr)
     content = {
         "protocol": PROTOCOL,
-        "title": protocol_registry.PROTOCOLS[PROTOCOL].title,
-        "load_path": str(load_path),
-        "model_digest": engines.model_digest(model.hmr),
-        "commit": results.commit(),
-        "options": plan.options,
-        "missing": plan.missing,
+        **results.run_entries(
+            protocol_spec.title, plan, load_path, digest, model.engine, run_time.device()
+        ),
         **_figures(plan, measured, predictions),
         "intervals": bootstrap.intervals_of(resamples),
         "bootstrap": bootstrap.settings(groups, np.ones(len(oks), bool)),
-        "engine": model.engine.name,
-        "precision": model.engine.precision,
-        "flip_test": model.engine.flip_test,
-        "device": run_time.device(),
-        "published": protocol_registry.PROTOCOLS[PROTOCOL].published,
+        "published": protocol_spec.published,
     }
     pictures = person_pictures.of_representative(plan.labels.photographs, oks, plan.boxes, model)
     html = html_report.report(content, measured.errors, RANKED_BY, pictures)

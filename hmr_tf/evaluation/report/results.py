@@ -106,6 +106,31 @@ def describe_bootstrap(results):
     )
 
 
+def run_entries(title, plan, load_path, model_digest, engine, device):
+    """The entries of results.json that say what was run.
+
+    Args:
+      title: of the protocol.
+      plan: with `options` and `missing`.
+      load_path: name of the model.
+      model_digest: of `networks.engines.model_digest`.
+      engine: `networks.engines.Engine`.
+      device: text.
+    """
+    return {
+        "title": title,
+        "load_path": str(load_path),
+        "model_digest": model_digest,
+        "commit": commit(),
+        "options": plan.options,
+        "missing": plan.missing,
+        "engine": engine.name,
+        "precision": engine.precision,
+        "flip_test": engine.flip_test,
+        "device": device,
+    }
+
+
 def write(folder, results):
     """Writes results.json, and sequences.csv where there are sequences, into a Path."""
     text = json.dumps(_without_nan(results), indent=2, allow_nan=False)
