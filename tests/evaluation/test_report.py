@@ -126,6 +126,12 @@ def test_results_files_have_no_nan_and_can_be_read(tmp_path):
     assert (tmp_path / "sequences.csv").read_text() == "sequence,frames,mpjpe_mm\na & b,3,50.0\n"
 
 
+def test_results_without_sequences_leave_no_table_of_an_earlier_run(tmp_path):
+    results.write(tmp_path, RESULTS)
+    results.write(tmp_path, {**RESULTS, "tables": {"gender": RESULTS["tables"]["sequence"]}})
+    assert [path.name for path in tmp_path.iterdir()] == [results.RESULTS]
+
+
 def test_results_that_cannot_be_written_leave_the_old_ones(tmp_path, monkeypatch):
     def full(partial, path):
         raise OSError("No space left on device")

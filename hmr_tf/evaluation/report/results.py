@@ -132,12 +132,17 @@ def run_entries(title, plan, load_path, model_digest, engine, device):
 
 
 def write(folder, results):
-    """Writes results.json, and sequences.csv where there are sequences, into a Path."""
+    """Writes results.json, and sequences.csv where there are sequences, into a Path.
+
+    A sequences.csv of an earlier run is removed where there are none.
+    """
     text = json.dumps(_without_nan(results), indent=2, allow_nan=False)
     atomic.write_text(folder / RESULTS, text + "\n")
     rows = results.get("tables", {}).get("sequence")
     if rows:
         atomic.write_text(folder / SEQUENCES, _csv("sequence", rows))
+    else:
+        (folder / SEQUENCES).unlink(missing_ok=True)
 
 
 def read(path):
