@@ -114,7 +114,7 @@ def test_mean_params_existing_file_is_replaced_or_kept(tmp_path):
         ({"mocap_datasets": "KIT"}, "neutrSMPL_KIT_"),
         ({"mocap_datasets": "CMU"}, "neutrSMPL_CMU_000.tfrecord: record 2 is corrupt"),
         ({"mocap_datasets": "NaN"}, "have no mean: convert them again"),
-        ({"mocap_datasets": "empty"}, "the 0 poses"),
+        ({"mocap_datasets": "empty"}, "neutrSMPL_empty_000.tfrecord is empty: copy it again"),
     ],
 )
 def test_mean_params_wrong_input_is_one_line_and_exit_2(options, message, run, tmp_path, capsys):
