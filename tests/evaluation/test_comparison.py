@@ -94,6 +94,22 @@ def test_comparison_is_paired_by_sequence(tmp_path, errors, rng):
     assert cells[3:] == ("+0.00", "[+0.00, +0.00]", "within uncertainty")
 
 
+def test_comparison_names_runs_by_what_differs_in_their_paths(tmp_path, errors):
+    for name in ("x/a/out", "x/b/out", "x"):
+        (tmp_path / name).mkdir(parents=True, exist_ok=True)
+        write_run(tmp_path / name, errors)
+    below = [tmp_path / "x/a/out/results.json", tmp_path / "x/b/out"]
+    for paths, names in (
+        (below, ["a/out", "b/out"]),
+        ([below[0], tmp_path / "x"], ["x/a/out", "x"]),
+        (
+            [tmp_path / "x", tmp_path / "x/results.json"],
+            [f"{tmp_path}/x", f"{tmp_path}/x/results.json"],
+        ),
+    ):
+        assert [run.name for run in comparison.compare(paths).runs] == names
+
+
 def test_comparison_interval_is_that_of_the_difference_of_each_person(tmp_path, errors, rng):
     other = errors + rng.normal(size=NUM_PEOPLE)
     write_run(tmp_path / "a", errors)

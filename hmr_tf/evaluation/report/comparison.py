@@ -13,7 +13,7 @@ WITHIN, BEYOND = "within uncertainty", "beyond uncertainty"
 class Run(NamedTuple):
     """One evaluation."""
 
-    name: str  # the path that was given
+    name: str  # the part of its path that differs between the runs
     folder: Path
     content: dict  # of results.json
     people: Optional[person_errors.PersonErrors]  # None where there is no file of its people
@@ -44,7 +44,7 @@ def compare(paths):
     """
     if len(paths) < 2:
         raise InputError("--compare needs two results.json or more, with commas between.")
-    runs, notes = [_read(path) for path in paths], []
+    runs, notes = [_read(path, name) for path, name in zip(paths, _names(paths))], []
     protocols = list(dict.fromkeys(run.content["protocol"] for run in runs))
     if len(protocols) > 1:
         raise InputError(f"--compare: the runs are of different protocols, {', '.join(protocols)}.")
@@ -60,10 +60,23 @@ def compare(paths):
     return Comparison(protocols[0], tuple(header), [*rows, *_rows_of_options(runs)], notes[:], runs)
 
 
-def _read(path):
-    content = results.read(path)
-    folder = Path(path) if Path(path).is_dir() else Path(path).parent
-    return Run(str(path), folder, content, person_errors.read(folder))
+def _read(path, name):
+    content, folder = results.read(path), _folder(path)
+    return Run(name, folder, content, person_errors.read(folder))
+
+
+def _folder(path):
+    return Path(path) if Path(path).is_dir() else Path(path).parent
+
+
+def _names(paths):
+    """Texts: the folders of the runs without those that all of them lie in."""
+    parts = [_folder(path).parts for path in paths]
+    same = 0
+    while all(len(names) > same + 1 for names in parts) and len({p[same] for p in parts}) == 1:
+        same += 1
+    names = [str(Path(*names[same:])) for names in parts]
+    return names if len(set(names)) == len(names) else [str(path) for path in paths]
 
 
 def _why_not_paired(run, first):

@@ -24,7 +24,8 @@ figcaption { color: #555; font-size: 13px }
 .warning { background: #fee; border-left: 4px solid #c33; padding: 8px }
 .scroll { max-height: 420px; max-width: 100%; overflow: auto; display: inline-block }
 .wide { max-width: 100%; overflow-x: auto }
-.wide td:first-child { white-space: normal }
+.wide td:first-child { white-space: normal; min-width: 220px }
+.wide th { overflow-wrap: anywhere }
 """
 
 
