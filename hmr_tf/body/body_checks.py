@@ -22,6 +22,8 @@ def check_arrays(arrays):
             raise InputError(f"{key} has shape {array.shape}, an SMPL model has {num_axes} axes.")
         if not np.isfinite(array).all():
             raise InputError(f"{key} holds numbers that are not finite.")
+        if key in ("f", "kintree_table") and array.size and np.abs(array).max() >= 2**32:
+            raise InputError(f"{key} holds {np.abs(array).max():.3g}, which is no index.")
     other = _OTHER_MODELS.get(arrays["kintree_table"].shape[-1])
     if other:
         raise InputError(f"this is {other}; download SMPL, whose names begin with SMPL_ or basic")

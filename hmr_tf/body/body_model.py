@@ -264,7 +264,7 @@ def _model_from_arrays(content, regressor_path, warns):
         joint_regressor=arrays["J_regressor"],
         lbs_weights=arrays["weights"],
         keypoint_regressor=regressor,
-        faces=arrays["f"].astype(np.int32),
-        parents=np.where(parents == _NO_PARENT, -1, parents).astype(np.int32),
+        faces=arrays["f"].astype(np.int64).astype(np.int32),
+        parents=np.where(parents == _NO_PARENT, -1, parents).astype(np.int64).astype(np.int32),
         topology=str(content.get("topology", "smpl")),
     )

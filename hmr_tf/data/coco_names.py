@@ -228,8 +228,9 @@ def keypoint_columns(names):
         if known not in (*skeleton.KEYPOINTS, *_UNUSED) and not _UNUSED_PARTS.fullmatch(known)
     ]
     if unknown:
+        named = ", ".join(unknown)
         raise InputError(
-            f"unknown keypoints: {', '.join(unknown[:20])}; known are "
+            f"unknown keypoints: {named[:197] + '...' * (len(named) > 197)}; known are "
             f"{', '.join(skeleton.KEYPOINTS)}, and some that are not used, as pelvis and left_heel"
         )
     columns = {}

@@ -87,6 +87,9 @@ def test_read_model_knows_the_built_in_topology():
         ({"posedirs": np.zeros((60, 3, 9))}, "posedirs has shape"),
         ({"f": np.array([[0, 1, 60]])}, "outside 0..59"),
         ({"kintree_table": np.zeros((2, 24), np.uint32)}, "not a tree"),
+        ({"f": np.array([[0, 1, 1e300]])}, r"f holds 1e\+300, which is no index"),
+        ({"f": np.array([[0, 1, 3e9]])}, "outside 0..59"),
+        ({"kintree_table": np.full((2, 24), 2.0**32)}, "kintree_table holds 4.29e\\+09, which is"),
         ({"f": np.array([{}])}, "no numbers"),
         (
             {"v_template": 1000 * tiny_body.arrays()["v_template"]},

@@ -49,7 +49,7 @@ def _change(container, key, rng):
     elif kind < 0.35:
         container[key] = {"a": value}
     elif kind < 0.45:
-        container[key] = str(value)
+        container[key] = "null" if value is None else str(value)
     elif kind < 0.5 and isinstance(container, list):
         container.append(value)
     else:
