@@ -99,9 +99,11 @@ def test_comparison_names_runs_by_what_differs_in_their_paths(tmp_path, errors):
         (tmp_path / name).mkdir(parents=True, exist_ok=True)
         write_run(tmp_path / name, errors)
     below = [tmp_path / "x/a/out/results.json", tmp_path / "x/b/out"]
+    (tmp_path / "x/old.json").write_bytes((tmp_path / "x/results.json").read_bytes())
     for paths, names in (
         (below, ["a/out", "b/out"]),
         ([below[0], tmp_path / "x"], ["x/a/out", "x"]),
+        ([tmp_path / "x/old.json", below[1]], ["old.json", "b/out"]),
         (
             [tmp_path / "x", tmp_path / "x/results.json"],
             [f"{tmp_path}/x", f"{tmp_path}/x/results.json"],

@@ -70,8 +70,11 @@ def _folder(path):
 
 
 def _names(paths):
-    """Texts: the folders of the runs without those that all of them lie in."""
-    parts = [_folder(path).parts for path in paths]
+    """Texts: the paths without results.json and without the folders that all of them lie in."""
+    files = [
+        _folder(path) / results.RESULTS if Path(path).is_dir() else Path(path) for path in paths
+    ]
+    parts = [file.parent.parts if file.name == results.RESULTS else file.parts for file in files]
     same = 0
     while all(len(names) > same + 1 for names in parts) and len({p[same] for p in parts}) == 1:
         same += 1
