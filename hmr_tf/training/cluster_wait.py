@@ -118,7 +118,7 @@ class _Listener(threading.Thread):
 
     def run(self):
         while not self._is_over.is_set():
-            with contextlib.suppress(OSError):  # nobody connected, or left again
+            with contextlib.suppress(OSError):  # no worker connected, or it left again
                 connection, _ = self._socket.accept()
                 with connection:
                     connection.settimeout(_CONNECT_S)

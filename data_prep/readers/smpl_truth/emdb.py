@@ -108,10 +108,7 @@ def read_file(path, flag):
 def _sequence(content, smpl, camera):
     trans = sequence_files.numbers(smpl["trans"], "trans", (None, 3))
     num_frames = len(trans)
-    if num_frames > sequence_files.MAX_FRAMES:
-        raise InputError(
-            f"it has {num_frames:,} frames; at most {sequence_files.MAX_FRAMES:,} are read"
-        )
+    sequence_files.check_num_frames(num_frames)
 
     def rows(value, name, *shape):
         return sequence_files.numbers(value, name, (num_frames, *shape))

@@ -103,10 +103,7 @@ def read_file(path, images):
         if not 0 < len(poses) <= MAX_PEOPLE:
             raise InputError(f"it has {len(poses):,} people; 1 to {MAX_PEOPLE} are read")
         extrinsics = sequence_files.numbers(content["cam_poses"], "cam_poses", (None, 4, 4))
-        if len(extrinsics) > sequence_files.MAX_FRAMES:
-            raise InputError(
-                f"it has {len(extrinsics):,} frames; at most {sequence_files.MAX_FRAMES:,} are read"
-            )
+        sequence_files.check_num_frames(len(extrinsics))
         matrix = sequence_files.finite(content["cam_intrinsics"], "cam_intrinsics", (3, 3))
         scene = Scene(path.stem, images, extrinsics, matrix[[0, 1, 0, 1], [0, 1, 2, 2]])
         per_person = {

@@ -97,3 +97,9 @@ def _sizes(value):
 def _text(shape):
     sizes = ["N" if size is None else str(size) for size in shape]
     return " x ".join(sizes) or "1"
+
+
+def check_num_frames(number):
+    """InputError for a sequence of more than MAX_FRAMES frames."""
+    if number > MAX_FRAMES:
+        raise InputError(f"it has {number:,} frames; at most {MAX_FRAMES:,} are read")
